@@ -20,7 +20,7 @@ export const suite: readonly (Bench | Probe)[] = [
     about: 'acquire and release, one at a time',
     inFlight: 1,
     ops: 5000,
-    // What differs is little beside what a disturbed machine makes of a round trip.
+    // Many rounds, because the differences are small compared to the noise of a round trip on a busy machine.
     rounds: 15,
     warmUps: 2,
     ours: lock,

@@ -6,5 +6,5 @@ import { rolling } from './leaderboard/rolling.ts'
 import { tail } from './leaderboard/tail.ts'
 import { windows } from './leaderboard/windows.ts'
 
-/** Boards of a million members; every answer is held against what it must be. */
+/** Boards of a million members. Every result is checked. */
 export const suite: readonly (Bench | Probe)[] = [...cases, windows, rolling, kinds, growth, tail]

@@ -26,7 +26,7 @@ export const suite: readonly (Bench | Probe)[] = [
     about: `one rule, ${exact.subjects} subjects, one call at a time`,
     inFlight: 1,
     ops: 10_000,
-    // What differs is little beside what a disturbed machine makes of a round trip.
+    // Many rounds, because the differences are small compared to the noise of a round trip on a busy machine.
     rounds: 15,
     warmUps: 2,
     ...ofExact,
@@ -58,7 +58,8 @@ export const suite: readonly (Bench | Probe)[] = [
     name: 'limiter.express',
     about: `requests to an Express server in its own process, ${CONNECTIONS} connections; client us is the server's`,
     inFlight: CONNECTIONS,
-    // Many short rounds: what a middleware costs is little beside what a disturbed machine makes of the rest.
+    // Many short rounds, because the cost of a middleware is small compared to the noise of the rest on a busy
+    // machine.
     ops: 2_000,
     rounds: 40,
     warmUps: 10,

@@ -2,7 +2,7 @@ import type { Bench, Probe } from './harness/bench.ts'
 import { probes } from './notifier/probes.ts'
 import { publishing, rawPublish } from './notifier/publish.ts'
 
-/** Server-sent events out of Redis: the clients are another process, and the CPU is the server's. */
+/** Server-sent events from Redis. The clients run in another process, and the CPU is that of the server. */
 export const suite: readonly (Bench | Probe)[] = [
   ...probes,
   {

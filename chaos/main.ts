@@ -12,21 +12,21 @@ const USAGE = `Usage: pnpm chaos stream [options]
        pnpm chaos guard [options]
        pnpm chaos failover
 
-stream     workers, Redis and the network fail at random; every promise is held against what the processes recorded
-  --seed N       of everything random; default: another one each time, which is printed
+stream     workers, Redis and the network fail at random; every promise is checked against the records of the processes
+  --seed N       seed of all random decisions; default: a new one each time, which is printed
   --entries N    default 100,000
   --rate N       adds a second; default 1,000
   --short        4,000 entries: about 20 seconds
 notifier   publishers, servers, clients and Redis fail at random; every client sees each event once and in order, or a reset
   --seed N
-  --seconds N    for how long faults strike; default 170
+  --seconds N    how long faults are injected; default 170
   --short        12 seconds, without Chromium
-guard      holders of locks, permits and reservations, Redis and the network fail at random; what all recorded is held against
-           the promises
+guard      holders of locks, permits and reservations, Redis and the network fail at random; every promise is checked against
+           the records of the processes
   --seed N
-  --seconds N    for how long faults strike; default 120
+  --seconds N    how long faults are injected; default 120
   --short        10 seconds
-failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes
+failover   kills a master under load, behind Sentinel and on a Cluster; prints what is lost, and how long calls pause
 
 PENKNIFE_DRIVER=node-redis  penknife runs on node-redis; default: ioredis`
 
@@ -62,7 +62,7 @@ async function stream(): Promise<void> {
     seed,
     entries,
     perSecond,
-    // Time to get somewhere between two faults.
+    // Long enough for progress between two faults.
     betweenMs: values.short ? [100, 400] : [200, 1500],
     keepJournals: true,
     log: (line) => console.log(line),
@@ -131,6 +131,6 @@ function inWords(result: FailoverResult): string {
     `${lost} of ${confirmed} confirmed adds lost`,
     `${unknown} of unknown fate`,
     `${handledTwice} handled twice`,
-    `adds went on after ${addsPausedMs} ms, workers after ${workPausedMs} ms`,
+    `adds continued after ${addsPausedMs} ms, workers after ${workPausedMs} ms`,
   ].join(', ')
 }

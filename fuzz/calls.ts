@@ -213,7 +213,7 @@ function notifierCalls(space: Space): PublicCalls {
   }
 }
 
-/** More than the calls here make: an iteration that goes on beyond it has no end. */
+/** More items than the calls here create. An iteration beyond that has no end. */
 const MOST_ITEMS = 20_000
 
 async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
@@ -224,7 +224,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
   return found
 }
 
-/** The first item, or undefined when none came within a moment. */
+/** The first item. Undefined if none arrives within a short time. */
 async function firstOf<T>(items: AsyncIterableIterator<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {

@@ -5,9 +5,9 @@ import { type Findings, settlesWithin } from './harness.ts'
 /** A call that takes so long has no end: some wait for several deadlines, one after the other. */
 export const SETTLES_MS = 10_000
 
-/** Checks what must hold of every call, whatever Redis has and answers. */
+/** Checks the promises of every call, with any content and any reply of Redis. */
 export interface Checker {
-  /** Makes a call: it ends, with a value or with a PenknifeError, which is what comes back. `what` tells the input. */
+  /** Makes a call. It must end with a value or a PenknifeError, which is returned. `what` names the input. */
   call(name: string, call: () => Promise<unknown>, what: () => string): Promise<PenknifeError | undefined>
   /** How calls ended so far, such as `values 20, PENKNIFE_REJECTED not-done 3`. */
   readonly ends: string
@@ -39,7 +39,7 @@ function shown(error: unknown): string {
   return `${error.name}: ${error.message.slice(0, 80)} (${/at .*/.exec(error.stack ?? '')?.[0]})`
 }
 
-/** Drops process warnings, of which spoiled data and replies give many, until the function that comes back is called. */
+/** Drops process warnings, which spoiled data and replies cause in large numbers. Returns a function that stops it. */
 export function dropWarnings(): () => void {
   const listeners = process.rawListeners('warning') as ((warning: Error) => void)[]
   process.removeAllListeners('warning')

@@ -15,11 +15,11 @@ export interface FuzzOptions {
 export interface FuzzResult {
   /** Inputs that were tried. */
   readonly inputs: number
-  /** What went wrong, a line each. Empty: every check held. */
+  /** The findings, a line each. Empty: every check passed. */
   readonly findings: readonly string[]
 }
 
-/** Attacks one surface with random inputs and checks what must hold whatever the input is. */
+/** Attacks one surface with random inputs, and checks promises that hold for any input. */
 export interface Fuzzer {
   readonly name: string
   readonly about: string
@@ -30,7 +30,7 @@ export interface Fuzzer {
 
 /** Collects findings. One that repeats is kept once, with its first example and how often it was found. */
 export interface Findings {
-  /** Notes a finding of a kind; `example` says with which input. */
+  /** Records a finding of a kind. `example` names the input. */
   add(kind: string, example?: string): void
   readonly lines: readonly string[]
 }
@@ -52,7 +52,7 @@ export function createFindings(): Findings {
   }
 }
 
-/** Notes exceptions and rejections of this process that nobody caught, until `stop`. */
+/** Records uncaught exceptions and rejections of this process, until `stop`. */
 export function watchProcess(findings: Findings): { stop(): void } {
   const crashed = (error: unknown): void => findings.add('an uncaught exception', shown(error))
   const rejected = (error: unknown): void => findings.add('an unhandled rejection', shown(error))
@@ -70,7 +70,7 @@ const LONGEST_MS = BLOCKED_MS + SAMPLE_MS
  * Notes when this process' event loop stands still for 50 ms, until `stop`. Only time that the main thread computed counts,
  * and not its garbage collections: on a busy machine it also waits for a core.
  */
-export function watchLoop(findings: Findings, example: () => string): { stop(): void } {
+export function watchLoop(findings: Pick<Findings, 'add'>, example: () => string): { stop(): void } {
   let last = performance.now()
   let used = computingMs()
   let collections: readonly PerformanceEntry[] = []
@@ -92,7 +92,7 @@ export function watchLoop(findings: Findings, example: () => string): { stop(): 
     const ms = Math.min(to - from, computed - used)
     last = to
     used = computed
-    // Collections are told some turns later.
+    // Node reports garbage collections some ticks later.
     if (ms > LONGEST_MS) setTimeout(judge, SAMPLE_MS, from, to, ms, example()).unref()
   }, SAMPLE_MS)
   timer.unref()
@@ -119,7 +119,7 @@ function computingMs(): number {
   }
 }
 
-/** Whether a promise settled within a time; what it resolved with is dropped. */
+/** Whether a promise settles within a time. Its result is dropped. */
 export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<false>((resolve) => {

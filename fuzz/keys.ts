@@ -33,7 +33,7 @@ import { pattern } from '../scripts/redis/clients.ts'
 
 const DEADLINE_MS = 1000
 const SLOW_US = 50_000
-/** Then the keys are made anew, so that what they hold is of now, and penknife is closed. */
+/** After so many rounds the keys are created again, with present times, and penknife is closed and opened again. */
 const ROUNDS_OF_A_PENKNIFE = 1000
 
 /** Spoils keys that features made, and makes every kind of call on them. */
@@ -88,7 +88,7 @@ interface Stage {
   doing: string
   /** Starts a worker of each stream, in a hurry. */
   work(random: Random): readonly Worker[]
-  /** Follows a channel as a user; the function that comes back ends it. */
+  /** Follows a channel as a user. Returns a function that ends it. */
   follow(): Promise<() => void>
 }
 
@@ -147,7 +147,7 @@ async function prepare(
   await calls['group.pause']?.()
   await calls['queue.addMany']?.()
   await calls['log.addMany']?.()
-  // What is ready, and what a worker that vanished has.
+  // Ready entries, and entries of a vanished worker.
   await raw.xadd(`${STREAM}:queue:ready:billing`, '*', 'i', '1-1', 'a', 1, 'f', 1, 'd', '1')
   await raw.xadd(`${STREAM}:queue:ready:billing`, '*', 'i', '1-2', 'a', 1, 'f', 1, 'd', '2')
   for (const [name, group] of [
@@ -218,7 +218,7 @@ const AREAS = [
 
 interface Played {
   readonly calls: number
-  /** The round, as a finding tells it. */
+  /** The text of the round in a finding. */
   readonly what: string
 }
 
@@ -244,7 +244,7 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
   const some = Array.from({ length: random.int(5, 30) }, () => random.pick(names))
   async function check(name: string): Promise<PenknifeError | undefined> {
     const error = await checker.call(name, calls[name] as PublicCalls[string], () => what)
-    // A call of several steps whose later one is refused says why in its cause.
+    // When a later step of a call is refused, the reason is in the error's cause.
     const reason = error?.cause instanceof PenknifeError ? error.cause : error
     if (error && reason && AWAY.has(reason.code)) {
       findings.add(`${name} says that Redis is away, which it is not`, `${error.message}; ${what}`)
@@ -294,7 +294,7 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
   return { calls: 2, what }
 }
 
-/** What says how an object is declared: it is told now and then, before a call and whatever becomes of that. */
+/** Scripts that declare an object. They run now and then before a call, independent of the call's outcome. */
 const DECLARED = /:declaration$|:(limit-declared|limit-rules|notify-declaration):/
 
 /** Calls of several steps may fail after some of them. */

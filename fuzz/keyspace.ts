@@ -7,7 +7,7 @@ export interface Kept {
   readonly ttl: number
 }
 
-/** Everything that a server holds. */
+/** All keys of a server with their values. */
 export async function keep(raw: Redis): Promise<readonly Kept[]> {
   const keys = (await raw.keys('*')).toSorted()
   const asked = raw.pipeline()
@@ -19,7 +19,7 @@ export async function keep(raw: Redis): Promise<readonly Kept[]> {
   })
 }
 
-/** Makes a server hold that and nothing else. What has a time to live gets an hour, so that it is there for the whole round. */
+/** Replaces the content of a server. Keys with a TTL get an hour, so that they exist for the whole round. */
 export async function restore(raw: Redis, kept: readonly Kept[]): Promise<void> {
   const sent = raw.pipeline().flushall()
   for (const { key, dump, ttl } of kept) sent.call('RESTORE', key, ttl > 0 ? 3_600_000 : 0, dump)

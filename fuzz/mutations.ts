@@ -64,7 +64,7 @@ const SCORES = [
   '5e-324',
 ]
 
-/** Something that none of penknife's keys should hold, or a near miss of what this one does. */
+/** A value that no key of penknife should have, or a small change of this key's value. */
 function spoiled(random: Random, before: Buffer = Buffer.alloc(0)): Value {
   const bytes = Buffer.from(before)
   const at = bytes.length > 0 ? random.int(0, bytes.length - 1) : 0

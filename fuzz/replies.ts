@@ -27,7 +27,7 @@ const ROUNDS_OF_A_PENKNIFE = 200
 /** Makes every kind of call while Redis answers, and sends, something else than it should. */
 export const replies: Fuzzer = {
   name: 'replies',
-  // The proxy computes in this process: whether the event loop is blocked says nothing here.
+  // The proxy computes in this process, so a blocked event loop proves nothing here.
   about: 'every call, while replies and messages of Redis are spoiled, in RESP2 and RESP3',
   inputs: 100_000,
   run,
@@ -139,7 +139,7 @@ function withText(message: string, text: string): string {
   return `${message.slice(0, head.length + Number(length) + 2)}$${text.length}\r\n${text}\r\n`
 }
 
-/** What says who penknife is and what the server is: a client library does not get further when that is spoiled. */
+/** Commands of the login and the handshake. Without their replies a client library cannot connect. */
 const GREETINGS: ReadonlySet<string> = new Set(['hello', 'auth', 'select', 'client', 'readonly'])
 
 async function play(stage: Stage, random: Random, round: number): Promise<number> {
@@ -182,7 +182,7 @@ async function expectRecovery({ proxy, penknife, calls, findings, doing }: Stage
       await calls['limiter.take of all algorithms']?.()
       await calls['notifier.subscribe']?.()
       const { status, reason } = await penknife.health()
-      // A script that is said to be refused is so until it is called again.
+      // Health reports a refused script until it is called again.
       if (status !== 'unavailable') return
       error = reason
     } catch (caught) {

@@ -7,7 +7,7 @@ import { connection, pattern, SETUPS } from '../harness/connections.ts'
 import { coreOf, type Library } from '../harness/library.ts'
 
 const COUNTERS = 1000
-/** Nothing runs out while it is measured. */
+/** So large that no counter reaches its floor during the measurement. */
 const STOCK = 1_000_000
 const nameOf = (at: number): string => `sku-${at % COUNTERS}`
 
@@ -45,7 +45,7 @@ if left < tonumber(ARGV[2]) then return -1 end
 redis.call('HSET', KEYS[1], ARGV[1], left - ARGV[2])
 return left - ARGV[2]`
 
-/** What is written by hand: one script, one call each. */
+/** A hand-written script: one call for each change. */
 export const rawCounters: Peer = {
   name: 'raw EVALSHA',
   setups: SETUPS.map((setup) => ({
@@ -63,7 +63,7 @@ export const rawCounters: Peer = {
   })),
 }
 
-/** Takes the stock, and notes for how long; what expired is given back first. */
+/** Decrements the stock and stores when the reservation expires. Gives back expired ones first. */
 const RESERVE = `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 for _, id in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', now, 'BYSCORE', 'LIMIT', 0, 10)) do
@@ -81,7 +81,7 @@ return left - ARGV[2]`
 const COMMIT = `if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
 return redis.call('ZREM', KEYS[2], ARGV[1])`
 
-/** The same by hand, without what a repetition needs: two scripts, one call each. */
+/** The same by hand, without support for repeated calls: two scripts, one call each. */
 export const rawReserve: Peer = {
   name: 'raw EVALSHA, two scripts',
   setups: SETUPS.map((setup) => ({

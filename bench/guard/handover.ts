@@ -10,17 +10,17 @@ import { installed } from '../harness/versions.ts'
 
 const WAITERS = [2, 10, 100]
 const LEASE_MS = 10_000
-/** For how long it is counted what waiting costs. */
+/** How long the cost of waiting is measured. */
 const IDLE_MS = 3000
-/** Connections that the waiters are spread over, as over processes. */
+/** The connections of the waiting callers, as if they were in several processes. */
 const CLIENTS = 4
 
-/** Waits for the lock; resolves with how to give it back. */
+/** Waits for the lock. Resolves with a function that releases it. */
 type Acquire = () => Promise<() => Promise<unknown>>
 
 interface Contestant {
   readonly name: string
-  /** What it sends; its scripts may call other ones. */
+  /** The commands that it sends. Its scripts may call others. */
   readonly commands: readonly string[]
   open(url: string): Promise<{ readonly acquirers: readonly Acquire[]; close(): Promise<unknown> }>
 }
@@ -34,7 +34,7 @@ const ours: Contestant = {
       const lock = createLock(client.space('bench'), 'orders', { lease: LEASE_MS, wait: '10m' })
       return async () => {
         const held = await lock.acquire('one')
-        if (!held) throw new Error('its turn did not come')
+        if (!held) throw new Error('the wait for the lock ended')
         return () => held.release()
       }
     })
@@ -59,8 +59,8 @@ const redisSemaphore: Contestant = {
 }
 
 /**
- * One lock and callers that each want it once: from the moment that one begins to release it to the moment that the next has it. Callers
- * that come again and again would flatter one that is not fair.
+ * One lock, and callers that each take it once. Measures from the start of a release until the next caller has the
+ * lock. With callers that take it again and again, an unfair lock would look better than it is.
  */
 export const handover: Probe = {
   name: 'guard.handover',
@@ -107,14 +107,14 @@ async function measure(
   const { acquirers, close } = await contestant.open(url)
   const latencies: number[] = []
   const counted = { commands: 0, handovers: 0, waiting: 0, seconds: 0 }
-  // As many handovers for each number of waiters.
+  // The same number of handovers for each number of waiters.
   for (let times = Math.ceil((quick ? 40 : 200) / waiters); times > 0; times--) {
     let release = await (acquirers[0] as Acquire)()
     let releasedAt = 0
     const turns = Array.from({ length: waiters }, async (_, at) => {
       const mine = await (acquirers[at % acquirers.length] as Acquire)()
       latencies.push(performance.now() - releasedAt)
-      // Something is done with it.
+      // The time for which a caller keeps the lock.
       await delay(1)
       releasedAt = performance.now()
       await mine()
@@ -144,7 +144,7 @@ async function measure(
   }
 }
 
-/** How many commands clients sent, of those that a contestant sends. */
+/** The number of commands that clients sent, counting only a contestant's own. */
 async function commandsOf(control: Redis, { commands }: Contestant): Promise<number> {
   const stats = await control.info('commandstats')
   const calls = (command: string): number =>

@@ -30,7 +30,7 @@ export const lock: Contender = {
   },
 }
 
-/** As its README sets it up: an object for each key, which renews itself. */
+/** Set up as in its README: an object for each key, which renews itself. */
 export const redisSemaphore: Peer = {
   name: installed('redis-semaphore'),
   setups: SETUPS.map((setup) => ({
@@ -79,7 +79,7 @@ export const redlockUniversal: Peer = {
 
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
 
-/** What is written by hand: SET NX PX, and a script that deletes one's own. */
+/** A hand-written lock: SET NX PX, and a script that deletes the caller's own key. */
 export const rawLock: Peer = {
   name: 'raw SET NX PX and a script',
   setups: SETUPS.map((setup) => ({

@@ -17,7 +17,7 @@ const IN_FLIGHT = 1000
 
 interface Case {
   readonly what: string
-  /** Fewer where each takes this process more. */
+  /** Fewer objects where each uses more memory of this process. */
   readonly keys?: number
   make(space: Space): (at: number) => Promise<unknown>
 }
@@ -66,7 +66,7 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    what: 'lock that is held',
+    what: 'lock that is taken',
     keys: 100_000,
     make: (space) => {
       const lock = createLock(space, 'orders', { lease: '1h', label: 'host-17:12345' })

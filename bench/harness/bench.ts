@@ -1,34 +1,33 @@
-/** What a suite declares and what the harness makes of it. */
 import type { ClientLibrary, Library } from './library.ts'
 
 export interface Bench {
-  /** `suite.case`, as it stands in the output. */
+  /** `suite.case`, as printed. */
   readonly name: string
-  /** What one operation is, for the heading of the table. */
+  /** One operation in words, for the heading of the table. */
   readonly about: string
-  /** Calls that are under way at any time. */
+  /** Calls in flight at any time. */
   readonly inFlight: number
-  /** Calls of a contender in each round, unless --ops says otherwise. */
+  /** Calls of a contender in each round, without --ops. */
   readonly ops: number
-  /** Measured rounds, unless --rounds says otherwise. Default 5. */
+  /** Measured rounds, without --rounds. Default 5. */
   readonly rounds?: number
-  /** Rounds before those, in which contenders warm up. Default 1. */
+  /** Warm-up rounds before those. Default 1. */
   readonly warmUps?: number
-  /** Masters of a cluster; a contender is given the address of the first. Default: a single server. */
+  /** Masters of a cluster. A contender gets the address of the first. Default: a single server. */
   readonly masters?: number
-  /** The calls are made a multiple of this, so that every subject gets as many. Default 1. */
+  /** The number of calls is rounded to a multiple of this, so that every subject gets the same number. Default 1. */
   readonly multipleOf?: number
-  /** Whether the client CPU over that of `raw`, which does the rest of the work, is what is compared. Default false. */
+  /** Whether to compare the client CPU that exceeds that of `raw`, which does the rest of the work. Default false. */
   readonly overRaw?: boolean
   readonly ours: Contender
   readonly peers: readonly Peer[]
-  /** What Redis and ioredis allow at most: the bare command, without a library. */
+  /** The most that Redis and ioredis allow: the bare command, without a library. */
   readonly raw: Peer
 }
 
-/** One program in the set-ups in which it is measured; the faster one counts. */
+/** One program in each of its set-ups. The fastest one counts. */
 export interface Peer {
-  /** With its version where it has one: `rate-limiter-flexible@11.4.0`. */
+  /** With its version if it has one: `rate-limiter-flexible@11.4.0`. */
   readonly name: string
   readonly setups: readonly Contender[]
 }
@@ -37,11 +36,11 @@ export interface Peer {
 export interface Contender {
   /** `default`, `plain`, `autopipelined`. */
   readonly setup: string
-  /** What a peer's set-up runs on. Default: ioredis. */
+  /** The client library of a peer's set-up. Default: ioredis. */
   readonly client?: ClientLibrary
-  /** The top-level commands that it sends, by which Redis' time for it is read; in lower case. */
+  /** The commands that it sends, in lower case. Redis' time for them is measured. */
   readonly commands: readonly string[]
-  /** `library` is the build of penknife to measure; peers have no use for it. */
+  /** `library` is the build of penknife to measure. Peers ignore it. */
   open(url: string, ops: number, library: Library): Promise<Running>
 }
 
@@ -49,34 +48,34 @@ export interface Contender {
 export type Running = RunningCalls | RunningWhole
 
 interface RunningAny {
-  /** What the answers of `ops` calls on an empty Redis add up to; anything else is an error. */
+  /** The sum of the results of `ops` calls on an empty Redis. Another sum is an error. */
   readonly expected: number
-  /** Prepares a turn on the emptied Redis; not measured. */
+  /** Prepares a run on the emptied Redis. Not measured. */
   prepare?(): Promise<void>
-  /** Ends what `prepare` or the turn began; not measured. */
+  /** Ends what `prepare` or the run began. Not measured. */
   settle?(): Promise<void>
-  /** CPU time used so far by the process that is measured, in microseconds. Default: that of this one. */
+  /** CPU time used so far by the measured process, in microseconds. Default: that of this process. */
   cpuUs?(): Promise<number>
   close(): Promise<void>
 }
 
-/** One whose calls the harness makes, `inFlight` at a time. */
+/** A contender whose calls the harness makes, `inFlight` at a time. */
 export interface RunningCalls extends RunningAny {
-  /** Makes call number `at`; resolves with a number that is right or wrong in the sum. */
+  /** Makes call number `at`. Resolves with a number for the sum. */
   call(at: number): Promise<number>
 }
 
-/** One that does all `ops` of a turn by itself, as a worker that drains a queue. */
+/** A contender that does all `ops` of a run itself, such as a worker that drains a queue. */
 export interface RunningWhole extends RunningAny {
-  /** Resolves when all is done, with a number that is right or wrong. */
+  /** Resolves when all is done, with the sum. */
   run(): Promise<number>
 }
 
-/** A measurement of its own kind: not calls a second. */
+/** Another measurement than calls a second. */
 export interface Probe {
   readonly name: string
   readonly about: string
-  /** What it measures; the first figure is the one that is compared as `ours`, `peers` and `ratio`. */
+  /** Its figures. The first one is compared as `ours`, `peers` and `ratio`. */
   readonly figures: readonly Figure[]
   run(url: string, options: ProbeOptions): Promise<readonly Series[]>
 }
@@ -84,7 +83,7 @@ export interface Probe {
 export interface ProbeOptions {
   readonly rounds: number
   readonly quick: boolean
-  /** The builds of penknife to measure; the first is this one. */
+  /** The builds of penknife to measure. The first is this one. */
   readonly libraries: readonly Library[]
   readonly log: (line: string) => void
 }
@@ -94,32 +93,32 @@ export interface Figure {
   readonly id: string
   /** Its name in the table. */
   readonly heading: string
-  /** Which direction is good. A figure that only describes (how many were measured) has none. */
+  /** The better direction. A figure that only describes, such as a number of samples, has none. */
   readonly better?: 'more' | 'less'
 }
 
-/** The figures of one contender, each a sample a round. */
+/** The figures of one contender, with a sample for each round. */
 export interface Series {
   readonly name: string
   readonly setup: string
-  /** What was measured, where a bench compares several things; contenders are compared within a case. Default: one case. */
+  /** The case, if a bench has several. Contenders are compared within a case. Default: one case. */
   readonly case?: string
-  /** Whether it is what the others are compared with: one in each case. */
+  /** Whether the others are compared with it. One in each case. */
   readonly ours: boolean
-  /** Whether it is the faster set-up of its contender; the others are in the table only. Default: true. */
+  /** Whether it is the fastest set-up of its contender. The others are only in the table. Default: true. */
   readonly counts?: boolean
   readonly values: Readonly<Record<string, readonly number[]>>
 }
 
-/** What is printed of a bench or a probe. */
+/** The result of a bench or a probe, for printing. */
 export interface Outcome {
   readonly name: string
-  /** What was measured and at which scale, for the heading of the table. */
+  /** The measurement and its scale, for the heading of the table. */
   readonly about: string
   readonly figures: readonly Figure[]
   readonly series: readonly Series[]
-  /** The same for every JSON row: rounds, calls, calls in flight. */
+  /** The fields that every JSON row has: rounds, calls, calls in flight. */
   readonly scale: Readonly<Record<string, number>>
-  /** Whether the CPU over that of the contender that is measured as `raw` is compared too. */
+  /** Whether the CPU that exceeds that of `raw` is compared too. */
   readonly overRaw?: string
 }

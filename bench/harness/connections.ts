@@ -6,7 +6,7 @@ import { createClient, createCluster } from 'redis'
 
 import type { Library } from './library.ts'
 
-/** The two ways in which an application may have set up ioredis for a peer. */
+/** The two common set-ups of ioredis for a peer. */
 export const SETUPS = ['plain', 'autopipelined'] as const
 
 export type Setup = (typeof SETUPS)[number]
@@ -15,14 +15,14 @@ export interface ConnectionOptions {
   readonly enableOfflineQueue?: boolean
 }
 
-/** Connected when it resolves, as some peers want the offline queue off. */
+/** Resolves when it is connected, because some peers need the offline queue off. */
 export async function connection(url: string, setup: Setup, options: ConnectionOptions = {}): Promise<Redis> {
   const redis = new Redis(url, { ...options, enableAutoPipelining: setup === 'autopipelined' })
   await once(redis, 'ready')
   return redis
 }
 
-/** Not connected: only the pattern for penknife's own connections. */
+/** Not connected: penknife only copies its settings. */
 export function pattern(url: string, { client }: Library): Connection {
   return client === 'ioredis' ? new Redis(url, { lazyConnect: true }) : createClient({ url })
 }
@@ -33,7 +33,7 @@ export function clusterPattern(url: string, { client }: Library): Connection {
   return createCluster({ rootNodes: [{ url }] })
 }
 
-/** A connection of node-redis, which writes what a turn sends at once by itself. */
+/** A connection of node-redis, which writes all commands of a tick at once by itself. */
 // oxlint-disable-next-line typescript/explicit-function-return-type typescript/explicit-module-boundary-types -- it depends on every option
 export async function nodeRedisConnection(url: string) {
   const client = createClient({ url })
@@ -41,7 +41,7 @@ export async function nodeRedisConnection(url: string) {
   return client
 }
 
-/** A cluster's connections, ready when it resolves. */
+/** The connections of a cluster. Resolves when they are ready. */
 export async function clusterConnection(
   url: string,
   setup: Setup,

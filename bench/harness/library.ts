@@ -6,15 +6,15 @@ import type * as Core from '@penknife/core'
 import type * as Express from '@penknife/express'
 import type * as Http from '@penknife/http'
 
-/** A build of penknife: this one, or that of another checkout. */
+/** A build of penknife: this one, or the one of another checkout. */
 export interface Library {
-  /** The client library that it runs on. */
+  /** The client library that it uses. */
   readonly client: ClientLibrary
   /** Its name in the output. */
   readonly name: string
   /** The folder of the checkout; undefined for this one. */
   readonly root: string | undefined
-  /** Whether it is loaded from a copy of the core's files. Default: false. */
+  /** Whether to load it from a copy of the core's files. Default: false. */
   readonly copied?: boolean
 }
 
@@ -29,8 +29,9 @@ export const ON_NODE_REDIS: Library = {
 }
 
 /**
- * A build a second time: how far two runs of the same code differ. From a copy of its files, as another build is: two
- * contenders that share their code make each other slower, since V8 then specializes it for neither.
+ * The same build a second time, to show how much two runs of the same code differ. It is loaded from a copy of its
+ * files, as another build is, because V8 cannot specialize code for two contenders that share it, which makes both
+ * slower.
  */
 export const again = ({ client }: Library): Library => ({
   name: 'penknife again (A/A)',

@@ -12,12 +12,12 @@ import { median } from './statistics.ts'
 export interface MeasureOptions {
   readonly rounds: number
   readonly ops: number
-  /** The builds of penknife to measure; the first is this one. */
+  /** The builds of penknife to measure. The first is this one. */
   readonly libraries: readonly Library[]
   readonly log: (line: string) => void
 }
 
-/** What is measured of every contender in each round. */
+/** The measurements of each contender in each round. */
 const FIGURES: readonly Figure[] = [
   { id: 'opsPerSecond', heading: 'ops/s', better: 'more' },
   { id: 'cpuUs', heading: 'client us', better: 'less' },
@@ -43,11 +43,9 @@ interface Entrant extends Candidate {
 }
 
 /**
- * Measures every contender of a bench in each round, one after the other, on one Redis.
- *
- * Interleaved, because what disturbs a machine lasts longer than a round: it then slows all of them, and the
- * ratios within a round stay. The first round only warms up; the order rotates, so that nobody always follows
- * the same neighbour.
+ * Measures every contender of a bench in each round, one after the other, on one Redis. A disturbance of the machine
+ * lasts longer than a round, so it slows all contenders, and the ratios within a round stay right. The first round
+ * only warms up. The order rotates, so that no contender always follows the same one.
  */
 export async function measure(
   bench: Bench,
@@ -125,8 +123,8 @@ async function sampleOf(
   const { running, contender } = entrant
   await Promise.all(controls.map((control) => control.flushall('SYNC')))
   await running.prepare?.()
-  // Nobody pays for the fresh garbage of the one before. Not a full collection: while nothing is in flight that throws
-  // away optimised code too, and a fast contender would spend a quarter of its turn on compiling it again.
+  // Collects the young garbage of the contender before. Not a full collection: V8 then also drops optimised code, and
+  // a fast contender would spend a quarter of its run on compiling it again.
   collectGarbage({ type: 'minor' })
   const before = await redisUsage(controls, contender.commands)
   const cpuBefore = await cpuUs(running)
@@ -154,7 +152,7 @@ async function cpuUs(running: Running): Promise<number> {
   return user + system
 }
 
-/** In the order of the entrants; of several set-ups of one contender, the fastest one first: it counts. */
+/** In the order of the entrants. Of several set-ups of one contender the fastest one is first, because it counts. */
 function seriesOf(entrants: readonly Entrant[]): readonly Series[] {
   const speed = ({ samples }: Entrant): number =>
     median(samples.map((sample) => sample['opsPerSecond'] as number))

@@ -7,7 +7,7 @@ export interface RedisUsage {
   readonly timeUs: number
 }
 
-/** What some servers have used so far, together. */
+/** The usage of several servers so far, added up. */
 export async function redisUsage(
   servers: readonly Redis[],
   commands: readonly string[],
@@ -20,10 +20,8 @@ export async function redisUsage(
 }
 
 /**
- * What Redis has used so far.
- *
- * Only the commands that the client sent are counted: the time of an EVALSHA contains that of the commands its
- * script calls, which INFO lists once more under their own names.
+ * The usage of Redis so far. Only commands that the client sent are counted: the time of an EVALSHA includes the
+ * commands of its script, which INFO lists again under their own names.
  */
 async function usageOf(redis: Redis, commands: readonly string[]): Promise<RedisUsage> {
   const cpu = fieldsOf(await redis.info('cpu'))

@@ -5,8 +5,8 @@ import { median } from './statistics.ts'
 const CPU = 'cpuUs'
 
 /**
- * One line for every contender that is compared with ours, raw Redis included, in the faster of its set-ups. Where
- * there is nothing to compare with, one line without a peer.
+ * One line for every contender that is compared with penknife, including raw Redis, in its fastest set-up. Without a
+ * peer there is one line without a comparison.
  */
 export function jsonLines(outcome: Outcome): readonly string[] {
   return casesOf(outcome).flatMap(({ ours, others }) => {
@@ -16,7 +16,7 @@ export function jsonLines(outcome: Outcome): readonly string[] {
   })
 }
 
-/** `ratio` is above 1 where ours is better, `cpuRatio` below 1. */
+/** Penknife is better when `ratio` is above 1, and when `cpuRatio` is below 1. */
 function rowOf(outcome: Outcome, ours: Series, peer?: Series): Readonly<Record<string, unknown>> {
   const [main, ...others] = outcome.figures as readonly [Figure, ...Figure[]]
   return {
@@ -49,7 +49,7 @@ function cpuRatios(ours: Series, peer: Series): Readonly<Record<string, number>>
   }
 }
 
-/** CPU for each call over that of the bare program in the same round. */
+/** CPU for each call that exceeds the bare program's in the same round. */
 function overRaw({ overRaw: name, series }: Outcome, ours: Series, peer: Series): object {
   const raw = series.find((each) => each.name === name && each.counts)
   if (!raw || raw === peer) return {}
@@ -97,12 +97,12 @@ function casesOf({
   })
 }
 
-/** The median over the rounds; not a number when it was not measured. */
+/** The median over the rounds. NaN if it was not measured. */
 function of({ values }: Series, id: string): number {
   return median(values[id] ?? [])
 }
 
-/** Above 1 where ours is better. */
+/** Above 1 if penknife is better. */
 function ratio({ better }: Figure, ours: number, peer: number): number {
   return better === 'less' ? peer / ours : ours / peer
 }
@@ -119,7 +119,7 @@ function capital(id: string): string {
   return id.charAt(0).toUpperCase() + id.slice(1)
 }
 
-/** Three decimals; not a number is null in JSON. */
+/** Three decimals. NaN is null in JSON. */
 function rounded(value: number): number {
   return Number(value.toFixed(3))
 }
@@ -129,7 +129,7 @@ function shown(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: value >= 1000 ? 0 : 2 })
 }
 
-/** Columns of one width: the first two are words, the others figures. */
+/** A table with aligned columns: the first two are words, the others figures. */
 function aligned(all: readonly (readonly string[])[]): readonly string[] {
   const widths = (all[0] ?? []).map((_, column) =>
     Math.max(...all.map((cells) => (cells[column] ?? '').length)),

@@ -1,4 +1,4 @@
-/** Undisturbed by a round in which the machine was busy with something else. */
+/** The median, because a round on a busy machine does not change it much. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1

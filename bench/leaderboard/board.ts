@@ -4,27 +4,30 @@ import type { Contender } from '../harness/bench.ts'
 import type { Library } from '../harness/library.ts'
 import { memberOf, scoreOf } from './workload.ts'
 
-/** A leaderboard library, or plain commands, reduced to the calls that are measured. */
+/** A leaderboard library, or plain commands, with only the measured calls. */
 export interface Board {
   readonly name: string
   readonly setup: string
   readonly commands: Contender['commands']
-  /** Boards whose keys are the same bytes share what was loaded. */
+  /** Boards with the same bytes in Redis share the loaded data. */
   readonly layout: string
-  /** `build` is the build of penknife to measure; the others have no use for it. */
+  /** `build` is the build of penknife to measure. Others ignore it. */
   open(url: string, build: Library): Promise<OpenBoard>
 }
 
 export interface OpenBoard {
-  /** Puts members 0 to `count` on the board, with their scores. */
+  /** Adds members 0 to `count` to the board, with their scores. */
   load(count: number): Promise<void>
   /** Resolves with the new score. */
   increment(member: string, by: number): Promise<number>
-  /** Resolves with the new score once the rank is known too, which others may have changed since; not a number without one. */
+  /**
+   * Resolves with the new score when the rank is known too. Other calls may have changed the rank since. NaN without
+   * a rank.
+   */
   incrementAndRank(member: string, by: number): Promise<number>
-  /** Resolves with the score and the rank, added up. */
+  /** Resolves with the sum of score and rank. */
   rank(member: string): Promise<number>
-  /** Resolves with all the scores and ranks, added up. */
+  /** Resolves with the sum of all scores and ranks. */
   top(count: number): Promise<number>
   around(member: string, each: number): Promise<number>
   close(): Promise<void>
@@ -50,7 +53,7 @@ export async function loadSortedSet(redis: Redis, key: string, count: number): P
   }
 }
 
-/** Calls `make` for each number below `count`, some thousand at a time. */
+/** Calls `make` for each number below `count`, a few thousand at a time. */
 export async function eachOf(count: number, make: (at: number) => Promise<unknown>): Promise<void> {
   for (let from = 0; from < count; from += 5000) {
     const calls: Promise<unknown>[] = []
@@ -59,14 +62,14 @@ export async function eachOf(count: number, make: (at: number) => Promise<unknow
   }
 }
 
-/** Every key of a Redis, as it was loaded: put back before each turn, in a second. */
+/** Every loaded key of a Redis. Restored before each run, which takes a second. */
 export interface Snapshot {
   restore(): Promise<void>
 }
 
 const snapshots = new Map<string, Snapshot>()
 
-/** Loads a layout by its own calls the first time, and from then on puts back the bytes. */
+/** Loads a layout with its own calls the first time. Later it restores the bytes. */
 export async function loaded(url: string, layout: string, load: () => Promise<void>): Promise<void> {
   const known = snapshots.get(layout)
   if (known) return known.restore()

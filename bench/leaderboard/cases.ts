@@ -5,10 +5,10 @@ import { raw } from './raw.ts'
 import { redisRank } from './redis-rank.ts'
 import { BY, calledOf, MEMBERS, memberOf, scoreOf, sumOf, truthOf } from './workload.ts'
 
-/** One kind of call: how it is made for call number `at`, and what it answers. */
+/** One kind of call: how it is made for call number `at`, and its result. */
 interface Kind {
   call(open: OpenBoard, member: string): Promise<number>
-  /** What so many calls add up to. */
+  /** The sum of the results of so many calls. */
   sum(ops: number): number
 }
 
@@ -50,7 +50,7 @@ const KINDS = {
   },
 } as const satisfies Record<string, Kind>
 
-/** A board under one kind of call. */
+/** A board, measured with one kind of call. */
 function contender(board: Board, kind: Kind): Contender {
   return {
     setup: board.setup,

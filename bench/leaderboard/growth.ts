@@ -17,7 +17,7 @@ const SIZES = [10_000, 30_000, 100_000, 300_000, 1_000_000]
 const PLOT = fileURLToPath(new URL('../../docs/leaderboard-growth.svg', import.meta.url))
 const CALLS = ['increment', 'rank'] as const
 
-/** Writes docs/leaderboard-growth.svg, unless it only runs quickly. */
+/** Writes docs/leaderboard-growth.svg, except with --quick. */
 export const growth: Probe = {
   name: 'leaderboard.growth',
   about: 'calls a second from 10,000 to 1,000,000 members; writes docs/leaderboard-growth.svg',
@@ -43,7 +43,7 @@ async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<r
       const found = boards.map(() => ({ increment: [] as Turn[], rank: [] as Turn[] }))
       for (let round = 0; round <= rounds; round++) {
         log(`leaderboard.growth: ${size} members, round ${round} of ${rounds}`)
-        // Up in one round and down in the next.
+        // Scores rise in one round and fall in the next.
         const by = round % 2 === 0 ? BY : -BY
         const scores = scoresAfter(ops, size, by)
         const ranks = ranksOf(scores)
@@ -91,7 +91,7 @@ function callOf(open: OpenBoard, call: (typeof CALLS)[number], member: string, b
   return call === 'increment' ? open.increment(member, by) : open.rank(member)
 }
 
-/** Scores after a turn that adds `by` to another member with each call. */
+/** The scores after a run in which each call adds `by` to another member. */
 function scoresAfter(ops: number, size: number, by: number): Float64Array {
   const scores = Float64Array.from({ length: size }, (_, at) => scoreOf(at))
   if (by > 0) for (let at = 0; at < ops; at++) scores[calledOf(at, size)] = scoreOf(calledOf(at, size)) + by

@@ -6,7 +6,7 @@ import { callsOf, openOurs } from './ours.ts'
 import { turn, TURN_FIGURES, type Turn, valuesOf } from './turn.ts'
 import { calledOf, MEMBERS, memberOf, scoreOf, sumOf } from './workload.ts'
 
-/** Boards of every kind, each with what it is to be told of it. */
+/** Boards of every kind, each with its case's description. */
 const KINDS: Readonly<Record<string, LeaderboardOptions>> = {
   plain: {},
   'first come': { ties: { unit: '1m', since: '2026-01-01T00:00:00Z', until: '2076-01-01T00:00:00Z' } },
@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<string, LeaderboardOptions>> = {
   'rolling, tolerance 1h': { windows: { day: { last: '1d', tolerance: '1h' } } },
 }
 
-/** A whole number, for rolling windows; it moves a member over about a thousand others. */
+/** A whole number, for rolling windows. It moves a member past about a thousand others. */
 const MOVE = 1000
 const SCRIPTS = ['evalsha', 'eval']
 

@@ -5,7 +5,7 @@ import { coreOf, type Library, THIS_BUILD } from '../harness/library.ts'
 import { type Board, eachOf, type OpenBoard, sumOfRows } from './board.ts'
 import { memberOf, scoreOf } from './workload.ts'
 
-/** A board of ours, and how to end its connection. */
+/** A board of penknife, and a function that ends its connection. */
 export async function openOurs(
   url: string,
   options: LeaderboardOptions = {},
@@ -47,5 +47,5 @@ export function callsOf(board: Leaderboard): Omit<OpenBoard, 'close'> {
   }
 }
 
-/** Highest first, equals by member, all-time: the default. */
+/** Highest first, ties by member, all-time: the defaults. */
 export const ours: Board = oursOf('penknife')

@@ -13,10 +13,10 @@ const RIGHT = 190
 const TOP = 24
 const BOTTOM = 44
 const STEP = 50_000
-/** Between the names of lines that end close together. */
+/** The space between the names of lines that end close together. */
 const APART = 15
 
-/** Calls a second over the number of members, which grows in powers of ten; readable on white and on black. */
+/** Calls a second by the number of members, in powers of ten. Readable on white and on black. */
 export function plot(lines: readonly Line[]): string {
   const xs = lines.flatMap(({ points }) => points.map(([members]) => members))
   const ys = lines.flatMap(({ points }) => points.map(([, perSecond]) => perSecond))

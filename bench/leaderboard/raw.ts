@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { connection, SETUPS } from '../harness/connections.ts'
 import { type Board, loadSortedSet } from './board.ts'
 
-/** What bare ioredis does on one sorted set. */
+/** Bare ioredis on one sorted set. */
 export const raw: readonly Board[] = SETUPS.map((setup) => ({
   name: 'raw ioredis',
   setup,
@@ -33,7 +33,7 @@ export const raw: readonly Board[] = SETUPS.map((setup) => ({
 
 export const KEY = 'board'
 
-/** Two round trips, as bare commands need. */
+/** Two round trips, which bare commands need. */
 async function around(redis: Redis, member: string, each: number): Promise<number> {
   const rank = (await redis.zrevrank(KEY, member)) as number
   const from = Math.max(0, rank - each)

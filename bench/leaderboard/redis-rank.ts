@@ -5,7 +5,7 @@ import { installed } from '../harness/versions.ts'
 import { type Board, loadSortedSet, sumOfRows } from './board.ts'
 import { KEY } from './raw.ts'
 
-/** As its README sets it up: highest first, values added to the score. */
+/** Set up as in its README: highest first, values added to the score. */
 export const redisRank: readonly Board[] = SETUPS.map((setup) => ({
   name: installed('redis-rank'),
   setup,

@@ -10,18 +10,21 @@ import { memberOf } from './workload.ts'
 
 const MEMBERS = 200_000
 const HOURS = 24
-/** A member is in so many of the hourly buckets, which so hold 83,000 each; ours get the same sums by two increments. */
+/**
+ * A member is in this many of the hourly buckets, so each has 83,000. Penknife gets the same sums with two
+ * increments.
+ */
 const EACH = 10
-/** Moves a member over others. */
+/** Moves a member past others. */
 const MOVE = 1000
 const SCRIPTS = ['evalsha', 'eval']
 const BUCKETS = Array.from({ length: HOURS }, (_, hour) => `hour:${hour}`)
 const UNION = 'day'
 
-/** Member number `at` has been incremented ten times, by this each time. */
+/** Member number `at` has been incremented ten times by this. */
 const byOf = (at: number): number => 1 + (at % 1009)
 
-/** The kinds of call, each on a plain board, on the rolling one, and where it can be by a union of buckets. */
+/** The kinds of call, each on a plain board, on the rolling one, and if possible with a union of buckets. */
 interface Turns {
   readonly plain: Turn[]
   readonly rolling: Turn[]
@@ -115,7 +118,7 @@ async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<r
   }
 }
 
-/** Brings every member to ten times its amount, in so many increments. */
+/** Increments every member to ten times its amount, in so many increments. */
 async function add(board: Leaderboard, increments: number): Promise<void> {
   for (let time = 0; time < increments; time++) {
     await eachOf(MEMBERS, (at) => board.increment(memberOf(at), (EACH / increments) * byOf(at)))
@@ -142,7 +145,7 @@ function seriesOf(call: string, { plain, rolling: exact, tolerant, union }: Turn
   })
 }
 
-/** The sum of the scores of the members called, before any turn added to them. */
+/** The sum of the scores of the called members, before any run. */
 function sumOfScores(ops: number): number {
   let sum = 0
   for (let at = 0; at < ops; at++) sum += EACH * byOf((at * 7919) % MEMBERS)

@@ -7,12 +7,12 @@ import type { Probe, ProbeOptions, Series } from '../harness/bench.ts'
 import { callsOf, openOurs } from './ours.ts'
 import { calledOf, MEMBERS, memberOf } from './workload.ts'
 
-/** Script calls that are measured. */
+/** The number of measured script calls. */
 const CALLS = 100_000
 
 /**
- * Every kind of call at once, as long as it takes to make 100,000 script calls, with exports running and with a rolling
- * window out of which something falls at every moment; Redis' own histogram of its time for each script call.
+ * Makes all kinds of calls at once, 100,000 script calls, during exports and with a rolling window in which
+ * increments expire all the time. Reports Redis' own histogram of the time of each script call.
  */
 export const tail: Probe = {
   name: 'leaderboard.tail',
@@ -47,7 +47,7 @@ async function run(url: string, { quick, log }: ProbeOptions): Promise<readonly 
     log('leaderboard.tail: loading')
     await callsOf(score.board).load(members)
     await loadRecords(record.board, members)
-    // What was loaded leaves the rolling window while it is measured.
+    // The loaded increments expire during the measurement.
     await control.config('SET', 'latency-tracking-info-percentiles', '50 99 99.9 100')
     await control.config('RESETSTAT')
     const running = { on: true }
@@ -56,7 +56,7 @@ async function run(url: string, { quick, log }: ProbeOptions): Promise<readonly 
     const before = process.hrtime.bigint()
     for (let at = 0; (await scriptCalls(control)) < calls; at += 1000) {
       log(`leaderboard.tail: ${await scriptCalls(control)} of ${calls}`)
-      // Some in each turn, so that a call holds several items, as in an application.
+      // Several in each tick, so that a script call has several items, as in an application.
       for (let nth = at; nth < at + 1000 * 50; nth += 50) {
         await Promise.all(Array.from({ length: 50 }, (_, each) => mix(nth + each)))
       }

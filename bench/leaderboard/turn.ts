@@ -4,7 +4,7 @@ import type { Figure, Series } from '../harness/bench.ts'
 import { drive } from '../harness/load.ts'
 import { redisUsage } from '../harness/redis-usage.ts'
 
-/** One turn of a probe: calls a second, and Redis' time for each. */
+/** One run of a probe: calls a second, and Redis' time for each. */
 export interface Turn {
   readonly perSecond: number
   readonly redisUs: number
@@ -14,13 +14,13 @@ export interface TurnOptions {
   readonly ops: number
   readonly commands: readonly string[]
   call(at: number): Promise<number>
-  /** What the answers add up to. */
+  /** The expected sum of the results. */
   readonly expected: number
 }
 
 const IN_FLIGHT = 200
 
-/** Makes the calls and holds their answers against what they must add up to. */
+/** Makes the calls and checks the sum of their results. */
 export async function turn(control: Redis, what: string, options: TurnOptions): Promise<Turn> {
   const { ops, commands, call, expected } = options
   const before = await redisUsage([control], commands)
@@ -30,13 +30,13 @@ export async function turn(control: Redis, what: string, options: TurnOptions): 
   return { perSecond: ops / seconds, redisUs: (after.timeUs - before.timeUs) / ops }
 }
 
-/** What a probe made of turns measures, in this order. */
+/** The figures of a probe with runs, in this order. */
 export const TURN_FIGURES: readonly Figure[] = [
   { id: 'opsPerSecond', heading: 'ops/s', better: 'more' },
   { id: 'redisTimeUs', heading: 'Redis cmd us', better: 'less' },
 ]
 
-/** The turns of several rounds as the values of a series. */
+/** The runs of several rounds as the values of a series. */
 export function valuesOf(turns: readonly Turn[]): Series['values'] {
   return {
     opsPerSecond: turns.map(({ perSecond }) => perSecond),

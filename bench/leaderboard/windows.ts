@@ -11,7 +11,7 @@ import { BY, calledOf, MEMBERS, memberOf, scoreOf, sumOf } from './workload.ts'
 
 const COMMANDS = ['zincrby', 'evalsha', 'eval']
 
-/** A contender of which each call adds to a member's score in all three windows. */
+/** A contender whose calls each add to a member's score in all three windows. */
 function contender(
   setup: string,
   layout: string,
@@ -52,7 +52,7 @@ const ours = contender('default', 'penknife windows', async (url, library) => {
   }
 })
 
-/** Its matrix of three boards, which sends the three commands of an update in one pipeline. Nothing expires there. */
+/** Its matrix of three boards. It sends the three commands of an update in one pipeline, and nothing expires. */
 const matrix = SETUPS.map((setup) =>
   contender(setup, 'redis-rank windows', async (url) => {
     const redis = await connection(url, setup)

@@ -1,26 +1,26 @@
-/** Members of the boards that are measured. */
+/** The number of members of the measured boards. */
 export const MEMBERS = 1_000_000
 
 export const memberOf = (at: number): string => `player-${at}`
 
-/** A prime above every number of members, so that the scores below are all different. */
+/** A prime above every number of members, so that all scores are different. */
 const PRIME = 1_000_003
 const FACTOR = 611_953
 
-/** The score that a member begins with: whole, from 0, no two alike, in no order. */
+/** A member's first score: a whole number from 0, different for all members, in random order. */
 export function scoreOf(at: number): number {
   return (at * FACTOR) % PRIME
 }
 
-/** Moves a member over about a thousand others. Scores stay all different, for no other score has a half. */
+/** Moves a member past about a thousand others. All scores stay different, because no other score has a fraction. */
 export const BY = 1000.5
 
-/** The member of call number `at`: another one for each call, spread over the board. */
+/** The member of call number `at`: a different one for each call, spread over the board. */
 export function calledOf(at: number, members: number = MEMBERS): number {
   return (at * 7_919) % members
 }
 
-/** What a board of so many members must answer, without asking it. */
+/** The expected results of a board with so many members. */
 export interface Truth {
   readonly members: number
   /** Rank of a member by its number; 1 is the highest score. */
@@ -66,7 +66,7 @@ export function ranksOf(scores: Float64Array): Int32Array {
   return ranks
 }
 
-/** Adds up what calls number 0 to `ops` answer. */
+/** The sum of the results of calls 0 to `ops`. */
 export function sumOf(ops: number, answer: (at: number) => number): number {
   let sum = 0
   for (let at = 0; at < ops; at++) sum += answer(at)

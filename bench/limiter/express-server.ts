@@ -1,4 +1,4 @@
-/** The server of the Express case: forked with a ServerTask, says its port and, when asked, its CPU time. */
+/** The server of the Express case. It is forked with a ServerTask, sends its port, and on request its CPU time. */
 import type { AddressInfo } from 'node:net'
 
 import express, { type RequestHandler } from 'express'
@@ -12,7 +12,7 @@ import type { Guard, ServerTask } from './express.ts'
 
 const task = JSON.parse(process.argv[2] as string) as ServerTask
 
-/** Each as its own documentation sets it up. */
+/** Each set up as in its own documentation. */
 const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandler> | RequestHandler>> = {
   none: () => (_request, _response, next) => next(),
   'a turn': () => (_request, _response, next) => void setImmediate(next),

@@ -10,7 +10,7 @@ import { type Setup, SETUPS } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
 import { allowedOf, type WorkRule, visits } from './workload.ts'
 
-/** What stands before the one route of the server. */
+/** The middleware in front of the server's only route. */
 export type Guard = 'none' | 'a turn' | 'penknife' | 'express-rate-limit' | 'rate-limiter-flexible'
 
 export interface ServerTask {
@@ -22,7 +22,7 @@ export interface ServerTask {
   readonly windowMs: number
 }
 
-/** Connections of the load, kept alive, each with one request under way. */
+/** The connections of the load, kept alive, each with one request in flight. */
 export const CONNECTIONS = 50
 
 export const oursInExpress: Contender = { ...served('penknife', 'plain'), setup: 'default' }
@@ -39,8 +39,8 @@ export const peersInExpress: readonly Peer[] = [
 ]
 
 /**
- * Whoever asks Redis answers all requests of a turn together, which takes less CPU than one by one: what a limiter adds
- * is to be seen over a server that waits for a turn too.
+ * A server that waits for Redis answers all requests of a tick together, which takes less CPU than one by one. So the
+ * cost of a limiter is compared with a server that waits for a tick too.
  */
 export const bareExpress: Peer = {
   name: 'Express alone',
@@ -51,8 +51,8 @@ export const bareExpress: Peer = {
 }
 
 /**
- * An Express server in a process of its own, whose CPU is measured; this process only makes the load. A call is
- * a request behind one proxy, so that each client is an address in X-Forwarded-For.
+ * An Express server in another process, whose CPU is measured. This process only makes the load. A call is a request
+ * behind one proxy, so each client is an address in X-Forwarded-For.
  */
 function served(guard: Guard, setup: Setup): Contender {
   return {

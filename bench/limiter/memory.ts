@@ -12,11 +12,11 @@ interface Case {
   readonly rules: readonly LimiterRule[]
   /** Calls for each subject. Default: 1. */
   readonly calls?: number
-  /** Fewer subjects where each takes more. */
+  /** Fewer subjects where each uses more memory. */
   readonly subjects?: number
 }
 
-/** Windows so long that nothing ends while it is measured. */
+/** Windows so long that none ends during the measurement. */
 const LIMIT = { limit: 100, window: '1d' } as const
 const GCRA: LimiterRule = { name: 'gcra', ...LIMIT }
 
@@ -37,18 +37,18 @@ const CASES: readonly Case[] = [
     subjects: 10_000,
   },
   {
-    what: 'concurrency, 1 slot held',
+    what: 'concurrency, 1 slot taken',
     rules: [{ name: 'r', algorithm: 'concurrency', limit: 100, lease: '1d' }],
   },
   {
-    what: 'concurrency, 10 slots held',
+    what: 'concurrency, 10 slots taken',
     rules: [{ name: 'r', algorithm: 'concurrency', limit: 100, lease: '1d' }],
     calls: 10,
     subjects: 100_000,
   },
 ]
 
-/** What a subject takes in Redis: all of its keys and what the server keeps for them, subjects being `user-<number>`. */
+/** The memory of a subject in Redis: all its keys, and the server's overhead for them. Subjects are `user-<number>`. */
 export const memory: Probe = {
   name: 'limiter.memory',
   about: 'bytes a subject, by algorithm; raw is a counter with an expiry',
@@ -125,10 +125,10 @@ async function rawCounter(raw: Redis, subjects: number): Promise<number> {
   return Math.round(((await used(raw)) - before) / subjects)
 }
 
-/** Denials whose bytes are measured. */
+/** The number of denials whose memory is measured. */
 const REMEMBERED = 50_000
 
-/** What a denial that is remembered takes in this process, before and after it was repeated. */
+/** The memory of a cached denial in this process, before and after it was repeated. */
 async function remembered(
   penknife: Penknife,
   given: readonly LimiterRule[],
@@ -137,7 +137,7 @@ async function remembered(
     rules: given.map((rule) => ({ ...rule, limit: 1 })),
     whenUnavailable: 'throw',
     deadline: '30s',
-    // In two generations, the older of which is dropped as a whole.
+    // The cache has two generations, and drops the older one as a whole.
     denyCache: { entries: 4 * REMEMBERED, staleness: '1h' },
   })
   const collect = garbageCollector()
@@ -161,20 +161,20 @@ async function takeAll(
   expected: boolean = true,
 ): Promise<void> {
   let next = 0
-  async function lane(): Promise<void> {
+  async function chargeRepeatedly(): Promise<void> {
     while (next < subjects * calls) {
       const { allowed } = await limiter.take(`user-${next++ % subjects}`)
       if (allowed !== expected) throw new Error(`a call was ${allowed ? 'allowed' : 'denied'}`)
     }
   }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  await Promise.all(Array.from({ length: IN_FLIGHT }, chargeRepeatedly))
 }
 
 async function used(raw: Redis): Promise<number> {
   return Number(/used_memory_dataset:(\d+)/.exec(await raw.info('memory'))?.[1]) + (await overhead(raw))
 }
 
-/** The tables of keys and of expiries count too; the buffers of connections do not. */
+/** Includes the tables of keys and expiries, but not the buffers of connections. */
 async function overhead(raw: Redis): Promise<number> {
   const stats = (await raw.call('MEMORY', 'STATS')) as unknown[]
   const db = stats[stats.indexOf('db.0') + 1]

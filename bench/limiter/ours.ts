@@ -4,7 +4,7 @@ import { coreOf } from '../harness/library.ts'
 import { allowedOf, subjectsOf, type Workload } from './workload.ts'
 
 export interface OursOptions {
-  /** Repeat denials that still hold from memory. Default: false. */
+  /** Whether to use the deny cache. Default: false. */
   readonly denyCache?: boolean
   /** Default: false. */
   readonly onCluster?: boolean
@@ -23,7 +23,7 @@ export function ours(
       const client = connect(onCluster ? clusterPattern(url, library) : pattern(url, library))
       const limiter = createRateLimiter(client.space('bench'), 'bench', {
         rules: workload.rules(ops).map(({ name, limit, windowMs }) => ({ name, limit, window: windowMs })),
-        // A decision that Redis did not take is an error here.
+        // A decision that was not made by Redis is an error here.
         whenUnavailable: 'throw',
         denyCache,
         deadline: '5s',

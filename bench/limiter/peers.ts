@@ -14,15 +14,15 @@ import { installed } from '../harness/versions.ts'
 import { allowedOf, subjectsOf, type WorkRule, type Workload } from './workload.ts'
 
 export interface FlexibleOptions {
-  /** Answer for a subject that used up its limit from memory, as its wiki recommends under attack. Default: false. */
+  /** Whether to answer from memory for a subject without quota, as its wiki recommends under attack. Default: false. */
   readonly blockInMemory?: boolean
   /** Default: false. */
   readonly onCluster?: boolean
 }
 
 /**
- * As its wiki sets it up for ioredis: a RateLimiterRedis, and a RateLimiterUnion for several rules. Its faster
- * non-atomic class is left out, as it counts wrongly under races.
+ * Set up as in its wiki for ioredis: a RateLimiterRedis, and a RateLimiterUnion for several rules. Its faster
+ * non-atomic class is not measured, because it counts wrongly under races.
  */
 export function rateLimiterFlexible(workload: Workload, options: FlexibleOptions = {}): Peer {
   const { blockInMemory = false, onCluster = false } = options
@@ -95,7 +95,7 @@ function limiterFor(
   })
 }
 
-/** A union rejects with an answer for each of its limiters that denied. */
+/** A union rejects with a result for each of its limiters that denied. */
 function isDenial(error: unknown): boolean {
   if (error instanceof RateLimiterRes) return true
   return (
@@ -105,7 +105,7 @@ function isDenial(error: unknown): boolean {
   )
 }
 
-/** Its store alone, without express-rate-limit in front, which would only add to its time. One rule. */
+/** Only its store, without express-rate-limit, which would only add time. One rule. */
 export function rateLimitRedis(workload: Workload): Peer {
   const subjects = subjectsOf(workload)
   return {

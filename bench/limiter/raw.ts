@@ -8,7 +8,7 @@ import {
 } from '../harness/connections.ts'
 import { subjectsOf, type Workload } from './workload.ts'
 
-/** The least that a script for each decision costs: an EVALSHA that decides nothing. */
+/** The least cost of a script for each decision: an EVALSHA that decides nothing. */
 export function raw(workload: Workload): Peer {
   const subjects = subjectsOf(workload)
   const onNodeRedis: Contender = {

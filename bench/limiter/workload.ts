@@ -1,6 +1,6 @@
-/** What the contenders of a case are asked, and what must come out. */
+/** The calls of a case, and their expected results. */
 export interface Workload {
-  /** Subjects in turn; call number `at` is for subject `at % subjects`. */
+  /** The number of subjects. Call number `at` is for subject `at % subjects`. */
   readonly subjects: number
   /** The rules for a round of so many calls, the tightest last. */
   rules(ops: number): readonly WorkRule[]
@@ -13,10 +13,10 @@ export interface WorkRule {
 }
 
 const HOUR_MS = 60 * 60 * 1000
-/** So long that nothing comes back while a round runs: who admits what can be counted. */
+/** So long that no token comes back during a round. So the expected number of admitted calls is known. */
 const DAY_MS = 24 * HOUR_MS
 
-/** One rule; nearly all calls of a subject pass, and a limiter that admits everything is found out. */
+/** One rule. Nearly all calls of a subject pass. A limiter that admits all calls is detected. */
 export const exact: Workload = {
   subjects: 1000,
   rules: (ops) => [{ name: 'day', limit: nearly(ops / 1000), windowMs: DAY_MS }],
@@ -28,7 +28,7 @@ export const visits: Workload = {
   rules: (ops) => [{ name: 'day', limit: nearly(ops / 100), windowMs: DAY_MS }],
 }
 
-/** Three rules that are charged together; the last one binds. */
+/** Three rules that are charged together. The last one is the strictest. */
 export const three: Workload = {
   subjects: 1000,
   rules: (ops) => [
@@ -38,7 +38,7 @@ export const three: Workload = {
   ],
 }
 
-/** One subject that calls without end and is let through a hundred times. */
+/** One subject that calls without end. A hundred calls pass. */
 export const attack: Workload = {
   subjects: 1,
   rules: () => [{ name: 'day', limit: 100, windowMs: DAY_MS }],
@@ -51,7 +51,7 @@ function nearly(calls: number): number {
 export interface Subjects {
   /** The subject of a call. */
   of(at: number): string
-  /** Others from now on: what a process remembers of those before is of no use. */
+  /** Other subjects in each run, so that caches of the process do not help. */
   next(): Promise<void>
 }
 
@@ -68,7 +68,7 @@ export function subjectsOf({ subjects }: Workload): Subjects {
   }
 }
 
-/** The calls that pass; an answer is 1 for a call that passes. */
+/** The number of calls that pass. A result is 1 for a call that passes. */
 export function allowedOf({ subjects, rules }: Workload, ops: number): number {
   const tightest = Math.min(...rules(ops).map(({ limit }) => limit))
   return subjects * Math.min(tightest, ops / subjects)

@@ -1,4 +1,4 @@
-/** The clients of the fan-out cases, forked with a ClientsTask: says when all are connected, then counts events. */
+/** The clients of the fan-out cases, forked with a ClientsTask. Reports when all are connected, then counts events. */
 import { connect } from 'node:net'
 
 import { channelOf, type ClientsOrder, type ClientsReport, type ClientsTask, MARK } from './task.ts'
@@ -10,20 +10,20 @@ let events = 0
 let connected = 0
 let wanted = Infinity
 let latencies: number[] = []
-/** Connections of an earlier one may end. */
+/** Connections to an earlier server may end. */
 let generation = 0
-/** Of each connection, to come back with. */
+/** The last event id of each connection, to resume with. */
 const lastIds: string[] = []
 const mark = MARK.charCodeAt(0)
 
 function report(): void {
   if (events < wanted || connected < connections) return
-  const told: ClientsReport = { events, latencies }
+  const message: ClientsReport = { events, latencies }
   wanted = Infinity
-  process.send?.(told)
+  process.send?.(message)
 }
 
-/** Resolves when the response began. */
+/** Resolves when the response has begun. */
 function open(at: number, stalls: boolean = false): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
@@ -57,7 +57,7 @@ function open(at: number, stalls: boolean = false): Promise<void> {
   })
 }
 
-/** The id of the last event that came whole; of one that another chunk ends, the one before. */
+/** The id of the last complete event. An event whose end is in the next chunk does not count. */
 function note(at: number, chunk: Buffer): void {
   const end = chunk.lastIndexOf('\n\n')
   const id = chunk.lastIndexOf('id: ', end)

@@ -54,13 +54,14 @@ async function onStage(
   }
 }
 
-/** The program of a stage with and without stalled clients, one after the other. */
+/** Runs a contender with and without stalled clients, one after the other. */
 async function stalling(url: string, player: Player, quick: boolean): Promise<Figures> {
-  const found: (Figures & { readonly held: number; readonly rss: number })[] = []
+  const found: (Figures & { readonly retained: number; readonly rss: number })[] = []
   for (const stalled of [0, STALLED]) {
     const stage = await openStage({ url, player, connections: 50, channels: 1, stalled })
     try {
-      // More than the system takes in for them; no faster than the others take it, or these lose some to the history's bound.
+      // More than the system buffers for a stalled client. Not faster than the other clients read, or the bounded
+      // history would drop some of their events.
       const text = 'x'.repeat(8192)
       for (let at = 0; at < 2000; at += 20) {
         const { done } = await stage.count(50 * 20)
@@ -68,8 +69,8 @@ async function stalling(url: string, player: Player, quick: boolean): Promise<Fi
         await done
       }
       const figures = await steady(stage, 50, quick ? 50 : 250, STEADY_MS, text)
-      const { held, rss } = await stage.server()
-      found.push({ ...figures, held, rss })
+      const { retained, rss } = await stage.server()
+      found.push({ ...figures, retained, rss })
     } finally {
       await stage.close()
     }
@@ -77,7 +78,7 @@ async function stalling(url: string, player: Player, quick: boolean): Promise<Fi
   const [without, beside] = found as [(typeof found)[0], (typeof found)[0]]
   const mb = (bytes: number): number => bytes / 1024 / 1024
   return {
-    heapMb: mb(beside.held - without.held),
+    heapMb: mb(beside.retained - without.retained),
     rssMb: mb(beside.rss - without.rss),
     p50Ms: beside['p50Ms'] as number,
     p99Ms: beside['p99Ms'] as number,
@@ -86,7 +87,7 @@ async function stalling(url: string, player: Player, quick: boolean): Promise<Fi
   }
 }
 
-/** Events published as fast as Redis takes them. */
+/** Events published as fast as Redis accepts them. */
 async function burst(stage: Stage, connections: number, channels: number, events: number): Promise<Figures> {
   const before = await stage.server()
   const deliveries = (events * connections) / channels
@@ -102,7 +103,7 @@ async function burst(stage: Stage, connections: number, channels: number, events
   }
 }
 
-/** Events at a fixed rate, whatever becomes of them, so that each comes in a turn of its own. */
+/** Events at a fixed rate, so that each arrives in a tick of its own. */
 async function steady(
   stage: Stage,
   connections: number,

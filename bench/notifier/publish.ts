@@ -23,7 +23,7 @@ export const publishing: Contender = {
   },
 }
 
-/** Without a history: it tells who listens, and keeps nothing. */
+/** Without a history: it sends to current listeners, and stores nothing. */
 export const rawPublish: Peer = {
   name: 'raw PUBLISH',
   setups: SETUPS.map((setup) => ({

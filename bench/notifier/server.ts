@@ -1,4 +1,6 @@
-/** A server of the fan-out cases: forked with a ServerTask, says its port, and on request its CPU time and memory. */
+/**
+ * A server of the fan-out cases, forked with a ServerTask. It sends its port, and on request its CPU time and memory.
+ */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -11,7 +13,7 @@ import type { ServerReport, ServerTask, Side } from './task.ts'
 
 const { side, library, url, port } = JSON.parse(process.argv[2] as string) as ServerTask
 
-/** Each takes events from Redis and gives them to the clients of `/<channel>`. */
+/** Each reads events from Redis and sends them to the clients of `/<channel>`. */
 const sides: Readonly<Record<Side, () => Promise<RequestListener> | RequestListener>> = {
   async penknife() {
     const { connect, createNotifier } = await coreOf(library)
@@ -25,7 +27,7 @@ const sides: Readonly<Record<Side, () => Promise<RequestListener> | RequestListe
     return (request, response) => void serve(request, response)
   },
 
-  /** As its documentation has it for events of several processes, with ioredis for the pub/sub. */
+  /** Set up as in its documentation for events of several processes, with ioredis for pub/sub. */
   'better-sse'() {
     const channels = new Map<string, ReturnType<typeof createChannel>>()
     const subscriber = new Redis(url)
@@ -46,7 +48,7 @@ const sides: Readonly<Record<Side, () => Promise<RequestListener> | RequestListe
     return (request, response) => void serve(request, response)
   },
 
-  /** The least there is: what came in a turn is one chunk, written to each socket. */
+  /** The least work: all events of a tick are one chunk, written to each socket. */
   raw() {
     const channels = new Map<string, { readonly clients: Set<ServerResponse>; waiting: string }>()
     let due: string[] = []
@@ -89,7 +91,7 @@ process.on('message', () => {
   globalThis.gc?.()
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed, external } = process.memoryUsage()
-  const report: ServerReport = { cpuUs: user + system, rss, held: heapUsed + external }
+  const report: ServerReport = { cpuUs: user + system, rss, retained: heapUsed + external }
   process.send?.(report)
 })
 process.on('disconnect', () => process.exit())

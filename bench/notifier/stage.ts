@@ -18,7 +18,7 @@ import {
   type Side,
 } from './task.ts'
 
-/** A contender: penknife in a build of it, or another library. */
+/** A contender: a build of penknife, or another library. */
 export interface Player {
   readonly side: Side
   readonly library: Library
@@ -38,21 +38,24 @@ export function nameOf({ side, library }: Player): string {
   return side === 'raw' ? 'raw, a shared chunk for each tick' : library.name
 }
 
-/** A server of one side with its connected clients, each in a process of its own, and someone who publishes. */
+/** A contender's server, its connected clients and a publisher, each in a process of its own. */
 export interface Stage {
-  /** Publishes to a channel, with a text of its own; resolves when Redis has it. */
+  /** Publishes a different text to a channel. Resolves when Redis has it. */
   publish(channel: number, text?: string): Promise<unknown>
-  /** Makes a run wait for that many events at the clients, all together. */
+  /** Starts waiting for that many events at all clients together. */
   count(events: number): Promise<{ readonly done: Promise<ClientsReport> }>
-  /** What the server used since it started. */
+  /** The server's usage since it started. */
   server(): Promise<ServerReport>
-  /** Kills the server, publishes so many events on each channel, starts it anew, and lets all clients come back at once. */
+  /**
+   * Kills the server, publishes so many events on each channel, starts it again, and lets all clients reconnect at
+   * once.
+   */
   restart(missed: number): Promise<Restarted>
   close(): Promise<void>
 }
 
 export interface Restarted {
-  /** Until every client had an answer, and of a side that resumes every event that it missed. */
+  /** Waits until every client has a response and, if the contender supports resuming, every event that it missed. */
   readonly ms: number
   readonly cpuUs: number
 }
@@ -62,7 +65,7 @@ export interface StageOptions {
   readonly player: Player
   readonly connections: number
   readonly channels: number
-  /** Further connections that take nothing. Default: 0. */
+  /** Further connections that read nothing. Default: 0. */
   readonly stalled?: number
 }
 
@@ -74,7 +77,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       '--expose-gc',
     ])
   let server = serve(0)
-  const port = await told<number>(server)
+  const port = await messageFrom<number>(server)
   let before = await ask<ServerReport>(server)
   const clients = start(new URL('clients.ts', import.meta.url), {
     port,
@@ -82,9 +85,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     channels,
     stalled,
   } satisfies ClientsTask)
-  await told(clients)
+  await messageFrom(clients)
   const publisher = await publisherOf(url, player)
-  // A first event on each channel: subscribed, and warm.
+  // A first event on each channel, so that all are subscribed and warm.
   const first = await count(clients, connections)
   await Promise.all(Array.from({ length: channels }, (_, at) => publisher.publish(at)))
   await first.done
@@ -96,12 +99,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       return {
         cpuUs: report.cpuUs - before.cpuUs,
         rss: report.rss - before.rss,
-        held: report.held - before.held,
+        retained: report.retained - before.retained,
       }
     },
     async restart(missed) {
       clients.send('let go' satisfies ClientsOrder)
-      await told(clients)
+      await messageFrom(clients)
       const gone = once(server, 'exit')
       server.kill('SIGKILL')
       await gone
@@ -109,7 +112,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         await Promise.all(Array.from({ length: channels }, (_, at) => publisher.publish(at)))
       }
       server = serve(port)
-      await told(server)
+      await messageFrom(server)
       before = await ask<ServerReport>(server)
       const started = performance.now()
       const { done } = await count(clients, side === 'penknife' ? missed * connections : 0, true)
@@ -152,14 +155,14 @@ function start(program: URL, task: object, execArgv: readonly string[] = []): Ch
   })
 }
 
-async function told<T>(child: ChildProcess): Promise<T> {
+async function messageFrom<T>(child: ChildProcess): Promise<T> {
   const [message] = (await once(child, 'message')) as [T]
   return message
 }
 
 async function ask<T>(child: ChildProcess): Promise<T> {
   child.send('report')
-  return told<T>(child)
+  return messageFrom<T>(child)
 }
 
 async function count(
@@ -168,8 +171,8 @@ async function count(
   reconnect: boolean = false,
 ): Promise<{ readonly done: Promise<ClientsReport> }> {
   clients.send({ count: events, reconnect } satisfies ClientsOrder)
-  await told(clients)
-  return { done: told<ClientsReport>(clients) }
+  await messageFrom(clients)
+  return { done: messageFrom<ClientsReport>(clients) }
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -1,21 +1,21 @@
 import type { Library } from '../harness/library.ts'
 
-/** Who gives the events to the clients. */
+/** The library that sends the events to the clients. */
 export type Side = 'penknife' | 'better-sse' | 'raw'
 
 export interface ServerTask {
   readonly side: Side
   readonly library: Library
   readonly url: string
-  /** 0 for any that is free. */
+  /** 0: any free port. */
   readonly port: number
 }
 
 export interface ServerReport {
   readonly cpuUs: number
   readonly rss: number
-  /** Bytes that are reachable after a collection: the heap and buffers outside of it. */
-  readonly held: number
+  /** Reachable bytes after a garbage collection: the heap, and buffers outside of it. */
+  readonly retained: number
 }
 
 export interface ClientsTask {
@@ -23,24 +23,27 @@ export interface ClientsTask {
   readonly connections: number
   /** Connection number n follows channel n modulo this. */
   readonly channels: number
-  /** Further connections, that take nothing after their first bytes. */
+  /** Further connections that read nothing after their first bytes. */
   readonly stalled: number
 }
 
 export type ClientsOrder =
-  /** To wait for so many events, all together; with `reconnect` all come back at once first, with their last ids. */
+  /**
+   * Waits for so many events of all connections together. With `reconnect` all reconnect at once first, with their
+   * last ids.
+   */
   | { readonly count: number; readonly reconnect: boolean }
-  /** The server will go away. */
+  /** The server is about to end. */
   | 'let go'
 
-/** What they say when they counted them, and the server has answered each of them. */
+/** Sent when all events were counted, and the server has answered each connection. */
 export interface ClientsReport {
   readonly events: number
-  /** Milliseconds from publish to socket, of every hundredth connection. */
+  /** Milliseconds from publish to socket, for every hundredth connection. */
   readonly latencies: readonly number[]
 }
 
-/** A byte that every event has once and nothing else has. */
+/** A byte that occurs once in each event, and nowhere else. */
 export const MARK = '~'
 
 export function eventOf(at: number, text: string = 'a line of a chat'): object {

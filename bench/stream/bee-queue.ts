@@ -3,7 +3,7 @@ import BeeQueue from 'bee-queue'
 import { installed } from '../harness/versions.ts'
 import type { Job, Queue } from './queue.ts'
 
-/** As its guide says where events are not needed: those settings off, and finished jobs removed. */
+/** Set up as in its guide for use without events: those settings off, and finished jobs removed. */
 const SETTINGS = {
   getEvents: false,
   sendEvents: false,

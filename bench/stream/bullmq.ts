@@ -8,8 +8,8 @@ import type { Job, Queue } from './queue.ts'
 const OPTIONS = { attempts: 3, removeOnComplete: true }
 
 /**
- * As its guide says for production: the worker's connection with `maxRetriesPerRequest: null`, finished jobs
- * removed (which is also its fastest), jobs in bulk by addBulk, the worker's concurrency for parallel jobs.
+ * Set up as in its guide for production: the worker's connection with `maxRetriesPerRequest: null`, finished jobs
+ * removed (also its fastest setting), addBulk for many jobs, the worker's concurrency for parallel jobs.
  */
 export const bullmq: readonly Queue[] = SETUPS.map((setup) => ({
   name: installed('bullmq'),

@@ -6,10 +6,10 @@ import { ours } from './ours.ts'
 import { jobOf, jobs, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
 import { raw } from './raw.ts'
 
-/** What a case makes of a queue. */
+/** Turns a queue into a case's contender. */
 type Case = (queue: Queue) => Contender
 
-/** Ours, every peer in every set-up, and raw, in one case. */
+/** Penknife, every peer in every set-up, and raw, in one case. */
 export function contenders(of: Case): {
   readonly ours: Contender
   readonly peers: readonly Peer[]
@@ -39,7 +39,7 @@ export const adding: Case = (queue) => ({
 
 const CHUNK = 1000
 
-/** All jobs by calls of 1,000, one call after the other. */
+/** All jobs in calls of 1,000, one call after the other. */
 export const addingMany: Case = (queue) => ({
   ...described(queue),
   async open(url, ops, library) {
@@ -56,12 +56,12 @@ export const addingMany: Case = (queue) => ({
   },
 })
 
-/** A worker takes a backlog of all jobs until the end of each is in Redis. */
+/** A worker handles a backlog of all jobs, until the end of each is stored in Redis. */
 export function draining(concurrency: number): Case {
   return drainingBy((open, tally) => open.work(concurrency, tally.handle, tally.ended))
 }
 
-/** As `draining`; by a batch handler where there is one, and else by as many at once. */
+/** As `draining`, with a batch handler if the library has one, otherwise with the same number of jobs at once. */
 export function drainingInBatches(size: number): Case {
   return drainingBy(
     (open, tally) =>
@@ -74,7 +74,8 @@ function drainingBy(start: (open: OpenQueue, tally: Tally) => Promise<StopWorker
   return (queue) => ({
     ...described(queue),
     async open(url, ops, library) {
-      // A library may keep what it knows of a queue, and the Redis is emptied before each turn: a new one each.
+      // A new queue for each run, because a library may cache the state of a queue, and Redis is emptied before each
+      // run.
       let open: OpenQueue
       let stop: StopWorker
       return {
@@ -106,7 +107,7 @@ export async function fill(open: OpenQueue, count: number): Promise<void> {
 export interface Tally {
   handle(job: { readonly at: number }): void
   ended(count?: unknown): void
-  /** Resolves when every job ended, with the number of jobs handled exactly once. */
+  /** Resolves when every job has ended, with the number of jobs that were handled exactly once. */
   readonly all: Promise<number>
 }
 

@@ -5,12 +5,12 @@ import { SETUPS } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
 import { addEach, type Job, type Queue } from './queue.ts'
 
-/** Jobs of one of its groups run one after the other: enough groups that none waits for another. */
+/** Jobs of a group run one after the other. So there are enough groups that no job waits for another. */
 const GROUPS = 1000
 
 /**
- * As its guide sets it up, with its fastest ordering method (the default). Its `autoBatch` stays off: by its own
- * words it may lose jobs.
+ * Set up as in its guide, with its fastest ordering method (the default). Without `autoBatch`, which may lose jobs
+ * according to its guide.
  */
 export const groupmq: readonly Queue[] = SETUPS.map((setup) => ({
   name: installed('groupmq'),

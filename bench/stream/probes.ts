@@ -13,7 +13,7 @@ import { ours } from './ours.ts'
 import { jobOf, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
 import { raw } from './raw.ts'
 
-/** One set-up of each: none of these figures gets better by autopipelining. */
+/** One set-up of each, because autopipelining improves none of these figures. */
 const QUEUES: readonly Queue[] = [
   ours,
   ...[bullmq, groupmq, [beeQueue], raw].map((queues) => queues[0] as Queue),
@@ -158,7 +158,7 @@ export const idle: Probe = {
   },
 }
 
-/** All calls but the looking itself. */
+/** All calls except the measurement's own. */
 function callsIn(commandstats: string): number {
   let calls = 0
   for (const [, command, count] of commandstats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)) {
@@ -167,7 +167,7 @@ function callsIn(commandstats: string): number {
   return calls
 }
 
-/** Jobs whose handling is timed, at either backlog. */
+/** The number of timed jobs, for each backlog. */
 const DRAINED = 100_000
 
 export const backlog: Probe = {
@@ -205,7 +205,7 @@ export const backlog: Probe = {
   },
 }
 
-/** From the first job handled to the last of `count`; jobs a second. */
+/** Jobs a second, from the first handled job to the last of `count`. */
 function drainRate(url: string, queue: Queue, backlogged: number, count: number): Promise<number> {
   return onEmpty(url, queue, async (open) => {
     await fill(open, backlogged)

@@ -1,4 +1,4 @@
-/** A queue library, reduced to what the cases need: every case runs over every library in the same way. */
+/** A queue library, reduced to the calls of the cases, so that every case runs on every library in the same way. */
 import type { Library } from '../harness/library.ts'
 
 export interface Job {
@@ -7,13 +7,13 @@ export interface Job {
 }
 
 export interface Queue {
-  /** With its version where it has one. */
+  /** With its version if it has one. */
   readonly name: string
   /** `default`, `plain`, `autopipelined`. */
   readonly setup: string
-  /** The top-level commands that it sends; in lower case. */
+  /** The commands that it sends, in lower case. */
   readonly commands: readonly string[]
-  /** `build` is the build of penknife to measure; the others have no use for it. */
+  /** `build` is the build of penknife to measure. Others ignore it. */
   open(url: string, build: Library): Promise<OpenQueue>
 }
 
@@ -22,9 +22,9 @@ export interface OpenQueue {
   add(job: Job): Promise<unknown>
   /** Adds many in as few calls as the library offers. */
   addMany(jobs: readonly Job[]): Promise<unknown>
-  /** Starts a worker on this queue; `ended` is called for each job when its end is in Redis. */
+  /** Starts a worker on this queue. Calls `ended` for each job when its end is stored in Redis. */
   work(concurrency: number, handle: Handle, ended: () => void): Promise<StopWorker>
-  /** Starts a worker whose handler takes up to `size` jobs at once; where the library has that. */
+  /** Starts a worker whose handler gets up to `size` jobs at once, if the library supports that. */
   workInBatches?(size: number, handle: HandleBatch, ended: (count?: number) => void): Promise<StopWorker>
   close(): Promise<void>
 }
@@ -49,11 +49,11 @@ export function jobs(count: number, from: number = 0): Job[] {
   return Array.from({ length: count }, (_, at) => jobOf(from + at))
 }
 
-/** For libraries without a call for many: adds with 100 in flight. */
+/** For libraries without a bulk call: adds with 100 in flight. */
 export async function addEach(add: (job: Job) => Promise<unknown>, all: readonly Job[]): Promise<void> {
   let next = 0
-  const lane = async (): Promise<void> => {
+  const addRepeatedly = async (): Promise<void> => {
     while (next < all.length) await add(all[next++] as Job)
   }
-  await Promise.all(Array.from({ length: 100 }, lane))
+  await Promise.all(Array.from({ length: 100 }, addRepeatedly))
 }

@@ -6,7 +6,7 @@ import type { Handle, Job, OpenQueue, Queue, StopWorker } from './queue.ts'
 type Entries = readonly (readonly [string, readonly string[]])[]
 
 /**
- * What Redis and ioredis allow at most: XADD; XREADGROUP, then XACK and XDEL of what was read in one round trip.
+ * The most that Redis and ioredis allow: XADD; XREADGROUP, then XACK and XDEL of the read entries in one round trip.
  * No lease, no retry, no dead letter, no recovery.
  */
 export const raw: readonly Queue[] = SETUPS.map((setup) => ({

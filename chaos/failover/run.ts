@@ -12,22 +12,22 @@ export interface FailoverOptions {
   readonly topology: 'sentinel' | 'cluster'
   /** What the confirmation of an add means. Default: Redis has it. */
   readonly durability?: 'replicated'
-  /** How long replicas had heard nothing when their master died: what asynchronous replication may lose. */
+  /** How far the replicas were behind when their master died: asynchronous replication may lose those adds. */
   readonly lagMs: number
   /** Adds a second to each of two streams. Default: 1,000. */
   readonly perSecond?: number
 }
 
 export interface FailoverResult {
-  /** Adds that were confirmed, and how many of those the new master does not have. */
+  /** Confirmed adds, and how many of them the new master does not have. */
   readonly confirmed: number
   readonly lost: number
-  /** Confirmed before the replica fell behind, and lost all the same: none may be. */
+  /** Lost although they were confirmed before the replica fell behind. Must be 0. */
   readonly lostBeforeLag: number
-  /** Confirmed while the replica was behind: only these may be lost. */
+  /** Adds confirmed while the replica was behind. Only these may be lost. */
   readonly confirmedInLag: number
   readonly unknown: number
-  /** Confirmed adds to the stream that a worker handles meanwhile, neither handled nor lost with the master. */
+  /** Confirmed adds to the worker's stream that were neither handled nor lost with the master. */
   readonly unhandled: number
   readonly handledTwice: number
   /** The longest time without a confirmed add, and without a handled entry, in milliseconds. */
@@ -42,10 +42,10 @@ interface Servers extends AsyncDisposable {
   of(slot: number): Promise<readonly [master: PrivateRedis, ...replicas: PrivateRedis[]]>
 }
 
-/** A master dies under load: what is lost, how long it takes until producers and workers go on by themselves. */
+/** Kills a master under load. Measures what is lost, and how long producers and workers pause. */
 export async function runFailover(options: FailoverOptions): Promise<FailoverResult> {
   const { topology, durability, lagMs, perSecond = 1000 } = options
-  // After the failover there must be a replica that has what is added then.
+  // After the failover there must be a replica that gets the later adds.
   const replicas = durability === undefined ? 1 : 2
   await using servers = topology === 'sentinel' ? await sentinels(replicas) : await cluster(replicas)
   const [producing, working] = [connect(servers.open()), connect(servers.open())]
@@ -70,7 +70,7 @@ export async function runFailover(options: FailoverOptions): Promise<FailoverRes
     const [master, ...behind] = await servers.of(space.runtime.keys.route.slot)
     const laggedAt = performance.now()
     if (lagMs > 0) {
-      // Frozen they cannot come back when their master drops them: they have nothing of what follows.
+      // Frozen replicas cannot reconnect when their master drops them, so they get none of the following adds.
       for (const replica of behind) replica.freeze()
       await send(master, ['CLIENT', 'KILL', 'TYPE', 'replica'])
     }

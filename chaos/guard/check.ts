@@ -8,14 +8,14 @@ export interface Verdict {
   readonly counts: Readonly<{ [what: string]: number }>
 }
 
-/** What is in Redis at the end, when every reservation is over. */
+/** The state of Redis at the end, when every reservation has ended. */
 export interface Left {
   readonly counters: readonly {
     readonly counter: string
     readonly value: number
     readonly available: number
   }[]
-  /** What did not come to an end. */
+  /** Processes and calls that did not end. */
   readonly failed: readonly string[]
 }
 
@@ -26,14 +26,16 @@ interface Lease {
   readonly life: string
   readonly fence: number
   readonly weight: number
-  /** Before the call that got it was sent, and after it was answered. */
+  /** The times before the call that got it was sent, and after it was answered. */
   readonly sentAt: number
   readonly gotAt: number
-  /** Until then it is surely in force: it may be given back after it, or its first lease ends. */
+  /**
+   * Until then it was certainly in force. After that it may have been released, or its first lease may have expired.
+   */
   surelyUntil: number
 }
 
-/** Holds what the processes recorded against what guards promise. */
+/** Checks the records of the processes against the promises of guards. */
 export function check(journals: Journals, left: Left): Verdict {
   const claims = createClaims()
   const counts: { [what: string]: number } = {}
@@ -43,7 +45,7 @@ export function check(journals: Journals, left: Left): Verdict {
   checkWrites(claims, count, journals)
   checkStock(claims, count, journals, left)
   checkOnce(claims, count, journals)
-  const ends = claims.claim('everything comes to an end')
+  const ends = claims.claim('every process and call ends')
   ends(left.failed.length === 0, () => left.failed.join('; '))
   for (const { code, what } of recordsIn(journals, 'failed')) count(`${what} failed: ${code}`)
   return { claims: merged(claims.all), counts }
@@ -75,8 +77,8 @@ function checkLeases(
   size: number,
   journals: Journals,
 ): void {
-  const together = claims.claim('leases in force take no more than there is: a lock one, permits three')
-  const rising = claims.claim('fences rise: a lease that was got later has a greater one')
+  const together = claims.claim('leases in force never exceed the size: one of a lock, three of permits')
+  const rising = claims.claim('fences rise: a later lease has a greater one')
   const unique = claims.claim('no two leases have the same fence')
   const leases = leasesOf(journals, of)
   count(of === 'permits' ? 'leases of permits' : 'leases of locks', leases.length)
@@ -84,14 +86,14 @@ function checkLeases(
   unique(fences.size === leases.length, () => `${of}: ${leases.length - fences.size} times`)
   let latest: Lease | undefined
   for (const lease of leases) {
-    // Of those with a lower fence, the one whose call was sent last.
+    // The lease with a lower fence whose call was sent last.
     if (latest)
       rising(
         lease.gotAt > latest.sentAt,
         () => `${of}: ${lease.fence} of ${lease.life} was got before ${latest?.fence}`,
       )
     if (!latest || lease.sentAt > latest.sentAt) latest = lease
-    // Given while it was asked for: all the while these were in force.
+    // Leases that were in force during the whole call.
     const others = leases.filter(
       (other) => other !== lease && other.gotAt <= lease.sentAt && other.surelyUntil >= lease.gotAt,
     )
@@ -100,7 +102,7 @@ function checkLeases(
   }
   // Permits have several holders.
   if (size > 1) return
-  const believes = claims.claim('nobody believes to hold a lock after the next one got it')
+  const believes = claims.claim('no process takes its lease for valid after the next one got the lock')
   const gotAt = leases.map((lease) => [lease.fence, lease.gotAt] as const)
   for (const { fence, at, of: which } of recordsIn(journals, 'holds')) {
     if (which !== of) continue
@@ -109,7 +111,7 @@ function checkLeases(
   }
 }
 
-/** Versions say in which order writes were accepted. */
+/** The versions give the order in which writes were accepted. */
 function checkWrites(claims: Claims, count: (what: string, by: number) => void, journals: Journals): void {
   const fenced = claims.claim('no write with an older fence after one with a newer')
   for (const of of LOCKS) {
@@ -130,9 +132,9 @@ function checkStock(
   journals: Journals,
   { counters }: Left,
 ): void {
-  const sold = claims.claim('what was taken and what is left is the stock')
-  const over = claims.claim('nothing is oversold')
-  const back = claims.claim('what expired or was cancelled came back')
+  const sold = claims.claim('the sum of sold and remaining units is the stock')
+  const over = claims.claim('no more is sold than the stock')
+  const back = claims.claim('expired and cancelled reservations are given back')
   const ended = new Map<string, boolean>()
   for (const { id, k } of [...recordsIn(journals, 'took'), ...recordsIn(journals, 'took nothing')])
     ended.set(id, k === 'took')
@@ -142,7 +144,7 @@ function checkStock(
     for (const { sku: of, n, id } of recordsIn(journals, 'takes')) {
       if (of !== sku) continue
       const end = ended.get(id)
-      // Killed before it knew.
+      // It was killed before it got the reply.
       if (end === undefined) unknown += n
       else if (end) taken += n
     }
@@ -161,7 +163,7 @@ function checkStock(
 
 function checkOnce(claims: Claims, count: (what: string, by?: number) => void, journals: Journals): void {
   const first = claims.claim('once: one completion of an id is confirmed')
-  const same = claims.claim('once: everybody is given the same result')
+  const same = claims.claim('once: all callers get the same result')
   const results = new Map<string, string>()
   const completed = new Map<string, string>()
   for (const [life, records] of journals) {
@@ -181,7 +183,7 @@ function checkOnce(claims: Claims, count: (what: string, by?: number) => void, j
   }
 }
 
-/** Claims of the same words, as they are made of several locks, as one. */
+/** Joins claims with the same text, which are made for each lock. */
 function merged(all: readonly Claim[]): readonly Claim[] {
   const found = new Map<string, Claim>()
   for (const { claim, checked, against } of all) {

@@ -1,4 +1,4 @@
-// A process that locks, takes permits, takes of a stock and runs what is to run once, and records all of it.
+// A process that takes locks and permits, decrements a stock, runs bodies of `once`, and records all of it.
 import { setTimeout as delay } from 'node:timers/promises'
 
 import {
@@ -48,7 +48,7 @@ function failed(what: string, error: unknown): void {
   journal.write({ k: 'failed', what, code: error.code })
 }
 
-/** Does something again and again until the process is to end. */
+/** Repeats a function until the process must end. */
 async function loop(what: string, act: () => Promise<void>): Promise<void> {
   while (!until.closing) {
     try {
@@ -66,9 +66,9 @@ function holds(of: string, held: HeldLease): void {
   if (held.leftMs > 0) journal.write({ k: 'holds', of, fence: held.fence, at })
 }
 
-/** Writes whether it holds the lock or not: that is what the fence is for. */
+/** Writes even if it lost the lock, because the fence must refuse such a write. */
 async function write(of: string, { fence }: HeldLease): Promise<void> {
-  const answer = await writes.set(of, { fence }, { fence })
+  const answer = await writes.set(of, { fence }, { fence: { key: of, token: fence } })
   if (answer.ok) journal.write({ k: 'wrote', of, fence, version: answer.version })
   else journal.write({ k: 'refused write', of, fence })
 }
@@ -104,7 +104,7 @@ async function permitOnce(): Promise<void> {
   await held.release()
 }
 
-/** Until it is known what became of it: its id makes the repetition harmless. */
+/** Repeats the call until its outcome is known. The id makes that harmless. */
 async function surely<T>(what: string, call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -139,7 +139,7 @@ async function takeOnce(): Promise<void> {
   journal.write({ k: state === 'committed' ? 'took' : 'took nothing', id })
 }
 
-/** All processes come to the same ids at about the same time. */
+/** All processes use the same ids at about the same time. */
 async function runOnce(): Promise<void> {
   const id = `job-${Math.floor(now() / 60)}`
   const answer = await once.run(id, async () => {

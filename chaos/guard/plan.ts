@@ -2,24 +2,24 @@ import type { Sabotage } from '../harness/sabotage.ts'
 
 export const SPACE = 'chaos'
 export const LEASE_MS = 1000
-/** Keys of the lock, and objects of the same names that its holders write. */
+/** Keys of the lock. Its holders write objects with the same names. */
 export const LOCKS = ['a', 'b', 'c'] as const
 export const PERMITS = 3
 export const SKUS = ['sku-0', 'sku-1', 'sku-2', 'sku-3'] as const
-/** So little that each of them runs out. */
+/** Stocks so small that each runs out. */
 export const STOCK = 40
 export const RESERVED_MS = 1000
 
-/** What each process is given. */
+/** The configuration of each process. */
 export interface MemberConfig {
   readonly url: string
   readonly seed: number
   readonly sabotage: readonly Sabotage[]
-  /** How long a lock is held at the most. */
+  /** The longest time for which a process keeps a lock. */
   readonly holdMs: number
 }
 
-/** And what the harness adds. */
+/** Fields that the harness adds. */
 export interface MemberLife {
   readonly folder: string
   readonly life: string

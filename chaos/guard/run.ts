@@ -28,7 +28,7 @@ import type { Record } from './records.ts'
 
 export interface GuardChaosOptions {
   readonly seed: number
-  /** For how long faults strike. */
+  /** How long faults are injected. */
   readonly seconds: number
   /** Processes. Default: 6. */
   readonly members?: number
@@ -36,10 +36,10 @@ export interface GuardChaosOptions {
   readonly betweenMs?: readonly [number, number]
   /** Only these faults. Default: all. */
   readonly faults?: readonly string[]
-  /** How long a lock is held at the most. Default: 600 ms. */
+  /** The longest time for which a process keeps a lock. Default: 600 ms. */
   readonly holdMs?: number
   readonly sabotage?: readonly Sabotage[]
-  /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
+  /** Keeps the journals when a claim is broken, and logs their folder. Default: false. */
   readonly keepJournals?: boolean
   readonly log?: (line: string) => void
 }
@@ -51,8 +51,9 @@ export interface GuardChaosResult extends Verdict {
 }
 
 /**
- * Real processes lock, take permits, take of a stock and run what is to run once, on a private Redis that writes each command to disk
- * before it answers, while faults strike at random; then what they recorded is held against what guards promise.
+ * Real processes take locks and permits, decrement a stock and run bodies of `once` on a private Redis that writes
+ * each command to disk before it replies, under random faults. Then their records are checked against the promises of
+ * guards.
  */
 export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardChaosResult> {
   const { seed, seconds, members = 6, betweenMs = [100, 400], holdMs = 600 } = options
@@ -80,7 +81,7 @@ export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardCh
     await strikes.untilEach(30_000)
     log('the faults stop')
     await strikes.stop()
-    // One that is told to end before it began would not end well.
+    // A process that gets SIGTERM before it has started would not end with code 0.
     await untilBorn(folder, cast)
     await delay(1000)
     const ends = await Promise.all(

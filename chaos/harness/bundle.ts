@@ -6,9 +6,9 @@ import type { Plugin } from 'esbuild'
 
 import { bundlePrograms } from '../../scripts/programs.ts'
 
-/** A change to a source file of the copy that is bundled, to prove that the checker finds what it does. */
+/** A change to a bundled source file, to prove that the checker finds its effect. */
 export interface Break {
-  /** How the file's path ends. */
+  /** The end of the file's path. */
   readonly file: string
   /** This part of the file … */
   readonly from: string
@@ -19,7 +19,7 @@ export interface Break {
 /** A program ends with the process that started it. */
 const BANNER = "process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume().unref();"
 
-/** One file of a program and all it imports. */
+/** Bundles a program and its imports into one file. Returns its path. */
 export async function bundle(
   program: URL,
   folder: string,
@@ -31,7 +31,7 @@ export async function bundle(
   return join(folder, `${name}.mjs`)
 }
 
-/** One that no longer has the part to be broken is an error. */
+/** Replaces parts of source files. A file without the part is an error. */
 function breaking(breaks: readonly Break[]): Plugin {
   return {
     name: 'break',

@@ -3,15 +3,15 @@ import { once } from 'node:events'
 
 import type { Journal } from './journal.ts'
 
-/** What happened to processes and to Redis, in the harness' own journal. */
+/** A fault of a process or of Redis, in the harness's own journal. */
 export interface FaultRecord {
   readonly k: 'fault'
   readonly fault: string
-  /** The life of the process it struck, or what else. */
+  /** The life of the affected process, or the affected part, such as `redis`. */
   readonly on: string
 }
 
-/** A part that a process plays; when one is killed the next life of the part begins. */
+/** A role that one process at a time has. When it is killed, another process starts: the next life of the part. */
 export interface Part {
   readonly name: string
   /** `<name>.<n>`, as its journal is named. */
@@ -19,20 +19,20 @@ export interface Part {
   readonly frozen: boolean
   /** SIGKILL, and a new life. */
   kill(): Promise<void>
-  /** SIGTERM: it ends by itself, then a new life. */
+  /** SIGTERM: the process ends by itself, then a new life. */
   replace(): Promise<void>
   freeze(): void
   thaw(): void
   /** SIGTERM, for good; resolves with its exit code. */
   end(): Promise<number | null>
-  /** Resolves when it ended by itself, or was killed; null while it was killed. */
+  /** Resolves when it has ended, with its exit code; null if it was killed. */
   readonly ended: Promise<number | null>
 }
 
 export interface Cast {
   readonly parts: readonly Part[]
   start(name: string, program: string, config: object): Part
-  /** SIGKILL to all that is left. */
+  /** SIGKILL to all remaining processes. */
   end(): Promise<void>
 }
 
@@ -42,15 +42,15 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
 
   function spawned(life: string, program: string, config: object): ChildProcess {
     const child = spawn(process.execPath, [program, JSON.stringify({ ...config, folder, life })], {
-      // Its standard input ends with this process, and it does then (bundle.ts).
+      // The program ends when its standard input ends, which is when this process ends (bundle.ts).
       stdio: ['pipe', 'ignore', 'inherit'],
-      // That Redis is away is no news here.
+      // Without warnings about Redis, which is away on purpose.
       env: { ...process.env, NODE_NO_WARNINGS: '1' },
     })
     children.add(child)
     child.once('exit', (code) => {
       children.delete(child)
-      // One that is killed has no code; one that ends well ends with 0.
+      // A killed process has no code. A successful one has 0.
       if (code) journal.write({ k: 'fault', fault: `ended with ${code}`, on: life })
     })
     return child
@@ -66,7 +66,7 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
       child.exitCode === null && child.signalCode === null
         ? once(child, 'exit').then(([code]) => code as number | null)
         : Promise.resolve(child.exitCode)
-    const told = (fault: string): void => journal.write({ k: 'fault', fault, on: life() })
+    const note = (fault: string): void => journal.write({ k: 'fault', fault, on: life() })
     const next = (): void => {
       if (closing) return
       lives += 1
@@ -82,26 +82,26 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
         return frozen
       },
       async kill() {
-        told('kill')
+        note('kill')
         const gone = exit()
         child.kill('SIGKILL')
         await gone
         next()
       },
       async replace() {
-        told('replace')
+        note('replace')
         const gone = exit()
         child.kill('SIGTERM')
         await gone
         next()
       },
       freeze() {
-        told('freeze')
+        note('freeze')
         frozen = true
         child.kill('SIGSTOP')
       },
       thaw() {
-        told('thaw')
+        note('thaw')
         frozen = false
         child.kill('SIGCONT')
       },

@@ -1,4 +1,4 @@
-/** What a run claims, how often it was checked, and what speaks against it. */
+/** A claim, how often it was checked, and what contradicts it. */
 export interface Claim {
   readonly claim: string
   readonly checked: number
@@ -6,7 +6,7 @@ export interface Claim {
 }
 
 export interface Claims {
-  /** Declares a claim; what comes back checks one case of it, and `what` is said when it does not hold. */
+  /** Declares a claim. Returns a function that records one case. `what` describes a case that contradicts the claim. */
   claim(text: string): (holds: boolean, what: () => string) => void
   readonly all: readonly Claim[]
 }

@@ -10,15 +10,15 @@ import type { Random } from './random.ts'
 
 export interface Scene {
   readonly redis: PrivateRedis
-  /** In front of Redis, for those processes whose network is to fail. */
+  /** The proxy in front of Redis for the processes whose network must fail. */
   readonly proxy: Proxy
   readonly random: Random
   readonly journal: Journal<FaultRecord>
-  /** What is done to Redis as a whole is done one after the other; undefined while something else is. */
+  /** Runs one fault of Redis as a whole at a time. Undefined while another one runs. */
   readonly alone: (act: () => Promise<void>) => Promise<void> | undefined
 }
 
-/** Lets one act go on at a time; what comes meanwhile is not done. */
+/** Runs one function at a time. Others are not run meanwhile. */
 export function oneAtATime(): Scene['alone'] {
   let busy = false
   return (act) => {
@@ -28,13 +28,13 @@ export function oneAtATime(): Scene['alone'] {
   }
 }
 
-/** One of them that nothing else befalls at the moment. */
+/** A random part that has no fault at the moment. */
 function victim(parts: () => readonly Part[], random: Random, busy: ReadonlySet<Part>): Part | undefined {
   const free = parts().filter((part) => !busy.has(part))
   return free.length > 0 ? random.pick(free) : undefined
 }
 
-/** What befalls processes: killed, frozen and thawed, replaced in good order; `label` says which processes. */
+/** Faults of processes: killed, frozen and thawed, closed and started again. `label` names the processes. */
 export function processFaults(
   parts: () => readonly Part[],
   { random }: Scene,
@@ -58,14 +58,14 @@ export function processFaults(
       part.freeze()
       await delay(random.int(...frozenMs))
       part.thaw()
-      // Some are killed before they learn what they missed.
+      // Some are killed before they notice what they missed.
       if (random.next() < 0.2) await part.kill()
     }),
     struck('close and start again', 1, (part) => part.replace()),
   ]
 }
 
-/** What befalls Redis: killed and restarted on its data, its scripts forgotten. */
+/** Faults of Redis: killed and restarted on its data, and SCRIPT FLUSH. */
 export function redisFaults(scene: Scene, awayMs: readonly [number, number]): Fault[] {
   const { random, journal, alone } = scene
   return [
@@ -95,7 +95,7 @@ export function redisFaults(scene: Scene, awayMs: readonly [number, number]): Fa
   ]
 }
 
-/** What befalls the network: connections cut, and connections that stay open and carry nothing any more. */
+/** Faults of the network: connections that are cut, and connections that stay open and transport nothing. */
 export function networkFaults(
   { proxy, random, journal }: Pick<Scene, 'proxy' | 'random' | 'journal'>,
   label: string = '',
@@ -120,7 +120,7 @@ export function networkFaults(
           journal.write({ k: 'fault', fault: 'silent', on: `${label}network` })
           proxy.goSilent()
           await delay(random.int(50, 500))
-          // The old ones stay silent until whoever holds them gives them up.
+          // The old connections stay silent until a client or a server closes them.
           proxy.pass({ only: 'new' })
           journal.write({ k: 'fault', fault: 'new connections pass', on: `${label}network` })
           silent = false

@@ -2,25 +2,25 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Random } from './random.ts'
 
-/** Something that goes wrong and is over again when its promise resolves. */
+/** A fault. It is over when its promise resolves. */
 export interface Fault {
   readonly name: string
-  /** How often it strikes, against the others. */
+  /** Its share in all faults. */
   readonly weight: number
-  /** Resolves when it is over; undefined when there was nothing to strike. */
+  /** Resolves when it is over. Undefined if it cannot be injected now. */
   strike(): Promise<void> | undefined
 }
 
 export interface Strikes {
-  /** How often each fault struck. */
+  /** How often each fault was injected. */
   readonly counts: Readonly<Record<string, number>>
-  /** Resolves when each fault struck once, or after this time. */
+  /** Resolves when each fault was injected once, or after this time. */
   untilEach(withinMs: number): Promise<void>
-  /** No further strikes; resolves when all are over, and rejects when one of them could not be carried out. */
+  /** Injects no further faults. Resolves when all are over. Rejects if one could not be carried out. */
   stop(): Promise<void>
 }
 
-/** Lets a fault strike again and again, at random times; faults overlap. The first ones come each once, in turn. */
+/** Injects faults at random times. Faults overlap. At first each fault is injected once. */
 export function startStriking(
   faults: readonly Fault[],
   random: Random,
@@ -46,7 +46,7 @@ export function startStriking(
       const fault = chosen()
       const over = fault.strike()
       if (!over) {
-        // Later, then.
+        // It is tried again later.
         if (!counts[fault.name]) first.push(fault)
         continue
       }

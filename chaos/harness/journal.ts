@@ -1,22 +1,22 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A record with its time: milliseconds of the machine's monotonic clock, which all of its processes share. */
+/** A record with its time: milliseconds of the machine's monotonic clock, which is the same for all processes. */
 export type Timed<R> = R & { readonly t: number }
 
 export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-/** What one life of one process did. */
+/** The records of one life of a process. */
 export interface Journal<R> {
   write(record: R): void
   close(): void
 }
 
 /**
- * Appends a line for each record, written to the file before `write` returns: a process that is killed loses nothing
- * of what it recorded.
+ * Appends a line for each record. It is written to the file before `write` returns, so that a killed process loses no
+ * record.
  */
 export function openJournal<R extends object>(folder: string, life: string): Journal<R> {
   const file = openSync(join(folder, `${life}.jsonl`), 'a')
@@ -32,14 +32,14 @@ export function readJournals<R>(folder: string): ReadonlyMap<string, readonly Ti
   for (const file of readdirSync(folder)) {
     if (!file.endsWith('.jsonl')) continue
     const lines = readFileSync(join(folder, file), 'utf8').split('\n')
-    // What follows the last line break is a line that a kill cut short.
+    // The text after the last line break is a line that a kill cut short.
     const records = lines.slice(0, -1).map((line) => JSON.parse(line) as Timed<R>)
     journals.set(file.slice(0, -'.jsonl'.length), records)
   }
   return journals
 }
 
-/** Reads journals while they are written: each call gives what is new since the last one, earlier lives first. */
+/** Reads journals while they are written. Each call returns the new records, earlier lives first. */
 export function followJournals<R>(
   folder: string,
 ): () => readonly (readonly [life: string, record: Timed<R>])[] {

@@ -1,4 +1,4 @@
-/** Seeded randomness: the same seed, the same decisions. */
+/** Seeded random numbers: the same seed gives the same numbers. */
 export interface Random {
   /** From 0 to below 1. */
   next(): number
@@ -20,7 +20,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** Randomness that belongs to a number, so that several processes find the same without a word between them. */
+/** Random numbers of a number: several processes get the same ones without communication. */
 export function randomOf(seed: number, number: number): Random {
   return createRandom(mixed((seed ^ Math.imul(number + 1, 0x9e3779b1)) >>> 0))
 }

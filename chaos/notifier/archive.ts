@@ -6,19 +6,19 @@ import type { Journal } from '../harness/journal.ts'
 import { CHANNELS, keyOf, type Payload } from './plan.ts'
 import type { ArchiveRecord } from './records.ts'
 
-/** Notes each channel's history, event by event, as it lies in Redis: the truth to hold clients against. */
+/** Records each channel's history in Redis, event by event. The records of the clients are checked against it. */
 export interface Archive {
-  /** Notes what is new, if Redis is there. */
+  /** Records new events, if Redis is available. */
   poll(): Promise<void>
-  /** Notes what is new. */
+  /** Records new events. */
   read(): Promise<void>
-  /** Notes what is new, and in the same breath cuts each channel to its last events. */
+  /** Records new events and, in the same transaction, trims each channel to its last events. */
   trim(to: number): Promise<void>
-  /** Notes what is new, and in the same breath empties Redis. */
+  /** Records new events and, in the same transaction, empties Redis. */
   flush(): Promise<void>
-  /** A server was changed for another, or lost its data: finds out what is lost, and goes on from there. */
+  /** Call it after a server was replaced or lost its data. Records what was lost, and continues. */
   compare(): Promise<void>
-  /** From now on it reads from this server. */
+  /** Reads from this server from now on. */
   from(socket: string): void
   close(): void
 }
@@ -31,7 +31,7 @@ export function createArchive(journal: Journal<ArchiveRecord>, socket: string): 
   let redis = open(socket)
   let turn: Promise<unknown> = Promise.resolve()
 
-  /** One at a time, or two would note the same; when Redis is there again. */
+  /** One at a time, because two would record the same events. Waits until Redis is available. */
   function inTurn(act: () => Promise<void>): Promise<void> {
     const acted = turn.then(async () => {
       if (redis.status !== 'ready') await once(redis, 'ready')
@@ -100,7 +100,7 @@ export function createArchive(journal: Journal<ArchiveRecord>, socket: string): 
   }
 }
 
-/** ioredis leaves open what was under way when a connection ends. */
+/** ioredis never settles commands that were pending when a connection ends. */
 async function settled<T>(redis: Redis, asked: Promise<T>): Promise<T> {
   const over = new AbortController()
   const gone = once(redis, 'close', { signal: over.signal }).then(() => {

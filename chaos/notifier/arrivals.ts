@@ -1,17 +1,17 @@
 import { followJournals } from '../harness/journal.ts'
 import type { ClientRecord } from './records.ts'
 
-/** Where each client is in each of its channels, by what they recorded so far. */
+/** The position of each client in each of its channels, from the records so far. */
 export interface Arrivals {
-  /** Who, of the clients of so many processes, has no position yet in a channel, in words. */
+  /** Describes the clients of so many processes that have no position in a channel yet. */
   nowhere(processes: number): readonly string[]
-  /** Who is not at the end of a channel, in words. */
+  /** Describes the clients that are not at the end of a channel. */
   behind(ends: ReadonlyMap<string, string>): readonly string[]
 }
 
 export function createArrivals(folder: string): Arrivals {
   const news = followJournals<ClientRecord>(folder)
-  /** Of each client, the last position in each of its channels. */
+  /** The last position of each client in each of its channels. */
   const clients = new Map<string, Map<string, string | undefined>>()
 
   function note(life: string, record: ClientRecord): void {

@@ -6,7 +6,7 @@ import { type ChannelTruth, placeOf, truthOf } from './truth.ts'
 
 export interface Evidence {
   readonly journals: Journals
-  /** What did not arrive in time at the end, in words. */
+  /** Describes the events that did not arrive in time at the end. */
   readonly left: readonly string[]
 }
 
@@ -18,11 +18,11 @@ export interface Verdict {
 type Journals = ReadonlyMap<string, readonly Timed<Record>[]>
 type Count = (what: string, by?: number) => void
 
-/** What a server process may hold. */
+/** Limits of a server process. */
 const MOST_MIB = 250
 const NOTHING: ChannelTruth = { versions: [], firsts: [], jumps: [], lost: 0 }
 
-/** Holds what was recorded against each claim. */
+/** Checks each claim against the records. */
 export function check({ journals, left }: Evidence): Verdict {
   const claims = createClaims()
   const counts: { [what: string]: number } = {}
@@ -30,7 +30,7 @@ export function check({ journals, left }: Evidence): Verdict {
   const truths = truthOf((journals.get('archive') ?? []) as readonly Timed<ArchiveRecord>[])
   checkClients(claims, { journals, truths, count })
   checkHistories(claims, { journals, truths, count })
-  const arrived = claims.claim('once the faults stop every client arrives at the end of each of its channels')
+  const arrived = claims.claim('after the last fault every client reaches the end of each of its channels')
   arrived(left.length === 0, () => left.join('; '))
   checkProcesses(claims, journals, count)
   return { claims: claims.all, counts }
@@ -44,14 +44,14 @@ interface Facts {
 
 function checkClients(claims: Claims, { journals, truths, count }: Facts): void {
   const says = {
-    intact: claims.claim('a client sees only channels that it follows, and each event as it was published'),
+    intact: claims.claim('a client gets only channels that it follows, and each event as it was published'),
     order: claims.claim(
-      'what a client sees of a channel is its history event by event, none left out and none twice, or a reset stands between',
+      'a client gets the history of a channel event by event, none missing and none twice, or a reset in between',
     ),
-    cursor: claims.claim('a cursor never passes over an event that the client has not got'),
-    reset: claims.claim('a reset comes only where history was lost or trimmed'),
+    cursor: claims.claim('a cursor never skips an event that the client has not got'),
+    reset: claims.claim('a reset is sent only where history was lost or trimmed'),
     confirmed: claims.claim(
-      'an event that was confirmed and not lost is seen by whoever follows before and after it without a reset',
+      'an event that was confirmed and not lost reaches every client that follows before and after it without a reset',
     ),
   }
   const { confirmed, contents } = idsIn(journals)
@@ -60,7 +60,7 @@ function checkClients(claims: Claims, { journals, truths, count }: Facts): void 
     const tracks = new Map<string, Track>()
     let cursor = new URLSearchParams()
 
-    /** Where a cursor says that the client is, in all channels but one. */
+    /** The positions in a cursor, except that of one channel. */
     function goTo(next: string, but?: string): void {
       cursor = new URLSearchParams(next)
       for (const [channel, id] of cursor) {
@@ -71,7 +71,7 @@ function checkClients(claims: Claims, { journals, truths, count }: Facts): void 
       }
     }
 
-    /** What it saw of a channel up to here, against what publishers were told. */
+    /** Checks what it saw of a channel up to here against the ids that publishers got. */
     function finish(channel: string, track: Track): readonly number[] {
       const { version, from, to, events, owed } = track.end()
       if (!version) return owed
@@ -102,7 +102,7 @@ function checkClients(claims: Claims, { journals, truths, count }: Facts): void 
       } else if (record.k === 'begins') {
         count('connections and subscriptions that a client began')
         const given = new URLSearchParams(record.cursor)
-        // Where it says nothing of a channel, it begins afresh there.
+        // Without a position in a channel, it begins there anew.
         for (const [channel, track] of tracks) if (!given.has(channel)) finish(channel, track)
         goTo(record.cursor)
       } else if (record.k === 'position') goTo(record.cursor)
@@ -124,7 +124,7 @@ function checkClients(claims: Claims, { journals, truths, count }: Facts): void 
           says.order(wrong === undefined, () => `${where()} ${p}/${n} at ${id}: ${wrong}`)
           if (wrong !== undefined) finish(c, track)
         } else {
-          // A client whose cursor did not name the channel is told to begin it anew.
+          // A client whose cursor did not contain the channel gets a reset for it.
           if (at && cursor.has(c)) says.reset(track.mayReset(t), where)
           finish(c, track)
           track.begin(id)
@@ -134,14 +134,18 @@ function checkClients(claims: Claims, { journals, truths, count }: Facts): void 
     }
     for (const [channel, track] of tracks) {
       const owed = finish(channel, track)
-      says.order(owed.length === 0, () => `${client}, ${channel}: ${owed.join(', ')} were never told anew`)
+      says.order(
+        owed.length === 0,
+        () =>
+          `${client}, ${channel}: ${owed.join(', ')} were skipped without a later event of the same coalesce key`,
+      )
     }
   }
 }
 
 function checkHistories(claims: Claims, { journals, truths, count }: Facts): void {
   const offsets = claims.claim("a channel's offsets count without a gap until its data is lost")
-  const once = claims.claim('an event stands once in a history, however often it was published under its id')
+  const once = claims.claim('an event is in a history once, however often it was published under its id')
   for (const [channel, { versions, jumps, lost }] of truths) {
     const all = new Set<string>()
     for (const { epoch, events } of versions) {
@@ -161,7 +165,7 @@ function checkHistories(claims: Claims, { journals, truths, count }: Facts): voi
     count('events in histories', all.size)
     count('events lost with Redis', lost)
   }
-  const known = claims.claim('a confirmed event is in the history, under the id that was told')
+  const known = claims.claim('a confirmed event is in the history, under the id that its publisher got')
   for (const record of recordsIn(journals, 'published')) {
     const { p, n, id, c } = record
     const { epoch, offset } = placeOf(id)
@@ -175,7 +179,7 @@ function checkHistories(claims: Claims, { journals, truths, count }: Facts): voi
 
 function checkProcesses(claims: Claims, journals: Journals, count: Count): void {
   const turned = claims.claim('no client is turned away for good')
-  const ends = claims.claim('no process ends by itself, and one that is told to close does so')
+  const ends = claims.claim('no process ends by itself, and a process that gets SIGTERM closes')
   const bounded = claims.claim(`a server never holds more than ${MOST_MIB} MiB`)
   let most = 0
   for (const [life, records] of journals) {
@@ -205,7 +209,10 @@ function* recordsIn<K extends Record['k']>(journals: Journals, kind: K): Generat
     for (const record of records) if (record.k === kind) yield record as Kind<K>
 }
 
-/** Which event has an id, by what publishers and clients say; and what was confirmed, where. */
+/**
+ * Which event has which id, from the records of publishers and clients; and which events were confirmed, in which
+ * channel.
+ */
 function idsIn(journals: Journals): {
   readonly contents: ReadonlyMap<string, string>
   readonly confirmed: ReadonlySet<string>
@@ -222,7 +229,7 @@ function idsIn(journals: Journals): {
   return { contents, confirmed }
 }
 
-/** What each client did, over all lives of its process. */
+/** The records of each client, over all lives of its process. */
 function clientsIn(journals: Journals): ReadonlyMap<string, readonly Timed<ClientRecord>[]> {
   const clients = new Map<string, Timed<ClientRecord>[]>()
   const lives = [...journals.keys()].toSorted((a, b) => nthOf(a) - nthOf(b))

@@ -1,4 +1,4 @@
-// A process with a headless Chromium, whose page has an EventSource for each client and tells what it got.
+// A process with a headless Chromium. Its page has an EventSource for each client and reports the messages.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -17,17 +17,17 @@ const config = JSON.parse(process.argv[2] ?? '') as ChromiumConfig & Life
 const { port, clients, binary } = config
 const journal = openJournal<ClientRecord>(config.folder, config.life)
 
-/** What the page tells: a message of a client, or that its EventSource is in trouble. */
-type Told = readonly [w: number, message: SseMessage | { readonly state: number }]
+/** A report of the page: a message of a client, or the state of its EventSource after an error. */
+type Report = readonly [w: number, message: SseMessage | { readonly state: number }]
 
-/** Runs in the page. Reports go one after the other, so that the order stays. */
+/** Runs in the page. It sends one report after the other, to keep their order. */
 function inPage(sources: readonly (readonly [w: number, address: string])[]): void {
-  let waiting: Told[] = []
+  let waiting: Report[] = []
   const tell = async (): Promise<void> => {
     for (;;) {
-      const told = waiting
+      const reports = waiting
       waiting = []
-      if (told.length > 0) await fetch('/told', { method: 'POST', body: JSON.stringify(told) })
+      if (reports.length > 0) await fetch('/reports', { method: 'POST', body: JSON.stringify(reports) })
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
@@ -43,20 +43,20 @@ function inPage(sources: readonly (readonly [w: number, address: string])[]): vo
   void tell()
 }
 
-function record([w, message]: Told): ClientRecord {
+function record([w, message]: Report): ClientRecord {
   if ('type' in message) return recordOf(w, message)
   return message.state === 2 ? { k: 'turned away', w, why: 'closed' } : { k: 'cut', w }
 }
 
-async function hear(request: IncomingMessage): Promise<void> {
-  for (const told of JSON.parse(await text(request)) as Told[]) journal.write(record(told))
+async function receive(request: IncomingMessage): Promise<void> {
+  for (const report of JSON.parse(await text(request)) as Report[]) journal.write(record(report))
 }
 
 const addresses = clients.map(({ w, channels }) => [w, addressOf(port, channels)])
 const page = `<!doctype html><script>(${inPage.toString()})(${JSON.stringify(addresses)})</script>`
 const server = createServer((request, response) => {
   if (request.method !== 'POST') response.setHeader('Content-Type', 'text/html').end(page)
-  else void hear(request).then(() => response.end())
+  else void receive(request).then(() => response.end())
 })
 await once(server.listen(0, '127.0.0.1'), 'listening')
 

@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
 
-/** Reads HTTP/1.1's chunked coding as it comes. Throws where the coding is broken: a server must not send that. */
+/** Decodes HTTP/1.1's chunked coding. Throws on a wrong coding, which a server must not send. */
 export function createChunkReader(onText: (text: string) => void): (bytes: Buffer) => void {
   const decoder = new StringDecoder('utf8')
   let rest: Buffer = Buffer.alloc(0)

@@ -14,7 +14,7 @@ const journal = openJournal<ClientRecord>(config.folder, config.life)
 const { penknife, notifier } = openNotifier(config)
 const before = cursorsBefore(config)
 
-function told(w: number, event: NotifierEvent, from: { [channel: string]: string }): void {
+function record(w: number, event: NotifierEvent, from: { [channel: string]: string }): void {
   const { channel: c, id } = event
   from[c] = id as string
   const cursor = cursorOf(c, id as string)
@@ -36,7 +36,7 @@ async function follow({ w, channels, manner }: CoreClientPlan): Promise<void> {
       const most = random.int(20, 600)
       let taken = 0
       for await (const event of events) {
-        told(w, event, from)
+        record(w, event, from)
         if (random.next() < 0.02) await delay(random.int(0, 400))
         taken += 1
         if (taken === most) break
@@ -47,7 +47,7 @@ async function follow({ w, channels, manner }: CoreClientPlan): Promise<void> {
     try {
       const subscription = await notifier.subscribe(channels, {
         from,
-        onEvent: (event) => told(w, event, from),
+        onEvent: (event) => record(w, event, from),
         ...(manner === 'state' ? { getState: (channel: string) => ({ channel }) } : {}),
       })
       journal.write({ k: 'position', w, cursor: new URLSearchParams(subscription.cursors()).toString() })

@@ -14,7 +14,7 @@ const config = JSON.parse(process.argv[2] ?? '') as HttpConfig & Life
 const journal = openJournal<ClientRecord>(config.folder, config.life)
 const before = cursorsBefore(config)
 
-/** Node 20's fetch hangs, now and then, when its connection is closed as soon as it is made. */
+/** Node 20's fetch sometimes hangs when its connection is closed right after it was opened. */
 async function fetchInTime(url: string | URL, init: RequestInit): Promise<Response> {
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), 3000)
@@ -22,14 +22,14 @@ async function fetchInTime(url: string | URL, init: RequestInit): Promise<Respon
   try {
     return await fetch(url, { ...init, signal })
   } catch (error) {
-    // An abort would be the end for the EventSource.
+    // After an abort the EventSource would not reconnect.
     throw late.signal.aborted ? new Error('no response') : error
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** One EventSource, for some seconds; its cursor then. */
+/** Runs an EventSource for some seconds. Returns its cursor. */
 async function listen({ w, channels }: ClientPlan, cursor: string, ms: number): Promise<string> {
   let lastId = cursor
   journal.write({ k: 'begins', w, cursor })

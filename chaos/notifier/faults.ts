@@ -7,16 +7,16 @@ import type { Fault } from '../harness/faults.ts'
 import type { Archive } from './archive.ts'
 import type { Pair } from './pair.ts'
 
-/** What befalls histories and those who listen: Redis loses data, a replica without the last events takes over. */
+/** Faults of histories and of their followers: Redis loses data, a replica without the last events takes over. */
 export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, archive: Archive): Fault[] {
-  const told = (fault: string): void => journal.write({ k: 'fault', fault, on: 'redis' })
+  const note = (fault: string): void => journal.write({ k: 'fault', fault, on: 'redis' })
   return [
     {
       name: 'subscriber connections killed',
       weight: 4,
       strike: () =>
         alone(async () => {
-          told('client kill')
+          note('client kill')
           await send({ socket: pair.master.socket }, ['CLIENT', 'KILL', 'TYPE', 'pubsub'])
         }),
     },
@@ -25,7 +25,7 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
       weight: 2,
       strike: () =>
         alone(() => {
-          told('trim')
+          note('trim')
           return archive.trim(random.int(1, 20))
         }),
     },
@@ -34,7 +34,7 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
       weight: 0.3,
       strike: () =>
         alone(() => {
-          told('flush')
+          note('flush')
           return archive.flush()
         }),
     },
@@ -44,7 +44,7 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
       strike: () =>
         alone(async () => {
           const { front, master } = pair
-          told('wiped')
+          note('wiped')
           await pair.isolate()
           await archive.read()
           await master.kill()
@@ -59,9 +59,9 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
       weight: 2.5,
       strike: () =>
         alone(async () => {
-          // A replica that still loads what it is to follow cannot take over.
+          // A replica that is still loading the master's data cannot take over.
           if (!(await pair.untilSynced(10_000))) return
-          told('promotion')
+          note('promotion')
           await pair.promote(
             random.int(50, 600),
             () => archive.read(),
@@ -70,7 +70,7 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
               await archive.compare()
             },
           )
-          told('promoted')
+          note('promoted')
         }),
     },
   ]

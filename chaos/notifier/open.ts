@@ -6,7 +6,7 @@ import { HISTORY, type Life, type RedisLife, SPACE } from './plan.ts'
 import type { ClientRecord } from './records.ts'
 import { pattern } from '../../scripts/redis/clients.ts'
 
-/** The notifier, in a process that is told its life by its first argument. */
+/** The notifier, in a process that gets its life as its first argument. */
 export function openNotifier({ url, sabotage }: RedisLife): {
   readonly penknife: Penknife
   readonly notifier: Notifier
@@ -16,13 +16,13 @@ export function openNotifier({ url, sabotage }: RedisLife): {
   return { penknife, notifier: createNotifier(penknife.space(SPACE), 'main', { history: HISTORY }) }
 }
 
-/** Where the earlier lives of this part left off: the last cursor of each of its clients, with the parts of all. */
+/** The last cursor of each client in the earlier lives of this part, joined from the records of all its channels. */
 export function cursorsBefore({ folder, life }: Life): ReadonlyMap<number, URLSearchParams> {
   const name = life.slice(0, life.lastIndexOf('.') + 1)
   const found = new Map<number, URLSearchParams>()
   const journals = readJournals<ClientRecord>(folder)
   for (let nth = 1; `${name}${nth}` !== life; nth++) {
-    // One that was killed before it could say anything has none.
+    // A life that was killed before its first record has no cursor.
     for (const record of journals.get(`${name}${nth}`) ?? []) {
       if (record.k !== 'event' && record.k !== 'reset' && record.k !== 'position') continue
       const cursor = found.get(record.w) ?? new URLSearchParams()

@@ -4,18 +4,18 @@ import { type Proxy, startProxy } from '../../scripts/redis/proxy.ts'
 import { send } from '../../scripts/redis/resp.ts'
 import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
 
-/** A master and its replica, both with every write on disk before its reply, behind one address. */
+/** A master and its replica behind one address. Both write each command to disk before they reply. */
 export interface Pair {
   readonly master: PrivateRedis
-  /** In front of whichever is master. */
+  /** The proxy in front of the present master. */
   readonly front: Proxy
-  /** Whether, within this time, the replica has all and would survive its own end. */
+  /** Whether the replica gets all writes onto its disk within this time. */
   untilSynced(ms: number): Promise<boolean>
-  /** Until `front.comeBack()` nobody reaches Redis; what was on its way is carried out. */
+  /** Blocks all clients until `front.comeBack()`. Commands that were sent before are carried out. */
   isolate(): Promise<void>
   /**
-   * The replica learns nothing any more for a while, then takes over without what it lacks; the old master becomes
-   * its replica. `before` is called when nobody can write any more, `after` before anybody can again.
+   * Cuts the replica off for a while. Then it takes over without the writes that it lacks, and the old master becomes
+   * its replica. Calls `before` when no client can write any more, and `after` before clients can write again.
    */
   promote(lagMs: number, before: () => Promise<void>, after: () => Promise<void>): Promise<void>
   stop(): Promise<void>
@@ -26,7 +26,7 @@ const SETTINGS = ['--repl-diskless-sync-delay', '0', '--save', '']
 export async function startPair(): Promise<Pair> {
   const settings = { persist: true, args: SETTINGS }
   let [master, replica] = await Promise.all([startRedis(settings), startRedis(settings)])
-  // A proxy looks at its target for each connection.
+  // A proxy reads its target for each new connection.
   const address = { host: '127.0.0.1', port: master.port }
   const source = { ...address }
   const front = await startProxy(address)
@@ -85,7 +85,7 @@ async function isSynced({ socket }: PrivateRedis): Promise<boolean> {
   )
 }
 
-/** Until a server has carried out what was on its way, from all but its unix socket and its replica. */
+/** Waits until a server has carried out the commands of all TCP clients except its replica. */
 async function untilAlone({ socket }: PrivateRedis): Promise<void> {
   for (;;) {
     const clients = String(await send({ socket }, ['CLIENT', 'LIST'])).split('\n')

@@ -2,14 +2,14 @@ import { randomOf } from '../harness/random.ts'
 import type { Sabotage } from '../harness/sabotage.ts'
 
 export const SPACE = 'chaos'
-/** Events that a channel keeps; about, since a stream is trimmed by whole nodes of 100. */
+/** About how many events a channel keeps. A stream is trimmed by whole nodes of 100. */
 export const HISTORY = 400
 
 export interface ChannelPlan {
   readonly name: string
-  /** Of all events, how many are this channel's. */
+  /** The share of this channel in all events. */
   readonly weight: number
-  /** Names of what its events tell anew: who catches up gets only the newest of each. */
+  /** Collapse keys of its events: a client that catches up gets only the newest event of each. */
   readonly coalesce?: readonly string[]
   /** Characters of padding in each event. */
   readonly padding?: number
@@ -18,24 +18,24 @@ export interface ChannelPlan {
 export const CHANNELS: readonly [ChannelPlan, ...ChannelPlan[]] = [
   { name: 'news', weight: 10 },
   { name: 'room:1', weight: 6 },
-  // What has to be escaped in a cursor.
+  // Characters that must be escaped in a cursor.
   { name: 'user:ü&b=1%', weight: 4 },
   { name: 'prices', weight: 6, coalesce: ['acme', 'brew', 'corn'] },
-  // Large enough for clients that do not read to fall behind what the network holds for them.
+  // So large that a client that does not read gets unsent bytes soon, in spite of the network's buffers.
   { name: 'fat', weight: 4, padding: 24_000 },
-  // A lost message here has no successor for a while.
+  // Few events: after a lost message there is no next one for a while.
   { name: 'quiet', weight: 0.5 },
 ]
 
-/** Where Redis has a channel's history. */
+/** The key of a channel's history. */
 export function keyOf(channel: string): string {
   return `pk1:{${SPACE}}:notify:main:${channel}`
 }
 
-/** Nobody may follow it. */
+/** A channel that no client may follow. */
 export const SECRET = 'secret'
 
-/** An event: whose it is, and what must arrive with it. */
+/** An event: its publisher, and the content that must arrive. */
 export interface Payload {
   /** Publisher. */
   readonly p: number
@@ -43,16 +43,16 @@ export interface Payload {
   readonly n: number
   /** Channel. */
   readonly c: string
-  /** What it tells anew. */
+  /** Its coalesce key. */
   readonly s?: string
   readonly pad?: string
 }
 
-/** What an event is like, known to every process from the seed and its number. */
+/** The content of an event. Every process computes it from the seed and the event's number. */
 export interface Intent {
   readonly channel: ChannelPlan
   readonly payload: Payload
-  /** Published under an id, again until it is confirmed, and sometimes once more. */
+  /** Published with a dedup id, again until it is confirmed, and sometimes once more. */
   readonly keyed: boolean
 }
 
@@ -92,14 +92,14 @@ export function isIntact({ p, n, c, s, pad }: Payload, channel: string): boolean
   )
 }
 
-/** What every process is told. */
+/** The configuration of every process. */
 export interface Life {
   readonly folder: string
   readonly life: string
   readonly seed: number
 }
 
-/** What those are told who speak to Redis. */
+/** The configuration of processes that use Redis. */
 export interface RedisLife extends Life {
   readonly url: string
   readonly sabotage: readonly Sabotage[]

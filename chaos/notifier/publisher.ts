@@ -1,4 +1,4 @@
-// A process that publishes at a rate until it is told to end, and records what became of each publish.
+// A process that publishes at a rate until it must end, and records the outcome of each publish.
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { PenknifeError } from '@penknife/core'
@@ -36,7 +36,7 @@ async function publish({ channel, payload, keyed }: Intent): Promise<void> {
     } catch (error) {
       if (!(error instanceof PenknifeError)) throw error
       journal.write({ k: 'failed publish', p, n, code: error.code })
-      // Without an id a repetition could publish it twice; of one that was not done it may be repeated.
+      // Without an id a repetition could publish it twice, unless the fate is not-done.
       if (error.fate === 'unknown' && !keyed) return
       await delay(50)
     }
@@ -48,7 +48,7 @@ const started = performance.now()
 let n = 0
 while (!ending.signal.aborted) {
   const due = Math.floor(((performance.now() - started) / 1000) * perSecond)
-  // After an outage it goes on at its rate, with the rest left out.
+  // After an outage it continues at its rate, and skips the events of the outage.
   for (; n < due && underWay.size < 100; n++) {
     const one = publish(intentOf(seed, p, n))
     underWay.add(one)

@@ -1,4 +1,5 @@
-// A process of clients with their own sockets, over HTTP/1.1 or HTTP/2, that read slowly, stall, leave and come back.
+// A process of clients with their own sockets, over HTTP/1.1 or HTTP/2. They read slowly, stall, disconnect and
+// reconnect.
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,7 +17,7 @@ const { port, http2 = false } = config
 const journal = openJournal<ClientRecord>(config.folder, config.life)
 const before = cursorsBefore(config)
 
-/** A server that says nothing for so long, not even a heartbeat, is given up. */
+/** A client disconnects from a server that sends nothing for this long, not even a heartbeat. */
 const SILENCE_MS = 3500
 
 interface Connection {
@@ -26,10 +27,10 @@ interface Connection {
 }
 
 interface Listener {
-  /** The response began; false when it is not the one hoped for. */
+  /** The response began. False if it is not the expected one. */
   status(code: number): void
   text(text: string): void
-  /** It is over, however; once. */
+  /** Called once when it has ended, for any reason. */
   over(): void
 }
 
@@ -85,7 +86,7 @@ async function listen(
   const random = createRandom(config.seed + process.pid + w + Math.floor(performance.now()))
   const inAddress = random.next() < 0.3
   const url = new URL(addressOf(port, channels, inAddress ? lastId : undefined))
-  // A client that asks for more than it may have gets no more.
+  // A client that requests a forbidden channel gets only the permitted ones.
   const forged = lastId !== '' && random.next() < 0.2 ? `${lastId}&${SECRET}=0-0` : lastId
   journal.write({ k: 'begins', w, cursor: lastId })
   const read = readSse(lastId, (message) => {
@@ -93,7 +94,7 @@ async function listen(
     onId(message.id)
   })
   const over = new AbortController()
-  let heard = performance.now()
+  let receivedAt = performance.now()
   await new Promise<void>((resolve) => {
     const connection = (http2 ? openHttp2 : openHttp1)(url, inAddress ? '' : forged, {
       status(code) {
@@ -102,7 +103,7 @@ async function listen(
         connection.destroy()
       },
       text(text) {
-        heard = performance.now()
+        receivedAt = performance.now()
         read(text)
       },
       over() {
@@ -114,14 +115,14 @@ async function listen(
       const until = performance.now() + random.int(500, 12_000)
       while (!over.signal.aborted && performance.now() < until) {
         await delay(random.int(50, 300))
-        if (performance.now() > heard + SILENCE_MS) break
+        if (performance.now() > receivedAt + SILENCE_MS) break
         const stalls = random.next()
         if (stalls > 0.1) continue
         connection.pause()
         const ms = stalls < 0.02 ? random.int(1000, 6000) : random.int(20, 300)
         if (ms >= 1000) journal.write({ k: 'stalls', w })
         await delay(ms)
-        heard = performance.now()
+        receivedAt = performance.now()
         connection.resume()
       }
       if (!over.signal.aborted) journal.write({ k: 'leaves', w })

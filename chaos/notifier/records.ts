@@ -16,7 +16,7 @@ export type ServerRecord =
   | { readonly k: 'warning'; readonly text: string }
   | { readonly k: 'closing' | 'closed' | 'stuck' }
 
-/** What a client sees. `w` is its number in its process; a cursor is a position for each of some channels. */
+/** A record of a client. `w` is its number in its process. A cursor has a position for each of some channels. */
 export type ClientRecord =
   /** It exists, and follows these channels. */
   | { readonly k: 'follows'; readonly w: number; readonly channels: readonly string[] }
@@ -33,13 +33,13 @@ export type ClientRecord =
       readonly intact: boolean
     }
   | { readonly k: 'reset'; readonly w: number; readonly c: string; readonly cursor: string }
-  /** It is told where it is, without an event. */
+  /** It gets its position, without an event. */
   | { readonly k: 'position'; readonly w: number; readonly cursor: string }
   | { readonly k: 'opened' | 'cut' | 'stalls' | 'leaves'; readonly w: number }
-  /** It was told never to come back. */
+  /** It got the farewell `closed`: it must not reconnect. */
   | { readonly k: 'turned away'; readonly w: number; readonly why: string }
 
-/** What the history of a channel is, read from Redis directly. */
+/** A record about the history of a channel, read from Redis directly. */
 export type ArchiveRecord =
   /** The next event of the channel's history. */
   | {
@@ -50,9 +50,9 @@ export type ArchiveRecord =
       readonly n: number
       readonly s?: string
     }
-  /** From now on the first event kept is this one; the ones before are trimmed. */
+  /** The first event of the history now. Earlier ones were trimmed. */
   | { readonly k: 'first'; readonly c: string; readonly id: string }
-  /** What came after this position is lost; null for all of it. */
+  /** The events after this position are lost. Null: the whole history. */
   | { readonly k: 'lost'; readonly c: string; readonly after: string | null }
 
 export type Record = PublisherRecord | ServerRecord | ClientRecord | ArchiveRecord | FaultRecord

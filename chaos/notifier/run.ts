@@ -39,22 +39,22 @@ import type { ArchiveRecord, Record } from './records.ts'
 
 export interface ChaosOptions {
   readonly seed: number
-  /** For how long faults strike; longer on a slow machine, until each struck once. */
+  /** How long faults are injected. Longer on a slow machine, until each was injected once. */
   readonly seconds: number
-  /** Events of all publishers together. Default: 120. */
+  /** Events a second of all publishers together. Default: 120. */
   readonly perSecond?: number
   /** Time between two faults. */
   readonly betweenMs?: readonly [number, number]
-  /** How long a client may take to the end of its channels. Default: 20 s. */
+  /** How long a client may take to reach the end of its channels. Default: 20 s. */
   readonly arrivalMs?: number
   /** Only these faults. Default: all. */
   readonly faults?: readonly string[]
-  /** A Chromium, whose pages are clients too. */
+  /** The path of a Chromium. Its pages are clients too. */
   readonly chromium?: string | undefined
-  /** Changes to what the processes run, to prove that the checker finds what they do. */
+  /** Changes to the code that the processes run, to prove that the checker finds their effects. */
   readonly sabotage?: readonly Sabotage[]
   readonly breaks?: readonly Break[]
-  /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
+  /** Keeps the journals when a claim is broken, and logs their folder. Default: false. */
   readonly keepJournals?: boolean
   readonly log?: (line: string) => void
 }
@@ -63,13 +63,13 @@ export interface ChaosResult extends Verdict {
   readonly faults: Readonly<{ [fault: string]: number }>
   readonly seconds: number
   readonly lives: number
-  /** From the last event to the last client that has it. */
+  /** Milliseconds from the last event until the last client had it. */
   readonly arrivedMs: number
 }
 
 /**
- * How long a client may take to the end of its channels once nothing fails any more: a connection to Redis that went
- * silent is probed every 10 s and given up 5 s later, and positions are compared every 10 s.
+ * How long a client may take to reach the end of its channels after the last fault. A silent connection to Redis is
+ * probed every 10 s and closed 5 s later, and positions are compared every 10 s.
  */
 const ARRIVAL_MS = 20_000
 
@@ -82,9 +82,8 @@ const all = CHANNELS.map(({ name }) => name)
 const [news = '', room = '', user = '', prices = '', fat = '', quiet = ''] = all
 
 /**
- * Real processes publish, serve and follow events, over a master and its replica that write each command to disk before
- * they answer, while faults strike at random; then everything comes to rest, and what each client saw is held against
- * what the histories were.
+ * Real processes publish, serve and follow events, on a master and its replica that write each command to disk before
+ * they reply, under random faults. Then all clients catch up, and their records are checked against the histories.
  */
 export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, seconds, perSecond = 120, betweenMs = [100, 400], sabotage = [], breaks = [] } = options
@@ -98,7 +97,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
   const archive = createArchive(kept, pair.master.socket)
   const ports = [await freePort(false), await freePort(false), await freePort(false), await freePort(false)]
   const random = createRandom(seed)
-  // Before the servers of HTTP/1.1: each connection goes to one at random.
+  // In front of the HTTP/1.1 servers: each connection goes to a random one.
   const anyOf = (from: readonly number[]): { host: string; readonly port: number } => ({
     host: '127.0.0.1',
     get port() {
@@ -106,7 +105,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     },
   })
   const web = await startProxy(anyOf(ports.slice(0, 3)))
-  // For clients that notice silence by themselves, as an EventSource does not.
+  // Only for clients that notice silence themselves, which an EventSource does not.
   const rough = await startProxy(anyOf(ports.slice(0, 3)))
   const rough2 = await startProxy(anyOf(ports.slice(3)))
   const archiving = new AbortController()
@@ -207,7 +206,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
       ...networkFaults({ ...network, proxy: web }, 'EventSource ').filter(({ name }) => name.endsWith('cut')),
       ...notifierFaults(scene, pair, archive),
     ].filter(({ name }) => options.faults?.includes(name) ?? true)
-    // From here on every client resumes from somewhere, and must arrive at the end.
+    // From here on every client has a position to resume from, and must reach the end.
     const arrivals = createArrivals(folder)
     await untilNone(
       () => arrivals.nowhere(cast.parts.length - servers.length - publishers.length),

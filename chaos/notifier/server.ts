@@ -1,4 +1,4 @@
-// A process that serves events to clients, by one of the adapters, and records what it costs.
+// A process that serves events to clients with one of the adapters, and records its memory and connections.
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server } from 'node:http2'
@@ -55,7 +55,7 @@ function serve(): Serving {
   if (kind === 'koa') {
     const events = forKoa(notifier, options)
     const app = new Koa()
-    // Koa's own word for a client that is gone; without a listener it prints it.
+    // Koa emits an error for a disconnected client, and prints it if there is no listener.
     app.on('error', ({ message }: Error) => journal.write({ k: 'warning', text: `Koa: ${message}` }))
     app.use(async (context, next) => {
       context.set(OPEN_TO_ALL)
@@ -107,7 +107,7 @@ process.once('SIGTERM', () => {
   const listening = new Promise((resolve) => server.close(resolve))
   void close()
     .then(() => {
-      // Connections that asked for nothing yet, or whose client vanished, would hold the server up.
+      // Idle connections, and those of vanished clients, would delay the end of the server.
       for (const socket of sockets) socket.destroy()
       return listening
     })

@@ -4,13 +4,13 @@ import type { ClientRecord } from './records.ts'
 /** One message of a stream of server-sent events, as an EventSource would dispatch it. */
 export interface SseMessage {
   readonly type: string
-  /** Undefined when it moves the position only. */
+  /** Undefined if it only changes the position. */
   readonly data: string | undefined
-  /** The last event id by then. */
+  /** The last event id at that time. */
   readonly id: string
 }
 
-/** Reads a stream of server-sent events bit by bit, as the HTML standard says. */
+/** Parses a stream of server-sent events as the HTML standard says, in chunks of any size. */
 export function readSse(lastId: string, onMessage: (message: SseMessage) => void): (text: string) => void {
   let id = lastId
   let rest = ''
@@ -34,7 +34,7 @@ export function readSse(lastId: string, onMessage: (message: SseMessage) => void
   }
 }
 
-/** What a message is in the journal. */
+/** The record of a message. */
 export function recordOf(w: number, { type, data, id: cursor }: SseMessage): ClientRecord {
   if (data === undefined) return { k: 'position', w, cursor }
   const { channel: c, data: payload } = JSON.parse(data) as { channel: string; data: Payload }
@@ -43,7 +43,7 @@ export function recordOf(w: number, { type, data, id: cursor }: SseMessage): Cli
   return { k: 'event', w, c, cursor, p, n, intact: isIntact(payload, c) }
 }
 
-/** Where a client goes, resuming by the address as a page does that was given a position. */
+/** The URL of a client. It resumes by the query, as a page does that was rendered with a position. */
 export function addressOf(port: number, channels: readonly string[], lastEventId?: string): string {
   const query = new URLSearchParams(channels.map((channel) => ['channel', channel]))
   if (lastEventId) query.set('lastEventId', lastEventId)

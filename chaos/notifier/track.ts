@@ -1,44 +1,44 @@
 import { type ChannelTruth, type Place, placeOf, type Version } from './truth.ts'
 
-/** A client's way through a channel, held against what the channel's history was. */
+/** Follows a client through a channel, and compares it with the channel's history. */
 export interface Track {
   /** The last position known; undefined until there is one. */
   readonly at: { readonly id: string } | undefined
-  /** It is somewhere, by a reset or because it begins there. */
+  /** It got a position, by a reset or because it begins there. */
   begin(id: string): void
-  /** It sees an event: what is wrong with that, if anything is. */
+  /** It got an event. Returns a description of the fault, if any. */
   see(id: string, p: number, n: number): string | undefined
-  /** It is told to be somewhere without seeing an event; false when events would be left out. */
+  /** It got a position without an event. False if that skips events. */
   pass(id: string): boolean
-  /** Whether history that it needs was lost or trimmed by then. */
+  /** Whether history that it needs was lost or trimmed at that time. */
   mayReset(t: number): boolean
-  /** Nothing follows on what was seen so far: what that was. */
+  /** Ends the check of the events so far. Returns what they were. */
   end(): Seen
 }
 
 export interface Seen {
-  /** A version of the history in which all of it stands; undefined when there was nothing. */
+  /** A version of the history that contains all of them. Undefined if there were none. */
   readonly version: Version | undefined
-  /** Offsets: after this one, up to that one. */
+  /** Offsets, first exclusive, last inclusive. */
   readonly from: number
   readonly to: number
   /** `publisher/number` of each event. */
   readonly events: ReadonlySet<string>
-  /** Offsets that were passed over because a later event would tell it anew, which did not come. */
+  /** Offsets that were skipped because a later event with the same coalesce key should follow, and did not. */
   readonly owed: readonly number[]
 }
 
-/** Something may be noted a little later than a client learns of it. */
+/** The archive may record an event a little later than a client gets it. */
 const TOLERANCE_MS = 1000
 
-/** `contentOf` knows which event, as `publisher/number`, has an id. */
+/** `contentOf` returns the event of an id, as `publisher/number`. */
 export function createTrack(truth: ChannelTruth, contentOf: (id: string) => string | undefined): Track {
   let at: (Place & { readonly id: string }) | undefined
-  /** Versions of the history in which everything stands that it saw since it began here. */
+  /** Versions of the history that contain all events that it got since it began. */
   let candidates: readonly Version[] = truth.versions
   let from = 0
   let events = new Set<string>()
-  /** By what they tell: offsets passed over. */
+  /** Skipped offsets by coalesce key. */
   let owed = new Map<string, number>()
 
   function isThere(version: Version, { epoch, offset, tag }: Place, content: string | undefined): boolean {
@@ -48,7 +48,7 @@ export function createTrack(truth: ChannelTruth, contentOf: (id: string) => stri
     return kept.tag === undefined || tag === undefined || kept.tag === tag
   }
 
-  /** Whether all from one offset up to another, both left out, are told anew by later events. */
+  /** Whether all events between two offsets, both exclusive, have a later event with the same coalesce key. */
   function maySkip(version: Version, after: number, before: number): boolean {
     for (let offset = after + 1; offset < before; offset++)
       if (version.events.get(offset)?.s === undefined) return false
@@ -69,7 +69,7 @@ export function createTrack(truth: ChannelTruth, contentOf: (id: string) => stri
     owed = new Map()
   }
 
-  /** The versions in which it may go from where it is to a place, with what lies between left out. */
+  /** The versions in which it may skip from its position to another one. */
   function reaching(place: Place, content: string | undefined, before: number): readonly Version[] {
     const base = at
     return candidates.filter(

@@ -1,9 +1,9 @@
 import type { Timed } from '../harness/journal.ts'
 import type { ArchiveRecord } from './records.ts'
 
-/** An event as the history has it. */
+/** An event in the history. */
 export interface Kept {
-  /** Stands for all of the history up to it: the same event behind others has another one. */
+  /** A hash of the history up to this event. The same event after other events has another tag. */
   readonly tag: string | undefined
   readonly p: number
   readonly n: number
@@ -11,8 +11,8 @@ export interface Kept {
 }
 
 /**
- * What a channel's history was from one loss to the next: offsets of one epoch, each with its event. After a loss of
- * the last events another version begins, which shares the events before.
+ * A channel's history from one loss to the next: offsets of one epoch, each with its event. After a loss of the last
+ * events a new version begins, which shares the earlier events.
  */
 export interface Version {
   readonly epoch: string | undefined
@@ -25,9 +25,9 @@ export interface ChannelTruth {
   readonly versions: readonly Version[]
   /** Events that were lost. */
   readonly lost: number
-  /** From when on the first event kept was this one. */
+  /** The time since which this was the first event. */
   readonly firsts: readonly { readonly t: number; readonly epoch: string; readonly offset: number }[]
-  /** Where an offset was left out or given twice. */
+  /** Offsets that are missing or repeated. */
   readonly jumps: readonly string[]
 }
 
@@ -42,7 +42,7 @@ export function placeOf(id: string): Place {
   return { epoch, offset: Number(offset), tag }
 }
 
-/** Each channel's history, from what the archive noted. */
+/** Each channel's history, from the records of the archive. */
 export function truthOf(records: readonly Timed<ArchiveRecord>[]): ReadonlyMap<string, ChannelTruth> {
   const channels = new Map<string, ReturnType<typeof createTruth>>()
   for (const record of records) {
@@ -50,7 +50,7 @@ export function truthOf(records: readonly Timed<ArchiveRecord>[]): ReadonlyMap<s
     channels.set(record.c, truth)
     truth.note(record)
   }
-  return new Map([...channels].map(([channel, { told }]) => [channel, told]))
+  return new Map([...channels].map(([channel, { truth }]) => [channel, truth]))
 }
 
 interface Growing {
@@ -59,7 +59,7 @@ interface Growing {
   ended: number | undefined
 }
 
-function createTruth(): { readonly told: ChannelTruth; note(record: Timed<ArchiveRecord>): void } {
+function createTruth(): { readonly truth: ChannelTruth; note(record: Timed<ArchiveRecord>): void } {
   const versions: Growing[] = []
   const firsts: { t: number; epoch: string; offset: number }[] = []
   const jumps: string[] = []
@@ -80,7 +80,7 @@ function createTruth(): { readonly told: ChannelTruth; note(record: Timed<Archiv
   }
 
   return {
-    told: {
+    truth: {
       versions,
       firsts,
       jumps,

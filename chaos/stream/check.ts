@@ -60,7 +60,7 @@ export function check(evidence: Evidence): Verdict {
     attempts: claims.claim(
       'attempts rise with the fence, none exceeds maxAttempts, and only a returned or once vanished attempt is repeated',
     ),
-    told: claims.claim('a live worker reports how each of its attempts ended'),
+    reported: claims.claim('a live worker reports how each of its attempts ended'),
     gaps: claims.claim(
       'an attempt without a handler call was used up by a worker that was killed or suspended',
     ),
@@ -87,11 +87,11 @@ export function check(evidence: Evidence): Verdict {
           () => `entry ${id} is not what was added as ${delivery.n}`,
         )
         if (!delivery.outcome) {
-          fates.told(
+          fates.reported(
             history.killed.has(delivery.life),
             () => `${delivery.life} says nothing of ${said(id, delivery)}`,
           )
-        } else fates.told(true, () => '')
+        } else fates.reported(true, () => '')
         const { delayMs } = intentOf(evidence.seed, delivery.n)
         const asked = history.adds.get(delivery.n)?.askedAt
         if (delayMs > 0 && asked !== undefined) {

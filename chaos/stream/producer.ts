@@ -73,7 +73,7 @@ let taken = 0
 const source = numbers()
 const gathered = new Map<string, number[]>()
 
-async function lane(): Promise<void> {
+async function addRepeatedly(): Promise<void> {
   for (const n of source) {
     taken += 1
     const early = (taken / perSecond) * 1000 - (performance.now() - started)
@@ -90,7 +90,7 @@ async function lane(): Promise<void> {
   }
 }
 
-await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+await Promise.all(Array.from({ length: IN_FLIGHT }, addRepeatedly))
 for (const batch of gathered.values()) if (batch.length > 0) await addMany(batch)
 journal.write({ k: 'all added' })
 await penknife.close()

@@ -28,14 +28,14 @@ export interface Demo {
   standing(visitor: Visitor): Promise<Standing>
   state(visitor: Visitor): Promise<State>
   health(): Promise<DemoHealth>
-  /** Starts a private Redis that was killed; false where there is none to start. */
+  /** Starts the demo's private Redis again after it was killed. False if the demo has none. */
   restartRedis(): Promise<boolean>
   close(): Promise<void>
 }
 
 export interface DemoHealth {
   readonly status: 'ok' | 'degraded' | 'unavailable'
-  /** Whether Redis is private and ended, so that a page can offer to start it. */
+  /** Whether the private Redis has ended, so that a page can offer to start it. */
   readonly canRestart: boolean
 }
 
@@ -45,7 +45,7 @@ export interface Clicked extends Standing {
   readonly score: number
 }
 
-/** All that a page needs to begin, or to begin again. */
+/** All data that a page needs when it loads or reconnects. */
 export interface State extends Standing {
   readonly member: string
   readonly rows: readonly NamedRow[]
@@ -53,7 +53,7 @@ export interface State extends Standing {
   readonly log: readonly LogLine[]
 }
 
-/** A request as everybody may see it: without address and browser. */
+/** A request as it is shown to everybody: without address and browser. */
 export interface LogLine {
   readonly id: string
   readonly method: string
@@ -97,7 +97,7 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
       const handled = { entry, attempt, ms, consumer: worker.consumer, badges: earned }
       await notifier.nudge(visitorChannel(click.payload.member), handled, { type: 'handled' })
     },
-    // Short, so that clicks a killed server left behind are handled soon after the next one starts.
+    // Short, so that the clicks of a killed server are handled soon after the next one starts.
     { lease: '5s', retryDelay: '250ms', maxAttempts: 20 },
   )
   let restarting: Promise<void> | undefined
@@ -108,7 +108,7 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
     requests,
     notifier,
     async click({ member, name }) {
-      // Two calls, so a crash in between leaves an entry that the board does not count.
+      // Two calls: after a crash in between, the entry exists and the board does not count it.
       const entry = await clicks.add({ member })
       const score = await scores.increment(member)
       if (name !== undefined) await board.rename(member, name)
@@ -146,17 +146,17 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
   }
 }
 
-/** For `rateLimit`: a visitor's clicks count together, whatever address they come from. */
+/** For `rateLimit`: a visitor's clicks from all addresses count together. */
 export function byVisitor({ query }: Exchange): string {
   return visitorOf(Object.fromEntries(query)).id
 }
 
-/** For `notifications`: a visitor's own channel, and what everybody follows. */
+/** For `notifications`: a visitor's own channel, and those that everybody follows. */
 export function channelsOf({ query }: Exchange): readonly string[] {
   return [visitorChannel(visitorOf(Object.fromEntries(query)).member), 'board', 'log']
 }
 
-/** For `requestLog`: what a page asks for by itself, again and again, would drown the rest. */
+/** For `requestLog`: without the requests that pages send all the time by themselves. */
 export function isBackground({ path }: Exchange): boolean {
   return path === '/health' || isAsset(path)
 }

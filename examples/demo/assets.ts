@@ -27,12 +27,12 @@ const names: ReadonlySet<string> = new Set(readdirSync(folder))
 const docs = new URL('../../docs/', import.meta.url)
 const pages: ReadonlySet<string> = new Set(readdirSync(docs).filter((name) => name.endsWith('.md')))
 
-/** Whether a path is one of the page's files, the page itself excepted. */
+/** Whether a path is a file of the page, except the page itself. */
 export function isAsset(path: string): boolean {
   return names.has(path.slice(1)) || path === '/favicon.ico'
 }
 
-/** The page's few files, as a plugin of our own: the same for Express and Koa. */
+/** Serves the page's files, with a plugin that works in Express and Koa. */
 export const assets: Plugin<[]> = definePlugin({
   name: 'assets',
   setup() {

@@ -9,34 +9,34 @@ export interface Click {
 export interface Badge {
   /** `blade`, or `scissors.<minute>` for one that can be earned again. */
   readonly id: string
-  /** The tool of the knife that it adds. */
+  /** The tool that it adds to the knife. */
   readonly tool: string
-  /** The entry that earned it. */
+  /** The id of the entry that earned it. */
   readonly entry: string
 }
 
-/** A tool for so many clicks altogether. */
+/** A tool for a total number of clicks. */
 const MILESTONES: readonly (readonly [clicks: number, tool: string])[] = [
   [1, 'blade'],
   [10, 'corkscrew'],
   [50, 'opener'],
   [100, 'saw'],
 ]
-/** Scissors for so many clicks within one minute of the clock, in every minute anew. */
+/** Scissors for a number of clicks within a minute of the clock. They can be earned again in each minute. */
 const STREAK = 5
 const MINUTE_MS = 60_000
 const DAY_S = 86_400
 
 export interface Badges {
-  /** Handles a click; the badges that it earned. May be called again for the same click. */
+  /** Handles a click, and returns the badges that it earned. May be called again for the same click. */
   handle(click: Delivery<Click>): Promise<readonly Badge[]>
   of(member: string): Promise<readonly Badge[]>
 }
 
 /**
- * A worker sees every click at least once, so all that it does may be done twice: clicks are counted as members of
- * a set under their entry's id, badges have ids that follow from the clicks, and each belongs to the one entry that
- * got it first. A crash between award and notification only makes the notification come twice.
+ * A worker handles every click at least once, so all its effects may be repeated. A click is counted as a member of a
+ * set, by its entry's id. A badge has an id that is computed from the clicks, and belongs to the first entry that
+ * earned it. After a crash between award and notification the notification is sent twice.
  */
 export function createBadges(redis: Redis, notifier: Notifier): Badges {
   async function count({ id, addedAtMs, payload }: Delivery<Click>): Promise<readonly [number, number]> {
@@ -52,7 +52,7 @@ export function createBadges(redis: Redis, notifier: Notifier): Badges {
     return [Number(replies?.[2]?.[1]), Number(replies?.[3]?.[1])]
   }
 
-  /** True for the entry that got the badge, however often it asks. */
+  /** True for the entry that got the badge, also when it is repeated. */
   async function award(member: string, { id, entry }: Badge): Promise<boolean> {
     const key = badgesKey(member)
     const replies = await redis.multi().hsetnx(key, id, entry).hget(key, id).expire(key, DAY_S).exec()
@@ -78,7 +78,7 @@ export function createBadges(redis: Redis, notifier: Notifier): Badges {
   }
 }
 
-/** Only this visitor's pages follow it. */
+/** The channel that only this visitor's pages follow. */
 export function visitorChannel(member: string): string {
   return `visitor.${member}`
 }

@@ -6,25 +6,25 @@ export interface NamedRow extends BoardRow {
   readonly name: string
 }
 
-/** Where a visitor stands, and who is next above. */
+/** A visitor's rank, and the next visitor above. */
 export interface Standing {
   readonly me: NamedRow | null
   readonly ahead: NamedRow | null
 }
 
-/** The leaderboard with names, told to every page when it changes. */
+/** The leaderboard with names. Every page gets its changes. */
 export interface Board {
   top(): Promise<readonly NamedRow[]>
   standing(member: string): Promise<Standing>
   rename(member: string, name: string): Promise<void>
-  /** Something changed: all pages get the top rows soon. */
+  /** Reports a change: all pages get the top rows soon. */
   changed(): void
   close(): void
 }
 
 const NAMES = 'penknife-demo:names'
 const ROWS = 10
-/** Changes within this time are told together. */
+/** Changes within this time are sent together. */
 const COALESCE_MS = 80
 
 export function createBoard(redis: Redis, scores: Leaderboard, notifier: Notifier): Board {
@@ -39,7 +39,7 @@ export function createBoard(redis: Redis, scores: Leaderboard, notifier: Notifie
 
   async function tell(): Promise<void> {
     timer = undefined
-    // A nudge is not kept: a page that missed it loads the rows when it connects again.
+    // A nudge is not stored: a page that missed it loads the rows when it reconnects.
     await top().then(
       (rows) => notifier.nudge('board', { rows }, { type: 'board' }),
       () => {},

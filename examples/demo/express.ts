@@ -8,10 +8,10 @@ import { assets } from './assets.ts'
 import { problemOf } from './problems.ts'
 import { visitorOf } from './visitors.ts'
 
-/** A framework's side of the demo. */
+/** The demo on one framework. */
 export interface App {
   readonly listener: RequestListener
-  /** Sends the pages' event streams away and waits for the request log. */
+  /** Ends the pages' event streams and waits for the request log. */
   close(): Promise<void>
 }
 
@@ -19,7 +19,7 @@ export function createExpressApp(demo: Demo): App {
   const log = requestLog(demo.requests, { skip: isBackground })
   const events = notifications(demo.notifier, { channels: channelsOf, retry: '1s' })
   const clickLimit = rateLimit(demo.limiter, { key: byVisitor })
-  // Takes nothing: the answer's RateLimit header tells a page that just opened what is left.
+  // Takes no tokens: a page that was just opened reads its remaining clicks from the RateLimit header.
   const look = rateLimit(demo.limiter, { key: byVisitor, cost: 0 })
 
   const app = express()

@@ -11,7 +11,7 @@ export function createKoaApp(demo: Demo): App {
   const log = requestLog(demo.requests, { skip: isBackground })
   const events = notifications(demo.notifier, { channels: channelsOf, retry: '1s' })
   const clickLimit = rateLimit(demo.limiter, { key: byVisitor })
-  // Takes nothing: the answer's RateLimit header tells a page that just opened what is left.
+  // Takes no tokens: a page that was just opened reads its remaining clicks from the RateLimit header.
   const look = rateLimit(demo.limiter, { key: byVisitor, cost: 0 })
 
   const app = new Koa()

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 const HOST = '127.0.0.1'
 const ATTEMPTS = 20
 
-/** Listens on the port that was asked for, or on the first free one from the default on; gives the port. */
+/** Listens on the requested port, or on the first free one from the default on. Returns the port. */
 export async function listen(server: Server, asked: string | undefined, preferred: number): Promise<number> {
   const port = asked === undefined ? preferred : Number(asked)
   if (asked?.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535) {

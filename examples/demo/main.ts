@@ -16,7 +16,7 @@ const { values } = readArguments()
 
 const ownUrl = process.env['PENKNIFE_REDIS_URL']
 
-// The port first: the data of a private Redis belong to it.
+// The port first, because the data folder of a private Redis is named after it.
 let handle: RequestListener = (_request, response) =>
   void response.writeHead(503, { 'Retry-After': '1' }).end('The demo is starting.')
 const server = createServer((request, response) => handle(request, response))
@@ -32,7 +32,7 @@ if (!ownUrl) console.log('penknife: starting a private Redis …')
 const privateRedis: DemoRedis | undefined = ownUrl ? undefined : await startDemoRedis(port)
 const url = ownUrl || (privateRedis as DemoRedis).server.url
 
-// The demo's own commands (names, badges) fail soon while Redis is away, as penknife's do.
+// The demo's own commands (names, badges) fail soon while Redis is away, as those of penknife do.
 const redis = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 1000, retryStrategy: () => 500 })
 redis.on('error', () => {})
 
@@ -62,7 +62,7 @@ console.log(`
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    // A second Ctrl-C does not wait for anything; a private Redis ends all the same. (tsx may pass on a signal twice.)
+    // A second Ctrl-C does not wait; a private Redis ends anyway. (tsx may pass on a signal twice.)
     process.once(signal, () => {
       privateRedis?.removeData()
       process.exit(1)

@@ -1,7 +1,7 @@
 import { PenknifeError } from '@penknife/core'
 import { HttpError, problem, type Reply } from '@penknife/http'
 
-/** What a browser is told of an error, whichever framework caught it. */
+/** The error that a browser gets, in both frameworks. */
 export function problemOf(error: unknown): Reply {
   if (error instanceof HttpError) return problem(error.status, { detail: error.message })
   if (error instanceof PenknifeError && error.fate === 'unknown') {
@@ -17,7 +17,7 @@ export function problemOf(error: unknown): Reply {
   return problem(500)
 }
 
-/** What the demo's own ioredis connection fails with. */
+/** Whether it is an error of the demo's own ioredis connection while Redis is away. */
 function isConnectionError(error: unknown): boolean {
   return (
     error instanceof Error && /Command timed out|Connection is closed|max retries|ECONN/.test(error.message)

@@ -6,22 +6,22 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { cacheFolder } from '../../packages/testing/src/server/cache.ts'
 import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
 
-/** The Redis that a demo starts for itself. */
+/** A Redis that the demo starts for itself. */
 export interface DemoRedis {
   readonly server: PrivateRedis
-  /** Whether it holds what a demo on the same port left when it was killed. */
+  /** Whether it has the data of a demo on the same port that was killed. */
   readonly resumed: boolean
   /** Starts it again after it was killed. */
   start(): Promise<void>
-  /** Ends it; nothing is left of it. */
+  /** Ends it and removes its data. */
   stop(): Promise<void>
-  /** Removes its data at once, for an exit that does not wait; its watchdog ends it. */
+  /** Removes its data at once, for an exit that does not wait. Its watchdog ends it. */
   removeData(): void
 }
 
 /**
- * Starts a private Redis whose data outlive a demo that is killed: they lie in a folder of the demo's port, which only
- * one demo can have. A demo that ends removes them.
+ * Starts a private Redis whose data survive when the demo is killed. They are in a folder for the demo's port, which
+ * only one demo can have. A demo that ends normally removes them.
  */
 export async function startDemoRedis(port: number): Promise<DemoRedis> {
   const machine = { env: process.env, platform: process.platform, log: () => {} }
@@ -48,17 +48,17 @@ export async function startDemoRedis(port: number): Promise<DemoRedis> {
   }
 }
 
-/** The watchdog of a killed demo ends its Redis within moments; two servers must not write to one folder. */
+/** The watchdog of a killed demo ends its Redis soon. Two servers must not write to one folder. */
 async function gone(pid: number): Promise<void> {
   for (let tries = 0; tries < 100 && isRedis(await commandOf(pid)); tries++) await delay(50)
 }
 
-/** The command line of a process on Linux; nothing when it is gone, or elsewhere. */
+/** The command line of a process on Linux. Undefined if the process has ended, and on other systems. */
 async function commandOf(pid: number): Promise<string> {
   return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
 }
 
-/** Not another program that got the same process id since. */
+/** Another program may have got the same process id since. */
 function isRedis(command: string): boolean {
   return /redis|valkey/.test(command)
 }

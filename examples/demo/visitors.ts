@@ -2,26 +2,26 @@ import { createHash } from 'node:crypto'
 
 import { HttpError } from '@penknife/http'
 
-/** Who a request comes from: all that a browser tells, checked and bounded. */
+/** The visitor of a request: values from the browser, checked and bounded. */
 export interface Visitor {
-  /** The browser's secret; it never leaves this process again. */
+  /** The browser's secret. It is never sent anywhere. */
   readonly id: string
-  /** What everybody may know the visitor by, on the board and in channel names. */
+  /** The visitor's public id, on the board and in channel names. */
   readonly member: string
-  /** Undefined when the request did not bring one. */
+  /** Undefined if the request has none. */
   readonly name: string | undefined
 }
 
-/** In letters as a reader counts them. */
+/** The longest name in grapheme clusters, which a reader sees as letters. */
 const LONGEST_NAME = 24
 
 const ID = /^[\w-]{16,64}$/
 /** Control characters, and those that change the direction or the place of the text around them. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu
-/** Marks stacked on one letter would reach into the rows above and below. */
+/** Marks stacked on one letter would cover the rows above and below. */
 const STACKED = /(\p{M}{2})\p{M}+/gu
 
-/** Reads `?visitor=…&name=…`; a 400 when the visitor is missing or not of our making. */
+/** Reads `?visitor=…&name=…`. A missing or malformed visitor is a 400. */
 export function visitorOf(query: Readonly<Record<string, unknown>>): Visitor {
   const { visitor: id, name } = query
   if (typeof id !== 'string' || !ID.test(id)) {
@@ -31,7 +31,7 @@ export function visitorOf(query: Readonly<Record<string, unknown>>): Visitor {
   return { id, member, name: cleanName(name) }
 }
 
-/** A name fit to be shown, or undefined when nothing is left of it. */
+/** The name without characters that cannot be shown. Undefined if nothing remains. */
 export function cleanName(text: unknown): string | undefined {
   if (typeof text !== 'string') return undefined
   const clean = text

@@ -13,7 +13,7 @@ const games = createStream<{ player: string; points: number }>(arena, 'games', {
 const board = createLeaderboard(arena, 'points')
 const notifier = createNotifier(arena, 'main')
 
-// Someone watches the ranking, until three games were counted.
+// A listener watches the ranking until three games were counted.
 let seen = 0
 let enough = (): void => {}
 const counted = new Promise<void>((resolve) => (enough = resolve))
@@ -24,13 +24,13 @@ await notifier.subscribe(['ranking'], {
   },
 })
 
-// A worker keeps the board; a failed or crashed game would be handled again.
+// A worker updates the board. A game whose handler failed or crashed would be handled again.
 games.worker('scores', async ({ payload }) => {
   const score = await board.increment(payload.player, payload.points)
   await notifier.publish('ranking', `${payload.player} has ${score} points`)
 })
 
-// Four games, of which the limiter lets three pass.
+// Four games, of which the limiter allows three.
 for (const [player, points] of [
   ['ann', 3],
   ['bob', 2],

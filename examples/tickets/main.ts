@@ -1,4 +1,6 @@
-/** Three buyers and two seats: reserved, paid once, written with a fence: `pnpm example tickets`. */
+/**
+ * Three buyers and two seats, with reservations, payments that run once, and a fenced write: `pnpm example tickets`.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { Redis } from 'ioredis'
@@ -19,17 +21,18 @@ async function buy(buyer: string, pays: boolean): Promise<void> {
   const order = `${buyer}-1`
   const answer = await seats.reserve([{ counter: 'show-7', by: -1 }], { expires: '1s', id: order })
   if (!answer.ok) return console.log(`${buyer}: sold out`)
-  // Who closes the browser gives the seat back in a second.
+  // A buyer that closes the browser gives the seat back in a second.
   if (!pays) return console.log(`${buyer}: reserved, and left`)
   const paid = await payments.run(order, () => ({ receipt: `receipt of ${buyer}` }))
   if (paid.status !== 'done') return
   const { state, repeated } = await answer.reservation.commit()
   console.log(`${buyer}: ${state}${repeated ? ' before' : ''}, ${paid.result.receipt}`)
   if (repeated) return
-  // One process at a time draws the plan, and a process that stood still cannot overwrite it.
+  // One process at a time draws the plan. The fence keeps a process whose lease has ended from overwriting it.
   await lock.run('show-7', async ({ fence }) => {
     const plan = await plans.get('show-7')
-    await plans.set('show-7', { sold: [...(plan?.value.sold ?? []), buyer] }, { fence })
+    const sold = [...(plan?.value.sold ?? []), buyer]
+    await plans.set('show-7', { sold }, { fence: { key: 'show-7', token: fence } })
   })
 }
 

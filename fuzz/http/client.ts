@@ -5,7 +5,7 @@ import type { Input } from './inputs.ts'
 /** A client whose connection is not closed by then is closed. */
 const LONGEST_MS = 500
 
-/** Plays an input against a server; resolves with what came back, as latin1, once the connection is closed. */
+/** Sends an input to a server. Resolves with the answer as latin1 when the connection is closed. */
 export function play(port: number, { writes, leaving, afterMs, slow }: Input): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

@@ -1,11 +1,11 @@
 import type { Random } from '../harness.ts'
 
-/** How a client goes: it closes, resets the connection, ends its half of it, or waits to be closed. */
+/** How a client ends: it closes or resets the connection, ends its half of it, or waits for the server to close. */
 export type Leaving = 'close' | 'reset' | 'end' | 'wait'
 
 /** What one hostile client does on one connection. */
 export interface Input {
-  /** Written one after the other, each in a turn of its own. */
+  /** Chunks that are written one after the other, each in its own tick. */
   readonly writes: readonly Buffer[]
   readonly leaving: Leaving
   /** Milliseconds before it leaves. */
@@ -187,7 +187,7 @@ function addressOf(random: Random): string {
   return random.int(0, 1) ? random.pick(ADDRESSES) : `198.51.${random.int(0, 255)}.${random.int(0, 255)}`
 }
 
-/** A body that has, or has not, the length that it says. */
+/** A body with the declared length, or with another one. */
 function upload(random: Random): string {
   const body = 'b'.repeat(random.pick([0, 1, 100, 5000, 70_000]))
   const path = random.pick(['/raw', '/echo', '/captured', '/', '/events'])

@@ -1,4 +1,4 @@
-/** What the server's process is asked: to publish, to rest and say what it holds, what it found, or to close. */
+/** A message to the server's process: publish; wait and report what it keeps; report its findings; or close. */
 export type Asked = 'begin' | 'rest' | 'report' | 'close'
 
 export interface Ready {
@@ -7,13 +7,15 @@ export interface Ready {
   readonly names: readonly string[]
 }
 
-/** What a process holds. */
+/** The objects that a process keeps. */
 export interface Held {
-  /** What was asked for on each open connection. */
+  /** The requests on each open connection. */
   readonly connections: readonly string[]
   readonly slots: number
   readonly timers: number
   readonly heapBytes: number
+  /** When the event loop was blocked since the last `begin`, and by what. */
+  readonly blocked: readonly string[]
 }
 
 export interface Report {

@@ -1,4 +1,4 @@
-// A process that serves penknife's middlewares in every framework, and says what is wrong with it when it is asked.
+// A process that serves penknife's middlewares in every framework, and reports its findings on request.
 import { liveTimers } from './timers.ts'
 
 import { createServer, type Server } from 'node:http'
@@ -28,7 +28,8 @@ const findings = createFindings()
 watchProcess(findings)
 /** What was served last, the newest at the end. */
 let served: string[] = []
-watchLoop(findings, () => served.join(' < '))
+let blocks = createFindings()
+watchLoop({ add: (...block) => blocks.add(...block) }, () => served.join(' < '))
 process.on('disconnect', () => process.exit())
 let closing = false
 /** Said about the server itself, not about a client. */
@@ -41,17 +42,16 @@ const FAULTS = new Set([
 process.on('warning', ({ name, message, code }: NodeJS.ErrnoException) => {
   const isFault =
     name === 'MaxListenersExceededWarning' || name === 'PenknifeWarning' || FAULTS.has(code ?? '')
-  // An in-memory Redis is what is wanted here.
-  // Once penknife is closed the policy decides, and says so.
+  // An in-memory Redis is intended here. Once penknife is closed the policy decides, and warns.
   if (isFault && !closing && code !== 'persistence' && !isAboutResets(message))
     findings.add('a warning', message.slice(0, 500))
 })
-/** The log says so when many clients reset their connections. */
+/** The log warns when many clients reset their connections. */
 function isAboutResets(message: string): boolean {
   return message.includes('connections a second at once')
 }
 
-// A machine that is busy must not look like a Redis that is away.
+// A long deadline: a busy machine must not look like an outage of Redis.
 const penknife = connect(pattern(process.argv[2] as string), { deadline: '30s' })
 const space = penknife.space('fuzz')
 const guard = createRateLimiter(space, 'guard', {
@@ -91,7 +91,7 @@ const channelsOf = ({ query }: Exchange): string[] => {
   return asked.length > 0 ? asked : ['room']
 }
 
-/** The handlers of one server, and what closes them. */
+/** The handlers of one server, and a function that closes them. */
 function handlersOf(): Handler[] {
   const events = notificationsPlugin.setup(notifier, {
     channels: channelsOf,
@@ -122,7 +122,7 @@ function handlersOf(): Handler[] {
 
 const errors: { readonly framework: string; readonly seen: unknown[] }[] = []
 const handlers: Handler[] = []
-/** The open connections, each with its framework and what was asked for on it. */
+/** The open connections, each with its framework and its requests. */
 const open = new Map<Socket, string>()
 const servers: Server[] = []
 
@@ -170,6 +170,7 @@ async function heldNow(): Promise<Held> {
     slots: SLOTS - remaining,
     timers: liveTimers(),
     heapBytes: process.memoryUsage().heapUsed,
+    blocked: blocks.lines,
   }
 }
 
@@ -177,6 +178,7 @@ let events: NodeJS.Timeout | undefined
 
 async function answer(asked: Asked): Promise<Held | Report> {
   if (asked === 'begin') {
+    blocks = createFindings()
     events = setInterval(() => {
       notifier
         .publish('room', 'x'.repeat(2000))

@@ -1,4 +1,4 @@
---- Read counters; what expired reservations hold is given back first.
+--- Read counters. Expired reservations are given back first.
 -- @batch 64
 -- @full runs         it gives back and forgets
 -- @include guard/counters

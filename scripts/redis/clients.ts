@@ -6,6 +6,7 @@ import {
 } from 'ioredis'
 import type * as Ioredis5 from 'ioredis5'
 import type * as NodeRedis from 'redis'
+import type * as NodeRedis5 from 'redis5'
 
 import type { PrivateCluster } from './cluster.ts'
 import type { PrivateSentinels } from './sentinel.ts'
@@ -13,7 +14,7 @@ import type { PrivateSentinels } from './sentinel.ts'
 /** The protocol of the connections: 3, as ioredis 6 has it by default, or 2 by PENKNIFE_RESP=2. */
 const RESP = process.env['PENKNIFE_RESP'] === '2' ? 2 : 3
 
-export const DRIVERS = ['ioredis', 'ioredis5', 'node-redis'] as const
+export const DRIVERS = ['ioredis', 'ioredis5', 'node-redis', 'node-redis5'] as const
 export type DriverName = (typeof DRIVERS)[number]
 
 /** The client library of tests, chaos and benches that penknife is given: ioredis 6, unless PENKNIFE_DRIVER names another. */
@@ -22,12 +23,14 @@ if (!DRIVERS.includes(DRIVER)) throw new Error(`PENKNIFE_DRIVER is ${DRIVER}, no
 
 /** Client libraries that were loaded: each costs a process time and memory. */
 let ioredis5: typeof Ioredis5
-let redis: typeof NodeRedis
+let nodeRedis6: typeof NodeRedis
+let nodeRedis5: typeof NodeRedis5
 
 /** Loads a driver's client library, before `patternOf` and its siblings make clients of it. ioredis 6 is always there. */
 export async function loadDriver(driver: DriverName): Promise<void> {
   if (driver === 'ioredis5') ioredis5 = await import('ioredis5')
-  if (driver === 'node-redis') redis = await import('redis')
+  if (driver === 'node-redis') nodeRedis6 = await import('redis')
+  if (driver === 'node-redis5') nodeRedis5 = await import('redis5')
 }
 await loadDriver(DRIVER)
 
@@ -41,23 +44,30 @@ export function patternOf(driver: DriverName, url: string, options: ClientOption
   // ioredis' overloads by reply mapping do not take its own options type.
   const settings: object = { protocol: RESP, ...options, lazyConnect: true }
   if (driver === 'ioredis5') return new ioredis5.Redis(url, settings) as unknown as Redis
-  return driver === 'node-redis' ? (nodeRedis(url, options) as Redis) : new Redis(url, settings)
+  if (driver === 'ioredis') return new Redis(url, settings)
+  return nodeRedis(libraryOf(driver), url, options) as Redis
+}
+
+/** Both versions have the functions that are used here; each takes its own options. */
+function libraryOf(driver: DriverName): typeof NodeRedis {
+  return driver === 'node-redis5' ? (nodeRedis5 as unknown as typeof NodeRedis) : nodeRedis6
 }
 
 /** The same settings, as node-redis calls them. */
-function nodeRedis(url: string, options: ClientOptions): unknown {
+function nodeRedis(library: typeof NodeRedis, url: string, options: ClientOptions): unknown {
   const path = url.startsWith('/') ? url : undefined
   const at = new URL(path === undefined ? url : 'redis://localhost')
   const { username = at.username, password = at.password, db = at.pathname.slice(1) } = options
   const tls = at.protocol === 'rediss:' && { tls: true, ...options.tls }
-  return redis.createClient({
+  return library.createClient({
     ...nodeRedisOptions({ ...options, username, password, db: Number(db) }),
     socket: path === undefined ? { host: at.hostname, port: Number(at.port), ...tls } : { path },
   } as object)
 }
 
-function nodeRedisOptions({ keyPrefix, username, password, db, protocol }: ClientOptions): object {
+function nodeRedisOptions({ keyPrefix, username, password, db, protocol, tls }: ClientOptions): object {
   return {
+    ...(tls && { socket: { tls: true, ...tls } }),
     RESP: protocol ?? RESP,
     ...(db !== undefined && { database: db }),
     ...(keyPrefix !== undefined && { keyPrefix }),
@@ -86,7 +96,7 @@ export function clusterPatternOf(
   if (driver === 'ioredis5') return new ioredis5.Cluster(nodes, settings) as unknown as Cluster
   if (driver === 'ioredis') return new Cluster(nodes, settings)
   const { keyPrefix, natMap } = options
-  const made: unknown = redis.createCluster({
+  const made: unknown = libraryOf(driver).createCluster({
     rootNodes: nodes.map((socket) => ({ socket })),
     defaults: nodeRedisOptions({ ...options.redisOptions }),
     ...(keyPrefix !== undefined && { keyPrefix }),
@@ -110,7 +120,7 @@ export function sentinelPatternOf(
   if (driver === 'ioredis5') return new ioredis5.Redis(settings) as unknown as Redis
   if (driver === 'ioredis') return new Redis(settings)
   const { keyPrefix, ...others } = options
-  const made: unknown = redis.createSentinel({
+  const made: unknown = libraryOf(driver).createSentinel({
     name,
     sentinelRootNodes: [...addresses],
     nodeClientOptions: nodeRedisOptions(others),

@@ -2,13 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { busOffset } from './ports.ts'
 import { send } from './resp.ts'
 import { startRedis } from './server.ts'
-import type { PrivateRedis } from './server.ts'
+import type { PrivateRedis, RedisOptions } from './server.ts'
 
 export interface ClusterOptions {
   /** Default 3. */
   readonly masters?: number
   /** Default 0. */
   readonly replicasPerMaster?: number
+  /** TLS instead of plain TCP, with one certificate for all nodes. Default false. */
+  readonly tls?: boolean
   /** More server arguments for every node. */
   readonly args?: readonly string[]
 }
@@ -17,6 +19,8 @@ export interface PrivateCluster extends AsyncDisposable {
   /** The masters in the order of their slots, then the replicas: first one of each master, and so on. */
   readonly nodes: readonly PrivateRedis[]
   readonly startupNodes: readonly { readonly host: string; readonly port: number }[]
+  /** The certificate to trust (PEM), with `tls`. */
+  readonly ca?: string
   stop(): Promise<void>
 }
 
@@ -26,11 +30,13 @@ const nodeArgs = ['--cluster-node-timeout', '2000', '--repl-diskless-sync-delay'
 
 /** Starts a cluster of private servers; resolves when every node agrees that it is complete. */
 export async function startCluster(options: ClusterOptions = {}): Promise<PrivateCluster> {
-  const { masters = 3, replicasPerMaster = 0, args = [] } = options
+  const { masters = 3, replicasPerMaster = 0, tls = false, args = [] } = options
   const count = masters * (1 + replicasPerMaster)
-  const starting = Array.from({ length: count }, () =>
-    startRedis({ cluster: true, args: [...nodeArgs, ...args] }),
-  )
+  const start = (certified: RedisOptions['tls']): Promise<PrivateRedis> =>
+    startRedis({ cluster: true, tls: certified ?? false, args: [...nodeArgs, ...args] })
+  const first = start(tls)
+  const others = Array.from({ length: count - 1 }, async () => start(tls && (await first)))
+  const starting = [first, ...others]
   const nodes = (await Promise.allSettled(starting)).flatMap((each) =>
     each.status === 'fulfilled' ? each.value : [],
   )
@@ -45,6 +51,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Privat
   return {
     nodes,
     startupNodes: nodes.map(({ host, port }) => ({ host, port })),
+    ...(nodes[0]?.ca === undefined ? {} : { ca: nodes[0].ca }),
     stop,
     [Symbol.asyncDispose]: stop,
   }

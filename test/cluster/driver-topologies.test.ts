@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import {
   type ClusterDriver,
@@ -36,20 +36,20 @@ type ClusterOptions = Parameters<typeof clusterPatternOf>[2]
 interface Opened {
   readonly driver: ClusterDriver
   readonly topology: Topology
-  readonly look: () => readonly ConnectionHealth[]
+  readonly list: () => readonly ConnectionHealth[]
 }
 
-function openTopology(name: DriverName, options: ClusterOptions = {}): Opened {
+function openTopology(name: DriverName, options: ClusterOptions = {}, of = bench): Opened {
   const roster = createRoster(() => {})
-  const driver = driverOf(clusterPatternOf(name, bench.cluster, options), roster)
+  const driver = driverOf(clusterPatternOf(name, of.cluster, options), roster)
   if (!driver.cluster) throw new Error('a cluster was expected')
   const topology = driver.open()
   onTestFinished(() => topology.close())
-  return { driver, topology, look: roster.look }
+  return { driver, topology, list: roster.list }
 }
 
-async function openReady(name: DriverName, options: ClusterOptions = {}): Promise<Opened> {
-  const opened = openTopology(name, options)
+async function openReady(name: DriverName, options: ClusterOptions = {}, of = bench): Promise<Opened> {
+  const opened = openTopology(name, options, of)
   await until('it is ready', () => opened.topology.ready)
   return opened
 }
@@ -61,7 +61,7 @@ async function masterOf(topology: Topology, slot: number): Promise<Link> {
     return owner === undefined ? undefined : topology.link(owner)
   }
   await until('its master is connected', () => {
-    // As who sends to it does.
+    // As a sender does.
     if (!link()) topology.refresh()
     return link()?.ready ?? false
   })
@@ -86,7 +86,7 @@ const [FIRST, SECOND, THIRD] = [
 ] as const
 
 test.each(DRIVERS)('%s: each slot has a master, with a connection of its own to it', async (name) => {
-  const { driver, topology, look } = await openReady(name, { keyPrefix: 'app:' })
+  const { driver, topology, list } = await openReady(name, { keyPrefix: 'app:' })
   expect(driver).toMatchObject({ cluster: true, db: 0, keyPrefix: 'app:' })
   for (const [at, { key, slot }] of [FIRST, SECOND, THIRD].entries()) {
     const { host, port } = bench.cluster.nodes[at]!
@@ -96,7 +96,7 @@ test.each(DRIVERS)('%s: each slot has a master, with a connection of its own to 
   }
   expect(await topology.call('ping')).toBe('PONG')
   expect(topology.link('127.0.0.1:1')).toBe(undefined)
-  expect(look()).toEqual([{ purpose: 'commands', open: 3, ready: 3, reason: undefined }])
+  expect(list()).toEqual([{ purpose: 'commands', open: 3, ready: 3, reason: undefined }])
 })
 
 test.each([
@@ -105,6 +105,8 @@ test.each([
   ['ioredis5', 2],
   ['node-redis', 2],
   ['node-redis', 3],
+  ['node-redis5', 2],
+  ['node-redis5', 3],
 ] as const)('%s, RESP%i: on a cluster, too, replies have the shapes of RESP2', async (name, protocol) => {
   const { topology } = await openReady(name, { redisOptions: { protocol } })
   const link = await masterOf(topology, FIRST.slot)
@@ -115,7 +117,7 @@ test.each([
 })
 
 test.each(DRIVERS)(
-  '%s: redirections come as replies; a slot that moved is learned and looked up',
+  '%s: redirections are replies; the new owner of a moved slot is recorded and looked up',
   async (name) => {
     const { topology } = await openReady(name)
     const { key, slot } = FIRST
@@ -194,7 +196,7 @@ test.each(
 )
 
 test.each(DRIVERS)(
-  '%s: on a cluster, too, what was in flight when connections broke is not sent again',
+  '%s: on a cluster, too, calls in flight when connections broke are not sent again',
   async (name) => {
     const { proxies, options } = await startProxies(bench.cluster)
     const { topology } = await openReady(name, options)
@@ -214,7 +216,7 @@ test.each(DRIVERS)(
 )
 
 test.each(DRIVERS)(
-  '%s: a cluster that is away at the start, and later again, is used once it is there',
+  '%s: a cluster that is away at the start, and later again, is used once it is available',
   async (name) => {
     const { proxies, options } = await startProxies(bench.cluster)
     const startupNodes = proxies.map(({ port }) => ({ host: '127.0.0.1', port }))
@@ -223,7 +225,7 @@ test.each(DRIVERS)(
     const driver = driverOf(clusterPatternOf(name, { startupNodes }, options), roster) as ClusterDriver
     const topology = driver.open()
     onTestFinished(() => topology.close())
-    await until('the roster knows why', () => roster.look()[0]?.reason !== undefined)
+    await until('the roster knows why', () => roster.list()[0]?.reason !== undefined)
     expect(topology.ready).toBe(false)
     await Promise.all(proxies.map((proxy) => proxy.comeBack()))
     await until('it is ready', () => topology.ready)
@@ -241,18 +243,50 @@ test.each(DRIVERS)(
   },
 )
 
-test.each(DRIVERS)('%s: an ACL user of a cluster; one with a wrong password cannot connect', async (name) => {
-  for (const raw of bench.raws) await raw.call('ACL', 'SETUSER', 'ann', 'on', '>x', '~*', '+@all')
-  onTestFinished(async () => {
-    for (const raw of bench.raws) await raw.call('ACL', 'DELUSER', 'ann')
+test.each(DRIVERS)(
+  '%s: an ACL user can use a cluster; with a wrong password it cannot connect',
+  async (name) => {
+    for (const raw of bench.raws) await raw.call('ACL', 'SETUSER', 'ann', 'on', '>x', '~*', '+@all')
+    onTestFinished(async () => {
+      for (const raw of bench.raws) await raw.call('ACL', 'DELUSER', 'ann')
+    })
+    const { topology } = await openReady(name, { redisOptions: { username: 'ann', password: 'x' } })
+    expect(await (await masterOf(topology, FIRST.slot)).call('ACL', 'WHOAMI')).toBe('ann')
+    const { list } = openTopology(name, { redisOptions: { username: 'ann', password: 'y' } })
+    await until('the roster knows why', () => list()[0]?.reason !== undefined)
+  },
+)
+
+describe('over TLS', () => {
+  const secure = useCluster({ tls: true })
+
+  test.each(DRIVERS)('%s: every master is reached, for calls and for channels', async (name) => {
+    const { topology, list } = await openReady(
+      name,
+      { redisOptions: { tls: { ca: secure.cluster.ca! } } },
+      secure,
+    )
+    for (const { key, slot } of [FIRST, SECOND, THIRD]) {
+      expect(await send(await masterOf(topology, slot), 'incr', key)).toBe(1)
+      const link = topology.open(topology.owner(slot)!, 'subscriber')!
+      onTestFinished(() => link.close())
+      await until('it is ready', () => link.ready)
+      const received = new Promise((resolve) => link.on('message', (_, text) => resolve(text)))
+      await link.ssubscribe(key)
+      await (await masterOf(topology, slot)).call('spublish', key, 'x')
+      expect(await received).toBe('x')
+    }
+    expect(list()[0]).toMatchObject({ purpose: 'commands', open: 3, ready: 3 })
   })
-  const { topology } = await openReady(name, { redisOptions: { username: 'ann', password: 'x' } })
-  expect(await (await masterOf(topology, FIRST.slot)).call('ACL', 'WHOAMI')).toBe('ann')
-  const { look } = openTopology(name, { redisOptions: { username: 'ann', password: 'y' } })
-  await until('the roster knows why', () => look()[0]?.reason !== undefined)
+
+  test.each(DRIVERS)('%s: a certificate that is not trusted keeps it from connecting', async (name) => {
+    const { topology, list } = openTopology(name, { redisOptions: { tls: {} } }, secure)
+    await until('the roster knows why', () => list()[0]?.reason !== undefined)
+    expect(topology.ready).toBe(false)
+  })
 })
 
-test.each(DRIVERS)('%s: closed, no connection to any master remains', async (name) => {
+test.each(DRIVERS)('%s: after close no connection to any master remains', async (name) => {
   const { topology } = await openReady(name)
   for (const { slot } of [FIRST, SECOND, THIRD]) await masterOf(topology, slot)
   await topology.close()
@@ -261,7 +295,8 @@ test.each(DRIVERS)('%s: closed, no connection to any master remains', async (nam
   }
 })
 
-test.each(DRIVERS)(
+// node-redis 5 does not show how its Sentinel client was made.
+test.each(DRIVERS.filter((name) => name !== 'node-redis5'))(
   '%s: Sentinel names the master, also after a failover; a sentinel that does not answer is left for the next one',
   async (name) => {
     const sentinels = await startSentinels({ replicas: 1, sentinels: 3 })
@@ -293,3 +328,13 @@ test.each(DRIVERS)(
   },
   60_000,
 )
+
+test('a Sentinel client of node-redis 5 is refused', async () => {
+  const given = sentinelPatternOf('node-redis5', { addresses: [{ host: '127.0.0.1', port: 1 }], name: 'm' })
+  expect(() =>
+    driverOf(
+      given,
+      createRoster(() => {}),
+    ),
+  ).toThrow('for Sentinel penknife needs node-redis 6')
+})

@@ -8,7 +8,7 @@ import { clusterPattern, freeze } from '../support/redis.ts'
 import { spacesOnAll } from '../support/spaces.ts'
 import { until } from '../support/until.ts'
 
-test('on a cluster a call is confirmed by the replicas of its own master, also of the one that takes over', async () => {
+test('on a cluster a call is confirmed by the replicas of its own master, also after a takeover', async () => {
   const cluster = await startCluster({ replicasPerMaster: 1 })
   onTestFinished(() => cluster.stop())
   const penknife = await openReady(clusterPattern(cluster), { deadline: 500 })

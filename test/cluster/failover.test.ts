@@ -24,7 +24,7 @@ afterAll(async () => {
 
 const WITHIN_MS = 25_000
 
-/** Publishes and adds to a space all the time; resolves with what was confirmed. */
+/** Publishes and adds to a space all the time. Resolves with the confirmed ids. */
 function keepWriting(space: Space): {
   readonly published: string[]
   readonly added: string[]
@@ -116,7 +116,7 @@ test('when a replica takes over from its master on request, no event and no entr
   await until('all entries were handled', () => writer.added.every((id) => handled.has(id)), WITHIN_MS)
 }, 60_000)
 
-test('when a master dies and its replica is elected, subscribers and workers go on by themselves', async () => {
+test('when a master dies and its replica is elected, subscribers and workers continue by themselves', async () => {
   const [writing, reading, idle] = await Promise.all([1, 2, 3].map(() => openReady(clusterPattern(cluster))))
   const space = spacesOnAll(reading!)[1] as Space
   const { events, handled } = await followed(space)

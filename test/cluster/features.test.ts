@@ -30,7 +30,7 @@ async function keysOf(raw: Redis): Promise<string[]> {
   return await raw.keys('*')
 }
 
-test('a rate limiter never admits more than its limit, and its subjects lie on every master', async () => {
+test('a rate limiter never admits more than its limit, and its subjects are spread over all masters', async () => {
   const penknives = await Promise.all([openCluster(), openCluster()])
   const limiters = penknives.map((penknife) =>
     createRateLimiter(penknife.space('shop'), 'api', {
@@ -85,7 +85,7 @@ test('streams of spaces on every master: each group handles each entry once, rea
   }
 })
 
-test('on a cluster, too, an entry let lie is taken over, and one that fails becomes a dead letter', async () => {
+test('on a cluster, too, an abandoned entry is taken over, and one that fails becomes a dead letter', async () => {
   const penknife = await openCluster()
   for (const space of spacesOnAll(penknife)) {
     const stream = createStream<number>(space, 'orders')
@@ -249,7 +249,7 @@ test('a worker whose reading connections are killed resumes', async () => {
   }
 })
 
-test('every key of a space lies in one slot; of a rate limiter, every key of a shard', async () => {
+test("all keys of a space are in one slot, and all keys of a rate limiter's shard", async () => {
   const penknife = await openCluster()
   for (const space of spacesOnAll(penknife, 3)) {
     const stream = createStream(space, 'orders', { groups: ['billing', 'mail'] })

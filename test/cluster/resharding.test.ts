@@ -54,7 +54,7 @@ function keepCalling(call: (nth: number) => Promise<unknown>): Load {
   }
 }
 
-/** Everything that writes in a space, and what must hold of it after the slot was moved. */
+/** Makes all kinds of writes in a space, and checks them after the slot was moved. */
 function loadOf(
   space: Space,
   deadlineMs: number,
@@ -91,7 +91,7 @@ function loadOf(
   return { loads, check }
 }
 
-/** All that was confirmed was done, once; of what failed at the most what has an unknown fate. */
+/** Every confirmed call was done once. Of the failed calls only those with an unknown fate may have been done. */
 function expectDone(times: number, ...loads: readonly Load[]): void {
   const done = loads.reduce((all, load) => all + load.done, 0)
   const unknown = loads.flatMap(({ errors }) => errors).filter(({ fate }) => fate === 'unknown').length
@@ -141,7 +141,7 @@ test('while a slot moves key by key, calls wait for it within their deadline: ea
   await moving.check()
 }, 60_000)
 
-test('calls whose deadline ends while the slot moves are known not to be done', async () => {
+test('calls whose deadline ends while the slot moves fail as not done', async () => {
   const moving = await underLoad(150)
   const { loads } = moving
   const between = (): Promise<void> => delay(4)
@@ -158,7 +158,7 @@ test('calls whose deadline ends while the slot moves are known not to be done', 
   await moving.check()
 }, 60_000)
 
-test('a slot that moves to a new master, which had none, is served there', async () => {
+test('a slot that moves to a master without slots is served there', async () => {
   const moving = await underLoad(20_000)
   const target = await addMaster(bench.cluster, bench.raws)
   const [source, ...others] = bench.raws as [Redis, ...Redis[]]
@@ -171,7 +171,7 @@ test('a slot that moves to a new master, which had none, is served there', async
   await moving.check()
 }, 60_000)
 
-test('a blocking reader says that its slot is moving, and then reads from the new master', async () => {
+test('a blocking reader fails while its slot moves, and then reads from the new master', async () => {
   const penknife = await openReady(clusterPattern(bench.cluster))
   const [{ runtime }] = spacesOnAll(penknife) as [Space]
   const { slot } = runtime.keys.route

@@ -9,14 +9,14 @@ test.each(['sentinel', 'cluster'] as const)(
     const result = await runFailover({ topology, lagMs: 0, perSecond: 500 })
     expect(result.confirmed).toBeGreaterThan(1000)
     expect(result).toMatchObject({ lostBeforeLag: 0, unhandled: 0 })
-    // Only what was on its way to the replica at that moment.
+    // Only writes that were on their way to the replica at that moment.
     expect(result.lost).toBeLessThan(25)
   },
   60_000,
 )
 
 test.each(LONG ? (['sentinel', 'cluster'] as const) : (['sentinel'] as const))(
-  'what a replica did not have when its master died is lost, and nothing else (%s)',
+  'only writes that the replica did not have are lost when its master dies (%s)',
   async (topology) => {
     const result = await runFailover({ topology, lagMs: 300, perSecond: 500 })
     expect(result).toMatchObject({ lostBeforeLag: 0, unhandled: 0 })
@@ -27,7 +27,7 @@ test.each(LONG ? (['sentinel', 'cluster'] as const) : (['sentinel'] as const))(
 )
 
 test.each(LONG ? (['sentinel', 'cluster'] as const) : (['sentinel'] as const))(
-  "with durability 'replicated' no confirmed add is lost, though the replica was behind (%s)",
+  "with durability 'replicated' no confirmed add is lost, although the replica was behind (%s)",
   async (topology) => {
     const result = await runFailover({ topology, durability: 'replicated', lagMs: 300, perSecond: 500 })
     expect(result.confirmed).toBeGreaterThan(500)

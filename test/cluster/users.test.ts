@@ -39,7 +39,7 @@ test('rights end and connections are bounded in spaces on every master', async (
   }
 })
 
-test('a slot that moves takes its users along', async () => {
+test('users of a slot that moves keep their rights and connections', async () => {
   const [{ space, of }] = (await openTwice(1)) as [{ space: Space; of: [Notifier, Notifier] }]
   const heard: unknown[] = []
   const guests = [await admit(of[0], 'ann', 2), await admit(of[1], 'ann', 2)]
@@ -54,7 +54,7 @@ test('a slot that moves takes its users along', async () => {
   await of[1].publish('b', 1)
   await until('it goes on', () => heard.length === 1)
   expect([heard, guests[0]!.revoked]).toEqual([[1], [['a']]])
-  // Whose channel nobody follows counts as gone, and would hear of it with its next renewal.
+  // A process whose channel has no subscriber counts as dead, and would notice it at its next renewal.
   await until('both processes are heard of', async () => {
     const followed = (await bench.raws[1]!.call('PUBSUB', 'SHARDCHANNELS', '*notify-process*')) as string[]
     return followed.length === 2

@@ -28,7 +28,7 @@ const tools = (badges: readonly { readonly id: string }[]): string[] => badges.m
 test('a click that is delivered twice counts once and awards its badge once', async () => {
   const { badges, told } = await setUp()
   expect(tools(await badges.handle(click(MINUTE)))).toEqual(['blade'])
-  // The first worker may have died before it told anybody: the notification is repeated, the badge is not.
+  // The first worker may have died before the notification, so it is repeated. The badge is not.
   expect(tools(await badges.handle(click(MINUTE, 2)))).toEqual(['blade'])
   expect(tools(await badges.handle(click(MINUTE + 1)))).toEqual([])
   expect(await badges.of('ann')).toEqual([{ id: 'blade', tool: 'blade', entry: `${MINUTE}-0` }])

@@ -19,7 +19,7 @@ describe.each([
   { name: 'Express', args: [] },
   { name: 'Koa', args: ['--koa'] },
 ])('the demo on $name', ({ name, args }) => {
-  test('serves its page and says what it runs on', async () => {
+  test('serves its page and names its framework', async () => {
     const demo = await start(args)
     expect(demo.greeting).toContain(`on ${name}`)
     expect(demo.greeting).toContain('from PENKNIFE_REDIS_URL')
@@ -74,7 +74,7 @@ describe.each([
     expect(added?.[1]).toEqual(['d', JSON.stringify({ member: state.member })])
   })
 
-  test('stops a visitor who clicked too fast, for the seconds it says, and nobody else', async () => {
+  test('stops only the visitor who clicked too fast, for the seconds in its answer', async () => {
     const demo = await start(args)
     const visitor = newVisitor()
     let passed = 0
@@ -85,13 +85,13 @@ describe.each([
     expect(passed).toBeGreaterThanOrEqual(10)
     expect(Number(response.headers.get('retry-after'))).toSatisfy((seconds) => seconds === 1 || seconds === 2)
     expect(await response.json()).toMatchObject({ status: 429, 'violated-policies': ['burst'] })
-    // A denied click leaves no trace, and a look takes nothing.
+    // A denied click changes nothing, and a call with cost 0 takes nothing.
     const state = await json<State>(ask(demo, 'GET /state', visitor))
     expect(state.me?.score).toBe(passed)
     expect((await ask(demo, 'POST /clicks', newVisitor())).status).toBe(201)
   })
 
-  test('tells a page that was away of its badge when it comes back', async () => {
+  test('sends a page that was away its badge when it reconnects', async () => {
     const demo = await start(args)
     const visitor = newVisitor()
     const before = await listen(demo, visitor)
@@ -109,7 +109,8 @@ describe.each([
     expect(again.seen.filter(({ type }) => type === 'badge')).toEqual([])
   })
 
-  test('killed with -9 and started again, goes on where it was', async () => {
+  // Starts two programs one after the other.
+  test('killed with -9 and started again, continues where it was', { timeout: 60_000 }, async () => {
     const demo = await start(args)
     const visitor = newVisitor()
     const events = await listen(demo, visitor)
@@ -133,7 +134,7 @@ describe.each([
     expect(state.badges.map(({ tool }) => tool)).toEqual(expect.arrayContaining(['blade', 'corkscrew']))
   })
 
-  test('says that Redis is away, lets no click pass, and goes on when it is back', async () => {
+  test('reports that Redis is away, allows no click, and continues when it is back', async () => {
     const redis = await ownRedis()
     const demo = await startDemo(args, redis.url)
     const visitor = newVisitor()
@@ -149,7 +150,7 @@ describe.each([
     expect(await health(demo.url)).toBe('ok')
   })
 
-  test('takes no visitor that it did not make, and shows names as bounded text', async () => {
+  test('refuses malformed visitors, and shows names as bounded text', async () => {
     const demo = await start(args)
     for (const visitor of ['', 'short', '../../etc/passwd-and-more', 'x'.repeat(65)]) {
       for (const request of ['POST /clicks', 'GET /state', 'GET /events', 'PUT /name']) {
@@ -169,7 +170,7 @@ describe.each([
   })
 })
 
-test('a demo that is killed leaves its scores to the next one on its port; one that ends leaves nothing', async () => {
+test('a killed demo keeps its scores for the next one on its port; one that ends normally leaves nothing', async () => {
   const port = String(await freePort(false))
   const demo = await startDemo(['--port', port])
   const visitor = newVisitor()
@@ -188,7 +189,7 @@ test('a demo that is killed leaves its scores to the next one on its port; one t
   await last.end('SIGINT')
 }, 60_000)
 
-test('a private Redis that is killed can be started again from the page, with all that it confirmed', async () => {
+test('a killed private Redis can be started again from the page, with all confirmed writes', async () => {
   const demo = await startDemo()
   const visitor = newVisitor()
   expect((await ask(demo, 'POST /redis', visitor)).status).toBe(409)
@@ -213,7 +214,7 @@ test.each([1, 2])('%i times Ctrl-C ends the demo, its private Redis and its data
   expect(existsSync(folder)).toBe(true)
   const ended = demo.end('SIGINT')
   if (times === 2) void demo.end('SIGINT')
-  // Two signals may come as one.
+  // Two signals may arrive as one.
   expect([0, times - 1]).toContain(await ended)
   await until('its Redis is gone', () => !isRunning(redisPid))
   expect(existsSync(folder)).toBe(false)

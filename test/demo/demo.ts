@@ -17,7 +17,7 @@ export interface RunningDemo {
   end(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** Starts the demo as a process of its own, on a free port; resolves when its page says that Redis is there. */
+/** Starts the demo as a separate process on a free port. Resolves when its page reports Redis as available. */
 export async function startDemo(args: readonly string[] = [], redisUrl = ''): Promise<RunningDemo> {
   const child = spawn(
     process.execPath,
@@ -86,7 +86,7 @@ export interface SentEvent {
 }
 
 export interface EventClient {
-  /** The first event, of those that came and those to come, for which `fits` is true. */
+  /** The first event, past or future, for which `fits` is true. */
   find(what: string, fits: (event: SentEvent) => boolean): Promise<SentEvent>
   readonly seen: readonly SentEvent[]
   /** The position to resume from. */

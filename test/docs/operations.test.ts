@@ -58,7 +58,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   })
   const ended = new Promise<string>((onEnd) => {
     const admitted = notifier.admit('ann', { onRevoked: () => {}, onEnd })
-    // Two of one user where one may be: of two notifiers, so that one looks whether the other is there.
+    // Two connections of one user with a bound of one, in two notifiers, so that one checks the other's process.
     void admitted.then((first) => first.limit(1)).then(() => admit(createNotifier(space, 'main'), 'ann', 1))
   })
   expect(await ended).toBe('connections')

@@ -75,7 +75,7 @@ test.each([
   ['docs/operations.md', REDIS, 'ConnectOptions'],
   ['docs/operations.md', REDIS, 'BreakerOptions'],
   ['docs/operations.md', REDIS, 'Health'],
-])('%s names everything that %s has in %s', (page, folder, name) => {
+])('%s names every member that %s has in %s', (page, folder, name) => {
   const members = membersOf(folder, name)
   expect(members.length).toBeGreaterThan(0)
   const text = read(page)
@@ -97,7 +97,7 @@ test.each([
   ['docs/middleware.md', 'leaderboard(board, options)', HTTP, 'LeaderboardRouteOptions'],
   ['docs/middleware.md', 'notifications(notifier, options)', HTTP, 'NotificationsOptions'],
   ['docs/request-log.md', 'Options', HTTP, 'RequestLogOptions'],
-])('the table of %s below "%s" has the options that there are', (page, heading, folder, name) => {
+])('the table of %s below "%s" has exactly the options of the type', (page, heading, folder, name) => {
   const [, section = ''] = read(page).split(new RegExp(`\\n#{2,3} ${heading.replaceAll(/[()]/g, '\\$&')}\\n`))
   const [table = ''] = section.split(/\n#{2,3} /)
   const rows = [...table.matchAll(/^\| `(\w+)` /gm)].map(([, option]) => option)

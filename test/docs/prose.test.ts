@@ -33,7 +33,7 @@ test.each(prose)(`%s has no sentence of more than ${LONGEST_SENTENCE} words`, (p
   expect(long).toEqual([])
 })
 
-/** Words of a private language, and what a reader understands. */
+/** Private words, and the plain ones instead. */
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\btold\b(?! to\b)/i, 'reported, returned, sent'],
   [/\bwhoever\b/i, 'the caller, the client, the worker'],
@@ -58,7 +58,7 @@ test.each(prose)('%s uses the words of its field', (path) => {
   expect(found).toEqual([])
 })
 
-test.each(pages)('the links of %s lead somewhere', (path) => {
+test.each(pages)('the links of %s have targets', (path) => {
   const broken = linksOf(read(path)).filter((target) => {
     if (/^[a-z]+:/.test(target)) return false
     const [file = '', anchor] = target.split('#')
@@ -83,7 +83,16 @@ test.each(pages)('the source files that %s names exist', (path) => {
 })
 
 /** Every page of a feature answers the same questions in the same order. */
-const FEATURES = ['rate-limiting', 'streams', 'leaderboards', 'notifications', 'coordination', 'request-log']
+const FEATURES = [
+  'rate-limiting',
+  'streams',
+  'leaderboards',
+  'notifications',
+  'coordination',
+  'request-log',
+  'idempotency',
+  'idempotency',
+]
 const QUESTIONS = ['Quick start', 'Options', 'When things fail', 'Guarantees', 'Recipes', 'Cost']
 
 test.each(FEATURES)('docs/%s.md has the sections of a feature, in their order', (name) => {

@@ -39,7 +39,7 @@ function blocksOf(page: string): Sentence[] {
   return blocks
 }
 
-/** A code span or a link's target is one word or none: what is left is what people read. */
+/** Replaces a code span by one word and removes a link's target, which leaves the text that people read. */
 function plain(text: string): string {
   return text
     .replaceAll(/`[^`]+`/g, 'code')

@@ -44,7 +44,7 @@ beforeAll(async () => {
 
 const NODE_REDIS = process.env['PENKNIFE_DRIVER'] === 'node-redis'
 
-/** The snippet as the README says how to write it for node-redis. */
+/** The snippet for node-redis, as the README describes it. */
 function onNodeRedis(code: string): string {
   return code
     .replace("import { Redis } from 'ioredis'", "import { createClient } from 'redis'")

@@ -31,7 +31,7 @@ test('the nudges example drops from one process’s cache what another one chang
   ])
 })
 
-test('the tickets example sells two seats once each, and one that was left comes back', async () => {
+test('the tickets example sells two seats once each, and gives back an abandoned one', async () => {
   const { code, output } = await runProgram(at('tickets')).ended
   expect(code, output).toBe(0)
   expect(output.match(/^(ann|bob|cem|sold).*$/gm)).toEqual([

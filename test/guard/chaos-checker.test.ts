@@ -64,23 +64,24 @@ test('histories in which all is as promised have nothing against them', () => {
 })
 
 test.each<[string, readonly (readonly object[])[], Partial<Left>?]>([
-  ['leases in force take no more than there is', [[got(0, 1, 5)], [got(2, 3, 6)]]],
-  [
-    'leases in force take no more than there is',
-    [[got(0, 1, 1, 'permits', 2)], [got(2, 3, 2, 'permits', 2)]],
-  ],
+  ['leases in force never exceed the size', [[got(0, 1, 5)], [got(2, 3, 6)]]],
+  ['leases in force never exceed the size', [[got(0, 1, 1, 'permits', 2)], [got(2, 3, 2, 'permits', 2)]]],
   ['fences rise', [[got(0, 1, 7), releases(2, 7)], [got(3, 4, 6)]]],
   ['no two leases have the same fence', [[got(0, 1, 5), releases(2, 5)], [got(3, 4, 5)]]],
   [
-    'nobody believes to hold a lock after the next one got it',
+    'no process takes its lease for valid after the next one got the lock',
     [[got(0, 1, 5), holds(1200, 5)], [got(1000, 1100, 6)]],
   ],
   ['no write with an older fence after one with a newer', [[wrote(9, 5, 2)], [wrote(8, 6, 1)]]],
-  ['nothing is oversold', [[]], { counters: full(-1) }],
-  ['what was taken and what is left is the stock', [takes(3, 'took')], { counters: full(STOCK) }],
-  ['what was taken and what is left is the stock', [takes(3, 'took nothing')], { counters: full(STOCK - 3) }],
+  ['no more is sold than the stock', [[]], { counters: full(-1) }],
+  ['the sum of sold and remaining units is the stock', [takes(3, 'took')], { counters: full(STOCK) }],
   [
-    'what expired or was cancelled came back',
+    'the sum of sold and remaining units is the stock',
+    [takes(3, 'took nothing')],
+    { counters: full(STOCK - 3) },
+  ],
+  [
+    'expired and cancelled reservations are given back',
     [[]],
     { counters: full().map((one) => ({ ...one, available: one.value - 1 })) },
   ],
@@ -92,14 +93,14 @@ test.each<[string, readonly (readonly object[])[], Partial<Left>?]>([
     'once',
     [[{ t: 1, k: 'completed', id: 'j', result: 'r' }], [{ t: 2, k: 'learned', id: 'j', result: 's' }]],
   ],
-  ['everything comes to an end', [[]], { failed: ['m1 ended with 1'] }],
+  ['every process and call ends', [[]], { failed: ['m1 ended with 1'] }],
 ])('a history against "%s" is found', (claim, members, left) => {
   expect(findings(members, left).map((finding) => finding.slice(0, claim.length))).toContain(claim)
 })
 
 const NO_FENCE: Sabotage = {
   script: 'guard/object_write',
-  from: 'if request.fence and request.fence < fence then',
+  from: 'if token < highest then',
   to: 'if false then',
 }
 const NO_FLOOR: Sabotage = {
@@ -120,8 +121,8 @@ const NO_LEASE: Sabotage = {
 
 test.each([
   ['a removed fence', NO_FENCE, 'no write with an older fence after one with a newer', 900],
-  ['a removed floor', NO_FLOOR, 'nothing is oversold', 20],
-  ['a lock that is given again too soon', NO_LEASE, 'leases in force take no more than there is', 400],
+  ['a removed floor', NO_FLOOR, 'no more is sold than the stock', 20],
+  ['a lock that is given again too soon', NO_LEASE, 'leases in force never exceed the size', 400],
 ])(
   'real processes with %s are found out',
   async (_, sabotage, claim, holdMs) => {

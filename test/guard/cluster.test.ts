@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto'
+
 import { connect, createCounters, createDeduper, createLock, createOnce, type Penknife } from '@penknife/core'
+import { createRequestClaims } from '@penknife/core/internal'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { available } from '../support/connect.ts'
@@ -47,7 +50,25 @@ test('on a cluster, counters, once and a deduper work in the spaces of every mas
     })
     const ids = Array.from({ length: 50 }, (_, at) => `id-${at}`)
     const seen = createDeduper(one.space(name), 'd', { window: '1m' })
-    expect((await seen.claimAll(ids)).every(Boolean)).toBe(true)
-    expect((await seen.claimAll(ids)).some(Boolean)).toBe(false)
+    expect((await seen.claimMany(ids)).every(Boolean)).toBe(true)
+    expect((await seen.claimMany(ids)).some(Boolean)).toBe(false)
   }
+})
+
+test('on a cluster, idempotent requests are spread over the servers, and other processes find their responses', async () => {
+  const [one, two] = all.map((penknife) => createRequestClaims(penknife.space('shop'), 'http', {}))
+  if (!one || !two) throw new Error('two processes')
+  const ids = Array.from({ length: 60 }, (_, at) => createHash('sha256').update(`${at}`).digest('base64url'))
+  const print = ids[0] as string
+  for (const id of ids) {
+    const state = await one.begin(id, print, { waitMs: 0 })
+    if (state.state !== 'claimed') throw new Error(state.state)
+    const waiting = two.begin(id, print, { waitMs: 10_000 })
+    await state.claim.store('done', id)
+    expect(await waiting).toEqual({ state: 'done', stored: id })
+  }
+  const sizes = await Promise.all(
+    bench.raws.map(async (raw) => (await raw.keys('pk1:{shop/*:request:*')).length),
+  )
+  expect(sizes.filter((size) => size > 5).length).toBe(bench.raws.length)
 })

@@ -67,7 +67,7 @@ test('every answer of counters is the one that plain arithmetic gives, with rese
   const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
     await bench.raw.flushall()
     await clock.set(START_US)
-    const stock = createCounters(penknife.space('shop'), 'stock', { ...LIMITS, remember: '1m' })
+    const stock = createCounters(penknife.space('shop'), 'stock', { ...LIMITS, dedup: { window: '1m' } })
     const model = createCounterModel({ ...LIMITS, rememberUs: MINUTE_US })
     for (const next of steps) {
       if (next.kind === 'clock') {

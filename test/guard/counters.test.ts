@@ -80,7 +80,7 @@ describe('a counter', () => {
     await bench.raw.hset('pk1:{shop}:counter:stock', 'a', '1.5')
     const error = await failure(stock.increment('a'))
     expect(error).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
-    expect(error.message).toMatch(/holds what no counter wrote/)
+    expect(error.message).toMatch(/a field that no counter wrote/)
     expect(await bench.raw.hget('pk1:{shop}:counter:stock', 'a')).toBe('1.5')
   })
 })
@@ -99,6 +99,7 @@ describe('several changes', () => {
     ])
     expect(refused).toEqual({
       ok: false,
+      reason: 'limit',
       refused: [
         { counter: 'b', by: -2, reason: 'floor', value: 1, available: 1, room: 9 },
         { counter: 'c', by: 11, reason: 'ceiling', value: 0, available: 0, room: 10 },
@@ -128,7 +129,7 @@ describe('several changes', () => {
 
 describe('an id', () => {
   test('counts once while it is remembered, and its repetition gets the first answer', async () => {
-    const stock = await open({ initial: 10, remember: '1m' })
+    const stock = await open({ initial: 10, dedup: { window: '1m' } })
     const first = await stock.decrement('a', 2, { id: 'order-1' })
     await stock.decrement('a', 1)
     expect(await stock.decrement('a', 2, { id: 'order-1' })).toEqual({ ...first, repeated: true })
@@ -207,8 +208,49 @@ describe('a reservation', () => {
     expect(await stock.read(['a'])).toMatchObject([{ value: 3, available: 3 }])
   })
 
+  test('is committed with smaller amounts, and the rest is given back', async () => {
+    const stock = await open({ initial: 10 })
+    const made = await stock.reserve(
+      [
+        { counter: 'a', by: -3 },
+        { counter: 'a', by: -2 },
+        { counter: 'b', by: -1 },
+        { counter: 'c', by: 4 },
+        { counter: 'd', by: -2 },
+      ],
+      { expires: '1m' },
+    )
+    if (!made.ok) throw new Error('refused')
+    const { reservation } = made
+    const wrong = [
+      [{ counter: 'a', by: -6 }],
+      [{ counter: 'a', by: 1 }],
+      [{ counter: 'c', by: 5 }],
+      [{ counter: 'x', by: 0 }],
+    ]
+    for (const amounts of wrong) {
+      expect(await failure(reservation.commit({ amounts }))).toMatchObject({
+        code: 'PENKNIFE_INVALID',
+        option: 'amounts',
+      })
+    }
+    const amounts = [
+      { counter: 'a', by: -4 },
+      { counter: 'c', by: 1 },
+      { counter: 'd', by: 0 },
+    ]
+    expect(await reservation.commit({ amounts })).toEqual({ state: 'committed', repeated: false })
+    expect(await reservation.commit({ amounts })).toEqual({ state: 'committed', repeated: true })
+    expect(await stock.read(['a', 'b', 'c', 'd'])).toMatchObject([
+      { value: 6, available: 6 },
+      { value: 9, available: 9 },
+      { value: 11, available: 11 },
+      { value: 10, available: 10 },
+    ])
+  })
+
   test('is forgotten a while after it ended, and leaves nothing', async () => {
-    const stock = await open({ initial: 5, remember: '1m' })
+    const stock = await open({ initial: 5, dedup: { window: '1m' } })
     const made = await stock.reserve([{ counter: 'a', by: -2 }], { expires: '2m' })
     if (!made.ok) throw new Error('refused')
     await made.reservation.cancel()
@@ -260,7 +302,7 @@ test.each([
   [{ initial: Number.NaN }, 'initial'],
   [{ calendar: 'year' as 'day' }, 'createCounters calendar'],
   [{ timeZone: 'UTC' }, 'timeZone'],
-  [{ remember: '1s' as const }, 'remember'],
+  [{ dedup: { window: '1s' as const } }, 'dedup window'],
 ])('createCounters refuses %o', async (options, option) => {
   const error = await failure(open(options))
   expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option })

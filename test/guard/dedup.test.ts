@@ -37,17 +37,17 @@ describe.each(['spread', 'space'] as const)('a deduper with place %s', (place) =
   test('takes many ids in one call, also ones that repeat', async () => {
     const mails = await open({ place })
     await mails.claim('b')
-    expect(await mails.claimAll(['a', 'b', 'c', 'a'])).toEqual([true, false, true, false])
-    expect(await mails.claimAll([])).toEqual([])
+    expect(await mails.claimMany(['a', 'b', 'c', 'a'])).toEqual([true, false, true, false])
+    expect(await mails.claimMany([])).toEqual([])
     const ids = Array.from({ length: 1000 }, (_, at) => `id-${at}`)
-    expect((await mails.claimAll(ids)).every(Boolean)).toBe(true)
-    expect((await mails.claimAll(ids)).some(Boolean)).toBe(false)
+    expect((await mails.claimMany(ids)).every(Boolean)).toBe(true)
+    expect((await mails.claimMany(ids)).some(Boolean)).toBe(false)
   })
 
   test('knows an id of any length, and forgets one', async () => {
     const mails = await open({ place })
     const long = 'x'.repeat(500)
-    expect(await mails.claimAll([long, `${long}y`])).toEqual([true, true])
+    expect(await mails.claimMany([long, `${long}y`])).toEqual([true, true])
     expect(await mails.claim(long)).toBe(false)
     expect([await mails.forget(long), await mails.forget(long)]).toEqual([true, false])
     expect(await mails.claim(long)).toBe(true)
@@ -58,7 +58,7 @@ test('its memory is bounded: above maxIds the oldest are forgotten, and all of i
   const mails = await open({ place: 'space', maxIds: 1000 })
   for (let from = 0; from < 3000; from += 50) {
     await clock.advance(1000)
-    await mails.claimAll(Array.from({ length: 50 }, (_, at) => `id-${from + at}`))
+    await mails.claimMany(Array.from({ length: 50 }, (_, at) => `id-${from + at}`))
   }
   const key = 'pk1:{shop}:seen:mails'
   expect(await bench.raw.zcard(key)).toBeLessThanOrEqual(1000 + 64)
@@ -102,7 +102,7 @@ test('of all calls with an id within the window one is told that it is new, as a
         else {
           const told =
             next.kind === 'all'
-              ? await mails.claimAll(next.ids)
+              ? await mails.claimMany(next.ids)
               : await Promise.all(next.ids.map((id) => mails.claim(id)))
           expect(told).toEqual(next.ids.map(expected))
         }
@@ -117,5 +117,5 @@ test('wrong options and ids are refused', async () => {
   expect((await failure(open({ place: 'here' as 'space' }))).option).toBe('place')
   const mails = await open()
   expect((await failure(mails.claim('a\nb'))).code).toBe('PENKNIFE_INVALID')
-  expect((await failure(mails.claimAll(['a', '']))).code).toBe('PENKNIFE_INVALID')
+  expect((await failure(mails.claimMany(['a', '']))).code).toBe('PENKNIFE_INVALID')
 })

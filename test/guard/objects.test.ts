@@ -1,10 +1,10 @@
-import { createObjects, type Objects, type ObjectsOptions } from '@penknife/core'
+import { createObjects, type Fence, type Objects, type ObjectsOptions } from '@penknife/core'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
-import { cases } from '../support/until.ts'
+import { cases, until } from '../support/until.ts'
 
 const bench = useRedis()
 const KEY = 'pk1:{shop}:object:carts:ann'
@@ -22,6 +22,8 @@ async function open<Value = Cart>(options: ObjectsOptions<Value> = {}): Promise<
 
 const version = async (carts: Objects<never> | Objects<Cart>): Promise<number> =>
   (await carts.get('ann'))?.version ?? 0
+
+const fenceOf = (token: number): Fence => ({ key: 'ann', token })
 
 test('a value is read as it was written, with a version that rises', async () => {
   const carts = await open()
@@ -82,20 +84,23 @@ test('nor one that is deleted and written again in one tick', async () => {
 
 test('a write by the holder of an older lease is refused, also after a delete', async () => {
   const carts = await open()
-  await carts.set('ann', { items: [], total: 0 }, { fence: 7 })
+  await carts.set('ann', { items: [], total: 0 }, { fence: fenceOf(7) })
   const refused = { ok: false, reason: 'fence', fence: 7 }
-  expect(await carts.set('ann', { items: [], total: 1 }, { fence: 6 })).toEqual(refused)
-  expect(await carts.merge('ann', { total: 1 }, { fence: 6 })).toEqual(refused)
-  expect(await carts.increment('ann', 'total', 1, { fence: 6 })).toEqual(refused)
-  expect(await carts.delete('ann', { fence: 6 })).toEqual(refused)
-  expect(await carts.update('ann', () => ({ items: [], total: 1 }), { fence: 6 })).toEqual(refused)
-  expect(await carts.increment('ann', 'total', 1, { fence: 7 })).toMatchObject({ ok: true, value: 1 })
-  await carts.delete('ann', { fence: 8 })
+  expect(await carts.set('ann', { items: [], total: 1 }, { fence: fenceOf(6) })).toEqual(refused)
+  expect(await carts.merge('ann', { total: 1 }, { fence: fenceOf(6) })).toEqual(refused)
+  expect(await carts.increment('ann', 'total', 1, { fence: fenceOf(6) })).toEqual(refused)
+  expect(await carts.delete('ann', { fence: fenceOf(6) })).toEqual(refused)
+  expect(await carts.update('ann', () => ({ items: [], total: 1 }), { fence: fenceOf(6) })).toEqual(refused)
+  expect(await carts.increment('ann', 'total', 1, { fence: fenceOf(7) })).toMatchObject({
+    ok: true,
+    value: 1,
+  })
+  await carts.delete('ann', { fence: fenceOf(8) })
   expect(await carts.get('ann')).toBeUndefined()
-  expect(await carts.set('ann', { items: [], total: 1 }, { fence: 7 })).toMatchObject({ reason: 'fence' })
-  expect(await bench.raw.pttl(KEY)).toBeGreaterThan(0)
-  expect(await carts.set('ann', { items: [], total: 1 }, { fence: 9 })).toMatchObject({ ok: true })
-  expect(await bench.raw.pttl(KEY)).toBe(-1)
+  expect(await carts.set('ann', { items: [], total: 1 }, { fence: fenceOf(7) })).toMatchObject({
+    reason: 'fence',
+  })
+  expect(await carts.set('ann', { items: [], total: 1 }, { fence: fenceOf(9) })).toMatchObject({ ok: true })
 })
 
 test('fields are changed alone, with a floor and a ceiling', async () => {
@@ -180,6 +185,29 @@ test('what another program wrote is an error, and stays as it is', async () => {
   expect((await failure(carts.get('ann'))).code).toBe('PENKNIFE_BAD_REPLY')
 })
 
+test('fields expire by themselves where the server can do that', async () => {
+  const carts = await open()
+  await carts.set('ann', { items: ['a'], total: 1 })
+  const write = () => carts.merge('ann', { note: 'x' }, { fieldTtl: '20ms' })
+  if (!(await expiresFields())) {
+    const error = await failure(write())
+    expect(error).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
+    expect(error.message).toMatch(/Redis 7.4 and Valkey 9/)
+    expect((await carts.get('ann'))?.value).toEqual({ items: ['a'], total: 1 })
+    return
+  }
+  const { version: made } = (await write()) as { version: number }
+  await until('it expired', async () => (await carts.get('ann'))?.value.note === undefined)
+  expect(await carts.get('ann')).toEqual({ value: { items: ['a'], total: 1 }, version: made })
+  expect(await carts.increment('ann', 'total', 1, { fieldTtl: '1h' })).toMatchObject({ ok: true, value: 2 })
+  expect(await bench.raw.call('HPTTL', KEY, 'FIELDS', 1, 'total')).toEqual([expect.any(Number)])
+})
+
+async function expiresFields(): Promise<boolean> {
+  const [found] = (await bench.raw.call('COMMAND', 'INFO', 'HPEXPIRE')) as readonly unknown[]
+  return found !== null
+}
+
 test('every write does what a plain object and a version say', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const field = fc.constantFrom('a', 'b', 'c')
@@ -212,7 +240,7 @@ test('every write does what a plain object and a version say', async () => {
     let lastFence = 0
     for (const next of steps) {
       const options = {
-        ...(next.fence === undefined ? {} : { fence: next.fence }),
+        ...(next.fence === undefined ? {} : { fence: fenceOf(next.fence) }),
         ...(next.seen === 'any' ? {} : { ifVersion: next.seen === 'right' ? last : last + 1 }),
       }
       const answer =

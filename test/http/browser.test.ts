@@ -12,7 +12,7 @@ import { listen } from './sse.ts'
 const features = useFeatures()
 const chromium = findChromium()
 
-/** Tells the server each event, and how its EventSource stands when that changes. */
+/** Reports each event to the server, and each change of its EventSource's state. */
 const PAGE = `<!doctype html><script>
 const tell = (report) => fetch('/report', { method: 'POST', body: JSON.stringify(report) })
 function follow(more) {
@@ -34,7 +34,7 @@ setInterval(async () => {
 </script>`
 
 test.skipIf(chromium === undefined)(
-  'a browser resumes by itself, is told what was revoked, stays closed, and comes back when its page says so',
+  'a browser resumes by itself, gets revocations, stays closed, and reconnects when its page does',
   async () => {
     const notifier = features.notifier({ name: 'browser' })
     const events = notifications(notifier, {

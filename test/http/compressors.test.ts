@@ -48,7 +48,7 @@ describe.each(Object.entries(apps))('%s', (_, app) => {
     return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
   }
 
-  test('pages are compressed, and events come as they are and at once', async () => {
+  test('pages are compressed, and events are sent uncompressed and at once', async () => {
     const { url } = await serve()
     const headers = { 'accept-encoding': 'gzip' }
     const page = await open(`${url}/page`, { headers })
@@ -67,7 +67,7 @@ describe.each(Object.entries(apps))('%s', (_, app) => {
     }
   })
 
-  test('an EventSource whose connection is cut again and again sees every event once and in order', async () => {
+  test('an EventSource whose connection is cut repeatedly gets every event once and in order', async () => {
     const { server, url } = await serve()
     const seen: number[] = []
     const source = new EventSource(`${url}/live`)
@@ -75,7 +75,7 @@ describe.each(Object.entries(apps))('%s', (_, app) => {
     source.addEventListener('count', ({ data }) => {
       seen.push((JSON.parse(String(data)) as { data: number }).data)
     })
-    // A position comes first, without an event: a client that is cut before it starts afresh.
+    // A position without an event is sent first. A client that is cut before it starts anew.
     await until('it is open', () => source.readyState === source.OPEN)
     await features.notifier().publish('room', 0, { type: 'count' })
     await until('the first', () => seen.length > 0)

@@ -11,6 +11,6 @@ const inside = frameworks.flatMap((framework) => {
   return /Express 5|Hono/.test(framework.name) ? [inProcess(framework, 'serverless-http')] : []
 })
 
-describe.each([...frameworks, http2, ...inside])('$name holds the contract of adapters:', (adapter) => {
+describe.each([...frameworks, http2, ...inside])('$name fulfils the contract of adapters:', (adapter) => {
   test.for(contractCases.filter(({ applies }) => applies(adapter)))('$name', ({ run }) => run(adapter))
 })

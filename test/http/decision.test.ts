@@ -35,7 +35,7 @@ test('handlers in Express read the decisions of rateLimit, and the type of the b
   expect((await supertest(app).get('/')).body).toEqual([8, 4, null])
 })
 
-test('handlers in Koa and node:http read them, too', async () => {
+test('handlers in Koa and node:http read them too', async () => {
   const [one] = await limiters()
   const app = new Koa()
   app.use(forKoa.rateLimit(one))

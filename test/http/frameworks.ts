@@ -20,7 +20,7 @@ import Koa2 from 'koa2'
 type MakeListener = (
   handlers: readonly Handler[],
   options: StartOptions,
-  /** Gets what reaches the framework's error handling. */
+  /** Gets the errors that reach the framework's error handling. */
   errors: unknown[],
 ) => RequestListener
 

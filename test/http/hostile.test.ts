@@ -12,7 +12,7 @@ import { start } from './setup.ts'
 
 const ENDLESS: StreamReply = { status: 200, stream: () => {}, endless: true }
 
-/** Koa tells of each connection that a client reset. */
+/** Koa emits an error for each connection that a client reset. */
 const isReset = (error: unknown): boolean =>
   /^(ECONNRESET|EPIPE)$/.test(String((error as NodeJS.ErrnoException).code))
 
@@ -21,14 +21,14 @@ describe.each(frameworks)('hostile clients of $name', (adapter) => {
     ['reply', { status: 429, body: 'no' }],
     ['stream', ENDLESS],
   ])(
-    'a connection that was reset while nobody read its upload is closed when a %s comes',
+    'a connection that was reset during an unread upload is closed when a %s arrives',
     async (_what, answer) => {
       let socket: Socket | undefined
       const gone = deferred()
       const handler: Handler = async (exchange) => {
         socket = exchange.request.socket
         await gone.promise
-        // Node, which does not read, was told nothing: only the system knows.
+        // Node does not read, so it does not know of the reset. Only the system does.
         expect([socket.destroyed, exchange.ip]).toEqual([false, undefined])
         return answer
       }
@@ -45,7 +45,7 @@ describe.each(frameworks)('hostile clients of $name', (adapter) => {
   )
 })
 
-test('nothing breaks, and nothing is held, when mutated requests come over raw sockets: pnpm fuzz http, short', async () => {
+test('nothing breaks or leaks when mutated requests arrive over raw sockets: pnpm fuzz http, short', async () => {
   const { inputs, findings } = await http.run({ seed: 20_261_123, inputs: 1500, log: () => {} })
   expect([inputs, findings]).toEqual([1500, []])
 }, 120_000)

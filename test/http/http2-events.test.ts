@@ -53,7 +53,7 @@ function koa(app: Koa3, notifier: Notifier, options: NotificationsOptions): App 
 interface Client {
   readonly stream: ClientHttp2Stream
   readonly headers: Record<string, unknown>
-  /** Each event as `<type>:<data>`; of messages the data is what was published. */
+  /** Each event as `<type>:<data>`. The data of a message is the published data. */
   readonly events: readonly string[]
   readonly text: string
   readonly lastId: string
@@ -148,7 +148,7 @@ describe.each(Object.entries(apps))('events over HTTP/2 on %s', (name, make) => 
     await until('others got them too', () => clients[1]!.events.length === 3)
   })
 
-  test('a client that does not read waits in the history, holds up no other stream, and gets everything', async () => {
+  test('a client that does not read delays no other stream, and gets everything from the history', async () => {
     const { notifier, session, responses } = await serve()
     const [slow, quick] = [await follow(session, '/?channel=a'), await follow(session, '/?channel=a')]
     slow.stream.pause()
@@ -169,7 +169,7 @@ describe.each(Object.entries(apps))('events over HTTP/2 on %s', (name, make) => 
     expect(slow.events).toEqual(quick.events)
   })
 
-  test('clients that leave amid events raise nothing, and disturb nobody', async () => {
+  test('clients that disconnect during events cause no error, and do not affect others', async () => {
     const { notifier, session } = await serve()
     const staying = await follow(session, '/?channel=a')
     for (let round = 0; round < 20; round++) {
@@ -184,7 +184,7 @@ describe.each(Object.entries(apps))('events over HTTP/2 on %s', (name, make) => 
     await until('it has all', () => staying.events.length === 400)
   })
 
-  test('a client that takes nothing for too long loses its stream, and its session lives on', async () => {
+  test('a client that reads nothing for too long loses its stream, and its session continues', async () => {
     const { notifier, session } = await serve({ stall: '200ms' })
     const [stalled, other] = [await follow(session, '/?channel=a'), await follow(session, '/?channel=b')]
     stalled.stream.pause()
@@ -215,7 +215,7 @@ describe.each(Object.entries(apps))('events over HTTP/2 on %s', (name, make) => 
     expect([other.events, other.stream.closed]).toEqual([['message:1'], false])
   })
 
-  test('at shutdown every stream is told when to come back, and the session is left alone', async () => {
+  test('at shutdown every stream gets a time to reconnect, and the session stays open', async () => {
     const { session, app } = await serve()
     const clients = await Promise.all([1, 2].map(() => follow(session, '/?channel=a')))
     await app.close()

@@ -21,7 +21,7 @@ interface Served {
 async function serve(...handlers: Handler[]): Promise<Served> {
   const errors: unknown[] = []
   const app = nodeApp(handlers, {}, errors)
-  // The compatibility API's objects do what those of HTTP/1 do, but are not declared so.
+  // The objects of the compatibility API work like those of HTTP/1, but have other types.
   const server = createServer((request, response) => app(request as never, response as never))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
@@ -83,7 +83,7 @@ test('requests, replies, raw bodies and finishes are the same over HTTP/2', asyn
   ])
 })
 
-test('a client that leaves before the answer aborts the signal over HTTP/2', async () => {
+test('a client that disconnects before the answer aborts the signal over HTTP/2', async () => {
   const finishes: Finish[] = []
   let arrived = false
   const wait: Handler = async (exchange) => {
@@ -148,7 +148,7 @@ test('rate limits and notifications work over HTTP/2, without connection headers
   expect(served.errors).toEqual([])
 })
 
-test('a stalled stream is cut off and its connection lives on', async () => {
+test('a stalled stream is cut off and its connection continues', async () => {
   const writers: StreamWriter[] = []
   const flood: Handler = ({ path }) => {
     if (path !== '/flood') return PASS

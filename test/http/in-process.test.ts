@@ -61,7 +61,7 @@ describe.each(servers)('in a process, under $server,', ({ ask, used }) => {
   })
 
   test.each(used)(
-    'who is asked late whether a request ended on $name hears the same',
+    'a late check whether a request ended on $name gets the same result',
     async ({ listener }) => {
       const late: ((listen: (finish: Finish) => void) => void)[] = []
       const watch: Handler = (exchange) => {
@@ -76,7 +76,7 @@ describe.each(servers)('in a process, under $server,', ({ ask, used }) => {
     },
   )
 
-  test.each(used)('a guard that gives back what was aborted holds on $name', async ({ listener }) => {
+  test.each(used)('a guard that refunds aborted requests works on $name', async ({ listener }) => {
     const limiter = features.limiter({
       rules: [
         { name: 'burst', limit: 3, window: '1h' },
@@ -97,7 +97,7 @@ describe.each(servers)('in a process, under $server,', ({ ask, used }) => {
 })
 
 test.each(own.filter(({ knowsConnections = true }) => knowsConnections))(
-  'a request that its server gives up in the process on $name was aborted',
+  'a request that its in-process server abandons on $name was aborted',
   async ({ listener }) => {
     const finishes: Finish[] = []
     const broken: Handler = (exchange) => {

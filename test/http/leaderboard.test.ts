@@ -54,7 +54,7 @@ describe.each(frameworks)('leaderboard on $name', (adapter) => {
     })
   })
 
-  test('a client that has the answer already gets 304 and no body, until the board changes', async () => {
+  test('a client that has the current answer gets 304 and no body, until the board changes', async () => {
     const { url, board } = await serve(adapter, { maxAge: 0 })
     for (const path of ['top', 'around/ann', 'rank/ann']) {
       const first = await call(`${url}/${path}`)
@@ -82,7 +82,7 @@ describe.each(frameworks)('leaderboard on $name', (adapter) => {
     ])
   })
 
-  test('other paths and other methods go on to the application', async () => {
+  test('other paths and other methods are passed to the application', async () => {
     const { url, errors } = await serve(adapter)
     const root = url.slice(0, -'/leaderboard'.length)
     expect((await call(`${root}/items/7`)).text).toBe('{"id":"7"}')
@@ -133,7 +133,7 @@ describe.each(frameworks)('leaderboard on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('who is not on the board is 404, with a name of any characters who is', async () => {
+  test('a member that is not on the board is 404; a name may have any characters', async () => {
     const { url } = await serve(adapter)
     for (const path of ['rank/nobody', 'around/nobody']) {
       const { status, headers } = await call(`${url}/${path}`)
@@ -143,7 +143,7 @@ describe.each(frameworks)('leaderboard on $name', (adapter) => {
     expect(json(odd)).toMatchObject({ row: { member: 'żółw /?#', rank: 5 } })
   })
 
-  test('windows that the application allows can be asked for, with their previous periods', async () => {
+  test('allowed windows can be requested, with their previous periods', async () => {
     const { url } = await serve(adapter, { windows: ['month', 'all'] }, WINDOWS)
     expect(json(await call(`${url}/rank/ann`))).toMatchObject({ window: 'month', row: { score: 50 } })
     expect(json(await call(`${url}/rank/ann?window=all`))).toMatchObject({ window: 'all' })
@@ -154,7 +154,7 @@ describe.each(frameworks)('leaderboard on $name', (adapter) => {
 
 const anywhere = frameworks[0]!
 
-test('within maxAge all who ask for the top share one read', async () => {
+test('within maxAge all requests for the top share one read', async () => {
   const { url, board } = await serve(anywhere, { maxAge: '1h' })
   const answers = await Promise.all(Array.from({ length: 20 }, () => call(`${url}/top?count=3`)))
   await board.increment('dee', 1000)
@@ -173,7 +173,7 @@ test('after maxAge the top is read again', async () => {
   await until('the new top', async () => (ranks(await call(`${url}/top?count=1`)) as string[])[0] === '1 dee')
 })
 
-test('questions without number cost no memory: beyond the kept ones every answer is read', async () => {
+test('many different requests cost bounded memory: answers beyond the cache are read each time', async () => {
   const { url } = await serve(anywhere, { maxAge: '1h' })
   const before = await callsOf(features.raw, 'evalsha')
   for (let round = 0; round < 2; round++) {
@@ -182,7 +182,7 @@ test('questions without number cost no memory: beyond the kept ones every answer
   expect((await callsOf(features.raw, 'evalsha')) - before).toBe(30 + 10)
 })
 
-test('an outage is 503 and is not kept; what the application did wrong goes to the framework', async () => {
+test('an outage is 503 and is not cached; an error of the application reaches the framework', async () => {
   const failures = [
     new PenknifeError('PENKNIFE_UNAVAILABLE', 'away'),
     new PenknifeError('PENKNIFE_REJECTED', 'WRONGTYPE'),
@@ -203,7 +203,7 @@ test('an outage is 503 and is not kept; what the application did wrong goes to t
   expect((await call(`${url}/leaderboard/top`)).status).toBe(200)
 })
 
-test("members' data is there for those who say so", async () => {
+test("members' data is sent only if the application enables it", async () => {
   const { url, board } = await serve(anywhere, { path: '/api/points', data: true, maxCount: 2 })
   await board.describe('ann', { name: 'Ann' })
   expect(json(await call(`${url}/top`))).toMatchObject({

@@ -35,7 +35,7 @@ function holding(): { count: number; readonly handler: Handler } {
   return held
 }
 
-/** Koa tells of each connection that a client reset. */
+/** Koa emits an error for each connection that a client reset. */
 function isFault(error: unknown): boolean {
   return !['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
@@ -63,8 +63,8 @@ async function streaming() {
   return streams
 }
 
-describe.each(frameworks)('requests that wait behind another on a connection, on $name:', (adapter) => {
-  test('when it breaks, slots and tokens are given back, and each is logged once', async () => {
+describe.each(frameworks)('pipelined requests on $name:', (adapter) => {
+  test('when the connection breaks, slots and tokens are given back, and each request is logged once', async () => {
     const logged: RequestEntry[] = []
     const log = requestLogPlugin.setup({ add: async (entry) => void logged.push(entry) })
     const guard = features.limiter()
@@ -86,10 +86,10 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
     expect(errors.filter(isFault)).toEqual([])
   })
 
-  test('when it breaks, event streams leave nothing behind, and close resolves', async () => {
+  test('when the connection breaks, event streams leave nothing behind, and close resolves', async () => {
     const { penknife, events, handler } = await streaming()
     const { url, errors } = await start(adapter, [handler])
-    // The first has its turn and does not end, so that the others never have theirs.
+    // The first request is never answered, so the others are never answered either.
     const client = raw(url, httpGet('/').repeat(5))
     await until('all have their place', async () => (await features.raw.zcard(CONNECTIONS)) === 5)
     await until('the channel is followed', async () => (await followers(features.raw, LIVE)) === 1)
@@ -101,7 +101,7 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
     expect(errors.filter(isFault)).toEqual([])
   })
 
-  test('a shutdown ends event streams that never have their turn, while their client stays', async () => {
+  test('a shutdown ends event streams that were never answered, while their client stays', async () => {
     const streams = await streaming()
     const { url } = await start(adapter, [holding().handler, streams.handler])
     const client = raw(url, httpGet('/held') + httpGet('/').repeat(3))

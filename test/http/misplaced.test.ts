@@ -16,7 +16,7 @@ const features = useFeatures()
 
 type Misused = (...given: unknown[]) => unknown
 
-/** Middlewares of every package; what they are mounted in calls them as it calls its own. */
+/** Middlewares of every package. The framework calls them as it calls its own. */
 const middlewares: Readonly<Record<string, () => Misused>> = {
   '@penknife/express': () => forExpress.rateLimit(features.limiter()) as Misused,
   '@penknife/koa': () => forKoa.rateLimit(features.limiter()) as Misused,
@@ -123,7 +123,7 @@ test.each([
   }
 })
 
-test('what a plugin throws is an error whatever it is, so that no framework takes it for a pass', async () => {
+test('any thrown value of a plugin is an error, so that no framework takes it for a pass', async () => {
   const thrown = [undefined, null, 0, '', 'route', 'router', 'text', Symbol('s')]
   for (const value of thrown) {
     const plugin = forNode.definePlugin({ name: 'mine', setup: () => () => Promise.reject(value) })
@@ -145,7 +145,7 @@ test('what a plugin throws is an error whatever it is, so that no framework take
   }
 })
 
-test('a server that hands next as Express does, but knows no addresses, limits by those of sockets', async () => {
+test('a server that passes next as Express does, but knows no addresses, limits by socket addresses', async () => {
   const limit = forExpress.rateLimit(features.limiter()) as Misused
   const server = createServer((request, response) => {
     limit(request, response, (error?: unknown) => {

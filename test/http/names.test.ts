@@ -29,6 +29,7 @@ test('every adapter exports the same names', () => {
       'decisionOf',
       'definePlugin',
       'headersFor',
+      'idempotent',
       'ipKey',
       'leaderboard',
       'notifications',
@@ -104,7 +105,7 @@ describe('the middlewares in an application of the README', () => {
   })
 })
 
-test("a plugin of one's own works in every adapter, and its close is the middleware's", async () => {
+test("a custom plugin works in every adapter, and its close is the middleware's", async () => {
   let closed = 0
   const greet = forNode.definePlugin({
     name: 'greet',

@@ -13,7 +13,7 @@ const features = useFeatures()
 const warnings = warningsOf('PENKNIFE_CALLBACK')
 const adapter = frameworks[0]!
 
-/** What somebody who writes JavaScript, or casts, may let a callback answer. */
+/** Values that a callback in JavaScript, or with a cast, may return. */
 const wrong = (answer: unknown): never => answer as never
 
 async function serve(options: Partial<NotificationsOptions>) {
@@ -31,7 +31,7 @@ test.each([
   ['nothing', undefined],
   ['null', null],
   ['a list with something else in it', ['a', { allowed: false }]],
-])('authorize that answers %s lets nobody in, and that is reported once', async (_what, answer) => {
+])('authorize that returns %s admits nobody, and that is reported once', async (_what, answer) => {
   const before = warnings.length
   const { url, errors } = await serve({ authorize: async () => wrong(answer) })
   expect((await call(url)).status).toBe(403)
@@ -43,7 +43,7 @@ test.each([
   )
 })
 
-test('authorize that answers false, or a list without the channels, refuses without a report', async () => {
+test('authorize that returns false, or a list without the channels, refuses without a report', async () => {
   const before = warnings.length
   for (const answer of [false, [], ['c']]) {
     const { url } = await serve({ authorize: () => answer })
@@ -52,14 +52,14 @@ test('authorize that answers false, or a list without the channels, refuses with
   expect(warnings.length).toBe(before)
 })
 
-test.each([true, ['a', 'b', 'c']])('authorize that answers %j lets a client in', async (answer) => {
+test.each([true, ['a', 'b', 'c']])('authorize that returns %j admits a client', async (answer) => {
   const { url } = await serve({ authorize: () => answer })
   const client = await listen(url)
   await client.positioned()
   expect(client.events).toEqual([])
 })
 
-test('a channels or user function that answers something else is an error of the application, not of the client', async () => {
+test('a channels or user function that returns something else is an error of the application, not of the client', async () => {
   const cases: Partial<NotificationsOptions>[] = [
     { channels: () => wrong('ab') },
     { channels: async () => wrong(undefined) },
@@ -75,7 +75,7 @@ test('a channels or user function that answers something else is an error of the
 })
 
 test.each(['channels', 'user', 'authorize'])(
-  'what %s rejects with reaches error handling as an error, even when it is none',
+  'a rejection of %s reaches error handling as an error, even with another value',
   async (name) => {
     for (const reason of [undefined, null, 'route', new Error('on purpose')]) {
       const { url, errors } = await serve({ [name]: () => Promise.reject(reason) })

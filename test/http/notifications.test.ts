@@ -22,7 +22,7 @@ function handlerOf(
   return notificationsPlugin.setup(notifier, { channels: channelsOf, ...options })
 }
 
-/** A client on fetch. `over` says that the stream ended, or rejects with what broke it. */
+/** A client on fetch. `over` resolves when the stream has ended, and rejects with the error that broke it. */
 async function fetching(url: string) {
   const response = await fetch(url)
   let text = ''
@@ -53,7 +53,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     ])
   })
 
-  test('the headers keep proxies and compressors from holding events back', async () => {
+  test('the headers keep proxies and compressors from delaying events', async () => {
     const { url } = await start(adapter, [handlerOf()])
     const { response } = await listen(`${url}/?channel=a`)
     expect(response.statusCode).toBe(200)
@@ -78,7 +78,8 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
         published.push([round, nth])
         await notifier.publish(nth % 2 === 0 ? 'a' : 'user:ü&b=1', [round, nth])
       }
-      // It leaves in the middle: the rest of the round, and two events of nobody's time, come with the next.
+      // It disconnects in the middle. The next round has the remaining events, and two that were published in
+      // between.
       const events = await client.has(round === 0 ? 3 : 6)
       client.leave()
       const taken = events.slice(0, round === 0 ? 3 : 6)
@@ -117,7 +118,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     )
   })
 
-  test('the last id may also come in the address, and the header is the newer one', async () => {
+  test('the last id may also be in the URL, and the header has precedence', async () => {
     const notifier = features.notifier()
     const { url } = await start(adapter, [handlerOf({}, notifier)])
     const client = await listen(`${url}/?channel=a`)
@@ -131,7 +132,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect((await byHeader.has(1)).map(({ data }) => (data as { data: unknown }).data)).toEqual([3])
   })
 
-  test('of several last ids the newest that is one of ours counts, and an empty header hides none', async () => {
+  test('of several last ids the newest valid one counts, and an empty header is ignored', async () => {
     const notifier = features.notifier()
     const { url, errors } = await start(adapter, [handlerOf({}, notifier)])
     const client = await listen(`${url}/?channel=a&channel=b`)
@@ -159,7 +160,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('a client on fetch tells a cut from an end, alone and among others', async () => {
+  test('a client on fetch distinguishes a cut from an end, alone and among others', async () => {
     const notifier = features.notifier()
     const handler = handlerOf({}, notifier)
     const sockets: Socket[] = []
@@ -203,7 +204,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect(body.join('').replaceAll(/^(retry: \d+|id: \S+|event: message|data: \{.*\}|)\n/gm, '')).toBe('')
   })
 
-  test('where history is lost a reset says so, and live events follow', async () => {
+  test('lost history is reported by a reset, and live events follow', async () => {
     const notifier = features.notifier({ history: 2 })
     const { url } = await start(adapter, [handlerOf({}, notifier)])
     const client = await listen(`${url}/?channel=a&channel=b`)
@@ -223,7 +224,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect((await third.has(2)).map(({ type }) => type)).toEqual(['message', 'message'])
   })
 
-  test('a garbled or forged last id is history lost, and opens no other channel', async () => {
+  test('a garbled or forged last id counts as lost history, and opens no other channel', async () => {
     const notifier = features.notifier()
     await notifier.publish('a', 'past')
     await notifier.publish('secret', 'past')
@@ -271,7 +272,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect([status, headers['content-type']]).toEqual([403, 'application/problem+json'])
   })
 
-  test('channel names out of a request that cannot be are 400, a wrong method 405', async () => {
+  test('invalid channel names in a request are 400, a wrong method is 405', async () => {
     const { url, errors } = await start(adapter, [handlerOf()])
     const long = 'x'.repeat(9000)
     const many = Array.from({ length: 200 }, (_, nth) => `channel=number-${nth}`).join('&')
@@ -294,7 +295,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('a client that leaves is no longer subscribed, and nothing is raised', async () => {
+  test('a client that disconnects is no longer subscribed, and causes no error', async () => {
     let open = 0
     const notifier = features.notifier()
     const counting: Notifier = {
@@ -320,7 +321,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('close sends clients away with a time to come back, and later ones as well', async () => {
+  test('close sends clients a time to reconnect, and later clients too', async () => {
     const handler = handlerOf({ retry: '2s' })
     const { url } = await start(adapter, [handler])
     const clients = await Promise.all([1, 2, 3].map(() => listen(`${url}/?channel=a`)))
@@ -335,7 +336,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect(clients.map(({ retries }) => retries.length)).toEqual([2, 2, 2, 1])
   })
 
-  test('while Redis is away a client is told to come back, not turned away for good', async () => {
+  test('while Redis is away a client gets a time to reconnect, and is not refused for good', async () => {
     const away: Notifier = {
       ...features.notifier(),
       subscribe: () => Promise.reject(new PenknifeError('PENKNIFE_UNAVAILABLE', 'away')),
@@ -346,14 +347,14 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('quiet clients get a sign of life', async () => {
+  test('idle clients get a heartbeat', async () => {
     const { url } = await start(adapter, [handlerOf({ heartbeat: 20 })])
     const clients = await Promise.all([1, 2].map(() => listen(`${url}/?channel=a`)))
     for (const client of clients) await until('two comments', () => client.comments >= 2)
   })
 })
 
-test('retry: false and heartbeat: false switch both off, also when clients are sent away', async () => {
+test('retry: false and heartbeat: false switch both off, also for the farewell', async () => {
   const adapter = frameworks[0]
   if (!adapter) throw new Error('no framework')
   const notifier = features.notifier()

@@ -37,7 +37,7 @@ async function entries(count: number): Promise<RequestEntry[]> {
 }
 
 describe.each(frameworks)('requestLog on $name', (adapter) => {
-  test('each finished request is one entry, with what is known of it', async () => {
+  test('each finished request is one entry, with its fields', async () => {
     const { url } = await start(adapter, [requestLogPlugin.setup(features.stream())], { mount: '/api' })
     const before = Date.now()
     await call(`${url}/api/items/7?secret=1`, { headers: { 'user-agent': 'a test' } })
@@ -59,7 +59,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect(entry?.at).toBeLessThanOrEqual(Date.now())
   })
 
-  test('failures, refusals and requests broken off are logged too', async () => {
+  test('failed, refused and aborted requests are logged too', async () => {
     const arrived: (() => void)[] = []
     const answer: Handler = ({ path, signal }) => {
       if (path === '/fail') throw new Error('on purpose')
@@ -96,7 +96,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     ])
   })
 
-  test('what a client sends is cut to a bounded length', async () => {
+  test('values from a client are cut to a bounded length', async () => {
     const { url } = await start(adapter, [requestLogPlugin.setup(features.stream())])
     await call(`${url}/${'p'.repeat(5000)}`, { headers: { 'user-agent': 'u'.repeat(5000) } })
     const [entry] = await entries(1)
@@ -125,7 +125,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('an async skip is not waited for by the request, and decides; an async fields is waited for by the entry', async () => {
+  test('an async skip decides without delaying the request; the entry waits for an async fields', async () => {
     const held = deferred()
     const handler = requestLogPlugin.setup(features.stream(), {
       skip: async ({ path }) => {
@@ -149,7 +149,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     ['answers text', () => 'yes' as never],
     ['resolves with a number', async () => 1 as never],
   ])(
-    'a skip that %s reaches no request: that is reported once, and the request logged',
+    'a skip that %s affects no request: it is reported once, and the request is logged',
     async (_how, skip) => {
       const before = warnings.length
       const { url, errors } = await start(adapter, [requestLogPlugin.setup(features.stream(), { skip })])
@@ -167,7 +167,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     ['answers text', () => 'abc' as never, /the answer of requestLog fields is "abc": return an object/],
     ['answers a list', () => ['abc'], /the answer of requestLog fields is an array: return an object/],
     ['answers nothing', () => undefined as never, /the answer of requestLog fields is undefined/],
-  ])('a fields that %s loses the entry, which onError is given', async (_how, fields, message) => {
+  ])('a fields that %s loses the entry, and onError gets the error', async (_how, fields, message) => {
     const told: [string, number][] = []
     const options: RequestLogOptions = { fields, onError: (error, lost) => told.push([String(error), lost]) }
     const { url, errors } = await start(adapter, [requestLogPlugin.setup(features.stream(), options)])
@@ -180,7 +180,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
   test.each([
     ['throws', fail],
     ['rejects', async () => fail()],
-  ])('an onError that %s is reported once and reaches nobody', async (_how, onError) => {
+  ])('an onError that %s is reported once and affects no request', async (_how, onError) => {
     const before = warnings.length
     const broken: RequestStream = { add: fail }
     const { url, errors } = await start(adapter, [requestLogPlugin.setup(broken, { onError })])
@@ -191,7 +191,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect(warnings.at(-1)).toMatch(/onError of requestLog failed \(reported once\): on purpose/)
   })
 
-  test('what a client sends cannot fake a line, drive a terminal or show its password', async () => {
+  test('values from a client cannot fake a line, control a terminal or show a password', async () => {
     const logged: RequestEntry[] = []
     const { url } = await start(adapter, [
       requestLogPlugin.setup({ add: async (entry) => logged.push(entry) }),
@@ -212,7 +212,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect(JSON.stringify(logged)).not.toContain('secret')
   })
 
-  test('connections that are reset at once fill the log with ten entries a second', async () => {
+  test('connections that are reset at once add at most ten entries a second to the log', async () => {
     const logged: RequestEntry[] = []
     const told: string[] = []
     let seen = 0
@@ -257,7 +257,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
   })
 })
 
-test('close resolves when the entries on their way have settled', async () => {
+test('close resolves when the pending entries have settled', async () => {
   const adapter = frameworks[0]
   if (!adapter) throw new Error('no framework')
   let finish: ((id: string) => void) | undefined

@@ -92,20 +92,20 @@ describe.each(versions)('routes on %s', (_name, make, forgets) => {
     expect(await routesOf(direct, '/fail/7')).toEqual(['/fail/:id'])
   })
 
-  test('the parameters of a mount are named, however many values clients ask for', async () => {
+  test("a mount is logged with its parameters' names, however many values clients send", async () => {
     const tenants = (app: Express): void => void app.use('/tenants/:tenant', items()).use(answerErrors)
     const paths = ['acme', 'b%20c', 'TENANTS', 'ev%2Fil'].map((tenant) => `/tenants/${tenant}/items/1`)
     const routes = await routesOf(tenants, ...paths, '/tenants/acme/items/bad')
     expect(new Set(routes)).toEqual(new Set(['/tenants/:tenant/items/:id']))
   })
 
-  test('clients do not choose how a mount is written', async () => {
+  test('clients cannot change the text of a mount', async () => {
     const mounted = (app: Express): void => void app.use('/api', items())
     const routes = await routesOf(mounted, '/aPi/items/1', '/API/items/1', '/api/items/bad')
     expect(new Set(routes)).toEqual(new Set(['/api/items/:id']))
   })
 
-  test('a router that is mounted twice is called by the mount that the request took', async () => {
+  test('a router that is mounted twice has the mount of the request', async () => {
     const both = (app: Express): void => {
       const router = items()
       app.use('/', router).use('/a', router).use('/b/:x', router).use(answerErrors)
@@ -130,7 +130,7 @@ describe.each(versions)('routes on %s', (_name, make, forgets) => {
     expect(await routesOf(mounted, '/apps/shop/v1/items/1')).toEqual(['/apps/:name/v1/items/:id'])
   })
 
-  test('where the pattern cannot be told there is none: no value of a client becomes a route', async () => {
+  test('without a known pattern there is none: no value of a client becomes a route', async () => {
     const byExpression = (app: Express): void => void app.use(/^\/t\/(\w+)/, items())
     const inRouter = (app: Express): void => {
       const inner = make()

@@ -11,6 +11,7 @@ import {
   type Penknife,
   type RateLimiter,
   type RateLimiterOptions,
+  type Space,
   type Stream,
 } from '@penknife/core'
 import type { Handler, RequestEntry } from '@penknife/http'
@@ -22,6 +23,7 @@ import { type Bench, pattern, useRedis } from '../support/redis.ts'
 
 /** penknife's features on a real Redis, for a test file. */
 export interface Features extends Bench {
+  readonly space: Space
   limiter(options?: Partial<RateLimiterOptions> & { readonly name?: string }): RateLimiter
   stream(): Stream<RequestEntry>
   notifier(options?: NotifierOptions & { readonly name?: string }): Notifier
@@ -42,6 +44,9 @@ export function useFeatures(): Features {
     },
     get raw() {
       return redis.raw
+    },
+    get space() {
+      return penknife.space('test')
     },
     limiter: ({ name = 'api', ...options } = {}) =>
       createRateLimiter(penknife.space('test'), name, {

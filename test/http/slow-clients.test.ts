@@ -35,7 +35,7 @@ describe.each(frameworks)('slow clients on $name', (adapter) => {
     return { slow, quick, response }
   }
 
-  test('a client that stalls holds little, delays nobody, and gets everything once it reads on', async () => {
+  test('a client that stalls uses little memory, delays nobody, and gets everything once it reads again', async () => {
     const notifier = features.notifier({ name: 'slow', history: 2 * EVENTS })
     const { slow, quick, response } = await stallOne(notifier)
     let most = 0
@@ -54,7 +54,7 @@ describe.each(frameworks)('slow clients on $name', (adapter) => {
     expect(order).toEqual(Array.from({ length: EVENTS }, (_, at) => at))
   })
 
-  test('a client that takes nothing for longer than the stall deadline is cut off', async () => {
+  test('a client that reads nothing for longer than the stall deadline is cut off', async () => {
     const notifier = features.notifier({ name: 'stalled', history: 2 * EVENTS })
     const { slow, quick } = await stallOne(notifier, { stall: '100ms' })
     await Promise.all(Array.from({ length: 100 }, () => notifier.publish('room', LINE)))

@@ -12,19 +12,19 @@ export interface SseEvent {
   readonly id: string
 }
 
-/** A client that reads server-sent events from the bytes, as the HTML standard says an EventSource does. */
+/** A client that parses server-sent events from the bytes, as an EventSource does by the HTML standard. */
 export interface SseClient {
   readonly response: IncomingMessage
   readonly events: readonly SseEvent[]
   /** The position so far, to reconnect with. */
   readonly lastId: string
-  /** The waiting times it was told, in milliseconds. */
+  /** The reconnect times that the server sent, in milliseconds. */
   readonly retries: readonly number[]
   readonly comments: number
   readonly ended: boolean
   /** Resolves when there are this many events. */
   has(count: number): Promise<readonly SseEvent[]>
-  /** Resolves when the server told it where its channels stand. */
+  /** Resolves when the server has sent the positions of its channels. */
   positioned(): Promise<void>
   leave(): void
 }

@@ -34,13 +34,13 @@ async function serve(redis: string = features.server.url): Promise<EventServer> 
 const reasons = (client: SseClient): unknown[] =>
   client.events.filter(({ type }) => type === 'closed').map(({ data }) => (data as { reason: string }).reason)
 
-test('a server that was killed holds no place of those who are there', async () => {
+test('connections of a killed server do not count', async () => {
   const [first, second] = await Promise.all([serve(), serve()])
   const early = await second.follow()
   const lost = await first.follow()
   await first.program.kill()
   await until('its client noticed', () => lost.ended)
-  // Two are counted, one of them of nobody.
+  // Two are counted, one of them of a killed process.
   expect(await features.raw.zcard(CONNECTIONS)).toBe(2)
   const late = await second.follow()
   await features.notifier().publish('a', 1)
@@ -51,12 +51,12 @@ test('a server that was killed holds no place of those who are there', async () 
   await until('the oldest had to go', () => early.ended)
   expect(reasons(early)).toEqual(['connections'])
   expect([late.ended, third.ended]).toEqual([false, false])
-  // What nobody renews is gone a minute later.
+  // A connection that is not renewed is gone a minute later.
   await second.program.kill()
   expect(await features.raw.pttl(CONNECTIONS)).toBeLessThanOrEqual(60_000)
 })
 
-test('the bound holds over two servers, however their clients come', async () => {
+test('the bound applies over two servers, in any order of connections', async () => {
   const servers = await Promise.all([serve(), serve()])
   const clients = await Promise.all(
     Array.from({ length: 20 }, (_, at) => listen(`${servers[at % 2]!.url}/?user=ben&channel=a`)),
@@ -89,7 +89,7 @@ test('a revocation made while a server is cut off from Redis reaches its clients
   ])
 })
 
-test('a process that closes penknife sends its clients away with a time to come back, and gives their places back', async () => {
+test('a process that closes penknife sends its clients a time to reconnect, and frees their places', async () => {
   const server = await serve()
   const clients = [await server.follow(), await server.follow('ben')]
   await server.program.kill('SIGTERM')

@@ -30,7 +30,7 @@ async function connected(url: string, lastId?: string): Promise<SseClient> {
 }
 
 describe.each(frameworks)('users of notifications on $name', (adapter) => {
-  test('a revocation closes just its channel, and the client goes on with the others', async () => {
+  test('a revocation closes just its channel, and the client continues with the others', async () => {
     const notifier = features.notifier()
     const { url, errors } = await start(adapter, [handlerOf(notifier)])
     const ann = await connected(`${url}/?user=ann&channel=a&channel=b`)
@@ -48,7 +48,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     ])
     for (const other of [bob, nobody]) expect(other.events.map(({ type }) => type)).not.toContain('revoked')
     expect(ann.events.map(({ id }) => /(^|&)a=/.test(id))).toEqual([true, false, false])
-    // Who comes back resumes the channel that was left, and only that.
+    // A client that reconnects resumes only the remaining channel.
     ann.leave()
     await notifier.publish('b', 4)
     const again = await connected(`${url}/?user=ann&channel=b`, ann.lastId)
@@ -77,7 +77,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
       const inAddress = `${address}&lastEventId=a%3D1-0&lastEventId=${encodeURIComponent(lastId)}`
       const answers = [
         await call(address, { headers: { 'last-event-id': lastId } }),
-        // Some stand-ins for EventSource keep the id in the address, and send the header empty.
+        // Some replacements of EventSource keep the id in the URL, and send an empty header.
         await call(inAddress),
         await call(inAddress, { headers: { 'last-event-id': '' } }),
       ]
@@ -88,7 +88,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('the oldest connection beyond the bound is closed, also on another server, and may come back', async () => {
+  test('the oldest connection beyond the bound is closed, also on another server, and may reconnect', async () => {
     const notifier = features.notifier()
     const servers = [
       await start(adapter, [handlerOf(features.notifier(), { perUser: 2 })]),
@@ -109,7 +109,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     for (const server of servers) expect(server.errors).toEqual([])
   })
 
-  test('a revocation while authorize is being asked sends the client back to ask again', async () => {
+  test('a revocation while authorize runs makes the client reconnect, so that authorize runs again', async () => {
     const notifier = features.notifier()
     const asked = deferred()
     const answer = deferred<boolean>()
@@ -129,7 +129,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     const later = deferred()
     await notifier.admit('later', { onRevoked: () => {}, onEnd: () => later.resolve() })
     await notifier.revoke('dan', ['b'])
-    // Both come the same way: when this one came, the other did.
+    // Both are sent in order: when this one arrived, so did the other.
     await notifier.revoke('later')
     await later.promise
     answer.resolve(true)
@@ -138,7 +138,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     expect((await call(`${url}/?user=dan&channel=a&channel=b`)).status).toBe(403)
   })
 
-  test('authorize may allow some of the channels: the others are told as revoked', async () => {
+  test('authorize may allow some of the channels: the others are sent as revoked', async () => {
     const notifier = features.notifier()
     const handler = handlerOf(notifier, { authorize: (_, list) => list.filter((name) => name !== 'b') })
     const { url } = await start(adapter, [handler])
@@ -152,7 +152,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     expect((await call(`${url}/?user=eve&channel=b`)).status).toBe(403)
   })
 
-  test('a user that cannot be one is 400, and a forged mark stops nobody else', async () => {
+  test('an invalid user is 400, and a forged farewell id affects nobody else', async () => {
     const notifier = features.notifier()
     const { url, errors } = await start(adapter, [handlerOf(notifier, { perUser: 1 })])
     for (const user of ['', 'x'.repeat(257), 'a%00b', '%7Bb%7D', '%0A']) {
@@ -166,13 +166,13 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     }
     await notifier.publish('a', 'still there')
     expect((await client.has(1))[0]?.data).toEqual({ channel: 'a', data: 'still there' })
-    // The header is the newer one: its position stands above a mark in the address.
+    // The header is the newer one: its position has precedence over a farewell id in the URL.
     const going = await connected(`${url}/?user=gus&channel=a&lastEventId=!`, client.lastId)
     expect(going.response.statusCode).toBe(200)
     expect(errors).toEqual([])
   })
 
-  test('a client that leaves gives its place back and leaves nothing behind', async () => {
+  test('a client that disconnects frees its place and leaves nothing behind', async () => {
     const notifier = features.notifier({ name: 'leaving' })
     const { url } = await start(adapter, [handlerOf(notifier, { perUser: 5 })])
     const clients = await Promise.all(
@@ -192,7 +192,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
 const [adapter] = frameworks
 if (!adapter) throw new Error('no framework')
 
-test('whoever is let in by the old rights is told of the new ones, however connect and revoke race', async () => {
+test('a client that was admitted by old rights gets the new ones, in every race of connect and revoke', async () => {
   const notifier = features.notifier({ name: 'race' })
   let rights = true
   const handler = handlerOf(notifier, { retry: 1, authorize: () => rights })
@@ -209,7 +209,7 @@ test('whoever is let in by the old rights is told of the new ones, however conne
     if (client.response.statusCode === 200) {
       await until('it is over', () => client.ended || client.events.some(({ type }) => type === 'revoked'))
     }
-    // Of what was published after the revocation nothing came.
+    // No event that was published after the revocation arrived.
     expect(client.events.filter(({ type }) => type === 'message')).toEqual([])
     const outcome = client.response.statusCode === 403 ? 'refused' : client.ended ? 'sent back' : 'revoked'
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
@@ -219,7 +219,7 @@ test('whoever is let in by the old rights is told of the new ones, however conne
   expect([...outcomes.keys()]).toContain('refused')
 })
 
-test('two clients that come back by themselves do not push each other out for ever', async () => {
+test('two clients that reconnect by themselves do not replace each other without end', async () => {
   const notifier = features.notifier({ name: 'fight' })
   let requests = 0
   const handler = handlerOf(notifier, { perUser: 1, retry: 5 })
@@ -249,7 +249,7 @@ test('two clients that come back by themselves do not push each other out for ev
   other.close()
 })
 
-test('what authorize or user throw goes to the framework, and nothing stays admitted', async () => {
+test('an error of authorize or user reaches the framework, and nothing stays admitted', async () => {
   const notifier = features.notifier({ name: 'throwing' })
   const broken = new Error('broken')
   const fail = (): never => {

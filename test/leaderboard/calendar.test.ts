@@ -64,7 +64,7 @@ const PERIODS: readonly (readonly [what: string, BoardCalendarWindow, from: stri
     '2032-04-03T15:00Z',
     '2032-04-03T15:30Z',
   ],
-  // Santiago goes from midnight to one o'clock: the day begins at one.
+  // In Santiago the clock changes from midnight to one o'clock, so the day begins at one.
   [
     'a day that begins at one',
     { calendar: 'day', timeZone: 'America/Santiago' },

@@ -21,7 +21,7 @@ const OPTIONS = {
   dedup: { window: '1h' },
 } as const
 
-/** What one process said before it died. */
+/** The records of one process before it died. */
 interface Writer {
   readonly made: ReadonlyMap<string, { readonly member: string; readonly by: number }>
   readonly answered: ReadonlySet<string>
@@ -61,7 +61,7 @@ async function scores(board: Leaderboard, window: string): Promise<Record<string
   return Object.fromEntries(rows.map(({ member, score }) => [member, score]))
 }
 
-/** The sums of each member that some of what may have been counted make with what certainly was. */
+/** The possible sums of each member: the certain increments with any of the uncertain ones. */
 function possible(writers: readonly Writer[]): Map<string, Set<number>> {
   const sums = new Map<string, Set<number>>()
   for (const { made, answered, undoing, undone } of writers) {

@@ -89,7 +89,7 @@ async function digest(): Promise<string> {
   return JSON.stringify([keys, await bench.raw.call('DEBUG', ['DIGEST-VALUE', ...keys])])
 }
 
-/** Spoils a key, makes a call, and says what became of it. */
+/** Damages a key and makes a call. Returns its outcome. */
 async function damageDone(
   spoil: () => Promise<unknown>,
   call: () => Promise<unknown>,
@@ -154,7 +154,7 @@ test('entries that another program added to a log do not count, and expire with 
   for (const key of [log, about]) {
     const kept = await bench.raw.xrange(key, '-', '+')
     await bench.raw.del(key)
-    // All of them years ago, so that they are due; the board's own entries come again behind them.
+    // All of them years ago, so that they are due. The board's own entries are added again after them.
     await bench.raw.xadd(key, '1-1', 'foreign', 'x')
     await bench.raw.xadd(key, '1-2', 'm', 'ann', 'b', 'nan')
     await bench.raw.xadd(key, '1-3', 'm', 'ann', 'b', 'x')

@@ -84,7 +84,7 @@ test('a process that stops while it removes expired entries leaves the rest to t
   const part = (name: string): string => `pk1:{shop}:board:points:window:day${name}`
   const keys = [part(''), part(':log'), part(':gone'), 'pk1:{shop}:board:points:data']
   const plan = JSON.stringify({ windows: [{ z: [1], log: 2, gone: 3, last: 24 * HOUR }], data: 4 })
-  // One step, as of a process that dies after it, and then another that goes on.
+  // One step, as of a process that dies after it. Then another process continues.
   const step = await bench.raw.eval(
     script.text,
     keys.length,

@@ -41,7 +41,7 @@ async function beEverywhere(board: Leaderboard, clock: Clock): Promise<void> {
     await board.increment(NAME, 1)
     await clock.advance(HOUR)
   }
-  // Its sum comes to nothing, and its increments are in the logs all the same.
+  // Its sum becomes zero, but its increments are in the logs.
   await board.increment(NAME, 7, { id: 'undone' })
   await board.undo('undone')
   await board.describe(NAME, { about: 'her' })

@@ -73,7 +73,7 @@ test('a member that Redis returns twice, because the board shrank, is exported o
       got.push(member)
       if (got.length !== round * 350) continue
       await bench.raw.zrem(KEY, ...members.slice(300))
-      // Each look moves a part of the set into its smaller table.
+      // Each read moves a part of the set into its smaller table.
       await Promise.all(members.map((name) => bench.raw.zscore(KEY, name)))
     }
     expect(new Set(got).size).toBe(got.length)

@@ -73,7 +73,7 @@ test('thousands of members that reach a score at different times are ordered by 
     await clock.set((SINCE + from * 10) * 1000)
     await Promise.all(names.slice(from, from + 100).map((member) => board.increment(member, 7)))
   }
-  // A hundred come within each second, and these go by member.
+  // A hundred updates within each second. Their order is by member.
   const expected: string[] = []
   for (let from = 0; from < TIES; from += 100) {
     expected.push(...names.slice(from, from + 100).toSorted())

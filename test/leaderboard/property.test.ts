@@ -30,13 +30,13 @@ function plain<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)])) as T
 }
 
-/** How often each kind of step and event was seen. */
+/** How often each kind of step and event occurred. */
 const seen = new Map<string, number>()
 function saw(what: string): void {
   seen.set(what, (seen.get(what) ?? 0) + 1)
 }
 
-/** A step on the board, and what the model says it must have resolved with; both as values, refusals too. */
+/** A step on the board, and the expected result from the model. Both as values, also refusals. */
 type Done = readonly [got: unknown, wanted: unknown]
 
 function windowOf(model: BoardModel, nth: number): string {
@@ -67,12 +67,12 @@ async function makeUpdate(
   step: Step & { kind: 'update' },
 ): Promise<Done> {
   const change = step.change === undefined ? undefined : windowOf(model, step.change)
-  const told: object[] = []
-  const unhear = step.heard ? board.on((event) => told.push(event)) : () => {}
+  const emitted: object[] = []
+  const unhear = step.listening ? board.on((event) => emitted.push(event)) : () => {}
   const events: object[] = []
   const wanted = expectedOf(() =>
     model.update(step.updates, change).map((each) => {
-      if (step.heard)
+      if (step.listening)
         events.push(...each.events.map((event) => ({ ...event, space: 'shop', name: board.name })))
       return change === undefined ? each.value : each.change
     }),
@@ -81,7 +81,7 @@ async function makeUpdate(
   unhear()
   for (const event of events) saw(`event ${(event as BoardEvent).kind}`)
   return [
-    [got, told],
+    [got, emitted],
     [expected, events],
   ]
 }
@@ -188,7 +188,7 @@ async function whole(board: Leaderboard, model: BoardModel, options: Leaderboard
   return [got, wanted]
 }
 
-/** Keys that nobody would ever delete: all but those of the all-time window and the members' data have a TTL. */
+/** Keys without a TTL that should have one: all except those of the all-time window and the members' data. */
 async function keysForEver(): Promise<string[]> {
   const script = `local found = {}
     for _, key in ipairs(redis.call('KEYS', 'pk1:*')) do
@@ -256,7 +256,7 @@ test('a board agrees with a plain model, whatever its options and whatever happe
     }),
     cases(120, 2000),
   )
-  // Each was seen often enough for the comparison to mean something.
+  // Each occurred often enough for a meaningful comparison.
   for (const kind of [
     'update',
     'refused',

@@ -35,7 +35,7 @@ function randoms(seed: number): () => number {
 const scores = (rows: readonly BoardRow[]): ReadonlyMap<string, number> =>
   new Map(rows.map(({ member, score }) => [member, score]))
 
-test('over thousands of random gaps the last hour is exact, and with a tolerance within it', async () => {
+test('over thousands of random gaps the last hour is exact, or within the tolerance', async () => {
   const windows = {
     exact: { last: '1h' },
     loose: { last: '1h', tolerance: '10m' },
@@ -44,7 +44,7 @@ test('over thousands of random gaps the last hour is exact, and with a tolerance
   const { board, clock } = await open({ windows, decimals: 1 })
   const model = new BoardModel({ windows, decimals: 1 })
   const random = randoms(LONG ? Date.now() : 7)
-  /** What certainly counts and what may count, for the tolerance told in the simplest way. */
+  /** The increments that certainly count and those that may count, by the simplest form of the tolerance. */
   const made: { member: string; by: number; atMs: number }[] = []
   let nowMs = START_MS
   const turns = LONG ? 20_000 : 2500
@@ -120,7 +120,7 @@ test('a clock that is set back neither loses nor doubles an increment, and all e
   expect((await board.rank('ann'))?.score).toBe(8)
   expect(await board.undo('second')).toBe(true)
   expect((await board.rank('ann'))?.score).toBe(5)
-  // Nothing counts for longer than the time after the latest moment that was seen.
+  // No increment counts for longer than the window after the latest moment.
   await clock.set((START_MS + HOUR) * 1000)
   expect(await board.top()).toEqual([])
   expect(await board.top(10, 1, { window: 'loose' })).toEqual([])

@@ -119,7 +119,7 @@ test('a sum that returns after an expiry or an undo expires like any other', asy
   await board.increment('ann', 4)
   await board.increment('ann', -4)
   await clock.advance(31 * SECOND)
-  // Left are 4 and -4; then only what brings the sum back.
+  // 4 and -4 remain, and then only the increment that restores the sum.
   await board.increment('bob', 2)
   await clock.advance(SECOND)
   await board.increment('bob', -2)

@@ -79,6 +79,6 @@ test('rolling windows order equal sums by the time at which they were reached', 
   await clock.advance(10 * SECOND)
   await board.increment('bob', 5)
   await clock.advance(45 * SECOND)
-  // ann came down to 5 a minute after its first increment, when bob had been there for long.
+  // ann fell to 5 a minute after its first increment. bob had had 5 long before.
   expect(shown(await board.top())).toEqual(['1 bob 5', '2 ann 5'])
 })

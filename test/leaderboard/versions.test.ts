@@ -216,7 +216,7 @@ test('a process notices within ten seconds of use that its board was deleted and
   await bench.raw.flushall()
   const newer = await board({ order: 'ascending' })
   await newer.increment('bob', 3)
-  // Nothing but the process' own time says when it looks again.
+  // Only the process's own clock decides when it checks again.
   vi.spyOn(performance, 'now').mockImplementation(() => Number.MAX_SAFE_INTEGER)
   await older.count()
   vi.restoreAllMocks()

@@ -80,7 +80,7 @@ test('a member that is removed just after a clock was set back over midnight is 
   await clock.advance(1)
   expect(await all(board, 'day')).toEqual(['1 bob 1'])
   await board.increment('ann', 0.5)
-  // Removed in the new day, it is gone from the day before, which began anew while the clock was set back.
+  // Removed in the new day, it is also gone from the day before, which began again while the clock was set back.
   await clock.advance(-1)
   await board.increment('ann')
   await clock.advance(1)

@@ -85,10 +85,10 @@ const steps = fc.array(step, { minLength: 5, maxLength: 40 })
 
 const seen = { passed: 0, settled: 0 }
 
-/** What is asked: a limiter, or the stand-in of one process for it. */
+/** The tested limiter, or the local one of a process. */
 interface Asked {
   take(cost: number): Promise<LimiterDecision>
-  /** Charges an estimate; what comes back settles it. */
+  /** Charges an estimate. Returns a function that settles it. */
   reserve(cost: number): Promise<{ decision: LimiterDecision; commit(actual: number): Promise<unknown> }>
   refund(cost: number): Promise<unknown>
   penalty(cost: number): Promise<unknown>
@@ -101,7 +101,7 @@ interface World {
   stepBack(us: number): Promise<void>
 }
 
-/** Follows the steps, and compares what passed with each rule's promise after every one. */
+/** Runs the steps. After each one it compares the admitted calls with each rule's promise. */
 async function follow({ asked, rules, advance, stepBack }: World, run: readonly Step[]): Promise<void> {
   const ledgers = new Map<string, Ledger>(rules.map((rule) => [rule.name, createLedger(rule)]))
   const most = Math.min(...rules.filter(({ shadow }) => !shadow).map(mostOf))
@@ -116,7 +116,7 @@ async function follow({ asked, rules, advance, stepBack }: World, run: readonly 
     charge += 1
     seen.passed += 1
     for (const [name, ledger] of ledgers) {
-      // A shadow rule is not charged for what it would have denied.
+      // A shadow rule is not charged for calls that it would have denied.
       if (shadow.some((state) => state.name === name && !state.allowed)) continue
       ledger.pass(charge, tokens, START_US + passedUs)
     }
@@ -163,7 +163,7 @@ async function follow({ asked, rules, advance, stepBack }: World, run: readonly 
         await advance(next.us)
         break
       case 'step back':
-        // What passes in a calendar's period goes by the calendar alone.
+        // The calls of a calendar period depend only on the calendar.
         if (!rules.some((rule) => 'calendar' in rule)) await stepBack(next.us)
         break
     }
@@ -192,7 +192,7 @@ async function throughRedis(limiter: RateLimiter, rules: readonly LimiterRule[])
   return { asked, rules, advance: move, stepBack: (us) => move(-us) }
 }
 
-/** The stand-in of this process, which knows no refund and no penalty: those need Redis. */
+/** The local limiter of this process. It has no refund and no penalty, which need Redis. */
 function inThisProcess(rules: readonly LimiterRule[]): World {
   vi.spyOn(Date, 'now').mockImplementation(() => (START_US + passedUs) / 1000)
   const local = createLocal(
@@ -239,7 +239,7 @@ async function redisWorld(): Promise<(rules: readonly LimiterRule[]) => Promise<
   }
 }
 
-/** All is reserved, comes back with time, is reserved again, and then given back while others take it. */
+/** All tokens are reserved, come back with time, are reserved again, and are then given back while others take them. */
 const LATE_CANCELS: Step[] = [
   { kind: 'reserve', cost: 10 },
   { kind: 'time', us: 60 * MINUTE_US },
@@ -252,7 +252,7 @@ const LATE_CANCELS: Step[] = [
   { kind: 'take', cost: 10, times: 1 },
 ]
 
-/** All is reserved, comes back with time, and is given back under a clock by which no time has passed. */
+/** All tokens are reserved, come back with time, and are given back by a clock by which no time has passed. */
 const CANCELS_AFTER_A_STEP_BACK: Step[] = [
   { kind: 'reserve', cost: 10 },
   { kind: 'time', us: 60 * MINUTE_US },

@@ -1,8 +1,8 @@
 import type { LimiterRule } from '@penknife/core'
 
 /**
- * What passed under one rule of a subject, less what was given back of it, held against the bound that the rule's algorithm
- * promises. Times are whole microseconds of a clock that never goes back.
+ * Compares the tokens that passed under one rule of a subject, less those given back, with the bound that the rule's
+ * algorithm promises. Times are whole microseconds of a clock that is never set back.
  */
 export interface Ledger {
   pass(charge: number, tokens: number, now: number): void

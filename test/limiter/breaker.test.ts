@@ -77,7 +77,7 @@ test('while it is open nothing is sent but probes, and Redis decides again once 
   expect(events).toEqual(published.map((event) => ({ ...event, space: 'shop', name: 'api' })))
 })
 
-test('a Redis that was slow for a moment is asked again as soon as it answers', async () => {
+test('a Redis that was slow for a moment gets calls again as soon as it answers a probe', async () => {
   const proxy = await startProxy(bench.server)
   // Without the probe at once it would take a minute.
   const penknife = await openReady(pattern(proxy.url), { breaker: { failures: 1, probeEvery: '1m' } })

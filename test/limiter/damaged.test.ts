@@ -94,23 +94,26 @@ describe.each([
   ['alone', 1],
   ['twice in a batch', 2],
 ])('a limiter script on damaged keys, called %s', (_, times) => {
-  test.each(scripts)('$name: an error says not-done, and nothing was changed', async ({ script, sample }) => {
-    for (const key of keysOf(script, sample)) {
-      for (const [damage, commands] of Object.entries(damagesOf(key))) {
-        await prepare([...((sample.before ?? []) as Command[]), ...commands])
-        const before = await keyspace(bench.raw)
-        const errors = await errorsOf(script, sample, times)
-        const failed = errors.filter((error) => error !== undefined) as PenknifeError[]
-        const about = `${key} is ${damage}: ${String(failed[0])}`
-        expect(
-          failed.map(({ fate }) => fate),
-          about,
-        ).toEqual(failed.map(() => 'not-done'))
-        for (const { message } of failed) expect(message, about).toContain(key)
-        if (failed.length === times) expect(await keyspace(bench.raw), about).toEqual(before)
+  test.each(scripts)(
+    '$name: the error has the fate not-done, and nothing was changed',
+    async ({ script, sample }) => {
+      for (const key of keysOf(script, sample)) {
+        for (const [damage, commands] of Object.entries(damagesOf(key))) {
+          await prepare([...((sample.before ?? []) as Command[]), ...commands])
+          const before = await keyspace(bench.raw)
+          const errors = await errorsOf(script, sample, times)
+          const failed = errors.filter((error) => error !== undefined) as PenknifeError[]
+          const about = `${key} is ${damage}: ${String(failed[0])}`
+          expect(
+            failed.map(({ fate }) => fate),
+            about,
+          ).toEqual(failed.map(() => 'not-done'))
+          for (const { message } of failed) expect(message, about).toContain(key)
+          if (failed.length === times) expect(await keyspace(bench.raw), about).toEqual(before)
+        }
       }
-    }
-  })
+    },
+  )
 })
 
 const RULES: readonly LimiterRule[] = [

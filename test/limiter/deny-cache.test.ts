@@ -47,7 +47,7 @@ test('after the retryAfterMs of a repeated denial the call always passes', async
   const limiter = await limiterOf({ limit: 25, window: '1m', burst: 1 }, { staleness: '1m' })
   const clock = createClock(bench.raw)
   await clock.set(START_US)
-  /** Time goes on for Redis and for this process. */
+  /** Advances the time of Redis and of this process. */
   async function pass(ms: number): Promise<void> {
     await clock.advance(ms * 1000)
     vi.advanceTimersByTime(ms)
@@ -67,7 +67,7 @@ test('after the retryAfterMs of a repeated denial the call always passes', async
   }
 })
 
-test('under attack Redis is asked once during each staleness', async () => {
+test('under attack Redis gets one call in each `staleness`', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, { staleness: 100 })
   vi.useFakeTimers({ toFake: ['performance'] })
   await limiter.take('ann')

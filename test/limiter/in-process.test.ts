@@ -10,7 +10,7 @@ import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { nextTurn, until } from '../support/until.ts'
 
-/** What one limiter does to what it remembers, and to those who wait for it. */
+/** Effects of a limiter's calls on its own deny cache and waiting calls. */
 
 const bench = useRedis()
 

@@ -35,7 +35,7 @@ function thrown(run: () => unknown): PenknifeError {
   throw new Error('nothing was thrown')
 }
 
-/** Says what is wrong, with which value, and what to give instead. */
+/** Checks that the error names the option, the value and the fix. */
 function checkError(error: PenknifeError, option: string, message: RegExp): void {
   expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', fate: 'not-done', option })
   expect(error.message).toMatch(message)

@@ -1,16 +1,14 @@
 import type { CalendarRule, LimiterDecision, GcraRule, LimiterRule, LimiterRuleState } from '@penknife/core'
 
 /**
- * The limiter's promise in plain arithmetic: what every decision must be, given the time of each call.
- *
- * A rule's state of a subject is a `Count`: how it looks at a time, and what a charge makes of it. Times are whole
- * microseconds.
+ * The limiter's promise in plain arithmetic: the expected decision for the time of each call. A rule's state of a
+ * subject is a `Count`: its numbers at a time, and the effect of a charge. Times are whole microseconds.
  */
 interface Count {
   readonly refuses: (cost: number) => boolean
   readonly remaining: number
   readonly full: boolean
-  /** After so many tokens more, or fewer than 0; saved is what a later look begins with. */
+  /** The state after so many tokens more, or, below 0, fewer. It is saved as the start of a later read. */
   readonly add: (tokens: number) => Saved
 }
 
@@ -90,7 +88,7 @@ const slidingWindow: Look = (rule, saved, now) => {
       before = Math.min(saved['before'] as number, 2 * rule.limit)
       used = Math.min(saved['used'] as number, 2 * rule.limit)
       if (passed === 1) [before, used] = [used, 0]
-      // A window that holds nothing is none.
+      // A window without tokens does not exist.
       if (before === 0 && used === 0) start = now
       if (counted !== window) {
         const part = Math.floor((before * (counted - (now - start))) / counted + 1e-6) + 1
@@ -134,7 +132,7 @@ const slidingLog: Look = (rule, saved, now) => {
           more > 0 ? [...charges, [now, more] as const] : (saved?.['charges'] as readonly Charge[])
         return logged(after ?? [])
       }
-      // Nothing to give back: what is over stays where it is, in case the window is made longer.
+      // Nothing to give back: an old window stays unchanged, in case the window is made longer.
       if (used === 0) return saved ?? logged([])
       let back = Math.min(-tokens, used)
       const kept: Charge[] = []
@@ -177,7 +175,7 @@ export function algorithmOf(rule: LimiterRule): string {
   return 'calendar' in rule ? 'calendar' : (rule.algorithm ?? 'gcra')
 }
 
-/** What a decision must say; rules in the order of the options. */
+/** The expected decision, with the rules in the order of the options. */
 export interface Expected {
   readonly allowed: boolean
   readonly cost: number
@@ -196,7 +194,7 @@ export interface Model {
   take(subject: string, rules: readonly LimiterRule[], cost: number, now: number, lease?: number): Expected
   /** A penalty, or with fewer than 0 tokens a refund. */
   add(subject: string, rules: readonly LimiterRule[], tokens: number, now: number): readonly Seen[]
-  /** Whether the slots of a lease were held; gives them back, or holds them for so many microseconds more. */
+  /** Whether the slots of a lease were in force. Gives them back, or renews them for so many microseconds. */
   lease(lease: number, now: number, renewUs: number | undefined): boolean
 }
 
@@ -290,12 +288,12 @@ function moved(saved: Saved, by: number): Saved {
 
 function snapshot(rule: LimiterRule, saved: Saved | undefined, now: number): Seen {
   const look = LOOKS[algorithmOf(rule)] as Look
-  // Later it is as it was counted now: other numbers of the rule take hold with a charge.
+  // Saved as counted now: other numbers of the rule apply from the next charge on.
   const later = look(rule, saved, now).add(0)
   return { rule, now, in: (ms) => look(rule, ms === 0 ? saved : later, now + ms * 1000) }
 }
 
-/** What a decision says that is not so; empty when all of it is right. */
+/** The differences between a decision and the expected one. Empty if there are none. */
 export function mistakes({ allowed, cost, before, after }: Expected, decision: LimiterDecision): string[] {
   const wrong: string[] = []
   const hold = (claim: string, holds: boolean): void => void (holds || wrong.push(claim))
@@ -342,7 +340,7 @@ export function mistakenStates(expected: readonly Seen[], states: readonly Limit
   for (const [at, { rule, in: look }] of expected.entries()) {
     const { name, remaining, nextMs, resetMs } = states[at] as LimiterRuleState
     hold(`remaining of ${rule.name}: ${remaining}`, name === rule.name && remaining === look(0).remaining)
-    // What is only known to end at a lease's end, or in the calendar, is not told to the millisecond.
+    // Times that depend on the end of a lease or on the calendar are not exact to the millisecond.
     if (rule.algorithm === 'concurrency') continue
     hold(`resetMs of ${name}`, look(resetMs).full && (resetMs === 0 || !look(resetMs - 1).full))
     const more = (ms: number): boolean => look(ms).full || !look(ms).refuses(remaining + 1)

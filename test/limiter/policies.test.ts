@@ -23,7 +23,7 @@ interface Trouble {
   /** From now on Redis does not decide; some of it must be done while calls are under way. */
   begin(limiter: RateLimiter): unknown
   end?(): Promise<unknown>
-  /** Who is asked. */
+  /** The tested limiter. */
   readonly subject?: string
 }
 
@@ -169,13 +169,13 @@ describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
     expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
     const found = {
       space: 'shop',
-      limiter: 'api',
+      name: 'api',
       policy: 'open',
       code,
       reason: expect.any(String) as string,
     }
-    const told = events.filter((event) => event.kind === 'policy' && event.code === code)
-    expect(told).toEqual([{ kind: 'policy', ...found }])
+    const begun = events.filter((event) => event.kind === 'policy' && event.code === code)
+    expect(begun).toEqual([{ kind: 'policy', ...found }])
     const { status, reason, policies } = await penknife.health()
     expect(policies).toContainEqual({
       ...found,
@@ -199,17 +199,17 @@ describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
 
   test('a process warning reports it once if there is no listener', async () => {
     const { penknife, begin } = await set()
-    const heard: string[] = []
-    const hear = ({ message }: Error): void => void heard.push(message)
-    process.on('warning', hear)
-    onTestFinished(() => void process.off('warning', hear))
+    const warnings: string[] = []
+    const note = ({ message }: Error): void => void warnings.push(message)
+    process.on('warning', note)
+    onTestFinished(() => void process.off('warning', note))
     const limiter = limiterIn(penknife, 'closed')
     await limiter.take('ann')
     await begin(limiter)
     for (let at = 0; at < 3; at++) await limiter.take('ann')
-    const about = `limiter 'api' of space 'shop': its policy 'closed' decides, since Redis does not (${code})`
-    await until('it warns', () => heard.some((text) => text.startsWith(about)))
-    expect(heard.filter((text) => text.startsWith(about))).toHaveLength(1)
+    const about = `limiter 'api' of space 'shop': its policy 'closed' decides, because Redis does not (${code})`
+    await until('it warns', () => warnings.some((text) => text.startsWith(about)))
+    expect(warnings.filter((text) => text.startsWith(about))).toHaveLength(1)
   })
 })
 
@@ -229,7 +229,7 @@ test.each(['Redis is full', 'Redis is gone', 'the connection breaks'])(
     })
     expect((await penknife.health()).policies).toEqual([])
     expect(events.at(0)).toMatchObject({ kind: 'policy', policy: 'local' })
-    expect(events.at(-1)).toEqual({ kind: 'decides', space: 'shop', limiter: 'api' })
+    expect(events.at(-1)).toEqual({ kind: 'decides', space: 'shop', name: 'api' })
   },
 )
 

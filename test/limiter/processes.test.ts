@@ -65,7 +65,7 @@ function checkBound({ allowed, denied, elapsedUs, charges }: Run): void {
   const most = RULE.burst + (elapsedUs * RULE.limit) / (WINDOW_MS * 1000)
   expect(charges).toBe(allowed)
   expect(allowed).toBeLessThanOrEqual(most)
-  // The subject was always short of tokens, so the bound was tested, and what it allows was given.
+  // The subject was always short of tokens. So the bound was tested, and all allowed tokens were given.
   expect(denied).toBeGreaterThan(allowed)
   expect(allowed).toBeGreaterThan(RULE.burst + (RUN_MS * RULE.limit * 0.8) / WINDOW_MS)
 }
@@ -90,7 +90,7 @@ test('8 processes under a tight rule and a wide one: what the tight one denies i
   })
   const { rules } = await limiter.take('subject-0', { cost: 0 })
   const used = wide.limit - (rules[1]?.remaining ?? 0)
-  // A token comes back every 32 seconds.
+  // A token becomes available every 32 seconds.
   expect(used).toBeLessThanOrEqual(run.allowed)
   expect(used).toBeGreaterThanOrEqual(run.allowed - 2)
 }, 120_000)

@@ -86,7 +86,7 @@ test('can be settled until it expires, and stays charged then', async () => {
   vi.advanceTimersByTime(1)
   expect([await second.commit(0), await second.cancel()]).toEqual([false, false])
   vi.useRealTimers()
-  // In that time 6.9 tokens came back by themselves, which are not given back again.
+  // In that time 6.9 tokens came back with time. They are not given back again.
   expect(await left(limiter)).toBe(10_000 - 150 - 7 - 100)
 })
 

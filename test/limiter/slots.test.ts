@@ -28,9 +28,20 @@ test('release frees a slot, once, and a renewal keeps it longer', async () => {
   })
   expect(await lease?.renew()).toBe(true)
   expect(await lease?.release()).toBe(true)
-  expect(await lease?.release()).toBe(false)
+  // Repeated, it resolves with the first answer.
+  expect(await lease?.release()).toBe(true)
   expect(await lease?.renew()).toBe(false)
   expect(await limiter.take('ann')).toMatchObject({ allowed: true, remaining: 0 })
+})
+
+test('a lease in `await using` gives its slot back at the end of the block', async () => {
+  const limiter = await limiterOf({ ...SLOTS, limit: 1, lease: '1m' as const })
+  {
+    await using lease = (await limiter.take('ann')).lease
+    expect(lease).toBeDefined()
+    expect((await limiter.take('ann')).allowed).toBe(false)
+  }
+  expect((await limiter.take('ann')).allowed).toBe(true)
 })
 
 test('a call with cost 0 and a denied call take no slot; the cost does not matter', async () => {
@@ -62,7 +73,7 @@ test('a slot of a killed process is free when its lease expires, and no sooner',
 })
 
 test('several processes never have more slots than the limit, and no slot is lost', async () => {
-  // Longer than any process of this machine may stand still.
+  // Longer than any suspension of a process on this machine.
   const rules: LimiterRule[] = [
     { ...SLOTS, lease: '1m' as const },
     { name: 'tokens', limit: 1_000_000, window: '1d' },

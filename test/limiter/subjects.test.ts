@@ -24,7 +24,7 @@ const PER: readonly LimiterRule[] = [
   { name: 'ip', per: 'ip', algorithm: 'sliding-log', limit: 5, window: '1h' },
 ]
 
-/** Time passes in this process as it does in Redis: when a test says so. */
+/** The time of this process is the settable clock, as in Redis. */
 beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(1000))
 afterEach(() => void vi.restoreAllMocks())
 
@@ -408,7 +408,7 @@ describe('reset deletes data of other processes', () => {
     await limiter.take('dan', { cost: 0 })
     await bench.raw.config('RESETSTAT')
     await Promise.all(['ann', 'bob', 'cem'].map((subject) => limiter.take(subject)))
-    // Those of the turn share one for the charges and one for the names.
+    // The calls of the tick share one script call for the charges and one for the names.
     expect(await callsOf(bench.raw, 'evalsha')).toBe(2)
     await limiter.take('ann')
     expect(await callsOf(bench.raw, 'evalsha')).toBe(3)

@@ -35,7 +35,7 @@ function changesOf(limiter: RateLimiter): readonly LimiterEvent[] {
   return events
 }
 
-/** Resolves once what the limiter had to declare is in Redis. */
+/** Resolves when the limiter's declaration is in Redis. */
 async function declared(rules: number): Promise<void> {
   await until('the rules are declared', async () => (await bench.raw.zcard(DECLARED)) === rules)
 }
@@ -49,7 +49,7 @@ async function version(rules: readonly LimiterRule[]): Promise<(subject: string)
   }
 }
 
-test('of two versions with different calendars the second is refused, and the first goes on counting', async () => {
+test('of two versions with different calendars the second is refused, and the first continues to count', async () => {
   const [older, newer] = await Promise.all([version([MONTH]), version([DAY])])
   expect(await older('ann')).toEqual({ allowed: true, remaining: 9 })
   for (let at = 0; at < 2; at++) {

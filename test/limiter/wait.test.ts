@@ -28,7 +28,7 @@ test('it resolves as soon as the rules allow it and never earlier, with about tw
       ended.push(performance.now() - started)
     }),
   )
-  // Each once 50 ms more have passed, as far as the clock of this process can tell.
+  // Each after 50 ms more, by the clock of this process.
   for (const [at, ms] of ended.entries()) expect(ms).toBeGreaterThan(at * 50 - 2)
   expect(ended[9]).toBeLessThan(450 + 1500)
   expect((await sent()) - before).toBeLessThanOrEqual(25)
@@ -62,7 +62,7 @@ test('a maxWait that is known to be too short resolves at once, for all calls in
   expect(performance.now() - started).toBeLessThan(2000)
   expect([hasty?.allowed, another?.allowed]).toEqual([false, false])
   expect(hasty?.retryAfterMs).toBeGreaterThan(3_590_000)
-  // And once the first sleeps nobody asks for it.
+  // While the first waits, none of the others sends a call.
   const before = await sent()
   expect((await limiter.wait('ann', { maxWait: '30m' })).allowed).toBe(false)
   expect(await sent()).toBe(before)
@@ -82,7 +82,7 @@ test('a call whose maxWait is over in the queue gets a denial', async () => {
   expect((await first).allowed).toBe(true)
 })
 
-test('a signal ends the wait at once, and the next call goes on', async () => {
+test('a signal ends the wait at once, and the next call continues', async () => {
   const limiter = await limiterOf({ limit: 20, window: '10s' })
   await limiter.take('ann', { cost: 20 })
   const leaving = new AbortController()
@@ -91,7 +91,7 @@ test('a signal ends the wait at once, and the next call goes on', async () => {
   await until('the first asked', async () => (await sent()) >= 2)
   leaving.abort(new Error('the client went away'))
   await expect(first).rejects.toThrow('the client went away')
-  // Long before the first would have asked again.
+  // Long before the first would have tried again.
   const left = performance.now()
   expect((await second).allowed).toBe(true)
   expect(performance.now() - left).toBeLessThan(5000)
@@ -160,7 +160,7 @@ test('a handler that a closing worker lets finish can still wait for tokens', as
 test('while Redis is away and the policy is closed, calls wait until Redis decides again', async () => {
   const server = await ownRedis()
   const penknife = open(pattern(server.url))
-  // A call that is late on a slow machine may be charged, and be asked again.
+  // A call that is late on a slow machine may be charged, and be sent again.
   const rules = [{ name: 'r', limit: 100, window: '1h' }] as const
   const settings = { rules, whenUnavailable: 'closed' } as const
   const limiter = createRateLimiter(penknife.space('shop'), 'api', settings)

@@ -24,7 +24,7 @@ async function setUp(
     rules: [rule],
     deadline: '5s',
     whenUnavailable: 'throw',
-    // It goes by the time of this process, not by the clock that the test sets.
+    // It uses the time of this process, not the clock that the test sets.
     denyCache: false,
   } as const
   return { limiter: createRateLimiter(penknife.space('shop'), 'api', settings), clock }
@@ -50,7 +50,9 @@ describe('a window of a fraction of a second is exact', () => {
   })
 })
 
-/** Takes all there is, at times that are so many microseconds apart; what was admitted when. */
+/**
+ * Takes all available tokens, at times that are so many microseconds apart. Returns the times of the admitted calls.
+ */
 async function greedy(
   limiter: RateLimiter,
   clock: Clock,
@@ -249,7 +251,7 @@ describe('a clock that is set back by a day', () => {
     ['sliding-log', { name: 'r', algorithm: 'sliding-log', limit: 5, window: '1m' }, 60],
     ['concurrency', { name: 'r', algorithm: 'concurrency', limit: 1, lease: '1m' }, 60],
   ] as [string, LimiterRule, number][])(
-    '%s: nothing is won, and nobody waits for longer than from a fresh start',
+    '%s: no extra call passes, and no subject waits for longer than from a fresh start',
     async (name, rule, seconds) => {
       const { limiter, clock } = await setUp(rule)
       const rules: LimiterRule[] = name === 'several gcra' ? [rule, { ...rule, name: 's' }] : [rule]

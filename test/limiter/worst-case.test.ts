@@ -17,7 +17,7 @@ const STEPS = 100
 
 const hour = { name: 'rule', limit: LIMIT, window: '1h' } as const
 
-/** The figures of docs/rate-limiting.md: what passes at worst in any hour, with a limit of 100 an hour. */
+/** The figures of docs/rate-limiting.md: the most calls that can pass in any hour, with a limit of 100 an hour. */
 const WORST: readonly (readonly [name: string, rule: LimiterRule, admitted: number])[] = [
   ['gcra', hour, 199],
   ['gcra with a burst of 10', { ...hour, burst: 10 }, 109],
@@ -39,7 +39,7 @@ test.each(WORST)(
     const limiter = createRateLimiter(penknife.space('shop'), 'api', {
       rules: [rule],
       whenUnavailable: 'throw',
-      // It goes by the time of this process, not by the clock that the test sets.
+      // It uses the time of this process, not the clock that the test sets.
       denyCache: false,
       deadline: '5s',
     })

@@ -31,7 +31,7 @@ const WAYS: readonly [way: string, broken: (what: string) => () => void][] = [
   ],
 ]
 
-test.each(WAYS)('a callback that %s is reported, and everything goes on', async (_way, broken) => {
+test.each(WAYS)('a callback that %s is reported, and everything continues', async (_way, broken) => {
   const warnings = warningsFromNow()
   const notifier = await openNotifier(bench)
   let heard = 0

@@ -11,7 +11,7 @@ import type { Record } from '../../chaos/notifier/records.ts'
 import { runNotifierChaos } from '../../chaos/notifier/run.ts'
 import { LONG } from '../support/until.ts'
 
-/** An event's id: its offset, and its publisher's number as tag, both of the same value unless said otherwise. */
+/** An event's id: its offset, and its publisher's number as tag. By default both have the same value. */
 const idOf = (offset: number, n: number = offset, epoch: number = 7): string =>
   `${epoch}-${offset}-${String(n).padStart(6, '0')}`
 
@@ -59,7 +59,7 @@ interface Told {
   readonly left?: readonly string[]
 }
 
-/** What the checker says of a history; records come two seconds apart, in the order of the lists. */
+/** The checker's findings for a history. The records are two seconds apart, in the order of the lists. */
 function findings({
   archive = upTo(10).map((n) => kept(n)),
   publisher = upTo(10).map((n) => published(n)),
@@ -83,7 +83,7 @@ function findings({
   return findingsOf(check({ journals, left }).claims)
 }
 
-const order = /^what a client sees of a channel is its history event by event/
+const order = /^a client gets the history of a channel event by event/
 const one = (claim: RegExp): unknown[] => [expect.stringMatching(claim)]
 
 test('a history without a fault has no findings', () => {
@@ -93,33 +93,33 @@ test('a history without a fault has no findings', () => {
   )
 })
 
-test('an event that is missing, comes again or too early is found', () => {
+test('an event that is missing, repeated or too early is found', () => {
   expect(findings({ client: [seen(3), seen(5)] })).toEqual(one(order))
   expect(findings({ client: [seen(3), seen(3)] })).toEqual(one(order))
   expect(findings({ client: [seen(3), seen(4), seen(3)] })).toEqual(one(order))
   expect(findings({ client: [begins(`room=${idOf(3)}`), seen(5)] })).toEqual(one(order))
 })
 
-test('a client that goes on from the wrong place after its process was killed is found', () => {
+test('a client that continues at the wrong position after its process was killed is found', () => {
   expect(findings({ client: [seen(3)], laterLife: [begins(`room=${idOf(3)}`), seen(5)] })).toEqual(one(order))
   expect(findings({ client: [seen(3)], laterLife: [begins(`room=${idOf(4)}`)] })).toEqual(
-    one(/^a cursor never passes over/),
+    one(/^a cursor never skips/),
   )
 })
 
-test('an event that nobody published, of another channel or garbled, is found', () => {
+test('an unpublished event, one of another channel and a garbled one are found', () => {
   expect(findings({ client: [seen(3, 99)] })).toEqual(one(/the history never had it there/))
   expect(findings({ client: [seen(3, 3, { c: 'secret', cursor: `secret=${idOf(3)}` })] })).toEqual(
-    one(/^a client sees only channels that it follows/),
+    one(/^a client gets only channels that it follows/),
   )
   expect(findings({ client: [seen(3, 3, { intact: false })] })).toEqual(
-    one(/^a client sees only channels that it follows/),
+    one(/^a client gets only channels that it follows/),
   )
 })
 
-test('a cursor that runs ahead of what the client got is found', () => {
+test("a cursor ahead of the client's events is found", () => {
   const ahead = { k: 'position', w: 0, cursor: `room=${idOf(5)}` }
-  expect(findings({ client: [seen(3), ahead, seen(6)] })).toEqual(one(/^a cursor never passes over/))
+  expect(findings({ client: [seen(3), ahead, seen(6)] })).toEqual(one(/^a cursor never skips/))
 })
 
 /** Ten events of which a new master lacks the last three, whose offsets it gives to others. */
@@ -129,7 +129,7 @@ const forked = [
   ...[8, 9, 10, 11].map((offset) => kept(offset, 100 + offset)),
 ]
 
-test('after a promotion who saw lost events must be told, and who was behind them must not', () => {
+test('after a promotion clients that saw lost events must get a reset, and clients that were behind them must not', () => {
   const archive = forked
   const seven = upTo(7).map((n) => seen(n))
   const anew = [seen(8, 108), seen(9, 109), seen(10, 110), seen(11, 111)]
@@ -143,18 +143,18 @@ test('after a promotion who saw lost events must be told, and who was behind the
     findings({ archive, client: [...seven, seen(8), ...late, reset(idOf(10, 110)), seen(11, 111)] }),
   ).toEqual([])
   expect(findings({ archive, client: [...seven, ...late, reset(idOf(10, 110)), seen(11, 111)] })).toEqual(
-    one(/^a reset comes only where history was lost or trimmed/),
+    one(/^a reset is sent only where history was lost or trimmed/),
   )
 })
 
 test('an event with the same id in both histories does not hide that one before it was another', () => {
-  // Event 9 was lost as the tenth, and published again as the tenth; what stands before it is another.
+  // Event 9 was lost as the tenth, and published again as the tenth. The event before it is another one.
   const archive = [...forked.slice(0, 11), kept(8, 108), kept(9, 109), kept(10), kept(11, 111)]
   const client = [...upTo(10).map((n) => seen(n)), seen(11, 111)]
   expect(findings({ archive, client })).toEqual(one(order))
 })
 
-test('who began at an event that was lost and stands there again behind others is rightly told', () => {
+test('a client that began at a lost event, whose offset has the same event after others, rightly gets a reset', () => {
   const tagged = (offset: number, n: number, tag: string): object => ({
     ...kept(offset, n),
     id: `7-${offset}-${tag}`,
@@ -167,7 +167,7 @@ test('who began at an event that was lost and stands there again behind others i
   expect(findings({ archive, client, publisher: [] })).toEqual([])
   const without = [begins('room=7-9-dddddd'), ...late, reset('7-9-dddddd')]
   expect(findings({ archive, client: without, publisher: [] })).toEqual(
-    one(/^a reset comes only where history was lost or trimmed/),
+    one(/^a reset is sent only where history was lost or trimmed/),
   )
 })
 
@@ -176,19 +176,19 @@ test('a reset without a loss is found, one after a trim is in order', () => {
   const late = Array.from({ length: 20 }, () => ({ k: 'stalls', w: 0 }))
   expect(findings({ archive, client: [seen(3), ...late, reset(idOf(9)), seen(10)] })).toEqual([])
   expect(findings({ archive, client: [seen(7), ...late, reset(idOf(9)), seen(10)] })).toEqual(
-    one(/^a reset comes only/),
+    one(/^a reset is sent only/),
   )
   expect(findings({ archive, client: [seen(3), ...late, reset(idOf(8)), seen(10)] })).toEqual(one(order))
 })
 
-test('what is told anew may be passed over, if it is told anew', () => {
+test('a coalesced event may be skipped if a later one of its key follows', () => {
   const archive = [kept(1, 1, 'acme'), kept(2, 2, 'brew'), kept(3, 3, 'acme'), kept(4), kept(5, 5, 'brew')]
   const publisher = [published(1)]
   expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(4), seen(5)] })).toEqual(
     [],
   )
   expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(4)] })).toEqual(
-    one(/were never told anew/),
+    one(/were skipped without a later event/),
   )
   expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(5)] })).toEqual(one(order))
 })
@@ -196,14 +196,14 @@ test('what is told anew may be passed over, if it is told anew', () => {
 test('a history that skips, repeats an event or lacks a confirmed one is found', () => {
   expect(findings({ archive: [kept(1), kept(3)], publisher: [] })).toEqual(one(/^a channel's offsets count/))
   expect(findings({ archive: [kept(1), kept(2), kept(3, 1)], publisher: [] })).toEqual(
-    one(/^an event stands once/),
+    one(/^an event is in a history once/),
   )
   expect(findings({ publisher: [published(11)] })).toEqual(one(/^a confirmed event is in the history/))
   expect(findings({ archive: [kept(1), lost(null), kept(1, 1)], publisher: [published(1)] })).toEqual([])
 })
 
-test('who does not arrive, is turned away, crashes, hangs or grows is found', () => {
-  expect(findings({ left: ['client#0 is at 7-3 in room'] })).toEqual(one(/^once the faults stop/))
+test('clients that do not arrive or are refused, and processes that crash, hang or grow, are found', () => {
+  expect(findings({ left: ['client#0 is at 7-3 in room'] })).toEqual(one(/^after the last fault/))
   expect(findings({ client: [{ k: 'turned away', w: 0, why: 'status 500' }] })).toEqual(one(/^no client is/))
   expect(findings({ faults: [{ k: 'fault', fault: 'ended with 1', on: 'server-koa.1' }] })).toEqual(
     one(/^no process ends by itself/),
@@ -251,24 +251,24 @@ const BROKEN: readonly Broken[] = [
     what: 'the position that a client comes back with',
     breaks: [{ file: 'session/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
     faults: ['client connections cut', 'EventSource connections cut'],
-    finds: /^a reset comes only/,
+    finds: /^a reset is sent only/,
     long: true,
   },
   {
     what: 'a second publish with one id being the first',
     sabotage: [{ script: 'notifier/publish', from: 'if first then', to: 'if false then' }],
     faults: ['Redis connections cut'],
-    finds: /^an event stands once/,
+    finds: /^an event is in a history once/,
     long: true,
   },
 ]
 
-test('every part of a script that a run breaks is there', () => {
+test('every part of a script that a run breaks exists', () => {
   expect(BROKEN.flatMap(({ sabotage = [] }) => sabotage.map(brokenScript))).not.toEqual([])
 })
 
 test.each(BROKEN.flatMap(({ breaks = [] }) => breaks))(
-  'the part of $file that a run breaks is there',
+  'the part of $file that a run breaks exists',
   async ({ file, from }) => {
     const found: URL[] = []
     for (const source of ['core', 'http']) {
@@ -282,7 +282,7 @@ test.each(BROKEN.flatMap(({ breaks = [] }) => breaks))(
 )
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
-  'a run finds what breaks in real processes without $what',
+  'a run finds the faults of real processes without $what',
   async ({ breaks = [], sabotage = [], faults, finds }) => {
     const { claims } = await runNotifierChaos({
       seed: 1,

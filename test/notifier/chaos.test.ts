@@ -4,10 +4,10 @@ import { findingsOf } from '../../chaos/harness/claims.ts'
 import { runNotifierChaos } from '../../chaos/notifier/run.ts'
 import { LONG } from '../support/until.ts'
 
-/** The same each time, unless `PENKNIFE_SEED` says otherwise. */
+/** The same each time, except with `PENKNIFE_SEED`. */
 const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
-test(`whatever befalls clients, servers, Redis and the network, nobody misses an event unknowingly (seed ${SEED})`, async () => {
+test(`under random faults of clients, servers, Redis and the network, no client misses an event without a reset (seed ${SEED})`, async () => {
   const { claims, counts, faults } = await runNotifierChaos({ seed: SEED, seconds: LONG ? 60 : 10 })
   expect(findingsOf(claims)).toEqual([])
   // It would prove nothing had nothing happened.

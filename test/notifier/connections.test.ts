@@ -17,7 +17,7 @@ const PROCESS = 'pk1:{shop}:notify-process:main:live:'
 /** Which of them may stay. */
 const open = (guests: readonly Guest[]): boolean[] => guests.map(({ ended }) => ended === undefined)
 
-/** Admits one after the other, at two processes in turn. */
+/** Admits one after the other, alternately in two processes. */
 async function admitMany(notifiers: readonly Notifier[], count: number, most: number): Promise<Guest[]> {
   const guests: Guest[] = []
   for (let at = 0; at < count; at++) {
@@ -90,7 +90,7 @@ test('connections of a dead process push out no living one, and expire with thei
   const notifier = await openNotifier(bench)
   const living = await admit(notifier, 'ann', 2)
   const soon = Date.now() + 60_000
-  // Newer than the living one, and of a process that nobody hears of.
+  // Newer than the living one, and of a process without a subscriber.
   await bench.raw.zadd(CONNECTIONS, soon, '09000000000000000:dead:1', soon, '09000000000000001:dead:2')
   const next = await admit(notifier, 'ann', 2)
   expect(open([living, next])).toEqual([true, true])
@@ -182,7 +182,7 @@ test('a process that was cut off learns from its renewals which connections were
     const notifier = await openNotifier(bench)
     const guests = await admitMany([cutOff], 2, 2)
     await proxy.leave()
-    // Whose server is not heard of takes no place; and being away it keeps its clients.
+    // A connection of an unreachable server does not count, and that server keeps its clients.
     guests.push(...(await admitMany([notifier], 2, 2)))
     renew()
     expect(open(guests)).toEqual([true, true, true, true])
@@ -211,7 +211,7 @@ test('a connection that was counted by a call without a reply is removed', async
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const [first, gone] = await admitMany([notifier], 2, 3)
-  // So that the server knows the script: what is not answered is not sent again.
+  // Loads the script on the server, because a call without an answer is not sent again.
   await gone!.admission.close()
   await until('one is counted', async () => (await members()).length === 1)
   const second = await admit(notifier, 'ann')

@@ -11,7 +11,7 @@ import { nextTurn, until } from '../support/until.ts'
 
 // What Redis and the network would have to do at just the wrong moment, a control channel experiences here.
 
-/** A control channel whose reads the test answers, and what its one listener was called with. */
+/** A control channel whose reads the test answers, and the calls of its only listener. */
 async function listening() {
   let subscription!: Followed
   const reads: { readonly position: unknown; readonly reply: Deferred<string[]> }[] = []
@@ -52,7 +52,7 @@ async function listening() {
   return { control, subscription, reads, calls }
 }
 
-test('what was read before the channel is followed again does not count as complete', async () => {
+test('revocations that were read before the channel is followed again do not count as complete', async () => {
   const { control, subscription, reads, calls } = await listening()
   expect([calls, control.complete]).toEqual([['complete'], true])
   subscription.interrupted?.()

@@ -7,7 +7,8 @@ import { openReady } from '../support/connect.ts'
 import { ownRedis, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
-// The position of a channel without a history: whatever befalls Redis, who resumes from it misses nothing unknowingly.
+// The position of a channel without a history. After any fault of Redis, a client that resumes from it gets all
+// events or a reset.
 
 const bench = useRedis()
 const NEXT = 'pk1:{shop}:notify-next:main'
@@ -18,7 +19,7 @@ async function emptyPosition(): Promise<string> {
   return (await notifier.positions(['room']))['room']!
 }
 
-/** What comes to one who resumes there. */
+/** The events of a client that resumes there. */
 async function resumed(position: string): Promise<unknown[]> {
   return (await hear(await openNotifier(bench), position)).data()
 }
@@ -46,7 +47,7 @@ test.each([
   expect(await resumed(position)).toEqual(['reset'])
 })
 
-test('is lost, with a reset, when a channel was empty, had events, lost them and was asked again while empty', async () => {
+test('is lost, with a reset, when a channel was empty, had events, lost them and was read again while empty', async () => {
   const before = await emptyPosition()
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 3, 1)
@@ -98,7 +99,7 @@ test('is what it was after a restart with data', async () => {
   expect((await hear(again, other, 'other')).data()).toEqual([])
 })
 
-test('goes on, as any position does, where Redis went back to a state in which nothing was published yet', async () => {
+test('continues, as any position does, when Redis went back to a state before the first event', async () => {
   const position = await emptyPosition()
   const notifier = await openNotifier(bench)
   const [id] = await publishNumbers(notifier, 3, 1)
@@ -106,7 +107,7 @@ test('goes on, as any position does, where Redis went back to a state in which n
   await bench.raw.multi().del(ROOM).zadd(NEXT, id!.split('-')[0]!, ROOM).exec()
   await publishNumbers(notifier, 1, 4)
   expect(await resumed(position)).toEqual([4])
-  // Who saw an event that was lost is told.
+  // A client that saw a lost event gets a reset.
   expect(await resumed(id!)).toEqual(['reset'])
 })
 
@@ -127,7 +128,7 @@ test('is given to everybody alike until the first event, and then no more', asyn
   expect(await emptyPosition()).toBe(id)
 })
 
-test('of channels that are asked for costs a bounded memory: the oldest is forgotten, and gets a reset', async () => {
+test('of many requested channels costs bounded memory: the oldest is forgotten, and gets a reset', async () => {
   const position = await emptyPosition()
   const others = Array.from({ length: 99_999 }, (_, at) => [
     Number.parseInt(position) + 1,
@@ -152,7 +153,7 @@ test('a live subscriber of an empty channel gets the first event without a reset
   expect(data()).toEqual([1, 2])
 })
 
-test('a client that was cut off from an empty channel finds what came meanwhile', async () => {
+test('a client that was cut off from an empty channel gets the events of the meantime', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const { data, heard, subscription } = await hear(createNotifier(penknife.space('shop'), 'main'))
   await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')

@@ -62,7 +62,7 @@ test('a follower that fell behind by more than it buffers goes live while events
   expect(reads).toBeLessThan(30)
 })
 
-test('a catch-up asked for while another is under way reads again', async () => {
+test('a catch-up that is requested during another one reads again', async () => {
   let top = 1
   const go: (() => void)[] = []
   const delivered: (string | null)[] = []
@@ -80,7 +80,7 @@ test('a catch-up asked for while another is under way reads again', async () => 
   )
   const begun = follower.begin()
   await until('it reads', () => go.length === 1)
-  // Kept, and told to nobody.
+  // Stored, but not sent.
   top = 2
   follower.keepUp()
   go[0]!()
@@ -91,7 +91,7 @@ test('a catch-up asked for while another is under way reads again', async () => 
   expect(delivered).toEqual([id(1), id(2)])
 })
 
-test('a follower whose reading failed tries again, and delivers in order what came live meanwhile', async () => {
+test('a follower whose reading failed tries again, and delivers the live events of the meantime in order', async () => {
   let fails = 2
   const delivered: (string | null)[] = []
   const follower = new Follower(
@@ -113,7 +113,7 @@ test('a follower whose reading failed tries again, and delivers in order what ca
   expect(delivered).toEqual(numbers(5, 1).map(id))
 })
 
-test('a client that left its group during an interruption takes no message before the channel is followed again', async () => {
+test('a client that left its group during an interruption delivers no message before the channel is followed again', async () => {
   let listener!: Listener
   /** The server before the failover has the event 7-1-aaaaaa at the end; the next one has others at 1 and 2. */
   let failedOver = false

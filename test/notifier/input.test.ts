@@ -42,7 +42,7 @@ test('data of exactly 64 KiB is taken, in bytes of UTF-8', async () => {
   expect(data()).toEqual(largest)
 })
 
-test('data that is hostile to those who read it arrives as what it is', async () => {
+test('hostile data arrives unchanged', async () => {
   const notifier = await openNotifier(bench)
   const { data, heard } = await hear(notifier)
   const hostile = [
@@ -62,7 +62,7 @@ test('data that is hostile to those who read it arrives as what it is', async ()
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
 })
 
-test('what somebody else put into a history, nested as deep as 64 KiB allow, is read like anything else', async () => {
+test('an event that another program wrote, nested as deep as 64 KiB allow, is read like any other', async () => {
   const notifier = await openNotifier(bench)
   const { events, heard } = await hear(notifier)
   await notifier.publish('room', 1)

@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 
 const bench = useRedis()
 
-test('no event is lost or repeated when subscriber connections are killed while publishing goes on', async () => {
+test('no event is lost or repeated when subscriber connections are killed during publishing', async () => {
   const publisher = await openNotifier(bench, { history: 100_000 })
   const notifiers = await Promise.all([1, 2].map(() => openNotifier(bench)))
   const all = await Promise.all(notifiers.map((notifier) => hear(notifier)))
@@ -56,7 +56,7 @@ test('a last message that was lost on the way is noticed by the periodic check',
     const [id] = await publishNumbers(notifier, 1)
     await heard(1)
     const [epoch, offset] = id!.split('-') as [string, string]
-    // Kept, but not told.
+    // Stored, but not sent.
     await bench.raw.xadd(ROOM, `${epoch}-${Number(offset) + 1}`, 't', 'message', 'd', '1', 'g', 'c0ffee')
     expect(data()).toEqual([0])
     vi.advanceTimersByTime(10_000)
@@ -79,7 +79,7 @@ test('a subscriber whose connection is silent catches up once penknife closes it
     proxy.goSilent()
     await publishNumbers(publisher, 1, 1)
     proxy.pass({ only: 'new' })
-    // The probe goes out, nothing comes back, and its socket is given up.
+    // The PING gets no answer, and the socket is closed.
     vi.advanceTimersByTime(10_000)
     await until('it caught up', () => data().length === 2, 15_000)
     expect(data()).toEqual([0, 1])

@@ -48,12 +48,12 @@ test('the cursor of a channel without history resumes at its first event', async
   await publishNumbers(notifier, 3)
   const late = await hear(notifier, room)
   expect(late.data()).toEqual([0, 1, 2])
-  // Between the two a whole epoch of events may have come and been trimmed.
+  // Between the two a whole epoch of events may have been published and trimmed.
   await bench.raw.xtrim(ROOM, 'MAXLEN', 1)
   expect((await hear(notifier, room)).data()).toEqual(['reset'])
 })
 
-test('history and live events join without a gap or a repetition while publishing goes on', async () => {
+test('history and live events join without a gap or a repetition during publishing', async () => {
   const publisher = await openNotifier(bench, { history: 100_000 })
   const notifier = await openNotifier(bench)
   const ids = await publishNumbers(publisher, 1000)
@@ -152,7 +152,7 @@ test('a live message that skips some makes the subscriber read the skipped ones'
   await heard(1)
   const [epoch, offset] = id!.split('-') as [string, string]
   const after = (steps: number): string => `${epoch}-${Number(offset) + steps}`
-  // Kept, but not told: as of messages lost on the way.
+  // Stored, but not sent, as if the messages were lost.
   for (const at of [1, 2, 3])
     await bench.raw.xadd(ROOM, after(at), 't', 'message', 'd', `${at}`, 'g', `c0ffe${at}`)
   await bench.raw.call('SPUBLISH', ROOM_LIVE, `${after(3)}-c0ffe3\nmessage\n3`)

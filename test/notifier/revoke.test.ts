@@ -18,7 +18,7 @@ const bench = useRedis()
 const CONTROL = 'pk1:{shop}:notify-control:main'
 const CONTROL_LIVE = `${CONTROL}:live`
 
-/** Follows channels by an admission; what comes are `<channel>:<data>` and the kinds of other events. */
+/** Follows channels by an admission. Records `<channel>:<data>`, and the kinds of other events. */
 async function follow(notifier: Notifier, admission: NotifierAdmission, channels: readonly string[]) {
   const heard: string[] = []
   const subscription: NotifierSubscription = await notifier.subscribe(channels, {
@@ -39,7 +39,7 @@ test('a revocation ends the rights to its channels only, of its user only, in ev
   ]
   await here.publish('a', 1)
   await here.revoke('ann', ['a', 'other'])
-  // Both came on the way of the revocation, or after it.
+  // Both arrived during the revocation, or after it.
   await here.publish('a', 2)
   await here.publish('b', 3)
   for (const { heard } of follows) await until('the last one', () => heard.includes('b:3'))
@@ -112,7 +112,7 @@ test('pausing and an interruption do not undo each other', async () => {
 test('when Redis loses its data every admission ends, so that rights are looked up again', async () => {
   const server = await ownRedis()
   const notifier = await openNotifier({ server })
-  // Nothing was ever revoked, and still the loss is seen: of a revocation that nobody got nothing would be left.
+  // Without any revocation the loss must be noticed too, because a lost revocation leaves no trace.
   const guest = await admit(notifier, 'ann')
   const raw = bench.raw.duplicate({ path: server.socket })
   await until('the history has begun', async () => (await raw.exists(CONTROL)) === 1)

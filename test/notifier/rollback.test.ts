@@ -44,7 +44,7 @@ test('a subscriber that saw lost events gets a reset, then every event', async (
   expect(data().slice(10)).toEqual(['reset', 200, 201, 202])
 })
 
-test('an event at an offset that was seen with another one tells a subscriber that history was lost', async () => {
+test('another event at a known offset shows a subscriber that history was lost', async () => {
   const notifier = await openNotifier(bench)
   const { data, heard } = await hear(notifier)
   const ids = await publishNumbers(notifier, 10)
@@ -57,7 +57,7 @@ test('an event at an offset that was seen with another one tells a subscriber th
   expect(data().slice(10)).toEqual(['reset', 101])
 })
 
-test('events that come in one piece with the acknowledgement of a new subscription do not follow on lost ones', async () => {
+test('events that arrive together with the acknowledgement of a new subscription do not continue lost ones', async () => {
   const publisher = await openNotifier(bench)
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url))
@@ -70,7 +70,7 @@ test('events that come in one piece with the acknowledgement of a new subscripti
   proxy.holdReplies('ssubscribe')
   await proxy.comeBack()
   await until('it subscribes', async () => (await followers(bench.raw)) === 1)
-  // At the offset after the one that was seen last.
+  // At the offset after the last delivered one.
   await publishNumbers(publisher, 1, 104)
   await until('it is on its way', () => proxy.held.includes('\n104'))
   proxy.pass()
@@ -80,7 +80,7 @@ test('events that come in one piece with the acknowledgement of a new subscripti
   expect(data().slice(10)).toEqual(['reset', 105])
 })
 
-test('a lost event that stands at its old offset again, behind another one, does not hide that one', async () => {
+test('a lost event that has its old offset again, after another event, does not hide that one', async () => {
   const notifier = await openNotifier(bench)
   const ids = await publishNumbers(notifier, 10)
   await rollBack(ids[5]!)

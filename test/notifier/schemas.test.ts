@@ -51,7 +51,7 @@ const LIBRARIES = {
 }
 
 test.each(Object.entries(LIBRARIES))(
-  'with %s, what is published and nudged is the schema’s output',
+  'with %s, published and nudged data is the schema’s output',
   async (_, schemas) => {
     const notifier = await open(schemas)
     const { data, heard } = await hear(notifier)
@@ -99,7 +99,7 @@ test.each([
   expect(await bench.raw.dbsize()).toBe(0)
 })
 
-test('what a schema makes of the data must be JSON within 64 KiB, too', async () => {
+test('the output of a schema must be JSON within 64 KiB too', async () => {
   const notifier = await open({
     message: z.object({ times: z.number() }).transform(({ times }) => 'x'.repeat(times)),
     wrong: z.string().transform(() => undefined),
@@ -113,7 +113,7 @@ test('what a schema makes of the data must be JSON within 64 KiB, too', async ()
   }
 })
 
-test('nobody waits for the schema of another event', async () => {
+test('no publish waits for the schema of another event', async () => {
   const gate = deferred()
   const notifier = await open({
     message: z.string(),

@@ -18,7 +18,7 @@ const NEW = { history: 10, ttl: '2d', age: '1h' } as const
 const isDeclared = (as: RegExp): Promise<void> =>
   until('it is declared', async () => as.test((await bench.raw.get(DECLARATION)) ?? ''))
 
-test('a deploy may change how a history is kept: events go on, and the newer process says so once', async () => {
+test('a deploy may change the options of a history: events continue, and the newer process reports it once', async () => {
   const before = warnings.length
   const older = await openNotifier(bench, OLD)
   const { heard, data } = await hear(older)
@@ -64,7 +64,7 @@ test('the same declaration again is not reported; another one is an event for li
   expect(warnings.slice(before)).toEqual([])
 })
 
-test('what somebody else left at the key of the declaration keeps nobody from publishing', async () => {
+test('foreign data at the key of the declaration prevents no publish', async () => {
   const notifier = await openNotifier(bench, OLD)
   await bench.raw.lpush(DECLARATION, 'a list')
   const { heard } = await hear(notifier)

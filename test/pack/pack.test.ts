@@ -136,42 +136,46 @@ export const decision: Promise<LimiterDecision> = limiter.take('subject')
   })
 })
 
+const IOREDIS = ["import { Redis } from 'ioredis'", 'new Redis({ lazyConnect: true })'] as const
+const NODE_REDIS = ["import { createClient } from 'redis'", 'createClient()'] as const
+/** The version that is tested under another name of its package. */
+const aliased = (name: string): string | undefined => versions.devDependencies[name]?.split('@')[1]
+
 describe.each([
+  ['only ioredis 6', { ioredis: versions.devDependencies['ioredis'] }, [IOREDIS]],
+  ['only ioredis 5', { ioredis: aliased('ioredis5') }, [IOREDIS]],
+  ['only node-redis 6', { redis: versions.devDependencies['redis'] }, [NODE_REDIS]],
+  ['only node-redis 5', { redis: aliased('redis5') }, [NODE_REDIS]],
   [
-    'ioredis 6',
-    { ioredis: versions.devDependencies['ioredis'] },
-    "import { Redis } from 'ioredis'",
-    'new Redis({ lazyConnect: true })',
+    'ioredis 6 and node-redis 6',
+    { ioredis: versions.devDependencies['ioredis'], redis: versions.devDependencies['redis'] },
+    [IOREDIS, NODE_REDIS],
   ],
-  [
-    'ioredis 5',
-    { ioredis: versions.devDependencies['ioredis5']?.split('@')[1] },
-    "import { Redis } from 'ioredis'",
-    'new Redis({ lazyConnect: true })',
-  ],
-  [
-    'node-redis',
-    { redis: versions.devDependencies['redis'] },
-    "import { createClient } from 'redis'",
-    'createClient()',
-  ],
-])('in a project that has only %s', (name, client, line, made) => {
-  const folder = join(packed.folder, name.replace(' ', '-'))
-  const core = packed.tarballs.find((each) => each.name === '@penknife/core')
-  const program = `${line}
-import { connect } from '@penknife/core'
-const penknife = connect(${made})
-penknife.on(() => {})
-await penknife.close()
+] as const)('in a project that has %s', (name, clients, uses) => {
+  const folder = join(packed.folder, name.replaceAll(' ', '-'))
+  const program = `import { connect } from '@penknife/core'
+import { startTestRedis } from '@penknife/testing'
+${uses.map(([line]) => line).join('\n')}
+for (const client of [${uses.map(([, made]) => made).join(', ')}]) {
+  const penknife = connect(client)
+  penknife.on(() => {})
+  await penknife.close()
+}
+const redis = await startTestRedis()
+console.log((await redis.penknife.health()).status)
+await redis.close()
 `
 
   beforeAll(() => {
     mkdirSync(folder)
     const own = ['typescript', '@types/node'].map((each) => [each, versions.devDependencies[each]])
-    const dependencies = { '@penknife/core': `file:${core?.path}`, ...client, ...Object.fromEntries(own) }
+    const ours = packed.tarballs
+      .filter((each) => /core|testing/.test(each.name))
+      .map((each) => [each.name, `file:${each.path}`])
+    const dependencies = { ...clients, ...Object.fromEntries([...ours, ...own]) }
     writeFileSync(
       join(folder, 'package.json'),
-      JSON.stringify({ name: 'one-client', private: true, dependencies }),
+      JSON.stringify({ name: 'a-user', private: true, dependencies }),
     )
     writeFileSync(join(folder, 'app.mjs'), program)
     writeFileSync(join(folder, 'app.mts'), program)
@@ -183,7 +187,7 @@ await penknife.close()
 
   // Type checking may take a while on a machine that does other things, too.
   test(
-    'core installs without complaints, and its types check without skipLibCheck',
+    'core and testing install without complaints, and their types check without skipLibCheck',
     { timeout: 120_000 },
     () => {
       execFileSync('npm', ['ls'], { cwd: folder, stdio: 'pipe' })
@@ -199,8 +203,13 @@ await penknife.close()
     },
   )
 
-  test('core runs', () => {
-    execFileSync(process.execPath, ['app.mjs'], { cwd: folder, stdio: 'pipe' })
+  test('they run', () => {
+    const output = execFileSync(process.execPath, ['app.mjs'], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    })
+    expect(output.trim()).toBe('ok')
   })
 })
 
@@ -220,7 +229,7 @@ test('a bundle made with esbuild runs', async () => {
   expect(run('bundle.cjs').trim()).toBe('true PENKNIFE_INVALID')
 })
 
-test('the packages hold no tests and name their licence', () => {
+test('the packages contain no tests and name their licence', () => {
   const require = createRequire(join(project, 'x.cjs'))
   for (const { name, path } of packed.tarballs) {
     const files = execFileSync('tar', ['-tzf', path], { encoding: 'utf8' }).split('\n')

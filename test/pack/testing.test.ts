@@ -11,7 +11,7 @@ import { packAll } from '../../scripts/pack.ts'
 /** The kit in projects of its users: packed, installed with npm, run by each test runner as a user runs it. */
 const packed = packAll()
 const project = join(packed.folder, 'project')
-/** The temporary folder of the runs, so that anything that they leave is seen. */
+/** The temporary folder of the runs, to find everything that they leave. */
 const temporary = mkdtempSync(join(tmpdir(), 'pk-'))
 const { devDependencies } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -85,12 +85,12 @@ afterAll(() => {
 })
 
 describe.each(Object.keys(RUNNERS) as (keyof typeof RUNNERS)[])('%s', (runner) => {
-  test('runs the tests of an application, ends by itself and leaves nothing', () => {
+  test('runs the tests of an application, ends by itself and leaves no process or file', () => {
     const { code, output } = run(runner)
     expect(code, output).toBe(0)
     expect(output).toMatch(/\b3 passed|pass 3\b/)
     expect(output).not.toMatch(/did not exit|open handle|PenknifeWarning/)
-    // A server that nobody stopped is ended by its watchdog, with its folder.
+    // A server that was not stopped is ended by its watchdog, with its folder.
     expect(readdirSync(temporary).filter((name) => name.startsWith('penknife-'))).toEqual([])
   }, 150_000)
 

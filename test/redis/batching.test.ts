@@ -17,14 +17,14 @@ describe('on a single server', () => {
     return count
   }
 
-  test('the calls of one turn travel as one EVALSHA', async () => {
+  test('the calls of one tick are sent as one EVALSHA', async () => {
     const count = await ready()
     await Promise.all(Array.from({ length: 10 }, (_, at) => count(`c${at}`)))
     expect(await callsOf(bench.raw, 'evalsha')).toBe(1)
     expect(await callsOf(bench.raw, 'incrby')).toBe(10)
   })
 
-  test('calls that follow each other within a turn travel together too', async () => {
+  test('calls that follow each other within a tick are sent together too', async () => {
     const count = await ready()
     const chain = async (name: string): Promise<number> => {
       for (let step = 0; step < name.length; step++) await Promise.resolve()
@@ -34,7 +34,7 @@ describe('on a single server', () => {
     expect(await callsOf(bench.raw, 'evalsha')).toBe(1)
   })
 
-  test('calls of different turns do not wait for each other', async () => {
+  test('calls of different ticks do not wait for each other', async () => {
     const count = await ready()
     const first = count('a')
     await new Promise(setImmediate)
@@ -43,13 +43,13 @@ describe('on a single server', () => {
     expect(await callsOf(bench.raw, 'evalsha')).toBe(2)
   })
 
-  test('a batch holds at most as many items as its script says', async () => {
+  test('a batch has at most as many items as its script allows', async () => {
     const count = await ready()
     await Promise.all(Array.from({ length: 25 }, () => count('c')))
     expect(await callsOf(bench.raw, 'evalsha')).toBe(3)
   })
 
-  test('a batch holds at most 256 KB, and a larger item travels alone', async () => {
+  test('a batch has at most 256 KB, and a larger item is sent alone', async () => {
     const keep = testScript<[], [key: string, text: string], number>('test/keep', KEEP)
     const penknife = await openReady(pattern(bench.server.url))
     const { bind, keys } = penknife.space('shop').runtime
@@ -110,7 +110,7 @@ describe('on a single server', () => {
     const before = count('good')
     const bad = failure(count('bad'))
     const after = count('good')
-    // Nobody can tell whether a script that raised an error wrote before it did.
+    // Whether a script wrote before it raised an error cannot be known.
     expect(await bad).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'unknown' })
     expect((await bad).message).toMatch(/^test\/count-by, key 'pk1:{shop}:board:bad': .*not an integer/)
     expect(await Promise.all([before, after])).toEqual([1, 2])
@@ -170,7 +170,7 @@ describe('on a cluster of three masters', () => {
     return each.reduce((sum, calls) => sum + calls, 0)
   }
 
-  test('the calls of one turn travel as one EVALSHA for each slot', async () => {
+  test('the calls of one tick are sent as one EVALSHA for each slot', async () => {
     const penknife = await openReady(clusterPattern(bench.cluster))
     const counts = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => counters(penknife.space(name)))
     await Promise.all(counts.map((count) => count('warm-up')))

@@ -16,7 +16,7 @@ import { pattern, useRedis } from '../support/redis.ts'
 import { type Command, errorsOf, keysOf, prepare, SCRIPT_CASES } from '../support/script-calls.ts'
 import { startWorker } from '../support/workers.ts'
 
-// Whatever a key holds, a script ends soon: no loop of one goes on for as long as data say.
+// With any content of a key a script ends soon: no loop has a length that stored data decides.
 
 const bench = useRedis()
 let penknife: Penknife
@@ -26,7 +26,10 @@ beforeAll(async () => {
 })
 afterAll(() => penknife?.close())
 
-/** Doubles as the limiter packs them, and those with which counting goes wrong: that do not change by 1, compare with nothing, or end never. */
+/**
+ * Doubles as the limiter packs them, and values that break counting: that do not change by 1, that compare with
+ * nothing, and infinities.
+ */
 const DOUBLES = [0, 1, -1, 0.5, 1e-300, 2 ** 53, 1e300, Infinity, -Infinity, NaN]
 
 function packed(...numbers: readonly number[]): Buffer {
@@ -55,9 +58,9 @@ const MEMBERS = ['', 'ann', 'inf', `${' '.repeat(14)}inf:p:1`, `${' '.repeat(14)
 
 type Type = 'string' | 'zset' | 'stream' | 'hash'
 
-/** What a key holds, by its domain and the first of its parts behind the name that says. */
+/** The type of a key's content, by its domain and the first part after the name that decides it. */
 const TYPES: readonly (readonly [RegExp, Type])[] = [
-  [/\}:(lock|once|fence|counter-id|permit-extra):/, 'string'],
+  [/\}:(lock|once|request|fence|counter-id|permit-extra):/, 'string'],
   [/\}:counter:\w+(:reserved)?(:next)?$|\}:object:/, 'hash'],
   [/\}:(limit|limit-log|notify-id):|\}:stream:\w+:(once|mark|paused|declaration)/, 'string'],
   [/\}:board:\w+:(data|ids$|.*:(gone|parts)$)/, 'hash'],
@@ -145,7 +148,7 @@ beforeAll(async () => {
   }
 })
 
-describe('a script ends within 50 ms, whatever its keys hold', () => {
+describe('a script ends within 50 ms, whatever its keys contain', () => {
   test.each(SCRIPT_CASES)('$name', async ({ script, sample }) => {
     for (const key of keysOf(script, sample)) {
       for (const [extreme, dump] of Object.entries(dumps[typeOf(key)])) {
@@ -170,11 +173,11 @@ const NUMBER = 2 ** 54
 const beyond = (more: number): string => `5-${BigInt(NUMBER) + BigInt(more)}`
 
 describe('behind numbers that Lua cannot count', () => {
-  test('what a group was not given is not trimmed from a log', async () => {
+  test('entries that a group has not read are not trimmed from a log', async () => {
     const key = 'pk1:{shop}:stream:orders'
     for (let more = 0; more < 8; more++) {
       await bench.raw.flushall()
-      // With the next add they are 64, and it looks what may go.
+      // The next add is the 64th, which checks what can be trimmed.
       for (let at = 0; at < 63; at++) await bench.raw.xadd(key, beyond(at - 54 + more), 'd', String(at))
       await bench.raw.xgroup('CREATE', key, 'billing', beyond(more))
       await createStream(penknife.space('shop'), 'orders', { retain: { entries: 1 } }).add(1)
@@ -183,7 +186,7 @@ describe('behind numbers that Lua cannot count', () => {
     }
   })
 
-  test('a queue lets go of what its groups finished, and of nothing else', async () => {
+  test('a queue deletes only entries that its groups have finished', async () => {
     const key = 'pk1:{shop}:stream:orders'
     for (let more = 0; more < 8; more++) {
       await bench.raw.flushall()
@@ -203,7 +206,7 @@ describe('behind numbers that Lua cannot count', () => {
     }
   })
 
-  test('each entry that leaves a rolling window is taken from it once', async () => {
+  test('each entry that leaves a rolling window is subtracted once', async () => {
     const board = createLeaderboard(penknife.space('shop'), 'points', { windows: { hour: { last: '1h' } } })
     await board.increment('ann', 100)
     const log = 'pk1:{shop}:board:points:window:hour:log'

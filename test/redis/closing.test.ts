@@ -63,7 +63,7 @@ test('calls that wait for Redis are known not to be done soon after close, whate
   }
 })
 
-test('what never ends is cut off at the deadline of close, with a warning', async () => {
+test('a function that never ends is cut off at the deadline of close, with a warning', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
   penknife.space('shop').runtime.onClose(() => new Promise(() => {}))
@@ -72,7 +72,7 @@ test('what never ends is cut off at the deadline of close, with a warning', asyn
   await until('all is closed', async () => (await penknifeClients(bench.raw)).length === 0)
 })
 
-test('what fails to end keeps nothing else from ending', async () => {
+test('a function that fails to end does not keep others from ending', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
   const { runtime } = penknife.space('shop')
@@ -103,7 +103,7 @@ test('calls that a frozen Redis never answers end with close, with an unknown fa
   expect(await call).toMatchObject({ fate: 'unknown' })
 })
 
-test('who waits for a limiter is told that penknife was closed', async () => {
+test('a call that waits for a limiter fails when penknife is closed', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', limit: 1, window: '1h' }] as const
   const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })

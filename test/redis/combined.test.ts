@@ -123,7 +123,7 @@ test.each([
   expect(await digest()).toBe(was)
 })
 
-test('it changes nothing when a key holds another type', async () => {
+test('it changes nothing when a key has another type', async () => {
   for (const key of KEYS) {
     await bench.raw.flushall()
     await bench.raw.rpush(key, 'x')
@@ -133,7 +133,7 @@ test('it changes nothing when a key holds another type', async () => {
   }
 })
 
-test('it changes nothing, or says that it may have, when the user may not run one of its commands', async () => {
+test('it changes nothing, or fails with an unknown fate, when the user may not run one of its commands', async () => {
   const commands = [...combined.text.matchAll(/\bp?call\('(\w+)'/g)].map(([, command = '']) => command)
   let refused = 0
   for (const command of new Set([...commands, 'XADD', 'SPUBLISH'])) {

@@ -39,10 +39,10 @@ async function fullRedis(): Promise<Full> {
   }
 }
 
-/** A server that is full says so and closes; which of the two a client notices is a matter of luck. */
+/** A server with too many clients replies with an error and closes. A client may notice either first. */
 const WHY = /max number of clients reached|is maxclients reached/
 
-test('health of connections that are there: ok, with how many there are for each purpose', async () => {
+test('health of open connections is ok, with their number for each purpose', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const space = penknife.space('shop')
@@ -73,27 +73,35 @@ test.each<['reader' | 'subscriber' | 'durable', (space: Space) => unknown]>([
         .catch(() => {}),
   ],
   ['durable', (space) => failure(safely(space, REPLICATED)())],
-])('a %s that cannot connect makes health degraded and is told, with the reason', async (purpose, use) => {
-  const { space, events, health, makeRoom } = await fullRedis()
-  use(space)
-  // A worker follows a channel, too.
-  const mine = (): PenknifeEvent[] =>
-    events.filter((event) => 'purpose' in event && event.purpose === purpose)
-  await until('it is told', () => mine().length > 0)
-  expect(mine()).toEqual([{ kind: 'trouble', purpose, reason: expect.stringMatching(WHY) }])
-  const told = await health()
-  expect(told).toMatchObject({ status: 'degraded', reason: expect.stringMatching(WHY) })
-  expect(told.connections).toContainEqual({ purpose, open: 1, ready: 0, reason: expect.stringMatching(WHY) })
-  await makeRoom()
-  await until('it is there', async () => (await health()).status === 'ok')
-  // However often it tried.
-  expect(mine()).toEqual([
-    { kind: 'trouble', purpose, reason: expect.stringMatching(WHY) },
-    { kind: 'recovered', purpose },
-  ])
-})
+])(
+  'a %s that cannot connect makes health degraded and is reported, with the reason',
+  async (purpose, use) => {
+    const { space, events, health, makeRoom } = await fullRedis()
+    use(space)
+    // A worker follows a channel, too.
+    const mine = (): PenknifeEvent[] =>
+      events.filter((event) => 'purpose' in event && event.purpose === purpose)
+    await until('it is told', () => mine().length > 0)
+    expect(mine()).toEqual([{ kind: 'trouble', purpose, reason: expect.stringMatching(WHY) }])
+    const told = await health()
+    expect(told).toMatchObject({ status: 'degraded', reason: expect.stringMatching(WHY) })
+    expect(told.connections).toContainEqual({
+      purpose,
+      open: 1,
+      ready: 0,
+      reason: expect.stringMatching(WHY),
+    })
+    await makeRoom()
+    await until('it is there', async () => (await health()).status === 'ok')
+    // However often it tried.
+    expect(mine()).toEqual([
+      { kind: 'trouble', purpose, reason: expect.stringMatching(WHY) },
+      { kind: 'recovered', purpose },
+    ])
+  },
+)
 
-test('a connection that cannot be made is said once as a warning when nobody listens', async () => {
+test('a connection that cannot be made is one process warning when there is no listener', async () => {
   const server = await ownRedis()
   const raw = new Redis(server.socket)
   onTestFinished(() => raw.disconnect())
@@ -135,7 +143,7 @@ test('channels that the user may not follow make health degraded, until it may',
   expect(events.map(({ kind }) => kind)).toEqual(['refusing', 'accepting'])
 })
 
-test('a connection that is cut and comes back at once is no trouble', async () => {
+test('a connection that is cut and back at once is no trouble', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const events: string[] = []
@@ -165,6 +173,6 @@ test('on a cluster one master that cannot be reached makes health degraded, unti
   const health = await penknife.health()
   expect(health).toMatchObject({ status: 'degraded', reason: expect.stringMatching(/ECONNREFUSED/) })
   await proxies[1]!.comeBack()
-  // Nobody calls it: health itself looks.
+  // Without another call: health itself checks.
   await until('all is well again', async () => (await penknife.health()).status === 'ok')
 })

@@ -89,13 +89,13 @@ test('a unix socket works as well as TCP', async () => {
   expect(await counters(penknife.space('shop'))('c')).toBe(1)
 })
 
-test('TLS comes along, with the authority to trust', async () => {
+test('TLS settings are copied, with the trusted authority', async () => {
   const server = await ownRedis({ tls: true })
   const penknife = await openReady(pattern(server.url, { tls: { ca: server.ca as string } }))
   expect(await counters(penknife.space('shop'))('c')).toBe(1)
 })
 
-test('a server whose certificate is not trusted is unavailable, and the event says why', async () => {
+test('a server whose certificate is not trusted is unavailable, and the event has the reason', async () => {
   const server = await ownRedis({ tls: true })
   const penknife = open(pattern(server.url))
   const reasons: string[] = []
@@ -106,7 +106,7 @@ test('a server whose certificate is not trusted is unavailable, and the event sa
   expect(reasons.join()).toMatch(/self-signed certificate/)
 })
 
-test('user and password come along', async () => {
+test('user and password are copied', async () => {
   await bench.raw.call('ACL', 'SETUSER', 'ann', 'on', '>secret', '~*', '&*', '+@all')
   const penknife = await openReady(pattern(bench.server.url, { username: 'ann', password: 'secret' }))
   expect(await counters(penknife.space('shop'))('c')).toBe(1)
@@ -125,7 +125,7 @@ test('a wrong password is an error of the call, not a crash', async () => {
   expect(reasons.join()).toMatch(/WRONGPASS/)
 })
 
-test('on a cluster user and password come along', async () => {
+test('on a cluster user and password are copied', async () => {
   for (const raw of clusterBench.raws) {
     await raw.call('ACL', 'SETUSER', 'ann', 'on', '>secret', '~*', '&*', '+@all')
   }
@@ -166,7 +166,7 @@ test('the given connection itself is left alone', async () => {
   given.disconnect()
 })
 
-test('a database that is not there is an outage that says so; nothing goes to database 0', async () => {
+test('a database that does not exist is an outage with the reason, and nothing is written to database 0', async () => {
   const penknife = open(new Redis(bench.server.url, { db: 99, lazyConnect: true }), { deadline: 300 })
   const error = await failure(counters(penknife.space('shop'))('a'))
   expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })

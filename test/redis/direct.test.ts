@@ -51,7 +51,7 @@ end
 `,
 )
 
-test('text arrives as UTF-8 and bytes as they are, beside each other; strings in a reply are text at any depth', async () => {
+test('text is sent as UTF-8 and bytes unchanged, in the same call; strings in a reply are text at any depth', async () => {
   const { bind, keys } = (await openReady(pattern(bench.server.url))).space('shop').runtime
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, at) => at))
   const key = keys.leaderboard('é€😀')
@@ -95,7 +95,7 @@ test('an argument is not sent when every item of a batch has its usual value', a
   ])
 })
 
-test('who listens to the commands of ioredis hears of those of penknife', async () => {
+test("a tracer of ioredis' commands gets those of penknife", async () => {
   const penknife = await openReady(patternOf('ioredis', bench.server.url))
   const count = counters(penknife.space('shop'))
   const heard: string[] = []
@@ -117,7 +117,7 @@ test('who listens to the commands of ioredis hears of those of penknife', async 
   expect(heard).toHaveLength(before)
 })
 
-test('who wraps sendCommand, as tracers do, sees each command with its arguments and its outcome', async () => {
+test('a wrapper of sendCommand, as tracers have, gets each command with its arguments and its outcome', async () => {
   const seen: { name: string; args: unknown[]; outcome: unknown }[] = []
   const real = Reflect.get(Redis.prototype, 'sendCommand') as (...given: unknown[]) => unknown
   interface Wrapped {

@@ -32,7 +32,7 @@ const bench = useRedis()
 
 interface Opened {
   readonly driver: Driver
-  readonly look: () => readonly ConnectionHealth[]
+  readonly list: () => readonly ConnectionHealth[]
   open(purpose?: ConnectionPurpose): Link
 }
 
@@ -41,7 +41,7 @@ function driverFor(name: DriverName, url: string, options: object = {}): Opened 
   const driver = driverOf(patternOf(name, url, options), roster)
   return {
     driver,
-    look: roster.look,
+    list: roster.list,
     open(purpose = 'commands') {
       if (driver.cluster) throw new Error('a single server was expected')
       const link = driver.open(purpose)
@@ -73,6 +73,8 @@ const PROTOCOLS: readonly (readonly [DriverName, number])[] = [
   ['ioredis5', 2],
   ['node-redis', 2],
   ['node-redis', 3],
+  ['node-redis5', 2],
+  ['node-redis5', 3],
 ]
 
 test.each(PROTOCOLS)(
@@ -115,7 +117,7 @@ test.each(DRIVERS)('%s: commands arrive in the order in which they were sent', a
   expect(await bench.raw.lrange('l', 0, -1)).toEqual(order.map(String))
 })
 
-test.each(DRIVERS)('%s: corked commands leave in one write, and in order', async (name) => {
+test.each(DRIVERS)('%s: corked commands are sent in one write, and in order', async (name) => {
   const link = await openReady(name, bench.server.url)
   let writes = 0
   for (const method of ['_write', '_writev'] as const) {
@@ -138,7 +140,7 @@ test.each(DRIVERS)('%s: corked commands leave in one write, and in order', async
 })
 
 test.each(DRIVERS)(
-  '%s: what was in flight when the connection broke fails, and is not sent again',
+  '%s: commands in flight when the connection broke fail, and are not sent again',
   async (name) => {
     const proxy = await startProxy(bench.server)
     const link = await openReady(name, proxy.url)
@@ -160,10 +162,10 @@ test.each(DRIVERS)(
 )
 
 test.each(DRIVERS)(
-  '%s: without a connection nothing is sent or kept; it comes back by itself',
+  '%s: without a connection nothing is sent or kept; it reconnects by itself',
   async (name) => {
     const proxy = await startProxy(bench.server)
-    const { open, look } = driverFor(name, proxy.url)
+    const { open, list } = driverFor(name, proxy.url)
     const link = open()
     expect(await failure(send(link, 'incr', 'n'))).toBeInstanceOf(NotSent)
     await until('it is ready', () => link.ready)
@@ -171,18 +173,18 @@ test.each(DRIVERS)(
     await until('it is noticed', () => !link.ready)
     expect(await failure(send(link, 'incr', 'n'))).toBeInstanceOf(NotSent)
     expect(await failure(link.call('incr', 'n'))).toBeInstanceOf(NotSent)
-    await until('the roster knows why', () => /ECONNREFUSED/.test(look()[0]?.reason ?? ''))
+    await until('the roster knows why', () => /ECONNREFUSED/.test(list()[0]?.reason ?? ''))
     expect(link.lastError?.message).toMatch(/ECONNREFUSED/)
     await proxy.comeBack()
     await until('it is ready', () => link.ready)
     expect(link.lastError).toBe(undefined)
-    expect(look()).toMatchObject([{ purpose: 'commands', open: 1, ready: 1, reason: undefined }])
+    expect(list()).toMatchObject([{ purpose: 'commands', open: 1, ready: 1, reason: undefined }])
     expect(await send(link, 'incr', 'n')).toBe(1)
   },
 )
 
 test.each(DRIVERS)(
-  '%s: a server that says nothing while replies are due is given up',
+  '%s: a connection to a server that is silent while replies are due is closed',
   async (name) => {
     const proxy = await startProxy(bench.server)
     const link = await openReady(name, proxy.url)
@@ -261,23 +263,23 @@ test.each(DRIVERS)('%s: a user that may do no more than its commands can connect
 })
 
 test.each(DRIVERS)(
-  '%s: a wrong password and a database that is not there keep it from connecting',
+  '%s: with a wrong password or a database that does not exist it cannot connect',
   async (name) => {
     for (const [options, reason] of [
       [{ username: 'nobody', password: 'x' }, /WRONGPASS/],
       [{ db: 99 }, /DB index/],
     ] as const) {
-      const { open, look } = driverFor(name, bench.server.url, options)
+      const { open, list } = driverFor(name, bench.server.url, options)
       const link = open()
-      await until('the roster knows why', () => reason.test(look()[0]?.reason ?? ''))
+      await until('the roster knows why', () => reason.test(list()[0]?.reason ?? ''))
       expect(link.ready).toBe(false)
       await link.close()
-      expect(look()).toEqual([])
+      expect(list()).toEqual([])
     }
   },
 )
 
-test.each(DRIVERS)('%s: db, keyPrefix and name; a prefix is told, not applied', async (name) => {
+test.each(DRIVERS)('%s: db, keyPrefix and name; a prefix is reported, not applied', async (name) => {
   const { driver, open } = driverFor(name, bench.server.url, { db: 3, keyPrefix: 'app:' })
   expect(driver).toMatchObject({ cluster: false, db: 3, keyPrefix: 'app:' })
   const link = open('reader')

@@ -12,7 +12,7 @@ import { nextTurn, until } from '../support/until.ts'
 /** What `safely` counts in the space `shop`. */
 const COUNTER = 'pk1:{shop}:board:a'
 
-test('a replicated call resolves once a replica has it, and holds up no other call', async () => {
+test('a replicated call resolves once a replica has it, and delays no other call', async () => {
   const { master, replica } = await startPair()
   const penknife = await openReady(pattern(master.url))
   const space = penknife.space('shop')
@@ -23,14 +23,14 @@ test('a replicated call resolves once a replica has it, and holds up no other ca
   const waiting = count().finally(() => (settled = true))
   const { bind, keys } = space.runtime
   const plain = bind(countBy, [])
-  // Done, and seen by another connection, but not confirmed.
+  // Done, and visible to another connection, but not confirmed.
   await until('it was carried out', async () => (await plain(keys.route, keys.leaderboard('a'), 0)) === 2)
   expect(settled).toBe(false)
   replica.thaw()
   await expect(waiting).resolves.toBe(2)
 })
 
-test('too few replicas: the call fails and says that it was carried out but is not safe', async () => {
+test('with too few replicas the call fails as carried out but not safe', async () => {
   const { master, raw } = await startPair()
   const penknife = await openReady(pattern(master.url), { deadline: 200 })
   const space = penknife.space('shop')
@@ -40,7 +40,7 @@ test('too few replicas: the call fails and says that it was carried out but is n
   expect(await raw.get(COUNTER)).toBe('1')
 })
 
-test('the first call on a connection fails after one WAIT, not after two: its script is not known there', async () => {
+test('the first call on a connection fails after one WAIT, not after two, although its script is not loaded there', async () => {
   const { master, raw } = await startPair()
   const penknife = await openReady(pattern(master.url), { deadline: 1000 })
   const started = performance.now()
@@ -50,7 +50,7 @@ test('the first call on a connection fails after one WAIT, not after two: its sc
   expect(await raw.get(COUNTER)).toBe('1')
 })
 
-test('the calls of one turn share one WAIT, and those made meanwhile share the next', async () => {
+test('the calls of one tick share one WAIT, and those made meanwhile share the next', async () => {
   const { master, replica, raw } = await startPair()
   const count = safely((await openReady(pattern(master.url))).space('shop'))
   await count()
@@ -107,7 +107,7 @@ test('fsynced is refused by a server without an append-only file, and taken once
   await until('it is taken', () => count().then(Boolean, () => false))
 })
 
-test('a connection that breaks during the wait leaves the fate open, and the next call is served', async () => {
+test('when a connection breaks during the wait, the fate is unknown, and the next call works', async () => {
   const { master, replica, raw } = await startPair()
   const proxy = await startProxy(master)
   const count = safely((await openReady(pattern(proxy.url))).space('shop'))

@@ -29,7 +29,7 @@ test.each([
   'rateLimit',
   'notifications',
   'requestLog',
-])('what %s made is collected when it is dropped', async (what) => {
+])('the object that %s returned is garbage-collected when it is no longer used', async (what) => {
   const child = startProgram('factories', [bench.server.url, what], ['--expose-gc'])
   expect(await child.next<number>()).toBeLessThan(NOISE_BYTES)
 })
@@ -55,7 +55,7 @@ test.each<[string, (space: Space) => unknown, string]>([
   ['createLeaderboard', (space) => createLeaderboard(space, 'points'), 'points'],
   ['createStream', (space) => createStream(space, 'orders'), 'orders'],
   ['createNotifier', (space) => createNotifier(space, 'main'), 'main'],
-])('%s that is called for each request is said once, with what to do', async (factory, make, name) => {
+])('%s that is called for each request causes one warning, with the fix', async (factory, make, name) => {
   const warnings = await warningsOf((space) => {
     for (let request = 0; request < 1000; request++) make(space)
   })

@@ -22,7 +22,7 @@ async function throughProxies(): Promise<Through> {
   return { proxies, penknife }
 }
 
-/** Counters of a space that lies on the master with that number. */
+/** Counters of a space on the master with that number. */
 function onMaster(penknife: Penknife, master: number, deadlineMs: number = 10_000): Count {
   for (let at = 0; ; at++) {
     const space = penknife.space(`m${at}`)
@@ -57,7 +57,7 @@ test('a call whose reply is lost with the connection ran once and is not sent ag
   expect(await Promise.all(counts.map((count) => count('once')))).toEqual([2, 2, 2])
 })
 
-test('a lost reply of one master leaves the calls to the others alone', async () => {
+test('a lost reply of one master does not affect calls to the others', async () => {
   const { proxies, penknife } = await throughProxies()
   const [first, second] = [onMaster(penknife, 0), onMaster(penknife, 1)]
   proxies[0]?.swallowReplies()
@@ -70,7 +70,7 @@ test('a lost reply of one master leaves the calls to the others alone', async ()
   expect(await first('once')).toBe(2)
 })
 
-test('calls to a master that is away wait for it, while the others serve', async () => {
+test('calls to a master that is away wait for it, while the others work', async () => {
   const { proxies, penknife } = await throughProxies()
   await proxies[0]?.leave()
   const first = onMaster(penknife, 0)

@@ -58,7 +58,7 @@ describe.each([
   ['alone', 1],
   ['in a batch', 2],
 ])('a script that fails, called %s', (_, times) => {
-  /** The error of each call of one turn. */
+  /** The error of each call of one tick. */
   async function errorsOf(script: typeof fails, how: string): Promise<PenknifeError> {
     const call = callIn((await openReady(pattern(bench.server.url))).space('shop'), script)
     const errors = await Promise.all(Array.from({ length: times }, () => failure(call(how))))
@@ -66,7 +66,7 @@ describe.each([
   }
 
   test.each(['type', 'lua', 'text', 'table'])(
-    'after its first write has an unknown fate: what it wrote stays (%s)',
+    'after its first write has an unknown fate: the writes stay (%s)',
     async (how) => {
       const error = await errorsOf(fails, how)
       expect(error).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'unknown' })
@@ -100,7 +100,7 @@ test('a key in an error is cut, and an emoji in it is not cut in two', async () 
   expect(Buffer.from(message).toString()).toBe(message)
 })
 
-describe('what Redis refuses before a script begins is not done, and says when to try again', () => {
+describe('a call that Redis refuses before the script begins is not done, and the error names the fix', () => {
   type Server = Awaited<ReturnType<typeof ownRedis>>
   test.each<[string, (server: Server) => Promise<unknown>]>([
     ['OOM', (server) => send(server, ['CONFIG', 'SET', 'maxmemory', '1'])],
@@ -141,7 +141,7 @@ describe('what Redis refuses before a script begins is not done, and says when t
     const space = penknife.space('shop')
     await counters(space)('a')
     await prepare(server)
-    // A replica refuses a script that writes for what it is.
+    // A replica refuses a script that writes by its flags.
     const call = code === 'MASTERDOWN' ? callIn(space, reads)('x') : counters(space)('a')
     const error = await failure(call)
     expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
@@ -160,7 +160,7 @@ describe('what Redis refuses before a script begins is not done, and says when t
     await send(server, ['SCRIPT', 'KILL']).catch(() => {})
   })
 
-  test('health is ok again once such a call is carried out, whatever others are', async () => {
+  test('health is ok again once such a call is carried out, whatever becomes of others', async () => {
     const server = await ownRedis()
     const penknife = await openReady(pattern(server.url))
     const events: string[] = []

@@ -79,7 +79,7 @@ test('a frozen Redis is a timeout of unknown fate, and calls succeed after the t
   expect(events).toEqual([])
 })
 
-test('a call whose deadline passed stays counted until Redis or the connection lets go of it', async () => {
+test('a call whose deadline passed stays counted until its reply or the end of its connection', async () => {
   const { proxy, penknife } = await throughProxy({ deadline: 200 })
   const count = counters(penknife.space('shop'), 100)
   await count('a')

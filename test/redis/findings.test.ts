@@ -15,7 +15,7 @@ const SOUND: ServerInfo = {
   appendOnly: true,
 }
 
-describe('what is found in a server', () => {
+describe('findings of a server', () => {
   const codes = (server: Partial<ServerInfo>, ...used: Feature[]): string[] =>
     findingsFor({ ...SOUND, ...server }, new Set(used)).map(({ code }) => code)
 
@@ -35,7 +35,7 @@ describe('what is found in a server', () => {
     expect(codes({ kind, version })).toEqual(found)
   })
 
-  test('an old version is named with what is needed', () => {
+  test('an old version is named with the required one', () => {
     const [finding] = findingsFor({ ...SOUND, version: '6.0.16' }, new Set())
     expect(finding?.message).toMatch(/redis 6\.0\.16 is older than 7\.0/)
   })
@@ -48,7 +48,7 @@ describe('what is found in a server', () => {
     expect(codes({ evictionPolicy: policy })).toEqual([])
   })
 
-  test('volatile policies endanger only what has a TTL', () => {
+  test('volatile policies endanger only keys with a TTL', () => {
     expect(codes({ evictionPolicy: 'volatile-lru' }, 'stream', 'leaderboard')).toEqual([])
     expect(codes({ evictionPolicy: 'volatile-ttl' }, 'notifier')).toEqual(['eviction'])
   })
@@ -57,13 +57,13 @@ describe('what is found in a server', () => {
     expect(codes({ evictionPolicy: 'allkeys-lru', maxMemoryBytes: 0 }, 'stream')).toEqual([])
   })
 
-  test('without appendonly entries and scores are not durable, and the others do not mind', () => {
+  test('without appendonly entries and scores are not durable, and other features are not affected', () => {
     expect(codes({ appendOnly: false }, 'stream')).toEqual(['persistence'])
     expect(codes({ appendOnly: false }, 'leaderboard')).toEqual(['persistence'])
     expect(codes({ appendOnly: false }, 'limiter', 'notifier')).toEqual([])
   })
 
-  test('nothing is said of what the server does not tell', () => {
+  test('there is no finding about unknown settings', () => {
     const silent: Partial<ServerInfo> = {
       version: undefined,
       evictionPolicy: undefined,
@@ -99,7 +99,7 @@ describe('at the start', () => {
     process.off('warning', warn)
   })
 
-  test('a feature used later is held against the server then', async () => {
+  test('a feature that is used later is checked then', async () => {
     const penknife = open(pattern(bench.server.url))
     const told: ServerFinding[] = []
     penknife.on(gather(told))
@@ -130,7 +130,7 @@ describe('at the start', () => {
 describe('a user with few rights', () => {
   const bench = useRedis()
 
-  test('who may not ask INFO is served, and the finding says that settings are unknown', async () => {
+  test('a user who may not run INFO can use penknife, and a finding reports unknown settings', async () => {
     const rights = ['reset', 'on', '>x', '~pk1:*', '&*', '+@all', '-info']
     await bench.raw.call('ACL', 'SETUSER', 'ann', ...rights)
     const penknife = open(pattern(bench.server.url, { username: 'ann', password: 'x' }))
@@ -153,7 +153,7 @@ describe('a user with few rights', () => {
     expect(await penknife.health()).toMatchObject({ status: 'ok' })
   })
 
-  test('who may not touch the keys gets an error that says so', async () => {
+  test('a user who may not access the keys gets an error with the reason', async () => {
     await bench.raw.call('ACL', 'SETUSER', 'eve', 'reset', 'on', '>x', '~other:*', '+@all')
     const penknife = open(pattern(bench.server.url, { username: 'eve', password: 'x' }))
     await expect(counters(penknife.space('shop'))('c')).rejects.toMatchObject({

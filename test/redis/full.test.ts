@@ -108,7 +108,7 @@ test('on a full server groups are paused, resumed and reset, and dead letters re
   await again.saw('done', 4)
 })
 
-test('a group is dropped from a full server, and what only it had is swept', async () => {
+test('a group is dropped from a full server, and the entries of only this group are deleted', async () => {
   const space = await openShop()
   await createStream<number>(space, 'orders', { groups: ['old', 'billing'] }).addMany([1, 2, 3])
   const orders = createStream<number>(space, 'orders', { groups: ['billing'] })

@@ -9,7 +9,7 @@ test.each([
   [keys, 1500],
   [replies, 600],
 ])(
-  '$name: whatever Redis holds and answers, every call ends with a value or an error of penknife',
+  '$name: with any content and reply of Redis, every call ends with a value or an error of penknife',
   async (fuzzer, inputs) => {
     const { findings, inputs: tried } = await fuzzer.run({ seed: 20_261_129, inputs, log: () => {} })
     expect(findings).toEqual([])

@@ -55,7 +55,7 @@ const ODD: readonly RedisOptions[] = [
 ]
 
 test.each(ODD.map((options) => [Object.entries(options).map(String).join(), options] as const))(
-  'with %s of the given connection calls work, and go on after a restart of Redis',
+  'with %s of the given connection calls work, and continue after a restart of Redis',
   async (_, options) => {
     const server = await ownRedis()
     const penknife = open(pattern(server.url, options))
@@ -73,7 +73,7 @@ test.each(ODD.map((options) => [Object.entries(options).map(String).join(), opti
   },
 )
 
-test('a connector that fails is asked again', async () => {
+test('a connector that fails is called again', async () => {
   let failing = false
   let failures = 0
   class Flaky extends AbstractConnector {
@@ -101,7 +101,7 @@ test('a connector that fails is asked again', async () => {
   expect(await waiting).toBe(2)
 })
 
-test('with sentinelRetryStrategy: () => null penknife comes back when its sentinels do', async () => {
+test('with sentinelRetryStrategy: () => null penknife reconnects when its sentinels are back', async () => {
   const sentinels = await startSentinels({ replicas: 0, sentinels: 1 })
   onTestFinished(() => sentinels.stop())
   const [sentinel] = sentinels.sentinels
@@ -127,7 +127,7 @@ test('with sentinelRetryStrategy: () => null penknife comes back when its sentin
   expect(await waiting).toBe(1)
 })
 
-test('a sentinel that does not answer is left for the next one', async () => {
+test('a sentinel that does not answer is skipped', async () => {
   const sentinels = await startSentinels({ replicas: 0, sentinels: 3 })
   onTestFinished(() => sentinels.stop())
   freeze(sentinels.sentinels[0]!)
@@ -151,7 +151,7 @@ const ODD_CLUSTER: ClusterOptions = {
   redisOptions: { commandTimeout: 1, maxRetriesPerRequest: null, enableAutoPipelining: true },
 }
 
-test('with odd options of the given cluster calls work, and go on after the cluster was away', async () => {
+test('with odd options of the given cluster calls work, and continue after the cluster was away', async () => {
   const { proxies, options } = await startProxies(clusterBench.cluster)
   const penknife = open(clusterPattern(clusterBench.cluster, { ...ODD_CLUSTER, ...options }))
   const spaces = spacesOnAll(penknife)
@@ -187,19 +187,24 @@ test.each<[string, unknown, RegExp]>([
   [
     'a Sentinel client of node-redis 5',
     { isOpen: false, getMasterNode: () => {} },
-    /a Sentinel client of an old node-redis/,
+    /a Sentinel client of an old node-redis: for Sentinel penknife needs node-redis 6/,
+  ],
+  [
+    'a client of node-redis before 5.11',
+    { isOpen: false, isWatching: false, duplicate: () => {}, sSubscribe: () => {} },
+    /a client of an old node-redis: penknife needs node-redis 5.11 or newer/,
   ],
   ['a client of GLIDE', { customCommand: async () => {} }, /Valkey GLIDE/],
-  ['a pipeline', pattern('redis://127.0.0.1:1').pipeline(), /is a pipeline of ioredis/],
+  ['a pipeline', new Redis({ lazyConnect: true }).pipeline(), /is a pipeline of ioredis/],
   ['a map', new Map(), /this is a Map/],
   ['an ioredis of old', { status: 'wait', options: {}, duplicate: () => {} }, /ioredis 5.8 or newer/],
-])('connect refuses %s, and says what to give instead', (_, given, message) => {
+])('connect refuses %s, with the fix', (_, given, message) => {
   const attempt = (): unknown => connect(given as never)
   expect(attempt).toThrow(PenknifeError)
   expect(attempt).toThrow(message)
 })
 
-test('a penknife given to connect is told from a connection', async () => {
+test('connect refuses a penknife with an error of its own', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   expect(() => connect(penknife as never)).toThrow(/is a penknife already/)
 })

@@ -10,7 +10,7 @@ import { nextTurn, until } from '../support/until.ts'
 const bench = useRedis()
 const clusterBench = useCluster()
 
-test('health of a Redis that answers: ok, how long it took, what server it is', async () => {
+test('health of a Redis that answers is ok, with the latency and the server', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   await until('the server was looked at', async () => (await penknife.health()).server !== undefined)
   const health = await penknife.health()
@@ -26,7 +26,7 @@ test('health on a cluster', async () => {
   expect(await penknife.health()).toMatchObject({ status: 'ok', pending: 0 })
 })
 
-test('health counts what is pending, and a frozen Redis is unavailable after the deadline', async () => {
+test('health counts pending calls, and a frozen Redis is unavailable after the deadline', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url), { deadline: 200 })
   server.freeze()
@@ -39,7 +39,7 @@ test('health counts what is pending, and a frozen Redis is unavailable after the
   expect(await penknife.health()).toMatchObject({ status: 'ok', pending: 0 })
 })
 
-test('health of a Redis that is gone is unavailable at once', async () => {
+test('health of a Redis that has ended is unavailable at once', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url), { deadline: '1m' })
   await server.kill()
@@ -47,7 +47,7 @@ test('health of a Redis that is gone is unavailable at once', async () => {
   expect(await penknife.health()).toMatchObject({ status: 'unavailable' })
 })
 
-test('coming and going is told', async () => {
+test('connecting and disconnecting are reported', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = open(pattern(proxy.url))
   const events: PenknifeEvent['kind'][] = []
@@ -64,7 +64,7 @@ test('coming and going is told', async () => {
   expect(events).toHaveLength(told)
 })
 
-test('an absence is told once for each reason, however often connecting is tried', async () => {
+test('an outage is reported once for each reason, however often connecting is tried', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url))
   const events: string[] = []

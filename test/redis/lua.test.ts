@@ -37,7 +37,7 @@ function source(changes: Readonly<Record<string, string | undefined>> = {}): str
 
 const parse = (text: string): unknown => parseScript('test/script', text)
 
-describe('a header is held against its body', () => {
+describe('a header is checked against its body', () => {
   test('one that agrees is read', () => {
     expect(parse(source())).toMatchObject({
       name: 'test/script',
@@ -171,7 +171,7 @@ describe('a header is held against its body', () => {
     expect(() => parse(source(changes))).toThrow(message)
   })
 
-  test('a module whose prepare writes, or whose apply calls what Redis may refuse, is refused', () => {
+  test('a module whose prepare writes, or whose apply calls a command that Redis may refuse, is refused', () => {
     const phases = (prepare: string, apply: string): string =>
       [
         'local thing = {}',
@@ -217,7 +217,7 @@ describe('a header is held against its body', () => {
     expect(() => parse(none)).toThrow(/with an @item arg to count/)
   })
 
-  test('refused: more values an item than the loop over a batch can hold', () => {
+  test('refused: more values of an item than the loop over a batch can have', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     const text = source({
       '-- @item arg': names.map((name) => `-- @item arg ${name} x`).join('\n'),
@@ -246,7 +246,7 @@ describe('a header is held against its body', () => {
     expect(() => buildScript(parseScript('test/script', text))).toThrow(/nowhere/)
   })
 
-  test('what Redis does with it on a full server is its shebang, and a twin has the other one', () => {
+  test('the shebang decides what Redis does with a script on a full server, and a twin has the other one', () => {
     const built = (full: string): string =>
       buildScript(parseScript('test/script', source({ '-- @full': full }))).text.split('\n')[0] as string
     expect(built('-- @full refused it adds a key')).toBe('#!lua')

@@ -11,7 +11,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-/** penknife of a user that may run everything but some commands, and what it finds. */
+/** A penknife whose user may not run some commands, and its findings. */
 async function without(
   ...denied: readonly string[]
 ): Promise<{ penknife: Penknife; found: ServerFinding[] }> {
@@ -30,7 +30,7 @@ const named = (command: string): object => ({
   message: expect.stringMatching(new RegExp(`^${command} is missing: `)),
 })
 
-test('without CLIENT connections have no names, and a finding says so', async () => {
+test('without CLIENT connections have no names, and a finding reports it', async () => {
   const { penknife, found } = await without('client')
   expect(await counters(penknife.space('shop'))('c')).toBe(1)
   await until('it is found', () => found.length > 0)
@@ -38,7 +38,7 @@ test('without CLIENT connections have no names, and a finding says so', async ()
   expect(await penknife.health()).toMatchObject({ status: 'ok', findings: [named('CLIENT')] })
 })
 
-test('without MEMORY a stream is trimmed by its other bounds and counted without bytes, and a finding says so', async () => {
+test('without MEMORY a stream is trimmed by its other bounds and counted without bytes, and a finding reports it', async () => {
   const { penknife, found } = await without('memory')
   const stream = createStream<number>(penknife.space('shop'), 'orders', {
     retain: { entries: 1_000_000, bytes: 4096 },
@@ -49,7 +49,7 @@ test('without MEMORY a stream is trimmed by its other bounds and counted without
   expect(found).toMatchObject([named('MEMORY USAGE')])
 })
 
-test('without WAIT calls that must be replicated are refused undone, others are carried out, and a finding says so', async () => {
+test('without WAIT calls that must be replicated are refused undone, others are carried out, and a finding reports it', async () => {
   const { penknife, found } = await without('wait')
   const space = penknife.space('shop')
   expect(await failure(safely(space, REPLICATED)())).toMatchObject({
@@ -60,7 +60,7 @@ test('without WAIT calls that must be replicated are refused undone, others are 
   expect(found).toMatchObject([named('WAIT')])
 })
 
-test('without SSUBSCRIBE workers work, health is degraded, and a finding says so', async () => {
+test('without SSUBSCRIBE workers work, health is degraded, and a finding reports it', async () => {
   const { penknife, found } = await without('ssubscribe')
   const space = penknife.space('shop')
   const stream = createStream<number>(space, 'orders', { groups: ['billing'] })

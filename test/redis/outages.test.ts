@@ -10,8 +10,11 @@ import { ownRedis, pattern, patternOf } from '../support/redis.ts'
 import { LONG, until } from '../support/until.ts'
 
 const AWAY = String.raw`\(node:\d+\) PenknifeWarning: Redis is away: [^\n]*\n\(Use [^\n]*\n`
-const POLICY = String.raw`\(node:\d+\) PenknifeWarning: limiter 'api' of space 'shop': its policy 'open' decides, since Redis does not \(PENKNIFE_\w+\): [^\n]*\n`
-/** All that a program says in which nobody listens: that Redis is away, once; a limiter also that its policy decides. */
+const POLICY = String.raw`\(node:\d+\) PenknifeWarning: limiter 'api' of space 'shop': its policy 'open' decides, because Redis does not \(PENKNIFE_\w+\): [^\n]*\n`
+/**
+ * The whole output of a program without listeners: one warning that Redis is away, and of a limiter one that its
+ * policy decides.
+ */
 const SAID: unknown = expect.stringMatching(new RegExp(`^${AWAY}$`))
 const SAID_WITH_LIMITER: unknown = expect.stringMatching(new RegExp(`^${AWAY}${POLICY}$`))
 
@@ -27,7 +30,7 @@ interface Load {
   stop(): Promise<void>
 }
 
-/** About 2,000 calls a second in turns of ten. */
+/** About 2,000 calls a second, ten in each tick. */
 function startLoad(penknife: Penknife): Load {
   const count = counters(penknife.space('shop'), DEADLINE_MS)
   const codes = new Map<string, number>()
@@ -145,7 +148,7 @@ test(
   LONG ? 180_000 : 60_000,
 )
 
-test('a Redis that is absent at start-up crashes nothing, and is used once it is there', async () => {
+test('a Redis that is away at start-up crashes nothing, and is used once it is available', async () => {
   const server = await ownRedis()
   await server.kill()
   const child = startProgram('start-up', [server.url])

@@ -28,7 +28,7 @@ const TYPES: Readonly<Record<Sample['returns'], (reply: unknown) => boolean>> = 
   null: (reply) => reply === null,
 }
 
-/** EVAL's arguments for a batch in which the item stands `times` times. */
+/** EVAL's arguments for a batch with the item `times` times. */
 function evalOf(script: AnyScript, { item, shared = [] }: Sample, times: number = 1): Arg[] {
   const each = Array.from({ length: times }, () => item)
   const first = item.length - script.args.length
@@ -99,10 +99,10 @@ test.each(scripts.map((script) => [script.name, script] as const))(
   },
 )
 
-describe('run by the documented user, who may touch only the keys of the call', () => {
+describe('run by the documented user, who may access only the keys of the call', () => {
   const bench = useRedis()
 
-  /** Runs as that user, who may only read where the script says that it only reads. */
+  /** Runs as that user, who may only read if the script is declared read-only. */
   async function runConfined(script: AnyScript, sample: Sample, times: number): Promise<unknown> {
     await prepare(bench.raw, sample)
     const readOnly = script.text.startsWith('#!lua flags=no-writes')
@@ -123,7 +123,7 @@ describe('run by the documented user, who may touch only the keys of the call', 
     }
   }
 
-  test.each(cases)('$name: works and replies as its header says', async ({ script, sample }) => {
+  test.each(cases)('$name: works, and replies with the type in its header', async ({ script, sample }) => {
     const reply = await runConfined(script, sample, 1)
     expect(reply, `not of type ${sample.returns}`).toSatisfy(TYPES[sample.returns])
   })
@@ -156,7 +156,7 @@ end
   })
 })
 
-/** What its header says of a full server: `@full`. */
+/** The `@full` of its header. */
 function runsWhenFull({ text }: AnyScript): boolean {
   return text.startsWith('#!lua flags=')
 }
@@ -165,7 +165,7 @@ describe('on a server whose memory is full', () => {
   const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
   afterEach(() => bench.raw.config('SET', 'maxmemory', 0))
 
-  test.each(cases)('$name: runs or is refused whole, as its header says', async ({ script, sample }) => {
+  test.each(cases)('$name: runs or is refused as a whole, as its header says', async ({ script, sample }) => {
     await prepare(bench.raw, sample)
     await bench.raw.config('SET', 'maxmemory', 1)
     const before = await bench.raw.call('DEBUG', 'DIGEST')
@@ -180,7 +180,7 @@ describe('on a server whose memory is full', () => {
   })
 })
 
-describe('where a key holds another type', () => {
+describe('where a key has another type', () => {
   const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
 
   /** Keys of the sample, each once. */
@@ -225,21 +225,18 @@ describe('where the user may not run one of its commands', () => {
   })
   afterAll(() => user.disconnect())
 
-  test.each(cases)(
-    '$name: says that it did nothing only where it wrote nothing',
-    async ({ script, sample }) => {
-      for (const command of new Set(commandsOf(script.text))) {
-        await bench.raw.flushall()
-        await prepare(bench.raw, sample)
-        await bench.raw.call('ACL', 'SETUSER', 'refused', '+@all', `-${command}`)
-        const before = await bench.raw.call('DEBUG', 'DIGEST')
-        const ended = await user.call('eval', evalOf(script, sample)).catch((error: Error) => error)
-        // What a script raises leaves its fate open, and the client says so.
-        if (!(ended instanceof Error) || /user_script/.test(ended.message)) continue
-        expect(await bench.raw.call('DEBUG', 'DIGEST'), `wrote, without the right to ${command}`).toBe(before)
-      }
-    },
-  )
+  test.each(cases)('$name: fails as not done only where it wrote nothing', async ({ script, sample }) => {
+    for (const command of new Set(commandsOf(script.text))) {
+      await bench.raw.flushall()
+      await prepare(bench.raw, sample)
+      await bench.raw.call('ACL', 'SETUSER', 'refused', '+@all', `-${command}`)
+      const before = await bench.raw.call('DEBUG', 'DIGEST')
+      const ended = await user.call('eval', evalOf(script, sample)).catch((error: Error) => error)
+      // After an error that a script raises its fate is unknown, and the client reports that.
+      if (!(ended instanceof Error) || /user_script/.test(ended.message)) continue
+      expect(await bench.raw.call('DEBUG', 'DIGEST'), `wrote, without the right to ${command}`).toBe(before)
+    }
+  })
 })
 
 describe('on a cluster', () => {

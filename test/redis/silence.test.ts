@@ -26,7 +26,7 @@ test('a connection that stays silent is given up and replaced', async () => {
   expect((await penknife.health()).pending).toBe(0)
 }, 30_000)
 
-test('a server that takes the connection and says nothing is tried again', async () => {
+test('a server that accepts the connection and stays silent is tried again', async () => {
   const proxy = await startProxy(bench.server)
   proxy.goSilent()
   const penknife = open(pattern(proxy.url), { deadline: 300 })

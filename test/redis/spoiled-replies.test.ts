@@ -56,7 +56,7 @@ async function spoiled(): Promise<{ spoiler: Spoiler; penknife: Penknife; space:
 
 type Calls = readonly (readonly [name: string, call: () => Promise<unknown>])[]
 
-/** Makes calls, all in one turn; the names of those that did not end in time. */
+/** Makes calls in one tick. Returns the names of those that did not end in time. */
 async function unsettled(calls: Calls): Promise<string[]> {
   const going = new Map<number, string>()
   const ended = calls.map(async ([name, call], at) => {
@@ -79,9 +79,9 @@ test.each(Object.entries(GARBAGE))(
     const calls = Object.entries(publicCalls(space))
     spoiler.spoil = spoilScripts(reply)
     expect(await unsettled(calls)).toEqual([])
-    // Each twice in one turn: script calls of two items.
+    // Each twice in one tick: script calls with two items.
     expect(await unsettled(calls.flatMap((call) => [call, call]))).toEqual([])
-    // Calls of one turn share replies, and some end with the first.
+    // Calls of one tick share replies, and some end with the first.
     expect(spoiler.spoiled).toBeGreaterThan(calls.length / 2)
     spoiler.spoil = undefined
     expect(await counters(space, 5000)('after')).toBe(1)
@@ -140,10 +140,10 @@ test('a list that is too short for its batch is an error of each of its calls', 
   spoiler.spoil = spoilScripts('*1\r\n:1\r\n')
   const errors = await Promise.all([count('a'), count('b')].map(failure))
   expect(errors.map(({ code }) => code)).toEqual(['PENKNIFE_BAD_REPLY', 'PENKNIFE_BAD_REPLY'])
-  expect(errors[0]?.message).toMatch(/a list of 1 is no list of 2 replies/)
+  expect(errors[0]?.message).toMatch(/a list of 1 is not a list of 2 replies/)
 })
 
-test('one reply of a batch that is wrong leaves the others alone', async () => {
+test('a wrong reply in a batch does not affect the others', async () => {
   const { spoiler, space } = await spoiled()
   const count = counters(space)
   await count('warm-up')
@@ -166,10 +166,10 @@ test.each(some('nil', 'OK', 'text', 'a list of one'))(
   },
 )
 
-test.each(Object.entries(GARBAGE))('health is told, whatever INFO and PING answer: %s', async (_, reply) => {
+test.each(Object.entries(GARBAGE))('health works with any reply to INFO and PING: %s', async (_, reply) => {
   const { spoiler, penknife } = await spoiled()
   spoiler.spoil = ([command]) => (command === 'info' || command === 'ping' ? reply : undefined)
-  // penknife looks at the server again after each connection.
+  // penknife reads the server's settings again after each connection.
   await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   const health = await penknife.health()
   expect(['ok', 'unavailable']).toContain(health.status)
@@ -177,23 +177,26 @@ test.each(Object.entries(GARBAGE))('health is told, whatever INFO and PING answe
 })
 
 const READS = some('nil', 'an integer', 'text', 'a list of lists', 'an error')
-test.each(READS)('a worker goes on after its reads and outcomes answered %s', async (_, reply) => {
-  const { spoiler, space } = await spoiled()
-  const stream = createStream<number>(space, 'orders', { groups: ['billing'] })
-  const handled = new Set<number>()
-  const worker = startWorker(stream, 'billing', ({ payload }) => void handled.add(payload), { lease: 1000 })
-  await stream.add(1)
-  await until('it works', () => handled.has(1))
-  const before = spoiler.spoiled
-  spoiler.spoil = ([command]) => (/^(eval|xread)/.test(command ?? '') ? reply : undefined)
-  await bench.raw.xadd('pk1:{shop}:stream:orders', '*', 'd', '2')
-  await until('replies were spoiled', () => spoiler.spoiled >= before + 3)
-  spoiler.spoil = undefined
-  await stream.add(3)
-  await until('it goes on', () => handled.has(2) && handled.has(3))
-  await worker.worker.close()
-  expect(uncaught).toEqual([])
-})
+test.each(READS)(
+  'a worker continues after the replies to its reads and outcomes were %s',
+  async (_, reply) => {
+    const { spoiler, space } = await spoiled()
+    const stream = createStream<number>(space, 'orders', { groups: ['billing'] })
+    const handled = new Set<number>()
+    const worker = startWorker(stream, 'billing', ({ payload }) => void handled.add(payload), { lease: 1000 })
+    await stream.add(1)
+    await until('it works', () => handled.has(1))
+    const before = spoiler.spoiled
+    spoiler.spoil = ([command]) => (/^(eval|xread)/.test(command ?? '') ? reply : undefined)
+    await bench.raw.xadd('pk1:{shop}:stream:orders', '*', 'd', '2')
+    await until('replies were spoiled', () => spoiler.spoiled >= before + 3)
+    spoiler.spoil = undefined
+    await stream.add(3)
+    await until('it goes on', () => handled.has(2) && handled.has(3))
+    await worker.worker.close()
+    expect(uncaught).toEqual([])
+  },
+)
 
 test('an open circuit is probed, and closes, whatever the probe is answered', async () => {
   for (const reply of Object.values(GARBAGE)) {
@@ -208,7 +211,7 @@ test('an open circuit is probed, and closes, whatever the probe is answered', as
     await bench.raw.call('CLIENT', 'PAUSE', 60_000, 'WRITE')
     await limiter.take('ann')
     expect(kinds).toEqual(['open'])
-    // Replies come in order: until now the probes waited behind the call.
+    // Replies arrive in order: until now the probes waited behind the call.
     await bench.raw.call('CLIENT', 'UNPAUSE')
     await until('it closes', () => kinds.includes('closed'))
   }

@@ -8,7 +8,7 @@ import { fakeProgram } from './helpers.ts'
 import { machine, versionLine } from './machine.ts'
 import type { PretendedMachine } from './machine.ts'
 
-/** A distribution with these versions, whose packages hold a fake server. */
+/** A distribution with these versions. Its packages contain a fake server. */
 async function distribution(redis: string, valkey: string): Promise<PretendedMachine> {
   const pretended = await machine('linux')
   const bin = join(pretended.home, 'bin')
@@ -42,7 +42,7 @@ async function downloads(pretended: PretendedMachine): Promise<string[]> {
   return calls.filter((call) => call.includes('download')).map((call) => call.split(' -q ')[1] ?? '')
 }
 
-test('redis-tools and the libraries it names are unpacked, and the log says so', async () => {
+test('redis-tools and its libraries are unpacked, and the log reports it', async () => {
   const pretended = await distribution('5:7.0.15-1~deb12u10', '(none)')
   expect(await unpackFromApt(pretended)).toMatchObject({ kind: 'redis' })
   expect(await downloads(pretended)).toEqual(['redis-tools libjemalloc2 libsystemd0'])

@@ -30,7 +30,7 @@ test('a Valkey on the PATH will do', async () => {
   expect(await findServerOn(pretended)).toMatchObject({ kind: 'valkey', version: '8.0.1' })
 })
 
-test('where there is nothing, one message names a command for each platform and what was tried', async () => {
+test('without any server one message names a command for each platform and the failed attempts', async () => {
   const pretended = await machine('linux')
   await fakeProgram(join(pretended.home, 'bin', 'redis-server'), versionLine('Redis', '6.0.16'))
   const error = await findServerOn(pretended).catch((reason: Error) => reason)
@@ -41,7 +41,7 @@ test('where there is nothing, one message names a command for each platform and 
   expect(message).toContain('redis 6.0.16, older than 7.0')
 })
 
-test('PENKNIFE_REDIS_BINARY comes before the PATH', async () => {
+test('PENKNIFE_REDIS_BINARY has precedence over the PATH', async () => {
   const pretended = await machine('linux')
   const named = join(pretended.home, 'mine')
   await fakeProgram(named, versionLine('Redis', '8.0.6'))
@@ -70,7 +70,7 @@ test('on macOS a poured formula is found outside the PATH', async () => {
   expect(pretended.lines).toEqual([])
 })
 
-test('on macOS without one, brew installs redis and the log says so', async () => {
+test('on macOS without one, brew installs redis and the log reports it', async () => {
   const pretended = await machine('darwin')
   const { home } = pretended
   await fakeProgram(join(home, 'server'), versionLine('Redis', '8.2.1'))

@@ -39,7 +39,7 @@ interface Owner {
   readonly dir: string
 }
 
-/** A Node process of its own that has started a Redis; `then` is what it does next. */
+/** A separate Node process that has started a Redis. `then` is its next step. */
 export async function ownerProcess(then: 'wait' | 'return' | 'throw'): Promise<Owner> {
   const child = spawn(process.execPath, ['--import', 'tsx', fixture, then], {
     cwd: root,

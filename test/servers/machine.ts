@@ -4,7 +4,7 @@ import { temporaryFolder } from './helpers.ts'
 
 export interface PretendedMachine extends Machine {
   readonly home: string
-  /** What the search said. */
+  /** The log of the search. */
   readonly lines: string[]
 }
 

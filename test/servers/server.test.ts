@@ -72,7 +72,7 @@ test('a server that ended by itself can be started again', async () => {
   expect(await send(redis, ['GET', 'key'])).toBe('kept')
 })
 
-test('a frozen server holds its connections and answers once thawed', async () => {
+test('a frozen server keeps its connections and answers once thawed', async () => {
   const redis = await start()
   redis.freeze()
   await expect(send(redis, ['PING'], 200)).rejects.toThrow('no reply to PING within 200 ms')

@@ -11,7 +11,7 @@ async function expectNothingLeft(redis: { readonly pid: number; readonly dir: st
     .toEqual({ server: false, folder: false })
 }
 
-test('a Redis whose owner is killed with SIGKILL is gone within 5 s, and its folder too', async () => {
+test('a Redis whose owner is killed with SIGKILL ends within 5 s, and its folder is removed', async () => {
   const owner = await ownerProcess('wait')
   expect(isAlive(owner.pid)).toBe(true)
   expect(existsSync(owner.dir)).toBe(true)
@@ -19,7 +19,7 @@ test('a Redis whose owner is killed with SIGKILL is gone within 5 s, and its fol
   await expectNothingLeft(owner)
 })
 
-test('a frozen Redis whose owner is killed is gone as well', async () => {
+test('a frozen Redis whose owner is killed ends too', async () => {
   const owner = await ownerProcess('wait')
   process.kill(owner.pid, 'SIGSTOP')
   owner.process.kill('SIGKILL')

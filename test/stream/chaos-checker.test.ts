@@ -52,7 +52,7 @@ interface Told {
   readonly left?: readonly string[]
 }
 
-/** What the checker says of a history, worker by worker. */
+/** The checker's findings for a history, worker by worker. */
 function findings({
   producer = added(PLAIN, '1-0'),
   workers = [],
@@ -143,7 +143,7 @@ test.each<[string, Told]>([
   ['no confirmed entry is lost', { workers: [[]] }],
   [
     'no confirmed entry is lost',
-    // Killed before its handler ended: nobody finished it.
+    // Killed before its handler ended: no worker finished it.
     { workers: [[started(2, PLAIN)]], faults: [{ t: 5, k: 'fault', fault: 'kill', on: 'w1.1' }] },
   ],
   [
@@ -333,7 +333,7 @@ test('every part of a script that a chaos run breaks exists', () => {
 })
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
-  'a run finds what breaks in real processes without $what',
+  'a run finds the faults of real processes without $what',
   async ({ sabotage, faults, finds }) => {
     // Whether a run meets the moment depends on the machine, too.
     for (const seed of [1, 2, 3]) {

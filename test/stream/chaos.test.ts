@@ -4,7 +4,7 @@ import { findingsOf } from '../../chaos/harness/claims.ts'
 import { runStreamChaos } from '../../chaos/stream/run.ts'
 import { LONG } from '../support/until.ts'
 
-/** The same each time, unless `PENKNIFE_SEED` says otherwise. */
+/** The same each time, except with `PENKNIFE_SEED`. */
 const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
 test(`a stream keeps its promises under faults of workers, Redis and the network (seed ${SEED})`, async () => {

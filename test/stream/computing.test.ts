@@ -8,7 +8,7 @@ import { startWorker, type WorkerNews } from '../support/workers.ts'
 
 const bench = useRedis()
 
-/** A process whose handler computes for so long, and what it said so far. */
+/** A process whose handler computes for so long, and its messages so far. */
 function startComputing(ms: number, options: object) {
   const child = startProgram('computing-worker', [bench.server.url, String(ms), JSON.stringify(options)])
   const said: WorkerNews[] = []

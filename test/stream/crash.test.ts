@@ -35,7 +35,7 @@ test('a worker that was suspended past its lease gets a lost event and cannot fi
   expect(await frozen.next('aborted')).toEqual({ aborted: id })
   expect(await frozen.next('lost')).toEqual({ event: 'lost', id, attempt: 1 })
   await frozen.tell('finish')
-  // When it has asked, the entry is still the heir's.
+  // After its check, the entry still belongs to the other worker.
   const finishes = await callsOf(bench.raw, 'evalsha')
   await until('time passed', async () => (await callsOf(bench.raw, 'evalsha')) > finishes + 5)
   const [entry] = await pendingOf(bench.raw, 'billing')
@@ -72,7 +72,7 @@ test(
     const stream = await openOrders(bench)
     const [poison, good] = await addNumbers(stream, 2)
     const options = { lease: 300, maxAttempts: 1 }
-    // That the first had both in hand says of neither that it was started: the second marks the one that it starts.
+    // The first had both, so neither is known to have been started. The second records the one that it starts.
     for (let life = 1; life <= 2; life++) {
       const victim = startWorkerProcess(bench.server.url, bench.raw, options)
       expect(await victim.next('started')).toEqual({ started: poison, attempt: 1 })

@@ -100,7 +100,7 @@ test('entries in a reply that never arrived are handled as soon as the worker is
 })
 
 test(
-  'a connection that goes silent without closing is given up, and the worker goes on',
+  'a connection that goes silent without closing is closed, and the worker continues',
   { timeout: 40_000 },
   async () => {
     const proxy = await startProxy(bench.server)

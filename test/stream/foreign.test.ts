@@ -11,7 +11,7 @@ const bench = useRedis()
 /** Entries that something other than penknife wrote, each with the payload that a handler gets, if any. */
 const FOREIGN: readonly (readonly [fields: readonly string[], handled?: number])[] = [
   [['i', 'item-7', 'a', 'amount', 'd', 'x']],
-  // As entries look in the group's own stream, which this is not.
+  // In the format of the group's own stream, which this is not.
   [['i', '1-1', 'a', '4', 'f', '9', 'd', '100'], 100],
   [['i', '1-1', 'a', '4', 'd', '101'], 101],
   [['d', '102', 'n', 'soon'], 102],
@@ -59,7 +59,7 @@ test('foreign entries of a dead worker block nothing: their payloads are handled
     4,
     5,
   ])
-  // Each by its own id and with its own attempts, whatever its fields say.
+  // Each with its own id and attempts, whatever its fields contain.
   expect(new Set(handled.map(({ attempt }) => attempt)).size).toBe(1)
   const dead = of('dead').map(({ id, why }) => [id, why].join())
   const bad = ids.filter((_, at) => FOREIGN[at]?.[1] === undefined)

@@ -112,7 +112,7 @@ test('entries that were taken over count towards the concurrency', async () => {
     },
     { concurrency: 1, lease: 200 },
   )
-  // While the worker waits for new entries, it takes over an old one; then a new one comes.
+  // While the worker waits for new entries, it takes over an old one. Then a new one is added.
   await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
   await bench.raw.xadd(ORDERS, '1-1', 'd', '0')
   gate.resolve()
@@ -223,7 +223,7 @@ test('an idle worker costs Redis at most one command a second', async () => {
     // Commands inside a script are part of the script's one command.
     if (source !== 'lua') sent.push(String(name))
   })
-  // The worker reads and looks for other work every five seconds.
+  // The worker reads and checks for other work every five seconds.
   const seconds = 6
   await delay(seconds * 1000)
   monitor.disconnect()

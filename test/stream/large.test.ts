@@ -6,8 +6,8 @@ import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
 
 /**
- * A script that copies an entry of 1 MiB takes some 2 ms for it, and everybody else waits: what one call touches is bounded
- * by bytes, and the next call goes on. Each of these calls was measured at 90 to 1,800 ms without such a bound.
+ * A script takes about 2 ms to copy an entry of 1 MiB, and all other clients wait. So the bytes of one call are
+ * bounded, and the next call continues. Without such a bound these calls took 90 to 1,800 ms.
  */
 const bench = useRedis()
 

@@ -20,7 +20,8 @@ test('heartbeats renew the lease of a handler that takes much longer', async () 
   const workers = streams.map((stream) => startWorker(stream, 'billing', handler, { lease: 300 }))
   await streams[0].add(0)
   await until('it started', () => started.length > 0)
-  // Two workers check every half lease, and one heartbeat comes every third: twenty calls are well over two leases.
+  // Two workers check every half lease, and a heartbeat is sent every third of it: twenty calls take well over two
+  // leases.
   const scans = await callsOf(bench.raw, 'xpending')
   await until('they checked ten times', async () => (await callsOf(bench.raw, 'xpending')) >= scans + 20)
   gate.resolve()

@@ -45,7 +45,7 @@ async function idsIn(key: string): Promise<string[]> {
 }
 
 describe('pause', () => {
-  test('stops the workers of every process, and what they have is finished', async () => {
+  test('stops the workers of every process, and their running entries are finished', async () => {
     const [one, two] = await Promise.all([openOrders(bench, QUEUE), openOrders(bench, QUEUE)])
     const gate = deferred()
     const handled: number[] = []
@@ -76,7 +76,7 @@ describe('pause', () => {
     for (const { saw } of workers) await saw('unpaused')
   })
 
-  test('takes effect at once, long before a worker looks by itself, and so does resume', async () => {
+  test('takes effect at once, long before a worker checks by itself, and so does resume', async () => {
     const stream = await openOrders(bench, QUEUE)
     const gate = deferred()
     const started: number[] = []
@@ -151,7 +151,7 @@ describe('reset', () => {
     expect(await pendingOf(bench.raw, 'billing')).toEqual([])
   })
 
-  test('that discards takes the leases of running workers, who go on with what follows', async () => {
+  test('that discards ends the leases of running workers, which continue with later entries', async () => {
     const stream = await openOrders(bench, LOG)
     await addNumbers(stream, 10)
     const gate = deferred()
@@ -260,7 +260,7 @@ describe('requeue', () => {
     expect(new Set(attempts)).toEqual(new Set([1]))
   })
 
-  test('that is killed half way leaves each letter in one place, and can be called again', async () => {
+  test('that is killed half-way leaves each letter in one place, and can be called again', async () => {
     const all = (await bury(2000)).map((_, at) => `1-${at}`)
     const child = startProgram('requeue', [bench.server.url])
     for (let pages = 0; pages < 4; pages++) await child.next()

@@ -13,7 +13,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('after SIGKILL and a restart of a Redis that persists, every confirmed entry is handled and the workers go on', async () => {
+test('after SIGKILL and a restart of a Redis that persists, every confirmed entry is handled and the workers continue', async () => {
   const server = await ownRedis({ persist: true })
   const penknife = await openReady(pattern(server.url))
   const stream = createStream<number>(penknife.space('shop'), 'orders', {
@@ -196,7 +196,7 @@ test('an entry whose lease ended while Redis was away is delivered again with a 
   // The lease that Redis has on disk is still this worker's.
   await server.start()
   await saw('done')
-  // As the next attempt, unless a look took the lease that had ended before the worker could give it back.
+  // As the next attempt, unless maintenance took the expired lease before the worker could give it back.
   expect(deliveries).toEqual([1, 2])
   expect(of('lost')).toHaveLength(1)
 }, 30_000)

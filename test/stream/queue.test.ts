@@ -46,7 +46,7 @@ test('with several groups an entry is deleted when the last of them finished it'
 test('a declared group without a worker keeps all entries, even before Redis has the group', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing', 'mail'] })
-  // Only the worker's process declares both; the entries came otherwise.
+  // Only the worker's process declares both. The entries were added by another declaration.
   for (let n = 0; n < 10; n++) await bench.raw.xadd(ORDERS, '*', 'd', n)
   const billing = startWorker(stream, 'billing', () => {})
   await billing.saw('done', 10)

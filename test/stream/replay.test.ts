@@ -50,8 +50,9 @@ describe('a range', () => {
     const [from, to] = [ids[3]!, ids[7]!]
     expect(await collect(stream.replay({ from, to }))).toEqual([3, 4, 5, 6, 7])
     expect(await collect(stream.replay({ after: from, to }))).toEqual([4, 5, 6, 7])
-    expect(await collect(stream.replay({ from: to, to: from, reverse: true }))).toEqual([7, 6, 5, 4, 3])
+    expect(await collect(stream.replay({ from, to, reverse: true }))).toEqual([7, 6, 5, 4, 3])
     expect(await collect(stream.replay({ after: from, reverse: true }))).toEqual([2, 1, 0])
+    expect(await collect(stream.replay({ after: to, from, reverse: true }))).toEqual([6, 5, 4, 3])
   })
 
   test('is bounded by times: a time means all entries of its millisecond', async () => {
@@ -62,7 +63,7 @@ describe('a range', () => {
     expect(await collect(stream.replay({ to: 2000 }))).toEqual([1000, 1000.1, 2000, 2000.5])
     expect(await collect(stream.replay({ from: new Date(2000) }))).toEqual([2000, 2000.5, 3000])
     expect(await collect(stream.replay({ from: '1001', to: new Date(2999) }))).toEqual([2000, 2000.5])
-    expect(await collect(stream.replay({ from: 2000, reverse: true }))).toEqual([2000.5, 2000, 1000.1, 1000])
+    expect(await collect(stream.replay({ to: 2000, reverse: true }))).toEqual([2000.5, 2000, 1000.1, 1000])
   })
 
   test('may be empty, and its stream need not exist', async () => {
@@ -251,6 +252,7 @@ test.each([
   ['from', { from: new Date(Number.NaN) }],
   ['to', { to: {} }],
   ['after', { after: '1-0', from: '1-0' }],
+  ['after', { after: '1-0', to: '1-0', reverse: true }],
   ['after', { after: '+' }],
   ['after', { after: '5' }],
   ['follow', { follow: true, reverse: true }],

@@ -229,7 +229,7 @@ test('dead letters are listed newest first', async () => {
 
 test('an entry whose attempts were all used up by vanished workers is not handled again', async () => {
   const stream = await openOrders(bench)
-  // Its workers vanished three times, and nobody with a lower limit looked yet.
+  // Its workers vanished three times, and no worker with a lower limit has checked it yet.
   await makeReady(bench.raw, 'billing', '1-1', '0', 3)
   let handled = 0
   const { saw } = startWorker(stream, 'billing', () => void (handled += 1), { maxAttempts: 3 })

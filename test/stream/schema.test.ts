@@ -73,7 +73,7 @@ test.each([
     const [letter] = await deadLettersOf(stream, 'billing')
     expect(letter).toMatchObject({ why: 'invalid', json: '{"amount":"none"}', attempts: 0 })
     expect(letter?.reason).toMatch(/amount: not digits/)
-    // The stream holds what was added.
+    // The stream stores the payload as it was added.
     expect((await stream.read()).items.at(-1)?.payload).toEqual({ amount: '7' })
   },
 )

@@ -23,13 +23,13 @@ export async function openNotifier(
   return createNotifier(penknife.space('shop'), 'main', options)
 }
 
-/** A subscription and what came of it. */
+/** A subscription and its events. */
 export interface Heard {
   readonly subscription: NotifierSubscription
   readonly events: readonly NotifierEvent[]
   /** The data of the messages, of the others their kind. */
   data(): unknown[]
-  /** Waits until that many events came. */
+  /** Waits until that many events arrived. */
   heard(count: number): Promise<void>
 }
 

@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export interface Child {
   /** The next value it writes. */
   next<Value>(): Promise<Value>
-  /** Its exit code and what it wrote to standard error, once it ended by itself. */
+  /** Its exit code and its standard error, when it has ended by itself. */
   ended(): Promise<{ readonly code: number | null; readonly stderr: string }>
   readonly process: ChildProcess
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -10,7 +11,7 @@ import { headless } from '../../scripts/chromium.ts'
 
 export { findChromium } from '../../scripts/chromium.ts'
 
-/** Opens a page for the rest of the test; what the page finds out it has to tell its server. */
+/** Opens a page for the rest of the test. The page must report its results to its server. */
 export function openPage(chromium: string, url: string): void {
   const profile = mkdtempSync(join(tmpdir(), 'penknife-chromium-'))
   const browser = spawn(chromium, headless(profile, url), { stdio: 'ignore' })
@@ -18,6 +19,7 @@ export function openPage(chromium: string, url: string): void {
   onTestFinished(async () => {
     browser.kill()
     await ended
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    // The browser's other processes end a little later, and write there until then.
+    await rm(profile, { recursive: true, force: true, maxRetries: 20 })
   })
 }

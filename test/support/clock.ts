@@ -7,7 +7,7 @@ import { buildScripts } from '../../scripts/lua/build.ts'
 import { constantName } from '../../scripts/lua/generate.ts'
 import { asScript } from './scripts.ts'
 
-/** Where the settable clock keeps its time; outside of what penknife names. */
+/** The key of the settable clock's time. It is not one of penknife's keys. */
 export const CLOCK_KEY = 'test:clock'
 
 /** Stands in for lua/_lib/now.lua. */

@@ -1,6 +1,6 @@
 import type { NotifierAdmission, NotifierAdmissionEnd, Notifier } from '@penknife/core'
 
-/** A connection of a user, and what became of its rights. */
+/** A connection of a user, and the changes of its rights. */
 export interface Guest {
   readonly admission: NotifierAdmission
   /** The channels that were revoked, one list for each time. */

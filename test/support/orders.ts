@@ -45,7 +45,7 @@ export async function abandon(raw: Redis, group: string, count: number, idleMs: 
   return ids
 }
 
-/** Entries that a group was given and did not finish, with their consumers and for how long nobody gave a sign of them. */
+/** The pending entries of a group, with their consumers and the time since the last renewal. */
 export async function pendingOf(
   raw: Redis,
   group: string,

@@ -6,7 +6,7 @@ import { inject } from 'vitest'
 
 export interface RunningProgram extends AsyncDisposable {
   readonly pid: number
-  /** Resolves with the first match in what it prints; fails when it ends without. */
+  /** Resolves with the first match in its output. Fails if it ends without one. */
   printed(pattern: RegExp): Promise<string>
   readonly ended: Promise<{ readonly code: number | null; readonly output: string }>
   /** SIGKILL by default; resolves when it is gone. */

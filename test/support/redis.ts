@@ -15,7 +15,7 @@ export {
   sentinelPatternOf,
 } from '../../scripts/redis/clients.ts'
 
-/** A server of a test file's own, emptied before each test, with a plain client to look at it. */
+/** A server for one test file, emptied before each test, with a plain client to inspect it. */
 export interface Bench {
   readonly server: PrivateRedis
   readonly raw: Redis
@@ -85,7 +85,7 @@ export async function ownRedis(options: RedisOptions = {}): Promise<PrivateRedis
   return server
 }
 
-/** Stops a server from answering for the rest of the test; at its end it answers what is still waiting. */
+/** Suspends a server for the rest of the test. At its end it answers the waiting calls. */
 export function freeze(server: PrivateRedis): void {
   server.freeze()
   onTestFinished(() => server.thaw())

@@ -9,7 +9,7 @@ import { until } from './until.ts'
 export interface Pair {
   readonly master: PrivateRedis
   readonly replica: PrivateRedis
-  /** To look at the master. */
+  /** A client to inspect the master. */
   readonly raw: Redis
 }
 
@@ -18,7 +18,8 @@ export async function startPair(): Promise<Pair> {
   const replica = await ownRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] })
   const raw = new Redis(master.socket)
   onTestFinished(() => raw.disconnect())
-  // Twice: the first may have come with the copy, up to a second before Redis sends the replica what is written from then on.
+  // Twice: the first write may have arrived with the copy, up to a second before Redis sends later writes to the
+  // replica.
   const confirms = async (): Promise<boolean> =>
     (await raw.set('test:x', 1)) === 'OK' && (await raw.wait(1, 100)) === 1
   await until('the replica confirms', async () => (await confirms()) && (await confirms()))

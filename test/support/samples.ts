@@ -50,14 +50,14 @@ const limitRules = keys.limitRules('api')
 const limitDeclared = keys.limitDeclared('api')
 const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
 
-/** An entry that group billing's consumer w1 holds at its first delivery. */
-const HELD: NonNullable<Sample['before']> = [
+/** An entry under the lease of consumer w1 of group billing, at its first delivery. */
+const LEASED: NonNullable<Sample['before']> = [
   ['XADD', stream, '1-1', 'd', '{}'],
   ['XGROUP', 'CREATE', stream, 'billing', '0'],
   ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', stream, '>'],
 ]
-/** As HELD, of what is handled again; another group is there and lags. */
-const HELD_READY: NonNullable<Sample['before']> = [
+/** As LEASED, for an entry that is handled again. Another group exists and lags. */
+const LEASED_READY: NonNullable<Sample['before']> = [
   ['XADD', ready, '2-1', 'i', '1-1', 'a', 1, 'f', 1, 'd', '{}'],
   ['XGROUP', 'CREATE', ready, 'billing', '0'],
   ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', ready, '>'],
@@ -67,7 +67,7 @@ const HELD_READY: NonNullable<Sample['before']> = [
 const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
 const LOG = '0 0 1000 0 0 0 0 '
 const DECLARES = '0 0 1000 0 0 0 1 billing mailing'
-/** So many that the next add looks what may go, and a group that has seen none of them. */
+/** So many that the next add trims, and a group that has read none of them. */
 const MANY: NonNullable<Sample['before']> = [
   ...Array.from({ length: 63 }, (_, at) => ['XADD', stream, `1-${at + 1}`, 'd', '{}']),
   ['XGROUP', 'CREATE', stream, 'billing', '0'],
@@ -166,6 +166,7 @@ const counterId = keys.guardOf('counter-id', 'stock', 'order-1')
 
 const claimed = keys.guardOf('once', 'charge', 'order-1')
 const claimedLive = keys.guardLive('once', 'charge', 'order-1')
+const requested = keys.guardShardOf(shard, 'request', 'http', 'id')
 const seenIds = keys.guardShard(shard, 'seen', 'mails')
 
 const fence = keys.guard('fence', 'last')
@@ -286,6 +287,27 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: [['SET', claimed, `c ${LATER} 0 you`]],
     },
     { returns: 'string', shared: [1000], item: [claimed, 'me', 1], before: [['SET', claimed, 'd{}']] },
+  ],
+  'guard/claim_request': [
+    { returns: 'string', shared: [1000], item: [requested, 'me/fingerprint', 't'] },
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [requested, 'me/fingerprint', 'w'],
+      before: [['SET', requested, `c ${LATER} 0 you/fingerprint`]],
+    },
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [requested, 'me/fingerprint', 'r'],
+      before: [['SET', requested, `c ${LATER} 0 you/other`]],
+    },
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [requested, 'me/fingerprint', 't'],
+      before: [['SET', requested, 'dfingerprint{}']],
+    },
   ],
   'guard/complete': [
     {
@@ -540,7 +562,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'notifier/top': [{ returns: 'string', item: [history], before: EVENTS }],
   'stream/add': [
     { returns: 'string', shared: [[stream], LOG], item: ['{}', '', ''] },
-    { returns: 'string', shared: [[stream], DECLARES], item: ['{}', '', ''], before: HELD },
+    { returns: 'string', shared: [[stream], DECLARES], item: ['{}', '', ''], before: LEASED },
     { returns: 'string', shared: [[stream], LOG], item: ['{}', '00-a-b-01', '+500'] },
     { returns: 'string', shared: [[stream], '0 0 1 1 1 0 0 '], item: ['{}', '', ''], before: MANY },
     { returns: 'null', shared: [[stream], '0 60 1 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
@@ -562,12 +584,12 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
   ],
   'stream/leave': [
-    { returns: 'integer', shared: WORKER, item: [stream, ready, delayed, settled], before: HELD },
+    { returns: 'integer', shared: WORKER, item: [stream, ready, delayed, settled], before: LEASED },
     {
       returns: 'integer',
       shared: ['billing', 'w9', 'billing'],
       item: [stream, ready, delayed, settled],
-      before: HELD,
+      before: LEASED,
     },
   ],
   'stream/maintain': [
@@ -575,26 +597,26 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       returns: 'list',
       shared: [...WORKER, 0, 5],
       item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
-      before: [...HELD, ...HELD_READY],
+      before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list',
       shared: [...WORKER, 0, 1],
       item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
-      before: [...HELD, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
+      before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
   ],
   'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
-  'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: HELD }],
+  'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: LEASED }],
   'stream/renew': [
-    { returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2', 1], before: HELD },
+    { returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2', 1], before: LEASED },
   ],
   'stream/settle': [
     {
       returns: 'string',
       shared: WORKER,
       item: [stream, ready, delayed, dead, settled, 1, '[["1-1"],["2-1","9-9"]]', '[]'],
-      before: [...HELD, ...HELD_READY],
+      before: [...LEASED, ...LEASED_READY],
     },
     ...['retrying', 'delayed', 'waiting', 'dead'].map((to): Sample => ({
       returns: 'string',
@@ -609,27 +631,27 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
         '[[],[]]',
         JSON.stringify([['m', '1-1', to, 1, 1, 5, 'failed', 'why']]),
       ],
-      before: HELD,
+      before: LEASED,
     })),
   ],
-  'stream/overview': [{ returns: 'list', item: [stream], before: HELD }],
+  'stream/overview': [{ returns: 'list', item: [stream], before: LEASED }],
   'stream/stats': [
-    { returns: 'list', item: [stream, ready, delayed, dead, paused, 'billing'], before: HELD },
+    { returns: 'list', item: [stream, ready, delayed, dead, paused, 'billing'], before: LEASED },
   ],
   'stream/pause': [
     { returns: 'integer', item: [paused, 1, pausing], channels: [pausing] },
     { returns: 'integer', item: [paused, 0, pausing], channels: [pausing] },
   ],
   'stream/reset': [
-    { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: HELD },
-    { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: HELD },
+    { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
+    { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
   'stream/drop': [
-    { returns: 'integer', item: [stream, ready, delayed, dead, paused, 'billing', 0], before: HELD },
-    { returns: 'string', item: [stream, ready, delayed, dead, paused, 'billing', 60_000], before: HELD },
+    { returns: 'integer', item: [stream, ready, delayed, dead, paused, 'billing', 0], before: LEASED },
+    { returns: 'string', item: [stream, ready, delayed, dead, paused, 'billing', 60_000], before: LEASED },
   ],
   'stream/sweep': [
-    { returns: 'null', shared: ['billing'], item: [stream, '-'], before: HELD },
+    { returns: 'null', shared: ['billing'], item: [stream, '-'], before: LEASED },
     { returns: 'string', shared: ['billing'], item: [stream, '-'], before: MANY_READ },
   ],
   'stream/requeue': [{ returns: 'integer', item: [dead, ready, '1-1'], before: BURIED }],
@@ -638,7 +660,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       item: [stream, ready, 'billing', 0],
-      before: [...HELD, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
+      before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
   ],
 }

@@ -37,7 +37,7 @@ export async function errorsOf(
   return ends.map((end) => (end.status === 'rejected' ? (end.reason as unknown) : undefined))
 }
 
-/** Empties the server and makes it what the commands say. */
+/** Empties the server and runs the commands. */
 export async function prepare(raw: Redis, commands: readonly (readonly Arg[])[]): Promise<void> {
   await raw.flushall()
   const all = raw.pipeline()

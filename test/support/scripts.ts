@@ -16,7 +16,7 @@ export function asScript(built: BuiltScript): Script<readonly SharedArg[], reado
   }
 }
 
-/** A script of a test's own, built as the published ones are. One that does not say otherwise is refused on a full server. */
+/** A script for a test, built as the published ones are. Without `@full` it is refused on a full server. */
 export function testScript<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
   name: string,
   source: string,

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 
-/** Says what to reply instead, as RESP; undefined leaves the reply as it is. */
+/** Returns another reply as RESP. Undefined leaves the reply unchanged. */
 export type Spoil = (command: readonly string[], reply: string) => string | undefined
 
 /** A Redis that answers some commands with something else than it should. */
@@ -9,7 +9,7 @@ export interface SpoilingProxy {
   readonly url: string
   /** From the next command on; undefined: everything passes again. */
   spoil: Spoil | undefined
-  /** Says what to send instead of a message of a channel. */
+  /** Returns another message instead of a channel's message. */
   spoilMessage: ((message: string) => string | undefined) | undefined
   /** Replies and messages that were replaced so far. */
   readonly spoiled: number

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Waits for a condition by polling; fails when it does not hold in time. */
+/** Waits for a condition by polling. Fails if it is not true in time. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
@@ -13,7 +13,7 @@ export async function until(
   }
 }
 
-/** Lets the calls of this turn go out and another turn begin. */
+/** Resolves in a later tick, when the calls of this tick were sent. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 }

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 import { type Child, startProgram } from './child.ts'
 import { until } from './until.ts'
 
-/** A worker of this process and what happened to it so far, but for the handlers' starts. */
+/** A worker of this process and its events so far, without `started`. */
 export interface Watched {
   readonly worker: Worker
   readonly events: readonly WorkerEvent[]
@@ -39,17 +39,17 @@ export function startWorker<T, Out = T>(
   }
 }
 
-/** What a process that runs programs/worker.ts says. */
+/** A message of a process that runs programs/worker.ts. */
 export type WorkerNews =
   | { readonly started: string; readonly attempt: number }
   | { readonly aborted: string }
   | { readonly event: WorkerEvent['kind']; readonly id: string; readonly attempt: number }
   | { readonly closed: true }
 
-/** A worker in a process of its own; its handler does nothing until told what. */
+/** A worker in a separate process. Its handler waits for instructions. */
 export interface WorkerProcess {
   readonly child: Child
-  /** Skips what it says until that; everything it said so far is in `said`. */
+  /** Waits for a message and skips others. All messages so far are in `said`. */
   next(what: keyof NewsByName): Promise<WorkerNews>
   readonly said: readonly WorkerNews[]
   /** Tells the handler that waits, or will wait: to finish, to fail, or to end its process at once. */

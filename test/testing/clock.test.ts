@@ -27,7 +27,7 @@ const MINUTE: readonly LimiterRule[] = [
 
 describe('rate limits', () => {
   test.each(MINUTE)(
-    'a full $name rule lets nothing pass before its window is over, and then does',
+    'a full $name rule denies calls until its window is over, and allows them then',
     async (rule) => {
       const limiter = createRateLimiter(redis.space(), 'api', { rules: [rule], deadline: '10s' })
       await redis.clock.freeze()
@@ -43,7 +43,7 @@ describe('rate limits', () => {
     },
   )
 
-  test('while the clock stands still a short window lasts as long as the test takes', async () => {
+  test('while the clock is frozen a short window lasts for the whole test', async () => {
     const limiter = createRateLimiter(redis.space(), 'api', {
       rules: [{ name: 'burst', limit: 1, window: '20ms' }],
       deadline: '10s',
@@ -57,7 +57,7 @@ describe('rate limits', () => {
     expect((await limiter.take('ann')).allowed).toBe(true)
   })
 
-  test('a call that waits for its turn passes when the clock gets there', async () => {
+  test('a call that waits for tokens passes when the clock reaches that time', async () => {
     const limiter = createRateLimiter(redis.space(), 'api', {
       rules: [MINUTE[0] as LimiterRule],
       deadline: '10s',
@@ -109,7 +109,7 @@ describe('streams', () => {
     await worker.close()
   })
 
-  test('retries come when the clock gets to them, and nothing waits in real time', async () => {
+  test('retries run when the clock reaches their time, and nothing waits in real time', async () => {
     const stream = createStream<number>(redis.space(), 'orders', { groups: ['bill'] })
     await redis.clock.freeze()
     let attempts = 0
@@ -199,7 +199,7 @@ describe('coordination', () => {
     const space = redis.space()
     await redis.clock.freeze()
     await redis.clock.set(new Date('2030-03-10T12:00:00Z'))
-    const stock = createCounters(space, 'stock', { remember: '1h' })
+    const stock = createCounters(space, 'stock', { dedup: { window: '1h' } })
     await stock.set('shirt', 3)
     await stock.reserve([{ counter: 'shirt', by: -2 }], { id: 'cart', expires: '30m' })
     expect(await stock.decrement('shirt', 2)).toMatchObject({ ok: false, available: 1 })
@@ -225,7 +225,7 @@ describe('coordination', () => {
     expect(await invoices.run('a', () => 2)).toMatchObject({ result: 2 })
   })
 
-  test('what waits for a lock or a run gets it when the clock passes the lease of its holder', async () => {
+  test('a caller that waits for a lock or a run gets it when the clock passes the lease of its holder', async () => {
     const space = redis.space()
     const lock = createLock(space, 'jobs', { lease: '10m', wait: '1h' })
     const invoices = createOnce(space, 'invoices', { window: '1d', lease: '10m' })
@@ -257,8 +257,8 @@ describe('notifications', () => {
   })
 })
 
-describe('notifications that somebody follows', () => {
-  test('go on without a gap, however far the clock is moved', async () => {
+describe('notifications with a subscriber', () => {
+  test('continue without a gap, however far the clock is moved', async () => {
     const notifier = createNotifier(redis.space(), 'main', { ttl: '1h' })
     const heard: unknown[] = []
     const subscription = await notifier.subscribe(['room'], {
@@ -283,7 +283,7 @@ describe('the clock', () => {
     expect(Math.abs(redis.clock.now() - Date.now())).toBeLessThan(1000)
   })
 
-  test('stands still when frozen, moves when told to, and runs on from there', async () => {
+  test('stops when frozen, moves to a given time, and runs on from there', async () => {
     const start = Date.parse('2030-01-01T00:00:00Z')
     await redis.clock.freeze()
     await redis.clock.set(start)
@@ -294,7 +294,7 @@ describe('the clock', () => {
     await until('it runs', () => redis.clock.now() > start + 90_000)
   })
 
-  test('refuses what is no duration and no date, and says what to give', async () => {
+  test('refuses values that are no duration and no date, with the fix', async () => {
     await expect(redis.clock.advance(-1)).rejects.toThrow('advance is -1: give a duration')
     await expect(redis.clock.advance('1 year' as never)).rejects.toThrow("such as '250ms'")
     await expect(redis.clock.set(new Date('nonsense'))).rejects.toThrow('give a Date')

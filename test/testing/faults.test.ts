@@ -10,7 +10,7 @@ const redis = useTestRedis({ beforeAll, afterAll, afterEach })
 
 const RULES = [{ name: 'api', limit: 1, window: '1m' }] as const
 
-test('while Redis is away a limiter goes by its policy, and by Redis once it is back', async () => {
+test('while Redis is away a limiter decides by its policy, and by Redis once it is back', async () => {
   const limiter = createRateLimiter(redis.space(), 'api', {
     rules: RULES,
     whenUnavailable: 'closed',
@@ -59,7 +59,7 @@ test('replies stay in their order when a delay ends', async () => {
   expect(await Promise.all([slow, client.echo('fast')])).toEqual(['slow', 'fast'])
 })
 
-test('a full Redis refuses what needs memory, undone, and lets workers finish what there is', async () => {
+test('a full Redis refuses calls that need memory, undone, and lets workers finish existing entries', async () => {
   const stream = createStream<number>(redis.space(), 'orders', { groups: ['bill'] })
   await stream.addMany([1, 2, 3])
   const client = new Redis(redis.url)
@@ -80,7 +80,7 @@ test('a full Redis refuses what needs memory, undone, and lets workers finish wh
   await worker.close()
 })
 
-test('delivered resolves when every subscription was given what was published', async () => {
+test('delivered resolves when every subscription got all published events', async () => {
   const notifier = createNotifier(redis.space(), 'main')
   const heard: unknown[] = []
   const subscription = await notifier.subscribe(['room', 'hall'], {
@@ -98,7 +98,7 @@ test('delivered resolves when every subscription was given what was published', 
   await delivered(notifier)
 })
 
-test('delivered and drained say what is left when the time is over', async () => {
+test('delivered and drained fail with the remaining events and entries after their deadline', async () => {
   const space = redis.space()
   const notifier = createNotifier(space, 'main')
   const subscription = await notifier.subscribe(['room'], { onEvent: () => {} })

@@ -23,7 +23,7 @@ async function started(options: Parameters<typeof startTestRedis>[0] = {}): Prom
 afterEach(() => vi.unstubAllEnvs())
 
 describe('a Redis that is started for the tests', () => {
-  test('is empty after each test, and gone with its folder at the end', async () => {
+  test('is empty after each test, and removed with its folder at the end', async () => {
     const redis = await started()
     const raw = new Redis(redis.url)
     await raw.set('left', 'behind')
@@ -45,7 +45,7 @@ describe('a Redis that is started for the tests', () => {
     await redis.close()
   })
 
-  test('fails the test after which it is gone', async () => {
+  test('fails the test during which it ended', async () => {
     const redis = await started()
     const raw = new Redis(redis.url, { retryStrategy: null })
     raw.on('error', () => {})
@@ -56,8 +56,8 @@ describe('a Redis that is started for the tests', () => {
   })
 })
 
-describe('a Redis that is there already', () => {
-  test('keeps what it had, and nothing of the tests', async () => {
+describe('an existing Redis', () => {
+  test('keeps its own data, and nothing of the tests', async () => {
     await bench.raw.set('mine', 'kept')
     const redis = await started({ url: `${bench.server.url}/` })
     const limiter = createRateLimiter(redis.space(), 'api', {
@@ -95,7 +95,7 @@ describe('a Redis that is there already', () => {
     expect(await bench.raw.dbsize()).toBe(0)
   })
 
-  test('is cleaned of what tests left that were killed more than an hour ago', async () => {
+  test('is cleaned of data of tests that were killed more than an hour ago', async () => {
     const old = `penknife-test-${(Date.now() - 3_700_000).toString(36)}-0123456789`
     const young = `penknife-test-${(Date.now() - 60_000).toString(36)}-0123456789`
     await bench.raw.mset(
@@ -112,7 +112,7 @@ describe('a Redis that is there already', () => {
 })
 
 describe('without a Redis', () => {
-  test('a start fails, and says what was tried and what to install', async () => {
+  test('a failed start lists the attempts and the package to install', async () => {
     vi.stubEnv('PENKNIFE_REDIS_BINARY', '/nowhere/redis-server')
     await expect(startTestRedis()).rejects.toThrow('PENKNIFE_REDIS_BINARY names no server that runs')
   })
@@ -131,7 +131,7 @@ describe('without a Redis', () => {
     await expect(startTestRedis(options as never)).rejects.toThrow(message)
   })
 
-  test('hooks that are not there are refused, and use before the start throws', () => {
+  test('missing hooks are refused, and use before the start throws', () => {
     expect(() => useTestRedis({} as never)).toThrow('give { beforeAll, afterAll, afterEach }')
     const redis = useTestRedis({ beforeAll: () => {}, afterAll: () => {}, afterEach: () => {} })
     expect(() => redis.url).toThrow('is not started yet')
@@ -153,7 +153,7 @@ test('penknife can be connected in the test’s own way', async () => {
 describe('another process', () => {
   const PROGRAM = fileURLToPath(new URL('programs/worker.ts', import.meta.url))
 
-  test('that is killed loses its lease when the clock passes it, and another worker goes on', async () => {
+  test('that is killed loses its lease when the clock passes it, and another worker continues', async () => {
     const redis = await started()
     const space = redis.space()
     const child = spawn(
@@ -184,7 +184,7 @@ describe('another process', () => {
   })
 })
 
-test('scripts that others loaded into the same server never run with the server’s time', async () => {
+test('scripts that other processes loaded into the same server never run with the server’s time', async () => {
   const own = open(new Redis(bench.server.url, { lazyConnect: true }))
   const rules = [{ name: 'one', limit: 1, window: '1m' }] as const
   await createRateLimiter(own.space('other'), 'api', { rules, deadline: '10s' }).take('ann')
@@ -194,7 +194,7 @@ test('scripts that others loaded into the same server never run with the server�
   await limiter.take('ann')
   await redis.clock.advance('1m')
   expect((await limiter.take('ann')).allowed).toBe(true)
-  // And what the kit does changes nothing for the other.
+  // The kit changes nothing for the other process.
   expect(
     (await createRateLimiter(own.space('other'), 'api', { rules, deadline: '10s' }).take('ann')).allowed,
   ).toBe(false)

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => redis.close())
 beforeEach(() => redis.reset())
 
-/** What a script replied, without times, and what it left: types of keys, and when they end. */
+/** A script's reply without times, and the keys that it left: their types and TTLs. */
 async function outcome(penknife: Penknife, script: AnyScript, { item, shared = [], before = [] }: Sample) {
   await prepare(bench.raw, before)
   const { bind, keys } = penknife.space('samples').runtime
@@ -38,7 +38,7 @@ function shapeOf(reply: unknown): unknown {
   return reply === null ? null : typeof reply
 }
 
-describe('a script that follows the clock of tests does what it does without', () => {
+describe('a script on the clock of tests does the same as without it', () => {
   test.each(SCRIPT_CASES)('$name', async ({ script, sample }) => {
     const plain = await outcome(await openReady(pattern(bench.server.url)), script, sample)
     const kit = await outcome(redis.penknife, script, sample)

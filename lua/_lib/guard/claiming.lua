@@ -8,6 +8,7 @@
 --
 -- - `claiming.prepare(key, token, renew)` reads: true when the claim is the token's to take (or, with `renew`, to keep); the record's text
 --   "d…" or "f…" when it was completed; "w" and the milliseconds after which to ask again; "l" when a renewal comes too late; or an error.
+--   Its second result is the token of the claim in the record, if there is one.
 --   `claiming.apply(key, token, lease)` writes the claim. `claiming.wait(key)` notes that somebody waits.
 -- - `claiming.prepare_end(key, token)` reads: the claim as {waits}, false when it is not the token's, or an error.
 --   `claiming.apply_end(key, kind, result, window)` writes what came of it; a `window` of 0 forgets it.
@@ -41,15 +42,15 @@ function claiming.prepare(key, token, renew)
     return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
   end
   if claim.token == token then
-    return true
+    return true, claim.token
   end
   if renew then
-    return 'l'
+    return 'l', claim.token
   end
   if claim.untl > now then
-    return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+    return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000)), claim.token
   end
-  return true
+  return true, claim.token
 end
 
 function claiming.apply(key, token, lease)

@@ -1,35 +1,39 @@
--- `counters`: the counters of one name as an object, and its bounded clean-up.
+-- `counters`: all counters of one name, as an object.
 --
--- Keys: `values`, a hash, counter -> "value" or, with open reservations, "value down up"; `expiring`, a sorted set, reservation
--- id by the microsecond at which it is due; `reserved`, a hash, reservation id -> record. `down` (0 or less) and `up` (0 or more) are
--- the sums of what open reservations may still change.
+-- Keys: `values`, a hash, counter -> "value", or "value down up" with open reservations; `expiring`, a sorted set, reservation id by the
+-- microsecond at which it expires; `reserved`, a hash, reservation id -> record. `down` (0 or less) and `up` (0 or more) are the sums of
+-- the changes in open reservations.
 --
--- A record is "r" and a line "by name" for each change while the reservation is open, and then, until it is forgotten, "c" (committed),
--- "x" (cancelled) or "e" (expired). A counter at its initial value without reservations has no field.
+-- A record is "r" and a line "by name" for each change while the reservation is open. Then it is "c" (committed), "x" (cancelled) or "e"
+-- (expired) until it is forgotten. A counter at its initial value without reservations has no field.
 --
--- Invariant: floor <= value + down and value + up <= ceiling, as far as this version's floor and ceiling were in force, so a commit or
--- a cancel can never be refused. A reservation is open if and only if its changes are in `down` and `up`.
+-- Invariant: floor <= value + down and value + up <= ceiling, for the floor and the ceiling that this process declared. So a commit or
+-- a cancel is never refused. A reservation is open if and only if its changes are in `down` and `up`.
 --
--- - `counters.open(keys, plan)`: `keys` has the three keys, with a calendar those of the next period too. `plan`: floor, ceiling,
---   initial, milliseconds to remember; with a calendar: start, turn and finish of both periods in microseconds, and the milliseconds
---   since 1970 at which the keys of each may go.
--- - `counters.ready(of)` picks the period and gives back what expired reservations hold: nothing when the object may be used, the time
---   when another period is needed, 0 when more has to be given back first, or an error.
--- - `counters.state(of, name)` and `counters.fields(of, name, state)`: a counter as {value, down, up}, or an error; and its field.
--- - `counters.save(of, states)` writes counters by name. `counters.keep(of, key)` lets a key of a period expire.
+-- Nudges: a change that lets another caller take more publishes "+name", one that lets another caller add more publishes "-name", if
+-- anybody follows the channel.
+--
+-- - `counters.open(keys, plan)`: `keys` has the three keys; with a calendar, those of the next period too. `plan` is a line of numbers:
+--   floor, ceiling, initial value, milliseconds for which an ended reservation is stored; with a calendar also start, turn and finish of
+--   both periods in microseconds, and the milliseconds since 1970 at which the keys of each expire. A second line is the channel of
+--   nudges.
+-- - `counters.ready(of)` chooses the period and gives back expired reservations. It returns nothing when the object may be used, the time
+--   when another period is needed, 0 when more reservations must be given back first, or an error.
+-- - `counters.state(of, name)` returns a counter as {value, down, up}, or an error. Set `more` or `less` of a state when a change lets
+--   others take more or add more. `counters.save(of, states)` writes counters by name, and publishes nudges.
+-- - `counters.keep(of, key)` sets the expiry of a period's key. `counters.tell(of, sign, name)` publishes a nudge.
 -- @include now
 -- @include typed
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
 
--- Reservations that one call gives back, and changes of theirs.
+-- At most so many reservations, and changes in them, are given back in one call.
 local MOST_DUE = 32
 local MOST_CHANGES = 128
--- An expired reservation is known as such for as long as an id is remembered, at least a minute.
-local LEAST_KNOWN = 60000
 
 function counters.open(keys, plan)
+  local numbers, channel = string.match(plan, '^([^\n]*)\n?(.*)$')
   local words = {}
-  for word in string.gmatch(plan, '%S+') do
+  for word in string.gmatch(numbers, '%S+') do
     words[#words + 1] = tonumber(word)
   end
   return {
@@ -40,7 +44,7 @@ function counters.open(keys, plan)
     floor = words[1],
     ceiling = words[2],
     initial = words[3],
-    remember = math.max(words[4], LEAST_KNOWN) * 1000,
+    remember = words[4] * 1000,
     start = words[5],
     turn = words[6],
     finish = words[7],
@@ -49,10 +53,12 @@ function counters.open(keys, plan)
     looked = false,
     answer = nil,
     kept = {},
+    channel = channel,
+    followed = nil,
   }
 end
 
--- The period by Redis' clock; the time when it is neither of the two.
+-- Chooses the period by Redis' clock; returns the time when it is neither of the two.
 local function choose(of)
   if not of.start then
     return nil
@@ -79,7 +85,7 @@ function counters.state(of, name)
   end
   value, down, up = tonumber(value), tonumber(down), tonumber(up)
   if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
-    return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+    return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
   end
   return { value, down, up }
 end
@@ -91,10 +97,27 @@ function counters.keep(of, key)
   end
 end
 
+function counters.tell(of, sign, name)
+  if of.followed == nil then
+    -- A user without the permission has waiters that ask by their timers.
+    local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+    of.followed = count and not count.err and count[2] > 0
+  end
+  if of.followed then
+    redis.pcall('SPUBLISH', of.channel, sign .. name)
+  end
+end
+
 function counters.save(of, states)
   local set, gone = {}, {}
   for name, state in pairs(states) do
     local value, down, up = state[1], state[2], state[3]
+    if state.more then
+      counters.tell(of, '+', name)
+    end
+    if state.less then
+      counters.tell(of, '-', name)
+    end
     if down == 0 and up == 0 then
       if value == of.initial then
         gone[#gone + 1] = name
@@ -116,7 +139,7 @@ function counters.save(of, states)
   end
 end
 
--- Gives back what an open reservation holds; how many changes it had.
+-- Gives back the changes of an open reservation; returns how many there were.
 local function give_back(of, record)
   local states, count = {}, 0
   for by, name in string.gmatch(record, '\n(%-?%d+) ([^\n]+)') do
@@ -125,9 +148,9 @@ local function give_back(of, record)
     if not state.err then
       by = tonumber(by)
       if by < 0 then
-        state[2] = math.min(0, state[2] - by)
+        state[2], state.more = math.min(0, state[2] - by), true
       else
-        state[3] = math.max(0, state[3] - by)
+        state[3], state.less = math.max(0, state[3] - by), true
       end
       states[name] = state
     end
@@ -136,7 +159,7 @@ local function give_back(of, record)
   return count
 end
 
--- Ends one due entry: an open reservation expires, a settled one is forgotten.
+-- Ends one entry whose time is over: an open reservation expires, an ended one is forgotten.
 local function expire(of, id)
   local record = redis.call('HGET', of.reserved, id)
   if record and string.sub(record, 1, 1) == 'r' then

@@ -1,20 +1,23 @@
--- `counting`: changes of counters of one object, all of them or none, in two phases. See counters.lua for the object.
+-- `counting`: changes of several counters of one object, all or none, in two phases. See counters.lua for the object.
 --
--- - `counting.prepare(of, changes, hold)` reads: the plan, or why not: a text that says which changes are refused, the time when other
---   periods are needed, 0 when it must be called again, or an error. `changes` has a line for each change: "by floor ceiling name", with
---   "-" for the object's own floor or ceiling and "=value" in place of `by` to set a counter. `hold` reserves instead of changing.
--- - `counting.apply(of, plan)` writes; the text "+" and for each change a line "value down up" of its counter.
+-- - `counting.prepare(of, changes, hold)` returns the plan. Or it returns why there is none: a text that names the refused changes, the time
+--   when other periods are needed, 0 when it must be called again, or an error. `changes` has a line for each change: "by floor ceiling
+--   name". A "-" stands for the object's own floor or ceiling; "=value" in place of `by` sets a counter. `hold` reserves the changes.
+-- - `counting.apply(of, plan)` writes. It returns "+", and a line "value down up" for the counter of each change.
+-- - `counting.count(of, changes)` and `counting.count_once(of, key, changes, window)` are both phases, the second once for a key: see
+--   dedup.lua. The same changes again return "=" in place of "+", other changes under the key return "!".
 --
--- Changes of one counter follow each other. A refusal is "-" and for each refused change a line "at reason value down up", `at` from
+-- Changes of one counter are made in their order. A refusal is "-", and a line "at reason value down up" for each refused change: `at` from
 -- 1, reason "floor" or "ceiling".
 -- @include guard/counters
-local counting = { prepare = nil, apply = nil }
+-- @include guard/dedup
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
 
 local function text_of(state)
   return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
 end
 
--- Makes a change in a state; the reason when it must not.
+-- Makes a change in a state; returns the reason when it is refused.
 local function change(state, by, set, floor, ceiling, hold)
   local value, down, up = state[1], state[2], state[3]
   if set then
@@ -24,6 +27,8 @@ local function change(state, by, set, floor, ceiling, hold)
     if by + up > ceiling then
       return 'ceiling'
     end
+    state.more = state.more or by > value
+    state.less = state.less or by < value
     state[1] = by
     return nil
   end
@@ -35,6 +40,8 @@ local function change(state, by, set, floor, ceiling, hold)
   end
   if not hold then
     state[1] = value + by
+    state.more = state.more or by > 0
+    state.less = state.less or by < 0
   elseif by < 0 then
     state[2] = down + by
   else
@@ -71,4 +78,30 @@ end
 function counting.apply(of, plan)
   counters.save(of, plan.states)
   return plan.answer
+end
+
+function counting.count(of, changes)
+  local planned = counting.prepare(of, changes)
+  if type(planned) ~= 'table' or planned.err then
+    return planned
+  end
+  return counting.apply(of, planned)
+end
+
+function counting.count_once(of, key, changes, window)
+  local print = string.sub(redis.sha1hex(changes), 1, 10)
+  local first = dedup.prepare(key)
+  if first then
+    if type(first) == 'table' then
+      return first
+    end
+    return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+  end
+  local planned = counting.prepare(of, changes)
+  if type(planned) ~= 'table' or planned.err then
+    return planned
+  end
+  local answer = counting.apply(of, planned)
+  dedup.apply(key, print .. answer, window)
+  return answer
 end

@@ -1,7 +1,7 @@
--- `dedup`: what a call with an id answered first, in two phases. The key is a string of its own for each id, with a TTL.
+-- `dedup`: the first answer of a call with an id, in two phases. The key is a string of its own for each id, with a TTL.
 --
--- - `dedup.prepare(key)` reads: nothing when the id is new, the first answer, or an error.
--- - `dedup.apply(key, answer, window)` remembers the answer for so many milliseconds.
+-- - `dedup.prepare(key)` returns nothing when the id is new, the first answer, or an error.
+-- - `dedup.apply(key, answer, window)` stores the answer for so many milliseconds.
 local dedup = { prepare = nil, apply = nil }
 
 function dedup.prepare(key)

@@ -1,40 +1,44 @@
--- `objects`: an object in a hash with a version, changed in two phases. Its fields hold JSON; ":v" has the version, ":f" the last fence that
--- wrote it. A hash without ":v" is an object that is not there (of a deleted one the fence is remembered for a while).
+-- `objects`: an object in a hash with a version, changed in two phases. Its fields hold JSON; ":v" is the version. A hash without ":v"
+-- is no object.
 --
--- Invariants: versions of an id rise for ever: each is greater than the one before and at least Redis' time in microseconds, so a
--- deleted and new object is not taken for the old one. A write with a fence lower than the last one is refused.
+-- Invariant: versions of an id rise for ever. Each is greater than the one before and at least Redis' time in microseconds, so a new
+-- object is not taken for a deleted one.
 --
--- - `objects.prepare(key, request)` reads: the plan; a text that says why not: "v version" (another version), "f fence" (a later fence wrote),
---   "n field" (no number), "l field floor|ceiling value"; or an error. `request`: {ops, whole, version, fence}; ops are ["s", field, JSON],
---   ["d", field] and ["i", field, by, floor, ceiling]; `whole` replaces all fields; `version` is false for any, 0 for none.
--- - `objects.apply(key, plan, ttl)` writes; the text "+version" and a line for each incremented field.
+-- - `objects.prepare(key, request)` returns the plan; or a text that says why there is none: "v version" (another version is stored), "n field"
+--   (no number), "l field floor|ceiling value"; or an error. `request`: {ops, whole, version}; ops are ["s", field, JSON], ["d", field] and
+--   ["i", field, by, floor, ceiling]; `whole` replaces all fields; `version` is nil for any, 0 for none.
+-- - `objects.apply(key, plan, ttl, field_ttl)` writes. `ttl` is of the object, `field_ttl` of the fields that it sets, in milliseconds; 0 for
+--   none. It returns "+version" and a line for each incremented field.
+-- - `objects.prepare_removal(key, request)` and `objects.apply_removal(key, plan)` delete it: "+version", 0 when there was none.
+-- - `objects.expires(key)` is whether the server can expire fields.
 -- @include now
-local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil }
+local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 
--- For how long the fence of a deleted object is remembered.
-local REMEMBER = 3600000
 local LARGEST = 9007199254740991
 
--- By key, the last version that this call gave: its time stands still, and an object may be deleted and new in one call.
+-- The last version of each key in this call. Redis' time does not change during a call, in which an object may be deleted and set.
 local given = {}
 
--- Version and fence; the refusal where they do not fit.
+-- The refusal or the error; else nil and the version.
 local function look(key, request)
-  local meta = redis.pcall('HMGET', key, ':v', ':f')
-  if meta.err then
-    return meta
+  local text = redis.pcall('HGET', key, ':v')
+  if type(text) == 'table' then
+    return text
   end
-  local version, fence = tonumber(meta[1] or 0), tonumber(meta[2] or 0)
-  if not version or not fence or version > LARGEST or fence > LARGEST then
+  local version = tonumber(text or 0)
+  if not version or version > LARGEST then
     return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
-  end
-  if request.fence and request.fence < fence then
-    return string.format('f %.0f', fence)
   end
   if request.version and request.version ~= version then
     return string.format('v %.0f', version)
   end
-  return nil, version, math.max(fence, request.fence or 0)
+  return nil, version
+end
+
+function objects.expires(key)
+  -- A field that no object has: the call changes nothing.
+  local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
+  return wrong == nil or string.sub(wrong, 1, 9) == 'WRONGTYPE'
 end
 
 -- A number of a field as text that JSON has too.
@@ -44,7 +48,7 @@ local function text_of(number)
 end
 
 function objects.prepare(key, request)
-  local refused, version, fence = look(key, request)
+  local refused, version = look(key, request)
   if refused then
     return refused
   end
@@ -76,18 +80,17 @@ function objects.prepare(key, request)
       lines[#lines + 1] = sums[field]
     end
   end
-  return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now), fence = fence }
+  return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now) }
 end
 
-function objects.apply(key, plan, ttl)
+function objects.apply(key, plan, ttl, field_ttl)
   given[key] = plan.version
   local fields = { ':v', string.format('%.0f', plan.version) }
-  if plan.fence > 0 then
-    fields[3], fields[4] = ':f', string.format('%.0f', plan.fence)
-  end
+  local expiring = {}
   for field, json in pairs(plan.set) do
     fields[#fields + 1] = field
     fields[#fields + 1] = json
+    expiring[#expiring + 1] = field
   end
   if plan.whole then
     redis.call('DEL', key)
@@ -97,24 +100,20 @@ function objects.apply(key, plan, ttl)
   redis.call('HSET', key, unpack(fields))
   if ttl > 0 then
     redis.call('PEXPIRE', key, ttl)
-  elseif not plan.whole then
-    -- What remembered only a fence had a TTL.
-    redis.call('PERSIST', key)
+  end
+  if field_ttl and field_ttl > 0 and #expiring > 0 then
+    redis.call('HPEXPIRE', key, field_ttl, 'FIELDS', #expiring, unpack(expiring))
   end
   table.insert(plan.lines, 1, fields[2])
   return '+' .. table.concat(plan.lines, '\n')
 end
 
 function objects.prepare_removal(key, request)
-  local refused, version, fence = look(key, request)
-  return refused or { version = version, fence = fence }
+  local refused, version = look(key, request)
+  return refused or { version = version }
 end
 
 function objects.apply_removal(key, plan)
   redis.call('DEL', key)
-  if plan.fence > 0 then
-    redis.call('HSET', key, ':f', string.format('%.0f', plan.fence))
-    redis.call('PEXPIRE', key, REMEMBER)
-  end
   return string.format('+%.0f', plan.version)
 end

@@ -1,3 +1,4 @@
+import { isPromiseLike } from './callbacks.ts'
 import { quoted } from './text.ts'
 
 /**
@@ -83,6 +84,7 @@ function show(value: unknown): string {
   if (typeof value === 'string') {
     return value.length > 60 ? `${quoted(value, 60)}… (${value.length} characters)` : quoted(value, 60)
   }
+  if (isPromiseLike(value)) return 'a promise'
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   if (typeof value === 'function') return 'a function'
   return String(value)

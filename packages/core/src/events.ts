@@ -9,7 +9,7 @@ export interface Topic<Event> {
   /** Adds a listener; the returned function removes it. */
   on(listener: (event: Event) => void): () => void
   /** Whether there is a listener; otherwise an event need not be created. */
-  readonly heard: boolean
+  readonly hasListeners: boolean
 }
 
 /** `context` is added to the events on the channel, which several topics of one name share. */
@@ -29,7 +29,7 @@ export function createTopic<Event extends object>(name: string, context?: object
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    get heard() {
+    get hasListeners() {
       return listeners.size > 0 || diagnostics.hasSubscribers
     },
   }

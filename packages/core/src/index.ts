@@ -3,6 +3,7 @@ export { ERROR_CODES, type ErrorCode, type Fate, PenknifeError, type PenknifeErr
 export * from './guard/index.ts'
 export type { Jsonified } from './json.ts'
 export * from './leaderboard/index.ts'
+export type { Lease } from './lease.ts'
 export * from './limiter/index.ts'
 export * from './notifier/index.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
@@ -15,7 +16,7 @@ export type {
   NodeRedisSentinel,
 } from './redis/given.ts'
 export type { Health } from './redis/health.ts'
-export type { PenknifeEvent } from './redis/news.ts'
+export type { PenknifeEvent } from './redis/penknife-events.ts'
 export {
   type CloseOptions,
   connect,

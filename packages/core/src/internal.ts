@@ -3,6 +3,12 @@ export { isPromiseLike, reportFault, runSafely } from './callbacks.ts'
 export { closeDeadlineMs } from './closing.ts'
 export { durationMs } from './duration.ts'
 export { invalid } from './errors.ts'
+export {
+  createRequestClaims,
+  type RequestClaim,
+  type RequestClaims,
+  type RequestState,
+} from './guard/requests.ts'
 export { isSubject } from './limiter/subjects.ts'
 export { checkChannel } from './notifier/checks.ts'
 export { isPosition } from './notifier/position.ts'

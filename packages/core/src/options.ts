@@ -1,8 +1,9 @@
+import { disown, isPromiseLike } from './callbacks.ts'
 import { invalid } from './errors.ts'
 import { isWellFormed } from './text.ts'
 
 /**
- * Refuses unknown options, and suggests the nearest known name. Refuses `null`, since `undefined` means the default; `nullable`
+ * Refuses unknown options, and suggests the nearest known name. Refuses a promise of options, which has no names. Refuses `null`, since `undefined` means the default; `nullable`
  * has the options for which `null` has a meaning.
  */
 export function checkOptions(
@@ -13,6 +14,10 @@ export function checkOptions(
 ): void {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw invalid(`${where} options`, input, 'give an object')
+  }
+  if (isPromiseLike(input)) {
+    disown(input)
+    throw invalid(`${where} options`, input, 'await it, and give the object that it resolves with')
   }
   for (const [key, value] of Object.entries(input)) {
     if (known.includes(key)) {

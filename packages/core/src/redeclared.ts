@@ -12,7 +12,7 @@ interface Redeclared {
 
 /** The topic that emits the event. */
 interface RedeclaredTopic<Event> {
-  readonly heard: boolean
+  readonly hasListeners: boolean
   emit(event: Event): void
 }
 
@@ -26,7 +26,7 @@ export function reportRedeclared<About extends object>(
   about: About,
   { title, before, now, more = '' }: { title: string; before: string; now: string; more?: string },
 ): void {
-  if (!topic.heard) {
+  if (!topic.hasListeners) {
     process.emitWarning(
       `${title} was declared with '${printable(before, LONGEST)}' and now with '${now}': each process uses its own${more}`,
       { type: 'PenknifeWarning', code: 'redeclared' },

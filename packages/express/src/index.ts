@@ -102,3 +102,5 @@ export const requestLog: typeof made.requestLog = made.requestLog
 export const notifications: typeof made.notifications = made.notifications
 /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
 export const leaderboard: typeof made.leaderboard = made.leaderboard
+/** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
+export const idempotent: typeof made.idempotent = made.idempotent

@@ -74,12 +74,13 @@ export function adapt<Args extends readonly unknown[]>(
         body,
       } = isStreamReply(answer) ? { ...answer, body: undefined } : renderReply(answer)
       for (const [name, value] of Object.entries(headers)) exchange.setHeader(name, value)
-      if (!isStreamReply(answer)) return reply.code(status).send(body)
+      // Of text, Fastify would change the content type.
+      if (!isStreamReply(answer))
+        return reply.code(status).send(typeof body === 'string' ? Buffer.from(body) : body)
       // Fastify would report a broken stream as an error of the application, so penknife sends the stream.
       for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '')
-      reply.hijack()
       prepared.send(exchange, { ...answer, headers: {} })
-      return reply
+      return reply.hijack()
     }
     function middleware(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
       if (typeof reply?.hijack !== 'function' || !request?.raw) {
@@ -131,3 +132,5 @@ export const requestLog: typeof made.requestLog = made.requestLog
 export const notifications: typeof made.notifications = made.notifications
 /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
 export const leaderboard: typeof made.leaderboard = made.leaderboard
+/** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
+export const idempotent: typeof made.idempotent = made.idempotent

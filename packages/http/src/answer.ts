@@ -5,6 +5,7 @@ import { isPromiseLike, reportFault } from '@penknife/core/internal'
 
 import type { Exchange, HeaderValue, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { cutOff, endingOf, isGone } from './exchange/ending.ts'
+import { isHeld } from './exchange/hold.ts'
 import type { Flushes } from './flushes.ts'
 import type { StreamWriter } from './stream-writer.ts'
 import { createWriter } from './writer.ts'
@@ -82,7 +83,8 @@ function asBuffer(bytes: Uint8Array): Buffer {
  */
 export function send(exchange: Exchange, reply: Reply | StreamReply, flushes?: Flushes): void {
   const response = exchange.response as ServerResponse
-  const gone = isGone(exchange.response)
+  // A held response is stored, also when the client left.
+  const gone = isGone(exchange.response) && !isHeld(exchange.response)
   // Node notices a reset only when it reads, and it reads nothing while no handler reads the request. Without this the
   // connection would stay until the server's timeout.
   if (gone && !response.writableEnded) cutOff(exchange.response)

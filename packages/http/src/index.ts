@@ -1,5 +1,6 @@
 export {
   adapt,
+  idempotent,
   leaderboard,
   type NodeContext,
   type NodeMiddleware,

@@ -1,5 +1,7 @@
-import type { AnyNotifier, Leaderboard, RateLimiter } from '@penknife/core'
+import type { AnyNotifier, Leaderboard, RateLimiter, Space } from '@penknife/core'
 
+import type { IdempotentOptions } from './idempotent/options.ts'
+import { idempotentPlugin } from './idempotent/plugin.ts'
 import type { LeaderboardRouteOptions } from './leaderboard/options.ts'
 import { leaderboardPlugin } from './leaderboard/plugin.ts'
 import type { NotificationsOptions } from './notifications/options.ts'
@@ -35,6 +37,8 @@ export interface Middlewares<Base, Middleware> {
   ) => Middleware
   /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
   readonly leaderboard: (board: Leaderboard, options?: LeaderboardRouteOptions) => Middleware
+  /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
+  readonly idempotent: <Context = Base>(space: Space, options: IdempotentOptions<Context>) => Middleware
 }
 
 /** Makes penknife's middlewares for a framework. The context that it gives is the one that the callbacks get. */
@@ -44,5 +48,6 @@ export function middlewares<Base, Middleware>(adapt: Adapt<Middleware>): Middlew
     requestLog: adapt(requestLogPlugin),
     notifications: adapt(notificationsPlugin),
     leaderboard: adapt(leaderboardPlugin),
+    idempotent: adapt(idempotentPlugin),
   } as Middlewares<Base, Middleware>
 }

@@ -11,6 +11,7 @@ export type {
   NativeResponse,
 } from './exchange/exchange.ts'
 export { HttpError } from './http-error.ts'
+export type { IdempotentOptions } from './idempotent/options.ts'
 export type { LeaderboardRouteOptions } from './leaderboard/options.ts'
 export type { NotificationsOptions } from './notifications/options.ts'
 export { type Closable, definePlugin, type Handler, type Plugin } from './plugin.ts'

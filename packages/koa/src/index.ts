@@ -4,6 +4,7 @@ import { type Closable, type Exchange, PASS, type Plugin, type Reply } from '@pe
 import {
   closable,
   createExchanges,
+  endUnsent,
   isStreamReply,
   keptBody,
   type Middlewares,
@@ -69,7 +70,7 @@ export function adapt<Args extends readonly unknown[]>(
       const exchange = exchangeOf(context)
       const answer = await decide(exchange)
       if (answer === PASS) {
-        await next()
+        await handle(context, next)
       } else if (isStreamReply(answer)) {
         // Koa would report a broken stream as an error of the application, so penknife sends the stream.
         context.respond = false
@@ -86,6 +87,17 @@ export function adapt<Args extends readonly unknown[]>(
     }
     return closable(middleware, prepared)
   }
+}
+
+/** Runs the rest. Koa ends no response, or an empty one, when the client left; a held response must have its body. */
+async function handle(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+  try {
+    await next()
+  } catch (error) {
+    endUnsent(context.res, undefined, 500)
+    throw error
+  }
+  if (context.respond !== false) endUnsent(context.res, context.body)
 }
 
 /** Koa sends whole replies, so that middlewares above can read and change them. */
@@ -116,3 +128,5 @@ export const requestLog: typeof made.requestLog = made.requestLog
 export const notifications: typeof made.notifications = made.notifications
 /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
 export const leaderboard: typeof made.leaderboard = made.leaderboard
+/** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
+export const idempotent: typeof made.idempotent = made.idempotent

@@ -21,8 +21,8 @@ export interface TestRedisOptions {
    */
   readonly url?: string
   /**
-   * Connects the kit's penknife, for another client or other options: `(url) => connect(new Redis(url), { deadline: '1s' })`.
-   * Default: `connect` on a new connection of the package `ioredis`.
+   * Connects the kit's penknife, with a client or options of your own: `(url) => connect(new Redis(url), { deadline: '1s' })`.
+   * Default: `connect` on a client of the package `ioredis`; of `redis` where that is not installed.
    */
   readonly connect?: (url: string) => Penknife
 }
@@ -109,7 +109,7 @@ async function start(
   const decidedByPolicy: string[] = []
   penknife.on((event) => {
     if (event.kind !== 'policy' || faults.any) return
-    decidedByPolicy.push(`limiter '${event.limiter}' (${event.code}: ${event.reason})`)
+    decidedByPolicy.push(`limiter '${event.name}' (${event.code}: ${event.reason})`)
   })
   let closing: Promise<void> | undefined
 

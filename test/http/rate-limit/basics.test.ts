@@ -20,7 +20,7 @@ const features = useFeatures()
 const perUser: RateLimitOptions = { key: (exchange) => exchange.header('x-user') ?? 'nobody' }
 
 describe.each(frameworks)('rateLimit on $name', (adapter) => {
-  test('requests pass while there is quota, and the headers tell how much is left', async () => {
+  test('requests pass while there is quota, and the headers contain the remaining quota', async () => {
     const { url } = await start(adapter, [rateLimitPlugin.setup(features.limiter())])
     const { status, headers, text } = await call(`${url}/items/7`)
     expect([status, JSON.parse(text)]).toEqual([200, { id: '7' }])
@@ -48,7 +48,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('clients are told apart by the key, and one cannot spend the quota of another', async () => {
+  test('each key is a client of its own, and one cannot use the quota of another', async () => {
     const { url } = await start(adapter, [rateLimitPlugin.setup(features.limiter(), perUser)])
     const statusOf = async (user: string): Promise<number> =>
       (await call(`${url}/items/7`, { headers: { 'x-user': user } })).status
@@ -56,7 +56,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     expect([await statusOf('ann'), await statusOf('ben')]).toEqual([429, 200])
   })
 
-  test('a key that a client made up is only a key: long, odd or full of braces', async () => {
+  test('a client may send any key: long, odd or full of braces', async () => {
     const { url, errors } = await start(adapter, [rateLimitPlugin.setup(features.limiter(), perUser)])
     for (const user of ['x'.repeat(8000), '{}', '}{a:b*?[', '\u00ff\u00fe', 'a\tb']) {
       const left = []
@@ -85,7 +85,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     )
   })
 
-  test('cost and skip are asked for each request', async () => {
+  test('cost and skip are called for each request', async () => {
     const options: RateLimitOptions = {
       cost: (exchange) => Number(exchange.query.get('cost') ?? 1),
       skip: (exchange) => exchange.path === '/items/free',
@@ -110,7 +110,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     expect([headers['retry-after'], headers['ratelimit']]).toEqual([expect.any(String), expect.any(String)])
   })
 
-  test('a Redis that may not be asked, and a closed penknife, are decided by the policy, not 500 for everyone', async () => {
+  test('without permission in Redis, and after close, the policy decides, and requests are not 500', async () => {
     const server = await ownRedis()
     const penknife = await openReady(pattern(server.socket))
     const under = (whenUnavailable: LimiterUnavailablePolicy): Handler => {
@@ -137,7 +137,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     expect(await statuses()).toEqual([200, 503, 500, 429, 429])
   })
 
-  test('what an outage decided is not told as a quota: open passes, closed is 503, throw is an error', async () => {
+  test('a decision in an outage has no quota headers: open passes, closed is 503, throw is an error', async () => {
     const server = await ownRedis()
     await server.kill()
     const penknife = open(pattern(server.socket))
@@ -198,7 +198,7 @@ test('wrong options are refused at set-up, with the nearest right one', () => {
   expect(() => rateLimitPlugin.setup({} as RateLimiter)).toThrow(/createRateLimiter/)
 })
 
-test('a cost that no request could ever pay is refused at set-up, not at each request', () => {
+test('a cost above every limit is refused at set-up, not at each request', () => {
   const limiter = features.limiter({
     rules: [
       { name: 'wide', limit: 100, window: '1h' },
@@ -215,7 +215,7 @@ test('a cost that no request could ever pay is refused at set-up, not at each re
   rateLimitPlugin.setup(limiter, { cost: 50, rules: () => undefined })
 })
 
-test('options that have no effect beside others are refused at set-up, with what to give instead', () => {
+test('options that have no effect beside others are refused at set-up, with the fix', () => {
   const refused =
     (options: RateLimitOptions): (() => unknown) =>
     () =>

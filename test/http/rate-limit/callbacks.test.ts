@@ -14,7 +14,7 @@ const warnings = warningsOf('PENKNIFE_CALLBACK')
 
 const CLIENT = '127.0.0.1'
 
-/** What somebody who writes JavaScript, or casts, may let a callback answer. */
+/** Values that a callback in JavaScript, or with a cast, may return. */
 function wrong(answer: unknown): never {
   return answer as never
 }
@@ -34,7 +34,7 @@ describe.each(frameworks)('callbacks of rateLimit on $name', (adapter) => {
     }
   }
 
-  test('an async refundIf is waited for: no refunds nothing, yes refunds', async () => {
+  test('an async refundIf is awaited: false refunds nothing, true refunds', async () => {
     let asked = 0
     const { get, left } = await serve({
       refundIf: async ({ status }) => {
@@ -71,7 +71,7 @@ describe.each(frameworks)('callbacks of rateLimit on $name', (adapter) => {
     expect(warnings.at(-1)).toContain('rateLimit gives nothing back when refundIf fails (reported once)')
   })
 
-  test('only true skips, also later; anything else is counted and reported once, with what to return', async () => {
+  test('only true skips, also from a promise; any other result is counted and reported once, with the fix', async () => {
     const answers: Readonly<Record<string, () => unknown>> = {
       yes: () => true,
       later: async () => true,
@@ -115,7 +115,7 @@ describe.each(frameworks)('callbacks of rateLimit on $name', (adapter) => {
     ],
     ['rules', { rules: async () => wrong('pro') }, /the answer of rateLimit rules is "pro"/],
   ] satisfies readonly (readonly [string, RateLimitOptions, RegExp])[])(
-    'a %s that fails, or answers what it may not, is an error of the request, which does not pass: %o',
+    'a %s that fails, or returns an invalid value, is an error of the request, which does not pass: %o',
     async (_name, options, message) => {
       let reached = 0
       const next: Handler = () => {
@@ -142,7 +142,7 @@ describe.each(frameworks)('callbacks of rateLimit on $name', (adapter) => {
     [{ status: 42 }, /the status in the answer of rateLimit onLimited is 42/],
     [{ status: 429, headers: null }, /the headers in the answer of rateLimit onLimited is null/],
     [{ status: 429, body: Promise.resolve('slow') }, /the body in the answer .* await a promise first/],
-  ])('onLimited that answers %o is an error that says what to answer', async (answer, message) => {
+  ])('onLimited that returns %o is an error with the fix', async (answer, message) => {
     const { get, errors } = await serve({ cost: 3, onLimited: async () => wrong(answer) })
     expect((await get()).status).toBe(200)
     expect((await get()).status).toBe(500)

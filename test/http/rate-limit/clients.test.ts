@@ -29,8 +29,8 @@ async function left({ url }: RunningServer, headers: Readonly<Record<string, str
 
 const untrusted = warningsOf('PENKNIFE_UNTRUSTED_PROXY')
 
-describe.each(frameworks)('who a request counts for on $name', (adapter) => {
-  test('no header that a client sends changes who it is', async () => {
+describe.each(frameworks)('the client of a request on $name', (adapter) => {
+  test('no header of a client changes its key', async () => {
     const server = await start(adapter, [rateLimitPlugin.setup(features.limiter())])
     const forged = ['203.0.113.1', '10.0.0.1', '127.0.0.1']
     const counts = []
@@ -57,7 +57,7 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
   })
 
   test.runIf(adapter.knowsProxies)(
-    'behind one trusted proxy a client is the address that the proxy saw, whatever it claimed before',
+    'behind one trusted proxy the client is the address that the proxy saw, whatever the client sends',
     async () => {
       const server = await start(adapter, [rateLimitPlugin.setup(features.limiter())], { trustProxy: true })
       const seen = (ip: string, claimed: string) => left(server, { 'x-forwarded-for': `${claimed}, ${ip}` })
@@ -111,7 +111,7 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
     expect(counts).toEqual(['2', '1', '0', 429])
   })
 
-  test('an empty header counts as none, so that a fallback takes its place', async () => {
+  test('an empty header counts as none, so that the fallback is used', async () => {
     const key: RateLimitOptions['key'] = (exchange) => exchange.header('x-api-key') ?? 'anonymous'
     const server = await start(adapter, [rateLimitPlugin.setup(features.limiter(), { key })])
     expect([await left(server, { 'x-api-key': '' }), await left(server)]).toEqual(['2', '1'])
@@ -141,7 +141,7 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
     }
   })
 
-  test('a proxy that is not believed is warned about once, with the fix for the framework', async () => {
+  test('an untrusted proxy causes one warning, with the fix for the framework', async () => {
     const before = untrusted.length
     const fixes = { Express: /'trust proxy', 1/, Koa: /app\.maxIpsCount = 1/, 'node:http': /key function/ }
     const [, fix] = Object.entries(fixes).find(([name]) => adapter.name.startsWith(name)) ?? []
@@ -154,7 +154,7 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
     expect(untrusted.filter((message) => fix?.test(message))).toHaveLength(1)
   })
 
-  test.runIf(adapter.knowsProxies)('a proxy that is believed is not warned about', async () => {
+  test.runIf(adapter.knowsProxies)('a trusted proxy causes no warning', async () => {
     const before = untrusted.length
     const server = await start(adapter, [rateLimitPlugin.setup(features.limiter())], { trustProxy: true })
     await left(server, { 'x-forwarded-for': '203.0.113.9' })
@@ -162,7 +162,7 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
     expect(untrusted.length).toBe(before)
   })
 
-  test('the key may come later, and one that is not there is an error with a fix', async () => {
+  test('the key may be a promise, and a missing key is an error with the fix', async () => {
     const users = new Map([['k1', 'ann']])
     const server = await start(adapter, [
       rateLimitPlugin.setup(features.limiter(), {
@@ -184,7 +184,7 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
     }
   })
 
-  test('a client that vanished before the middleware ran is no error, and nothing more is done for it', async () => {
+  test('a client that disconnected before the middleware ran is no error, and nothing more is done for it', async () => {
     const arrived = deferred()
     const answered = deferred<Answer>()
     let reached = 0
@@ -215,7 +215,7 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
     expect([errors, reached]).toEqual([[], 0])
   })
 
-  test('who is on the allow list is not counted, who is on the deny list gets 403, neither asks Redis', async () => {
+  test('clients on the allow list are not counted, clients on the deny list get 403, both without a Redis call', async () => {
     const deny = new BlockList()
     const server = await start(adapter, [
       rateLimitPlugin.setup(features.limiter(), { deny, headers: 'none' }),
@@ -254,7 +254,7 @@ test('each framework is warned about once', async () => {
   ])
 })
 
-test('an address that a middleware sets after the log saw the request is the one that counts, and is logged', async () => {
+test('an address that a middleware sets after the request log is the one that counts, and is logged', async () => {
   const logged: (string | undefined)[] = []
   const log = { add: async ({ ip }: RequestEntry) => logged.push(ip) }
   const counts = []

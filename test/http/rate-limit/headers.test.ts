@@ -42,7 +42,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     expect(headers['ratelimit']).toMatch(/^"second";r=4;t=1, "odd";r=49;t=1, "burst";r=2;t=1(199|200)$/)
   })
 
-  test('rules of one name in several limiters are told apart, in the headers and in the problem', async () => {
+  test('rules with the same name in several limiters have different names in the headers and in the problem', async () => {
     const minute = (name: string, limit: number) =>
       features.limiter({ name, rules: [{ name: 'minute', limit, window: '1h' }] })
     const third = features.limiter({
@@ -69,7 +69,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     expect(JSON.parse(denied.text)).toMatchObject({ 'violated-policies': ['third.minute'] })
   })
 
-  test('the same limiter twice in one request is told apart as well, and warned about once', async () => {
+  test('the same limiter twice in one request has two names too, and is warned about once', async () => {
     const before = twice.length
     const limiter = wide()
     const { url } = await start(adapter, [rateLimitPlugin.setup(limiter), rateLimitPlugin.setup(limiter)])
@@ -81,7 +81,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     expect(twice[0]).toMatch(/limiter 'wide' charged one request twice for the same subject, .*Mount it once/)
   })
 
-  test('a limiter that charges one request to two subjects, or only looks, is not warned about', async () => {
+  test('a limiter that charges one request to two subjects, or charges nothing, is not warned about', async () => {
     const limiter = features.limiter({ name: `layers-${adapter.name.replaceAll(/\W/g, '')}` })
     const before = twice.length
     const { url } = await start(adapter, [
@@ -94,7 +94,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     expect(twice.length).toBe(before)
   })
 
-  test('the draft after 11 names what is available, its window and the cost', async () => {
+  test('the draft after 11 has the available quota, its window and the cost', async () => {
     const headers = await headersOf({ draft: 'next', cost: 2 }, { draft: 'next' })
     expect(headers['ratelimit-policy']).toBe('"burst";q=3;w=3600, "wide";q=100;w=60')
     expect(headers['ratelimit']).toMatch(/^"burst";a=1;w=1(199|200);c=2, "wide";a=99;w=1;c=1$/)
@@ -114,7 +114,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     expect(headers['ratelimit']).toBeUndefined()
   })
 
-  test('legacy headers tell the binding rule, of several limiters the tightest', async () => {
+  test('legacy headers contain the binding rule, of several limiters the tightest one', async () => {
     const before = Date.now() / 1000
     const headers = await headersOf({ headers: 'legacy' }, { headers: 'both' })
     expect([headers['x-ratelimit-limit'], headers['x-ratelimit-remaining']]).toEqual(['3', '2'])
@@ -122,7 +122,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     expect(headers['ratelimit-policy']).toBe('"wide";q=100;w=60')
   })
 
-  test('none writes none, but Retry-After', async () => {
+  test('none writes no headers except Retry-After', async () => {
     const { url } = await start(adapter, [
       rateLimitPlugin.setup(features.limiter(), { headers: 'none', cost: 3 }),
     ])
@@ -170,13 +170,13 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     })
   })
 
-  test('Retry-After is never early: a client that waits for so long passes', async () => {
+  test('Retry-After is never too short: a client that waits for so long passes', async () => {
     const limiter = features.limiter({ rules: [{ name: 'odd', limit: 1, window: '9999ms' }] })
     const { url } = await start(adapter, [rateLimitPlugin.setup(limiter)])
     expect((await call(`${url}/items/7`)).status).toBe(200)
     const { status, headers } = await call(`${url}/items/7`)
     expect(status).toBe(429)
-    // Some of the 9,999 ms are over; rounded down the header would say 9 and be early.
+    // Some of the 9,999 ms are over. Rounded down the header would be 9, which is too short.
     const subject = '127.0.0.1'
     const { retryAfterMs } = await limiter.take(subject)
     expect(Number(headers['retry-after']) * 1000).toBeGreaterThanOrEqual(retryAfterMs)

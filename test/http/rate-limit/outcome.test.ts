@@ -35,7 +35,7 @@ const failsWhenAsked: Handler = ({ path }) => {
   return PASS
 }
 
-/** A handler that keeps requests of the path '/items/held' until it is told to go on. */
+/** A handler that keeps requests of the path '/items/kept' open until the test continues them. */
 function holding(): {
   readonly handler: Handler
   readonly arrived: Deferred
@@ -47,7 +47,7 @@ function holding(): {
     go: deferred(),
     count: 0,
     handler: (async ({ path, signal }) => {
-      if (path !== '/items/held') return PASS
+      if (path !== '/items/kept') return PASS
       held.count++
       held.arrived.resolve()
       await Promise.race([
@@ -80,7 +80,7 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
     expect(await left(limiter)).toBe(0)
   })
 
-  test('a client that goes away is asked about too, and by its status stays counted', async () => {
+  test('refundIf is called for a disconnected client too, which stays counted by its status', async () => {
     const limiter = guard()
     const held = holding()
     const seen = deferred<Finish>()
@@ -92,7 +92,7 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
       },
       held.handler,
     )
-    const sent = begin(`${server.url}/items/held`)
+    const sent = begin(`${server.url}/items/kept`)
     sent.on('error', () => {})
     await held.arrived.promise
     sent.destroy()
@@ -101,12 +101,12 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
     expect(server.errors).toEqual([])
   })
 
-  test('the tokens of a client that goes away can be given back, all that it took', async () => {
+  test('all tokens of a client that disconnects can be given back', async () => {
     const limiter = guard()
     const held = holding()
     const options: RateLimitOptions = { cost: 2, refundIf: ({ aborted }) => aborted }
     const server = await start(adapter, [rateLimitPlugin.setup(limiter, options), held.handler])
-    const sent = begin(`${server.url}/items/held`)
+    const sent = begin(`${server.url}/items/kept`)
     sent.on('error', () => {})
     await held.arrived.promise
     expect(await left(limiter)).toBe(1)
@@ -114,7 +114,7 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
     await until('they are back', async () => (await left(limiter)) === 3)
   })
 
-  test('a late success gives nothing back that time gave back before', async () => {
+  test('a late success gives back no token that came back with time before', async () => {
     const perMs = 3 / 2000
     const limiter = features.limiter({ name: 'late', rules: [{ name: 'rate', limit: 3, window: '2s' }] })
     const held = holding()
@@ -169,9 +169,9 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
     await free()
   })
 
-  test('a client that leaves gives its slot back', async () => {
+  test('the slot of a client that disconnects is given back', async () => {
     const { held, server, free } = await setUp(busy(1))
-    const sent = begin(`${server.url}/items/held`)
+    const sent = begin(`${server.url}/items/kept`)
     sent.on('error', () => {})
     await held.arrived.promise
     expect((await item(server, '7')).status).toBe(429)
@@ -179,13 +179,13 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
     await free()
   })
 
-  test('a handler that throws gives its slot back', async () => {
+  test('the slot of a handler that throws is given back', async () => {
     const { server, free } = await setUp(busy(1))
     expect((await call(`${server.url}/throw`)).status).toBe(500)
     await free()
   })
 
-  test('a socket that the server destroys gives its slot back', async () => {
+  test('the slot of a socket that the server destroys is given back', async () => {
     const destroying: Handler = (exchange) => {
       if (exchange.path === '/destroyed') exchange.request.socket.destroy()
       return PASS
@@ -195,12 +195,12 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
     await until('the slot is free', async () => (await item(server, '7')).status === 200)
   })
 
-  test('a client that leaves while Redis decides gives its slot back', async () => {
+  test('the slot of a client that disconnects while Redis decides is given back', async () => {
     const limiter = busy(1)
     const limit = rateLimitPlugin.setup(limiter)
     const decided = deferred()
     const leaving: Handler = async (exchange) => {
-      if (exchange.path !== '/items/held') return limit(exchange)
+      if (exchange.path !== '/items/kept') return limit(exchange)
       // Known before it leaves, as by a request log.
       expect(exchange.ip).toBe(CLIENT)
       const answer = limit(exchange)
@@ -216,7 +216,7 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
     expect(server.errors).toEqual([])
   })
 
-  test('a socket that the application takes over holds its slot until it closes, and then gives it back', async () => {
+  test('a socket that the application takes over keeps its slot until it closes', async () => {
     const taken = deferred<Socket>()
     const takingOver: Handler = ({ path, request, response }) => {
       if (path !== '/tunnel') return PASS
@@ -248,7 +248,7 @@ describe.each([
   ['a response with the socket', (response: ServerResponse, socket: Socket) => response.assignSocket(socket)],
   ['a response without it', () => {}],
 ])('an upgraded connection, limited through %s,', (_, prepare) => {
-  test('holds its slot until it closes, and then gives it back', async () => {
+  test('keeps its slot until it closes', async () => {
     const finishes: Finish[] = []
     const watch = adapt({
       name: 'watch',
@@ -285,7 +285,7 @@ describe.each([
     client.socket.write('hello')
     await until('it is heard', () => client.text.endsWith('echo hello'))
     expect((await call(url)).status).toBe(429)
-    // Another upgrade is refused, and holds nothing.
+    // Another upgrade is refused, and keeps no slot.
     const refused = raw(url, upgrade)
     await refused.closed
     client.socket.destroy()
@@ -311,7 +311,7 @@ test('a request that outlasts its lease keeps its slot', async () => {
   await until('the slot is free', async () => (await item(server, '7')).status === 200)
 })
 
-test('a process that dies gives its slot back when the lease ends', async () => {
+test('the slot of a process that dies is given back when the lease ends', async () => {
   await using program = runProgram(bundledProgram('holding-server'), {
     REDIS: features.server.socket,
   })

@@ -39,7 +39,7 @@ test.each([
     },
   ],
 ])(
-  'behind a proxy that uses a unix socket, clients of %s are told apart by what the proxy saw',
+  'behind a proxy that uses a unix socket, clients of %s have the addresses that the proxy saw',
   async (_name, make) => {
     const folder = mkdtempSync(join(tmpdir(), 'penknife-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -90,7 +90,7 @@ describe('a framework that trusts every proxy', () => {
     return createServer((request, response) => void callback(request, response))
   }
 
-  test('is warned about once, with the fix; one that believes its own proxies is not', async () => {
+  test('causes one warning, with the fix; one that trusts its own proxies causes none', async () => {
     const quiet = [
       expressApp(express, 1),
       expressApp(express4, '127.0.0.1'),

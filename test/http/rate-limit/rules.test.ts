@@ -18,7 +18,7 @@ describe.each(frameworks)('rules on $name', (adapter) => {
   const ask = (url: string, headers: Readonly<Record<string, string>> = {}) =>
     call(`${url}/items/7`, { headers })
 
-  test('the rules of a request are those of its plan, and what was used stays used', async () => {
+  test('the rules of a request are those of its plan, and used tokens stay used', async () => {
     const options: RateLimitOptions = {
       key: (exchange) => exchange.header('x-user'),
       rules: async (exchange) => plans[exchange.header('x-plan') ?? ''],
@@ -36,7 +36,7 @@ describe.each(frameworks)('rules on $name', (adapter) => {
     expect(own.headers['ratelimit-policy']).toBe('"plan";q=1;w=3600')
   })
 
-  test('a plan that allows nothing is a 429 without a time to come back at', async () => {
+  test('a plan that allows nothing is a 429 without Retry-After', async () => {
     const closed: readonly LimiterRule[] = [{ name: 'plan', limit: 0, window: '1h' }]
     const { url } = await start(adapter, [rateLimitPlugin.setup(features.limiter(), { rules: () => closed })])
     const { status, headers, text } = await ask(url)
@@ -66,7 +66,7 @@ describe.each(frameworks)('rules on $name', (adapter) => {
     expect(String(errors[0])).toMatch(/the part 'user' of the rateLimit key is undefined: .*401/)
   })
 
-  test('a shadow rule is not told to clients and denies nobody', async () => {
+  test('a shadow rule is not shown to clients and denies nobody', async () => {
     const limiter = features.limiter({
       rules: [
         { name: 'real', limit: 5, window: '1h' },
@@ -80,7 +80,7 @@ describe.each(frameworks)('rules on $name', (adapter) => {
     expect(headers['ratelimit']).not.toMatch(/candidate/)
   })
 
-  test('a calendar period has no length to tell', async () => {
+  test('a calendar period has no length in the headers', async () => {
     const limiter = features.limiter({
       rules: [
         { name: 'month', algorithm: 'fixed-window', limit: 9, calendar: 'month', timeZone: 'Europe/Berlin' },
@@ -92,7 +92,7 @@ describe.each(frameworks)('rules on $name', (adapter) => {
     expect(headers['ratelimit']).toMatch(/^"month";r=8;t=\d+$/)
   })
 
-  test('a blocked subject is answered with the reason where that is wished', async () => {
+  test('the answer to a blocked subject has the reason if the application enables it', async () => {
     const limiter = features.limiter()
     const { url } = await start(adapter, [
       rateLimitPlugin.setup(limiter, { skip: ({ path }) => path === '/items/open' }),

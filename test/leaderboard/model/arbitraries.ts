@@ -32,7 +32,7 @@ export type Step =
       readonly updates: readonly BoardUpdate[]
       readonly change: number | undefined
       /** Whether someone listens to events. */
-      readonly heard: boolean
+      readonly listening: boolean
     }
   | { readonly kind: 'undo'; readonly id: string }
   | { readonly kind: 'remove'; readonly member: string }
@@ -194,14 +194,14 @@ function readFor(options: LeaderboardOptions): fc.Arbitrary<Read> {
 
 const small = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 
-/** Also backwards, where what then counts is the same whoever tells it: not with what is kept in the order of time. */
+/** Also backwards, but only for windows whose result does not depend on the order of the increments. */
 function clockFor({ windows = {}, dedup }: LeaderboardOptions): fc.Arbitrary<number> {
   const ordered = Object.values(windows).some((window) => typeof window === 'object' && 'last' in window)
   if (ordered || dedup !== undefined) return clock
   return fc.oneof({ weight: 4, arbitrary: clock }, fc.integer({ min: -3 * DAY, max: -1 }))
 }
 
-/** A board and what happens to it. */
+/** A board and the steps on it. */
 export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = setting.chain((made) => {
   const { options } = made
   const windows = Object.keys(options.windows ?? {}).length
@@ -212,7 +212,7 @@ export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = settin
       fc.array(updateFor(options), { minLength: 1, maxLength: 6 }),
     ),
     change: fc.option(fc.nat({ max: windows - 1 }), { nil: undefined }),
-    heard: options.events ? fc.boolean() : fc.constant(false),
+    listening: options.events ? fc.boolean() : fc.constant(false),
   })
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 8, arbitrary: update },

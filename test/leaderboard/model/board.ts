@@ -7,7 +7,7 @@ import { type Counted, windowModel, type WindowModel } from './windows.ts'
 /** An update that a board must refuse, having done nothing. */
 export class Refused extends Error {}
 
-/** The largest score of a board whose scores are whole numbers of their last digit; as the types say it. */
+/** The largest score of a board in units of the last digit, as documented in the types. */
 export function maxScoreOf({ ties = 'member', decimals = 0 }: LeaderboardOptions): number {
   if (ties === 'member') return (2 ** 53 - 1) / 10 ** decimals
   const units = Math.floor((ms(ties.until) - ms(ties.since)) / unitMs(ties)) + 1
@@ -21,7 +21,7 @@ interface Remembered extends Counted {
   state: 'counted' | 'undone' | 'removed'
 }
 
-/** What an update resolves with, the change in one window or the score in the first, and the events told of it. */
+/** The result of an update: the change in one window or the score in the first one, and its events. */
 export interface Outcome {
   readonly change: BoardScoreChange
   readonly value: number
@@ -29,7 +29,7 @@ export interface Outcome {
   readonly events: readonly object[]
 }
 
-/** A leaderboard as plain maps and lists, from what the documentation promises and nothing else. */
+/** A leaderboard as plain maps and lists, made only from the promises of the documentation. */
 export class BoardModel {
   nowMs = 0
   readonly windows: ReadonlyMap<string, WindowModel>
@@ -220,7 +220,7 @@ export class BoardModel {
     return applied
   }
 
-  /** Lets go of who is beyond the bound, and of the data of who is nowhere. */
+  /** Removes members beyond the bound, and the data of members that are in no window. */
   #trim(): void {
     const { keep = Infinity } = this.#options
     const fallen = new Set<string>()
@@ -237,7 +237,7 @@ export class BoardModel {
   }
 }
 
-/** What there is to tell of an update of a member, from the standings before and after it. */
+/** The events of an update, from the standings before and after it. */
 function changesOf(
   member: string,
   before: Ranking,

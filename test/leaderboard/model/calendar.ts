@@ -42,12 +42,12 @@ function shown(timeZone: string, atMs: number): Shown {
 }
 
 /**
- * The name of the period that a moment lies in, from what clocks show: no arithmetic with offsets. Where clocks go
- * back over midnight, the later date has begun: the latest date shown so far counts.
+ * The name of the period of a moment, from the displayed local time, without arithmetic on offsets. Where clocks are
+ * set back over midnight, the later date has begun: the latest displayed date counts.
  */
 export function periodOf({ calendar, timeZone = 'UTC' }: BoardCalendarWindow, atMs: number): string {
   const { date, hour, offset } = shown(timeZone, atMs)
-  // The hour that is repeated is two, told apart by their offsets.
+  // A repeated hour is two hours with different offsets.
   if (calendar === 'hour') return `${date} ${hour} ${offset}`
   let latest = date
   if (hour >= '22') {

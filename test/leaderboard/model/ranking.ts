@@ -8,7 +8,7 @@ export interface Standing {
   readonly reached: number
 }
 
-/** All standings of a window at a moment, the best first, with every question that can be asked of them. */
+/** All standings of a window at a moment, the best first, with all read operations. */
 export class Ranking {
   readonly standings: readonly Standing[]
   readonly #sign: number

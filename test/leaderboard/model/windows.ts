@@ -11,7 +11,7 @@ export interface Counted {
   readonly atMs: number
 }
 
-/** How a window adds up: told in plain maps and lists, over all of time, with nothing ever thrown away. */
+/** A window as plain maps and lists over all of time. Nothing is ever deleted. */
 export interface WindowModel {
   /** Standings at a moment, of the period so many before the present one. */
   standings(nowMs: number, previous?: number): Iterable<Standing>
@@ -29,7 +29,7 @@ export interface WindowModel {
   fallOff(member: string, nowMs: number): void
 }
 
-/** How a board adds, and in which unit of time it tells who came first. */
+/** How a board adds, and in which unit of time it orders ties. */
 export interface Arithmetic {
   plus(a: number, b: number): number
   unitAt(atMs: number): number
@@ -82,7 +82,7 @@ function periods(
       const names = [nameAt(nowMs)]
       if (calendar) {
         names.push(periodAfter(calendar, nowMs))
-        // And those that are not yet deleted, which can be read again when the clock goes back.
+        // And periods that are not yet deleted, which can be read again when the clock is set back.
         for (let back = 1; back <= (calendar.previous ?? 1) + 2; back++)
           names.push(periodBefore(calendar, nowMs, back))
       }
@@ -100,14 +100,14 @@ interface Entry {
   readonly changes: { readonly atMs: number; readonly nth: number; readonly by: number }[]
 }
 
-/** A list of entries that leave one after the other; sums are made anew from it each time. */
+/** A list of entries that expire one after the other. Sums are computed from it each time. */
 function rolling({ last, tolerance = 0 }: BoardRollingWindow, { plus, unitAt }: Arithmetic): WindowModel {
   const lastMs = durationMs('last', last)
   const toleranceMs = durationMs('tolerance', tolerance, { min: 0 })
   let entries: Entry[] = []
   let changes = 0
   const counts = (entry: Entry, nowMs: number): boolean => entry.beganMs + lastMs > nowMs
-  /** The entry that an increment of this moment goes to. */
+  /** The entry that an increment at this moment is added to. */
   const openAt = (member: string, atMs: number): Entry | undefined =>
     entries.findLast(
       (entry) => entry.member === member && entry.beganMs <= atMs && atMs < entry.beganMs + toleranceMs,
@@ -127,7 +127,7 @@ function rolling({ last, tolerance = 0 }: BoardRollingWindow, { plus, unitAt }: 
     return entry && counts(entry, nowMs) ? entry : undefined
   }
 
-  /** The score of a member, and when it came to be that: every change in its order, leaving before all else. */
+  /** The score of a member, and when it reached it: all changes in their order, expiries first. */
   function standing(member: string, nowMs: number): Standing | undefined {
     const moments = entries
       .flatMap((entry) => {

@@ -31,7 +31,7 @@ export type Step =
       readonly do: 'trim' | 'roll back' | 'roll back to nothing' | 'lose messages'
       readonly count: number
     }
-  /** The history is lost as by its expiry, everything is, or just what is kept of channels without a history. */
+  /** The history is lost as by its expiry, or everything is, or only the beginnings of channels without a history. */
   | { readonly do: 'delete' | 'flush' | 'forget' }
   | { readonly do: 'delete the newest' }
   | { readonly do: 'clock'; readonly ms: number }

@@ -16,11 +16,10 @@ export function isBeginning(id: string): boolean {
 }
 
 /**
- * What a channel's history was, is and could be: events know the one before them, so that histories that lost their
- * end and went on otherwise form a tree. `line` is the one that is true now, `stored` what is left of it in Redis.
- *
- * A place in it is the id of the last event seen, or the beginning of one of its histories: those are told apart here
- * by their number, whatever ids they have.
+ * All histories that a channel had, has and could have. Each event refers to the one before it, so histories that
+ * lost their end and continued differently form a tree. `line` is the present history, `stored` the part of it that
+ * is in Redis. A place is the id of the last event, or the beginning of one of the histories. Beginnings are numbered
+ * here, whatever ids they have.
  */
 export class ChannelModel {
   readonly #known = new Map<string, Published>()
@@ -79,13 +78,16 @@ export class ChannelModel {
     }
   }
 
-  /** The newest events were lost; returns how many are left. What was before them goes on. */
+  /** The newest events were lost. Returns how many remain. The history continues from those. */
   rollBack(count: number): number {
     this.#line.splice(Math.max(0, this.#line.length - count))
     return this.#line.length
   }
 
-  /** Redis lost everything of the channel, or what it knows of one without a history: what comes may be another one. */
+  /**
+   * Redis lost the whole channel, or the beginning of a channel without a history. The next history may be another
+   * one.
+   */
   lose(): void {
     this.#forgotten = this.empty
     if (!this.empty) this.#lost += 1

@@ -26,7 +26,7 @@ interface Given {
   readonly at: string
 }
 
-/** A subscriber: what it was given, and how far it has been checked. */
+/** A subscriber: the events that it got, and how many were checked. */
 interface Reader {
   readonly events: NotifierEvent[]
   readonly types: readonly string[] | undefined
@@ -34,15 +34,15 @@ interface Reader {
   subscription: NotifierSubscription
   /** Where it is, as the checks know; 'oldest' for before the oldest event kept. */
   at: string
-  /** The id of that place, as the subscription said it last. */
+  /** The id of that place, from the subscription's last cursor. */
   id: string
   checked: number
   paused: boolean
-  /** Its position was good, before what is done now and after it. */
+  /** Whether its position was valid before the present step, and after it. */
   good: boolean
 }
 
-/** How often each kind of step and event was seen. */
+/** How often each kind of step and event occurred. */
 export const seen: Map<string, number> = new Map<string, number>()
 const saw = (what: string): unknown => seen.set(what, (seen.get(what) ?? 0) + 1)
 
@@ -200,7 +200,7 @@ export class Run {
     this.#readers.push(reader)
   }
 
-  /** Where one that asked for the next event began: before the first that it got, or where it is. */
+  /** Where a subscriber without a position began: before its first event, or at its present position. */
   #beginning({ events, subscription }: Reader): string {
     const first = events.find(({ kind }) => kind === 'message')
     if (first) return `before ${first.id as string}`
@@ -241,7 +241,7 @@ export class Run {
     await this.#together([ONE])
   }
 
-  /** What a failover does that lost the last events: they are gone, connections break, and it goes on. */
+  /** A failover that lost the last events: connections break, and the history continues without them. */
   async #rollBack(count: number): Promise<void> {
     const left = this.#model.rollBack(count)
     const ids = await this.#storedIds()
@@ -315,7 +315,7 @@ export class Run {
     return (await this.#raw.xrange(this.#key, '-', '+')).map(([id]) => id)
   }
 
-  /** Waits until every reader that is not paused is at the end, and checks what each was given. */
+  /** Waits until every reader that is not paused is at the end, and checks the events of each. */
   async #settle(): Promise<void> {
     this.#model.setStored(await this.#storedIds())
     await until(`all readers are at ${this.#model.top}`, () =>
@@ -329,7 +329,7 @@ export class Run {
     return this.#model.empty ? isBeginning(id) : id === this.#model.top
   }
 
-  /** Whether what comes after the place is there, and known to be. */
+  /** Whether the events after the place are stored, and known to be complete. */
   #isGood({ at }: Pick<Given, 'at'>): boolean {
     return this.#model.whole(at, this.#now)
   }
@@ -358,7 +358,7 @@ export class Run {
     }
     ok(resets <= 1, `${resets} resets in one step, after ${before}: ${JSON.stringify(given)}`)
     const position = subscription.cursors()[this.#channel] as string
-    // The beginnings of two histories may be told apart by when they were given out alone.
+    // The beginnings of two histories may differ only in the time of their creation.
     if (position !== reader.id) reader.at = this.#goOn(reader.at, position, types)
     reader.id = position
     if (!paused) ok(this.#isAtEnd(subscription))

@@ -29,7 +29,7 @@ async function make(): Promise<void> {
   worstMs = Math.max(worstMs, performance.now() - started)
 }
 
-/** Calls at 10,000 a second, caught up when this process was held up. */
+/** Calls at 10,000 a second. After a delay of this process the missing calls are made at once. */
 async function load(forMs: number, each: () => void = () => {}): Promise<void> {
   const started = performance.now()
   let made = 0

@@ -1,6 +1,6 @@
-// Increments members of a board under ids and undoes some, 16 calls at a time, until it is killed; says of each call when
-// it is made and when it was answered, a line of JSON each in a file, and prints 'enough' after some hundred.
-// argv: the server's URL; the board's options as JSON; a name for its ids; the file.
+// Increments members of a board with ids and undoes some, 16 calls at a time, until it is killed. Writes a line of
+// JSON to a file before and after each call, and prints 'enough' after some hundred. argv: the server's URL; the
+// board's options as JSON; a name for its ids; the file.
 import { openSync, writeSync } from 'node:fs'
 
 import { createLeaderboard, connect, type LeaderboardOptions } from '@penknife/core'

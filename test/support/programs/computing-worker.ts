@@ -8,7 +8,7 @@ const say = (value: unknown): void => console.log(JSON.stringify(value))
 const penknife = connect(pattern(url))
 const stream = createStream(penknife.space('shop'), 'orders', { groups: ['billing'] })
 
-/** CPU time of this process, not time: what else runs on the machine does not count. */
+/** CPU time of this process, because other work of the machine must not count. */
 function compute(): void {
   const started = process.cpuUsage()
   for (;;) {

@@ -1,4 +1,4 @@
-// Makes objects in a loop (argv[3]) and drops them; says how many bytes of the heap each leaves behind.
+// Creates objects in a loop (argv[3]) and drops them. Prints how many bytes of the heap each leaves behind.
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
 import { notifications, rateLimit, requestLog } from '@penknife/express'
 import { pattern } from '../../../scripts/redis/clients.ts'
@@ -29,7 +29,7 @@ const MAKE: Readonly<Record<string, () => unknown>> = {
 
 async function heapAfter(times: number): Promise<number> {
   for (let nth = 0; nth < times; nth++) await make()
-  // Finalizers, and what waits for the end of a turn.
+  // Runs finalizers and callbacks at the end of the tick.
   for (let nth = 0; nth < 5; nth++) {
     await new Promise((resolve) => setTimeout(resolve, 10))
     gc?.()

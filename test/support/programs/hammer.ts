@@ -1,5 +1,6 @@
-// Takes tokens of each subject in turn as fast as it can until told to stop; one of several processes.
-// argv: the server's URL, or the ports of a cluster with commas between; the rules as JSON; how many subjects.
+// Takes tokens of all subjects, one after the other, as fast as it can, until its input ends. One of several
+// processes. argv: the server's URL, or the ports of a cluster with commas between; the rules as JSON; the number of
+// subjects.
 import { once } from 'node:events'
 
 import { connect, createRateLimiter, type LimiterRule } from '@penknife/core'

@@ -1,4 +1,4 @@
-/** Serves, never answers, and so holds a slot for each request: until it is killed. */
+/** Accepts requests and never answers, so each keeps a slot until the process is killed. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 

@@ -1,5 +1,5 @@
-// One version of an application: takes one token for each line of its input, and writes what came of it.
-// argv: the server's URL; the limiter's rules as JSON.
+// One version of an application: takes one token for each line of its input, and prints the result. argv: the
+// server's URL; the limiter's rules as JSON.
 import { createInterface } from 'node:readline'
 
 import { connect, createRateLimiter, type PenknifeError, type LimiterRule } from '@penknife/core'

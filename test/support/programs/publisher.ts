@@ -1,5 +1,5 @@
-// Publishes `<name>:<n>` to the channel `room` of the space `shop`, `count` times, and says the ids.
-// argv: Redis url, name, count.
+// Publishes `<name>:<n>` to the channel `room` of the space `shop`, `count` times, and prints the ids. argv: Redis
+// url, name, count.
 import { connect, createNotifier } from '@penknife/core'
 import { pattern } from '../../../scripts/redis/clients.ts'
 

@@ -1,4 +1,4 @@
-/** Requeues the dead letters of a group one page after the other, and says when it began with each page. */
+/** Requeues the dead letters of a group one page after the other, and prints a line at the start of each page. */
 import { connect, createStream } from '@penknife/core'
 import { pattern } from '../../../scripts/redis/clients.ts'
 

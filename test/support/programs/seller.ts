@@ -1,4 +1,5 @@
-// Takes of one stock as often as it is told, by calls, reservations that it commits and ones that it leaves; prints how much it took.
+// Decrements one stock a given number of times: by calls, by committed reservations, and by abandoned ones. Prints
+// the sum.
 import { connect, createCounters } from '@penknife/core'
 import { Redis } from 'ioredis'
 

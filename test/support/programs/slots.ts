@@ -1,4 +1,4 @@
-// Takes slots of one subject and holds each for a moment, as fast as it can; or, given 'once', takes one and keeps it.
+// Takes slots of one subject and keeps each for a moment, as fast as it can. With 'once' it takes one and keeps it.
 // argv: the server's URL; the rules as JSON; 'once' or nothing.
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'

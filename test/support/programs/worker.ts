@@ -1,5 +1,5 @@
-// A worker whose handler waits to be told what to do, by words in a Redis list.
-// argv: Redis url, the list, space, stream, group, worker options as JSON.
+// A worker whose handler waits for instructions in a Redis list. argv: Redis url, the list, space, stream, group,
+// worker options as JSON.
 import { connect, createStream, type WorkerOptions } from '@penknife/core'
 import { Redis } from 'ioredis'
 import { pattern } from '../../../scripts/redis/clients.ts'

@@ -1,5 +1,6 @@
 import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
+import type { Fence } from './fence-types.ts'
 
 export interface CountersOptions {
   /** No counter goes below it. Default: 0. */
@@ -7,46 +8,61 @@ export interface CountersOptions {
   /** No counter goes above it. Default: 2^53 - 1. */
   readonly ceiling?: number
   /**
-   * What a counter is that nobody changed yet, or that was reset. One that is back at it, without open reservations, takes no memory.
-   * Default: 0.
+   * The value of a counter that was never changed, or that was reset. A counter at this value, without open reservations, takes no
+   * memory. Default: 0.
    */
   readonly initial?: number
-  /** Every counter goes back to `initial` when this period of the calendar ends. Default: never. */
+  /** Every counter is reset to `initial` when this period of the calendar ends. Default: never. */
   readonly calendar?: CalendarUnit
-  /** Whose calendar that is: an IANA name such as 'Europe/Berlin'. Default: 'UTC'. */
+  /** The time zone of the calendar: an IANA name such as 'Europe/Berlin'. Default: 'UTC'. */
   readonly timeZone?: string
-  /** For how long the id of a change, and how a reservation ended, is remembered: '1m' to '31d'. Default: '1h'. */
-  readonly remember?: Duration
+  /** How long the id of a change, and how a reservation ended, is stored: '1m' to '31d'. Default: `{ window: '1h' }`. */
+  readonly dedup?: { readonly window: Duration }
 }
 
 /** One change of a counter. */
 export interface CounterChange {
-  /** Its name: 1 to 128 characters without braces and control characters. */
+  /** The name of the counter: 1 to 128 characters without braces and control characters. */
   readonly counter: string
-  /** What to add: a whole number; a negative one takes. */
+  /** The amount to add: a whole number; a negative one takes. */
   readonly by: number
-  /** For this change instead of the object's own. */
+  /** The floor of this change, instead of the object's own. */
   readonly floor?: number
-  /** For this change instead of the object's own, as where each customer has a quota of his own. */
+  /** The ceiling of this change, instead of the object's own, such as the quota of one customer. */
   readonly ceiling?: number
 }
 
-export interface CounterChangeOptions {
+export interface CounterSetOptions {
   /**
-   * Names the request: while it is remembered, the same id again changes nothing and gets the first answer. A call that was refused
-   * is not remembered. 1 to 128 characters.
+   * Identifies the request, 1 to 128 characters. The same id again, within the window of `dedup`, changes nothing and returns the first
+   * answer. A refused call is not stored.
    */
   readonly id?: string
 }
 
+export interface CounterFenceOptions {
+  /** Refuses the call when a holder of a later lease has written. */
+  readonly fence: Fence
+}
+
+export interface CounterChangeOptions extends CounterSetOptions {
+  /**
+   * How long to wait when a floor or a ceiling refuses the change: 0 to '1h'. Redis notifies waiting callers of a change that may let them
+   * through; they do not poll, and have no order. Default: 0.
+   */
+  readonly wait?: Duration
+  /** Ends the waiting: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
 export interface CounterSingleChangeOptions extends CounterChangeOptions {
-  /** For this change instead of the object's own. */
+  /** The floor of this change, instead of the object's own. */
   readonly floor?: number
-  /** For this change instead of the object's own. */
+  /** The ceiling of this change, instead of the object's own. */
   readonly ceiling?: number
 }
 
-/** What a counter is. */
+/** The state of a counter. */
 export interface CounterState {
   readonly counter: string
   readonly value: number
@@ -56,52 +72,77 @@ export interface CounterState {
   readonly room: number
 }
 
-/** Why a change was refused, and what the counter was. */
+/** Why a change was refused, and the state of its counter. */
 export interface CounterRefusal extends CounterState {
   readonly by: number
   readonly reason: 'floor' | 'ceiling'
 }
 
-/** Of several changes: all were made, or none. */
+/** The answer to a call with a fence when a holder of a later lease has written: nothing was changed. `fence` is its token. */
+export interface CounterFenced {
+  readonly ok: false
+  readonly reason: 'fence'
+  readonly fence: number
+}
+
+/** The answer to several changes: all were made, or none. */
 export type CountersAnswer =
   | {
       readonly ok: true
       /** The id was used before: nothing was changed now, and this is the first answer. */
       readonly repeated: boolean
-      /** After each change, in the order of the changes. */
+      /** The state after each change, in the order of the changes. */
       readonly counters: readonly CounterState[]
     }
-  | { readonly ok: false; readonly refused: readonly CounterRefusal[] }
+  /** `refused` has the changes that a floor or a ceiling refused. */
+  | { readonly ok: false; readonly reason: 'limit'; readonly refused: readonly CounterRefusal[] }
 
-/** Of one change. */
+/** The answer to one change. */
 export type CounterAnswer =
   | (CounterState & { readonly ok: true; readonly repeated: boolean })
   | (CounterRefusal & { readonly ok: false })
 
-export interface CounterReserveOptions {
-  /** When the reservation ends by itself and gives back what it holds: '1s' to '31d'. */
+export interface CounterReserveOptions extends Omit<CounterChangeOptions, 'id'> {
+  /** When the reservation ends by itself and is given back: '1s' to '31d'. */
   readonly expires: Duration
   /**
-   * Names the reservation: the same id again reserves nothing more and gets the same reservation, also after it ended, while that is
-   * remembered. Default: one that nobody else has.
+   * Identifies the reservation, 1 to 128 characters. The same id again reserves nothing more and returns the same reservation, also after
+   * it ended, within the window of `dedup`. Default: a random one.
    */
   readonly id?: string
 }
 
-/** How a reservation ended; `unknown` when it is not known any more, or never was. */
-export interface CounterReservationEnd {
-  readonly state: 'committed' | 'cancelled' | 'expired' | 'unknown'
-  /** It ended before this call, which changed nothing. */
-  readonly repeated: boolean
+/** The amount of a counter that a commit makes. */
+export interface CounterAmount {
+  readonly counter: string
+  /** At most the reserved amount, of the same sign; 0 gives all of it back. */
+  readonly by: number
 }
 
+export type CounterCancelOptions = Partial<CounterFenceOptions>
+
+export interface CounterCommitOptions extends CounterCancelOptions {
+  /** Other amounts than the reserved ones, for some of the counters; the rest of what they reserved is given back. */
+  readonly amounts?: readonly CounterAmount[]
+}
+
+export type CounterReservationEnd =
+  | {
+      /** How the reservation ended; `unknown` when that is not stored any more, or there never was one. */
+      readonly state: 'committed' | 'cancelled' | 'expired' | 'unknown'
+      /** It ended before this call, which changed nothing. */
+      readonly repeated: boolean
+    }
+  /** A holder of a later lease has written: the reservation is as it was. `fence` is its token. */
+  | { readonly state: 'refused'; readonly repeated: false; readonly fence: number }
+
 export interface CounterReservation {
-  /** With it another process can end the reservation: `counters.commit(id)`. */
+  /** Another process can end the reservation with it: `counters.commit(id)`. */
   readonly id: string
   /** Makes the changes for good. Safe to call again. */
-  commit(): Promise<CounterReservationEnd>
-  /** Gives back what it holds. Safe to call again. */
-  cancel(): Promise<CounterReservationEnd>
+  commit(options?: CounterCommitOptions): Promise<CounterReservationEnd>
+  /** Gives the reservation back. Safe to call again. */
+  cancel(options?: CounterCancelOptions): Promise<CounterReservationEnd>
 }
 
 export type CountersReservation =
@@ -110,36 +151,76 @@ export type CountersReservation =
       /** The id was used before: this is that reservation, which may have ended. */
       readonly repeated: boolean
       readonly reservation: CounterReservation
-      /** After it was made; empty when it was made before. */
+      /** The states after it was made; empty when it was made before. */
       readonly counters: readonly CounterState[]
     }
-  | { readonly ok: false; readonly refused: readonly CounterRefusal[] }
+  | Exclude<CountersAnswer, { readonly ok: true }>
 
 /**
- * Whole numbers in Redis between a floor and a ceiling: stock, seats, quotas, budgets. Made by `createCounters`.
+ * Another process declared the counters with other options, such as an older version of the application. Each process uses its own.
+ * Reported once by each process.
+ */
+export interface CountersRedeclared {
+  readonly kind: 'redeclared'
+  readonly space: string
+  readonly name: string
+  /** Such as `floor 0, ceiling 10, initial 0`. */
+  readonly before: string
+  readonly now: string
+}
+
+export type CountersEvent = CountersRedeclared
+
+/**
+ * Whole numbers in Redis between a floor and a ceiling: stock, seats, quotas, budgets. Created by `createCounters`.
  *
- * Each method is one script call. Calls of a tick travel together. They fail with PENKNIFE_TIMEOUT and the like when Redis is away; a
- * refusal by floor or ceiling is no error but an answer.
+ * Each method is one script call, unless it waits; calls of a tick share one command. A refusal by floor or ceiling is an answer, not an
+ * error. They fail with PENKNIFE_TIMEOUT and the like when Redis is away.
  */
 export interface Counters {
   readonly name: string
   /** Adds to a counter, 1 by default. */
+  increment(
+    counter: string,
+    by: number,
+    options: CounterSingleChangeOptions & CounterFenceOptions,
+  ): Promise<CounterAnswer | CounterFenced>
   increment(counter: string, by?: number, options?: CounterSingleChangeOptions): Promise<CounterAnswer>
   /** Takes from a counter, 1 by default. */
+  decrement(
+    counter: string,
+    by: number,
+    options: CounterSingleChangeOptions & CounterFenceOptions,
+  ): Promise<CounterAnswer | CounterFenced>
   decrement(counter: string, by?: number, options?: CounterSingleChangeOptions): Promise<CounterAnswer>
-  /** Sets a counter, as after counting the stock by hand. Open reservations stay: they must fit the new value. */
-  set(counter: string, value: number, options?: CounterChangeOptions): Promise<CounterAnswer>
+  /** Sets a counter, such as after counting the stock by hand. Open reservations stay: they must fit the new value. */
+  set(
+    counter: string,
+    value: number,
+    options: CounterSetOptions & CounterFenceOptions,
+  ): Promise<CounterAnswer | CounterFenced>
+  set(counter: string, value: number, options?: CounterSetOptions): Promise<CounterAnswer>
   /** Changes up to 50 counters: all or none. */
+  change(
+    changes: readonly CounterChange[],
+    options: CounterChangeOptions & CounterFenceOptions,
+  ): Promise<CountersAnswer | CounterFenced>
   change(changes: readonly CounterChange[], options?: CounterChangeOptions): Promise<CountersAnswer>
-  /** What up to 50 counters are. */
+  /** Reads up to 50 counters. */
   read(counters: readonly string[]): Promise<readonly CounterState[]>
   /**
-   * Holds up to 50 changes, all or none, until they are committed, cancelled or expire. Nobody else can take meanwhile what it holds.
-   * What it holds after it expired comes back with the next call on any counter of the object.
+   * Reserves up to 50 changes, all or none, until they are committed, cancelled or expire. Nobody else can take them in the meantime. An
+   * expired reservation is given back by the next call on any counter of the object.
    */
+  reserve(
+    changes: readonly CounterChange[],
+    options: CounterReserveOptions & CounterFenceOptions,
+  ): Promise<CountersReservation | CounterFenced>
   reserve(changes: readonly CounterChange[], options: CounterReserveOptions): Promise<CountersReservation>
   /** Ends a reservation of any process: its changes are made. */
-  commit(reservation: string): Promise<CounterReservationEnd>
-  /** Ends a reservation of any process: what it holds is given back. */
-  cancel(reservation: string): Promise<CounterReservationEnd>
+  commit(reservation: string, options?: CounterCommitOptions): Promise<CounterReservationEnd>
+  /** Ends a reservation of any process: it is given back. */
+  cancel(reservation: string, options?: CounterCancelOptions): Promise<CounterReservationEnd>
+  /** Adds a listener; the returned function removes it. */
+  on(listener: (event: CountersEvent) => void): () => void
 }

@@ -1,60 +1,58 @@
-import { randomBytes } from 'node:crypto'
-
 import { durationMs } from '../duration.ts'
-import { invalid, PenknifeError } from '../errors.ts'
+import { invalid } from '../errors.ts'
+import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { badReply } from '../redis/failures.ts'
 import { createDeclaration } from '../redis/declaration.ts'
-import { readReply } from '../redis/failures.ts'
-import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
-import type { Port } from '../redis/runner.ts'
-import type { Arg } from '../redis/script.ts'
-import {
-  guardAdd,
-  guardCount,
-  guardCounted,
-  guardCountOnce,
-  guardReserve,
-  guardSettle,
-} from '../redis/scripts.gen.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
+import { reportRedeclared } from '../redeclared.ts'
+import { createCounterReader } from './counter-answers.ts'
+import { createCounterCalls } from './counter-calls.ts'
 import {
   checkCounter,
-  type CounterSettings,
   declarationText,
   MOST_CHANGES,
+  packAmounts,
   packChange,
   packChanges,
   packSet,
   readCountersOptions,
 } from './counter-options.ts'
 import type {
-  CounterChangeOptions,
   CounterAnswer,
+  CounterCancelOptions,
   CounterChange,
-  CounterRefusal,
-  Counters,
-  CountersAnswer,
-  CountersOptions,
-  CounterState,
+  CounterChangeOptions,
+  CounterCommitOptions,
+  CounterFenced,
+  CounterFenceOptions,
   CounterReservation,
   CounterReservationEnd,
+  CounterReserveOptions,
+  Counters,
+  CountersEvent,
+  CounterSetOptions,
   CounterSingleChangeOptions,
+  CountersOptions,
+  CountersReservation,
 } from './counter-types.ts'
-import { createLay, createPeriodCall, createRedisClock, type PeriodPlan } from './periods.ts'
+import { createCounterWatch } from './counter-watch.ts'
+import { checkFence, refusedBy } from './fence.ts'
+import { createRandomIds } from './random-ids.ts'
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const LONGEST_ID = 128
 const NONE = {}
-const MOST_PERIODS = 4
 
 /**
- * Makes counters with a floor and a ceiling, kept in the space's slot.
+ * Creates counters with a floor and a ceiling, stored in the space's slot.
  *
- * All counters of a name are one hash of about 70 bytes a counter without a TTL, which grows with the counters that are not at `initial`;
- * with a calendar each period has a hash of its own, which expires when the next period ended. An open or remembered reservation takes
- * about 220 bytes, a remembered id about 180. All who use the counters give the same options: they are reported when they differ.
+ * All counters of a name are one hash of about 75 bytes a counter without a TTL, which grows with the counters that are not at `initial`.
+ * With a calendar, each period has a hash of its own, which expires when the next period has ended. A reservation takes about 220 bytes
+ * until it is forgotten, a stored id about 180. All processes give the same options: a difference is reported.
  *
- * Cost: each method is one script call (more only to give back what many expired reservations hold), and one more for the process to
- * declare the options.
+ * Cost: each method is one script call; more calls only give back many expired reservations. Each process declares the options once.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
@@ -65,135 +63,78 @@ export function createCounters(space: Space, name: string, options: CountersOpti
   const { keys } = runtime
   const { route } = keys
   const title = `counters '${name}' of space '${space.name}'`
+  const channel = keys.guardLive('counter', name, 'nudges')
+  const topic = createTopic<CountersEvent>('penknife:counters')
   runtime.use('counters', name)
+  const declaration = declarationText(settings)
   const declare = createDeclaration(runtime.bind, {
     route,
     key: keys.guard('counter', name, 'declaration'),
-    text: declarationText(settings),
+    text: declaration,
     lastsMs: 90 * DAY_MS,
     title,
     onOther: (before) =>
-      process.emitWarning(
-        `${title} were declared with '${before}' and now with '${declarationText(settings)}': each process uses its own`,
-        { type: 'PenknifeWarning', code: 'redeclared' },
-      ),
+      reportRedeclared(topic, { space: space.name, name }, { title, before, now: declaration }),
   })
+  const calls = createCounterCalls(runtime, name, settings, { channel, title })
+  const { add } = calls
+  const reader = createCounterReader(title, settings)
+  const watch = createCounterWatch(runtime, {
+    channel,
+    title,
+    expire: calls.expire,
+    resets: settings.calendar !== undefined,
+  })
+  const newId = createRandomIds()
 
-  const lay = createLay(settings.calendar, (period) => keysOf(runtime, name, period))
-  const clock = createRedisClock()
-  const how = { lay, clock, title }
-  const shared = (plan: PeriodPlan): [readonly string[], string] => [
-    plan.keys,
-    planText(settings, plan.times),
-  ]
-  const count = createPeriodCall(runtime, guardCount, how, shared)
-  const countOnce = createPeriodCall(
-    runtime,
-    guardCountOnce,
-    how,
-    (plan): [readonly string[], string, number] => [...shared(plan), settings.rememberMs],
-  )
-  const counted = createPeriodCall(runtime, guardCounted, how, shared)
-  const hold = createPeriodCall(runtime, guardReserve, how, shared)
-
-  async function run(lines: string, { id }: CounterChangeOptions): Promise<string> {
+  /** Sends changes, and waits where that is asked for; resolves with the script's reply. */
+  async function change(
+    changes: readonly CounterChange[],
+    lines: string,
+    { id, fence, wait, signal }: Fenced<CounterChangeOptions>,
+  ): Promise<string> {
     declare()
-    if (id === undefined) return (await count(lines)).reply
-    checkText('id', id, LONGEST_ID)
-    const once = keys.guardOf('counter-id', name, id)
-    const { reply } = await countOnce(once, lines)
-    if (reply !== '!') return reply
-    throw invalid('id', id, 'it names a call with other changes; give every request an id of its own')
-  }
-
-  function stateOf(counter: string, line: string, given: Limits = NONE): CounterState {
-    const [value, down, up] = numbersOf(line, 3) as [number, number, number]
-    return {
-      counter,
-      value,
-      available: Math.max(0, value + down - (given.floor ?? settings.floor)),
-      room: Math.max(0, (given.ceiling ?? settings.ceiling) - value - up),
+    const terms = {
+      once: id === undefined ? undefined : keys.guardOf('counter-id', name, checkText('id', id, LONGEST_ID)),
+      fence: fence && checkFence(keys, fence),
     }
+    const ask = async (): Promise<string> => (await calls.count(lines, terms)).reply
+    const reply = await (wait === undefined
+      ? ask()
+      : watch.until(changes, { waitMs: waitOf(wait), signal }, ask, isRefusal))
+    if (reply !== '!') return reply
+    throw invalid('id', id, 'it identifies a call with other changes; give every request an id of its own')
   }
 
-  function refusalOf(changes: readonly CounterChange[], line: string): CounterRefusal {
-    const [at = '', reason = '', ...state] = line.split(' ')
-    const change = changes[Number(at) - 1]
-    if (!change || (reason !== 'floor' && reason !== 'ceiling')) throw new Error(`'${line}' is no refusal`)
-    return { ...stateOf(change.counter, state.join(' '), change), by: change.by, reason }
+  async function one(
+    counter: string,
+    by: number,
+    given: Fenced<CounterSingleChangeOptions>,
+  ): Promise<CounterAnswer | CounterFenced> {
+    if (given !== NONE) checkOptions('counter', given, ['id', 'floor', 'ceiling', 'fence', 'wait', 'signal'])
+    const { floor, ceiling } = given
+    const lines = packChange(counter, by, floor, ceiling)
+    const asked = { counter, by, floor, ceiling } as CounterChange
+    return reader.one(asked, await change([asked], lines, given))
   }
 
-  /** What a script said of changes. */
-  function read(changes: readonly CounterChange[], reply: string): CountersAnswer {
-    return readReply(title, () => {
-      const [kind, ...lines] = reply.split('\n')
-      if (kind === '-') return { ok: false, refused: lines.map((line) => refusalOf(changes, line)) }
-      if ((kind !== '+' && kind !== '=') || lines.length !== changes.length)
-        throw new Error(`'${reply}' is no answer to ${changes.length} changes`)
-      const counters = changes.map((change, at) => stateOf(change.counter, lines[at] as string, change))
-      return { ok: true, repeated: kind === '=', counters }
-    })
-  }
-
-  /** As `read`, of one change. */
-  function readOne(change: CounterChange, reply: string): CounterAnswer {
-    const answer = read([change], reply)
-    if (!answer.ok) return { ok: false, ...(answer.refused[0] as CounterRefusal) }
-    return { ok: true, repeated: answer.repeated, ...(answer.counters[0] as CounterState) }
-  }
-
-  /** The common call, where no period can end. */
-  const add = settings.calendar
-    ? undefined
-    : runtime.bind(guardAdd, [lay(0).keys, planText(settings, [])], undefined, title)
-
-  async function addTo(port: NonNullable<typeof add>, counter: string, by: number): Promise<CounterAnswer> {
+  /** The common call: one counter, without options and calendar. `by` is a checked number. */
+  async function addTo(
+    port: NonNullable<typeof add>,
+    counter: string,
+    by: number,
+  ): Promise<CounterAnswer | CounterFenced> {
     declare()
     checkCounter(counter)
+    const text = by === 1 ? `+${counter}` : by === -1 ? `-${counter}` : `=${by} ${counter}`
     for (;;) {
-      const reply = await port(route, counter, by)
-      if (typeof reply === 'number') {
-        const available = Math.max(0, reply - settings.floor)
-        const room = Math.max(0, settings.ceiling - reply)
-        return { ok: true, repeated: false, counter, value: reply, available, room }
-      }
-      if (reply !== 'again') return readOne({ counter, by }, reply)
+      const reply = await port(route, text)
+      if (typeof reply === 'number') return reader.plain(counter, reply)
+      if (reply !== 'again') return reader.one({ counter, by }, reply)
     }
   }
 
-  async function one(counter: string, by: number, given: CounterSingleChangeOptions): Promise<CounterAnswer> {
-    if (given !== NONE) checkOptions('counter', given, ['id', 'floor', 'ceiling'])
-    const { floor, ceiling } = given
-    const reply = await run(packChange(counter, by, floor, ceiling), given)
-    return readOne({ counter, by, floor, ceiling } as CounterChange, reply)
-  }
-
-  /** Of the last periods that were asked for: calls through one port share a batch. */
-  const settlers = new Map<number, Port<[id: Arg, how: Arg], number | string>>()
-
-  function settling(startMs: number): Port<[id: Arg, how: Arg], number | string> {
-    let port = settlers.get(startMs)
-    if (!port) {
-      if (settlers.size >= MOST_PERIODS) settlers.clear()
-      port = runtime.bind(guardSettle, [lay(startMs).keys, planText(settings, [])], undefined, title)
-      settlers.set(startMs, port)
-    }
-    return port
-  }
-
-  async function end(id: string, ending: 'c' | 'x'): Promise<CounterReservationEnd> {
-    const { startMs, own } = partsOf(checkText('reservation', id, LONGEST_ID + 16))
-    const settle = settling(startMs)
-    for (;;) {
-      const reply = await settle(route, own, ending)
-      if (reply === 0) continue
-      if (reply === '+') return { state: ENDS[ending], repeated: false }
-      const state = typeof reply === 'string' && reply in ENDS ? ENDS[reply as keyof typeof ENDS] : 'unknown'
-      return { state, repeated: state !== 'unknown' }
-    }
-  }
-
-  /** With a calendar a reservation's id begins with the period in which, or in the next of which, it was made. */
+  /** With a calendar, a reservation's id begins with the period in which it was made, or the one before. */
   function idOf(own: string, startMs: number): string {
     return settings.calendar ? `${startMs.toString(36)}.${own}` : own
   }
@@ -203,92 +144,116 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     const [, start = '', own = ''] = /^([0-9a-z]{1,11})\.(.+)$/.exec(id) ?? []
     const startMs = Number.parseInt(start, 36)
     if (own !== '' && startMs < 8e15) return { own, startMs }
-    throw invalid('reservation', id, 'give the id that reserve() answered')
+    throw invalid('reservation', id, 'give the id that reserve() returned')
   }
 
-  return {
+  async function reserve(
+    changes: readonly CounterChange[],
+    given: Fenced<CounterReserveOptions>,
+  ): Promise<CountersReservation | CounterFenced> {
+    checkOptions('reserve', given, ['expires', 'id', 'fence', 'wait', 'signal'])
+    const { id: asked, fence, wait, signal } = given
+    const lasts = Math.ceil(durationMs('expires', given.expires, { min: 1000, max: 31 * DAY_MS }))
+    const lines = packChanges(changes)
+    const own = asked === undefined ? newId() : checkText('id', asked, LONGEST_ID)
+    const terms = { fence: fence && checkFence(keys, fence), isNew: asked === undefined }
+    declare()
+    const ask = (): ReturnType<typeof calls.reserve> => calls.reserve(lines, own, lasts, terms)
+    const { reply, startMs } = await (wait === undefined
+      ? ask()
+      : watch.until(changes, { waitMs: waitOf(wait), signal }, ask, (answer) => isRefusal(answer.reply)))
+    const reservation = reservationOf(idOf(own, startMs), own, startMs)
+    if (reply.startsWith('=')) return { ok: true, repeated: true, reservation, counters: [] }
+    const answer = reader.answer(changes, reply)
+    return answer.ok ? { ok: true, repeated: false, reservation, counters: answer.counters } : answer
+  }
+
+  function reservationOf(id: string, own: string, startMs: number): CounterReservation {
+    return {
+      id,
+      commit: (given) => end(own, startMs, 'c', given),
+      cancel: (given) => end(own, startMs, 'x', given),
+    }
+  }
+
+  async function end(
+    own: string,
+    startMs: number,
+    ending: 'c' | 'x',
+    given: CounterCommitOptions = NONE,
+  ): Promise<CounterReservationEnd> {
+    if (given !== NONE) checkOptions(ending === 'c' ? 'commit' : 'cancel', given, OPTIONS_OF[ending])
+    const { fence, amounts } = given
+    const how = amounts === undefined ? ending : `${ending}\n${packAmounts(amounts)}`
+    const reply = await calls.settle(own, startMs, how, fence && checkFence(keys, fence))
+    if (reply === '+') return { state: ENDS[ending], repeated: false }
+    if (reply === '') return { state: 'unknown', repeated: false }
+    if (reply in ENDS) return { state: ENDS[reply as keyof typeof ENDS], repeated: true }
+    const highest = refusedBy(reply)
+    if (highest !== undefined) return { state: 'refused', repeated: false, fence: highest }
+    if (!reply.startsWith('!')) throw badReply(title, `'${reply}' is no end of a reservation`)
+    throw invalid('amounts', amounts, `give at most what was reserved of '${reply.slice(1)}', with its sign`)
+  }
+
+  async function endById(
+    id: string,
+    ending: 'c' | 'x',
+    given: CounterCommitOptions | undefined,
+  ): Promise<CounterReservationEnd> {
+    const { own, startMs } = partsOf(checkText('reservation', id, LONGEST_ID + 16))
+    return end(own, startMs, ending, given)
+  }
+
+  const counters = {
     name,
-    async increment(counter, by = 1, given = NONE) {
+    async increment(counter: string, by: number = 1, given: Fenced<CounterSingleChangeOptions> = NONE) {
       if (add && given === NONE) return addTo(add, counter, wholeAmount(by))
       return one(counter, wholeAmount(by), given)
     },
-    async decrement(counter, by = 1, given = NONE) {
+    async decrement(counter: string, by: number = 1, given: Fenced<CounterSingleChangeOptions> = NONE) {
       if (add && given === NONE) return addTo(add, counter, 0 - wholeAmount(by))
-      return one(counter, -wholeAmount(by), given)
+      return one(counter, 0 - wholeAmount(by), given)
     },
-    async set(counter, value, given = NONE) {
-      checkOptions('set', given, ['id'])
-      const reply = await run(packSet(counter, value), given)
-      return readOne({ counter, by: value }, reply)
+    async set(counter: string, value: number, given: Fenced<CounterSetOptions> = NONE) {
+      checkOptions('set', given, ['id', 'fence'])
+      const asked = { counter, by: value }
+      return reader.one(asked, await change([asked], packSet(counter, value), given))
     },
-    async change(changes, given = NONE) {
-      checkOptions('change', given, ['id'])
-      return read(changes, await run(packChanges(changes), given))
+    async change(changes: readonly CounterChange[], given: Fenced<CounterChangeOptions> = NONE) {
+      checkOptions('change', given, ['id', 'fence', 'wait', 'signal'])
+      return reader.answer(changes, await change(changes, packChanges(changes), given))
     },
-    async read(counters) {
-      if (!Array.isArray(counters) || counters.length < 1 || counters.length > MOST_CHANGES)
-        throw invalid('counters', counters, `give a list of 1 to ${MOST_CHANGES} names`)
-      const names = Array.from(counters, checkCounter)
-      const { reply } = await counted(names.join('\n'))
-      return readReply(title, () => {
-        const lines = reply.split('\n')
-        return names.map((counter, at) => stateOf(counter, lines[at] ?? ''))
-      })
+    async read(names: readonly string[]) {
+      if (!Array.isArray(names) || names.length < 1 || names.length > MOST_CHANGES)
+        throw invalid('counters', names, `give a list of 1 to ${MOST_CHANGES} names`)
+      const checked = Array.from(names, checkCounter)
+      const { reply } = await calls.read(checked.join('\n'))
+      const lines = reply.split('\n')
+      return checked.map((counter, at) => reader.state(counter, lines[at] ?? ''))
     },
-    async reserve(changes, given) {
-      checkOptions('reserve', given, ['expires', 'id'])
-      const lasts = Math.ceil(durationMs('expires', given.expires, { min: 1000, max: 31 * DAY_MS }))
-      const lines = packChanges(changes)
-      const own =
-        given.id === undefined ? randomBytes(15).toString('base64url') : checkText('id', given.id, LONGEST_ID)
-      declare()
-      const { reply, startMs } = await hold(lines, own, lasts)
-      const id = idOf(own, startMs)
-      const reservation: CounterReservation = { id, commit: () => end(id, 'c'), cancel: () => end(id, 'x') }
-      if (reply.startsWith('=')) return { ok: true, repeated: true, reservation, counters: [] }
-      const answer = read(changes, reply)
-      return answer.ok ? { ...answer, reservation } : answer
-    },
-    async commit(id) {
-      return end(id, 'c')
-    },
-    async cancel(id) {
-      return end(id, 'x')
-    },
+    reserve,
+    commit: (id: string, given?: CounterCommitOptions) => endById(id, 'c', given),
+    cancel: (id: string, given?: CounterCancelOptions) => endById(id, 'x', given),
+    on: (listener: (event: CountersEvent) => void) => topic.on(listener),
   }
+  // Only calls with a fence are refused by one.
+  return counters as Counters
 }
 
-interface Limits {
-  readonly floor?: number
-  readonly ceiling?: number
-}
+type Fenced<Options> = Options & Partial<CounterFenceOptions>
 
+const OPTIONS_OF = { c: ['fence', 'amounts'], x: ['fence'] } as const
 const ENDS = { c: 'committed', x: 'cancelled', e: 'expired' } as const
 
-/** Counters, when reservations are due, reservations. */
-function keysOf({ keys }: Runtime, name: string, period: string): readonly string[] {
-  const of = period === '' ? [] : [period]
-  return [
-    keys.guard('counter', name, ...of),
-    keys.guard('counter', name, ...of, 'expiring'),
-    keys.guard('counter', name, ...of, 'reserved'),
-  ]
+function isRefusal(reply: string): boolean {
+  return reply.startsWith('-')
 }
 
-function planText(
-  { floor, ceiling, initial, rememberMs }: CounterSettings,
-  times: readonly number[],
-): string {
-  return [floor, ceiling, initial, rememberMs, ...times].join(' ')
-}
-
-/** Of what is added or taken: nothing or more. */
+/** Checks what is added or taken: 0 or more. */
 function wholeAmount(by: number): number {
   return wholeNumber('by', by, 0, Number.MAX_SAFE_INTEGER)
 }
 
-function numbersOf(line: string, count: number): readonly number[] {
-  const numbers = line.split(' ').map(Number)
-  if (numbers.length === count && numbers.every(Number.isSafeInteger)) return numbers
-  throw new PenknifeError('PENKNIFE_BAD_REPLY', `'${line}' is no counter`)
+function waitOf(wait: NonNullable<CounterChangeOptions['wait']>): number {
+  return durationMs('wait', wait, { min: 0, max: HOUR_MS })
 }

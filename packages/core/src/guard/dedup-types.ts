@@ -1,67 +1,68 @@
 import type { Duration } from '../duration.ts'
+import type { PenknifeError } from '../errors.ts'
 import type { Jsonified } from '../json.ts'
 
 export interface DeduperOptions {
-  /** For how long an id is known: '1s' to '31d'. */
+  /** How long an id is stored: '1s' to '31d'. */
   readonly window: Duration
-  /** Ids that are known at once; above it the oldest are forgotten. 1,000 to 100,000,000. Default: 1,000,000. */
+  /** The most ids that are stored; above it the oldest are forgotten. 1,000 to 100,000,000. Default: 1,000,000. */
   readonly maxIds?: number
   /**
    * `spread`: ids are spread over 16 shards of the space, on a cluster over its servers. `space`: all ids are in the space's slot, where
-   * one script can claim them beside other effects. All who use the deduper give the same. Default: 'spread'.
+   * one script can claim them together with other effects. All processes give the same. Default: 'spread'.
    */
   readonly place?: 'spread' | 'space'
 }
 
 /**
- * Says which ids are new, for many ids. Made by `createDeduper`.
+ * Finds out which of many ids are new. Created by `createDeduper`.
  *
- * An id that was claimed counts as seen, whatever becomes of the caller. Calls of a tick travel together.
+ * A claimed id counts as seen, also when its caller fails afterwards. Calls of a tick share one command.
  */
 export interface Deduper {
   readonly name: string
   /** True for the first caller with this id within the window. One script call. */
   claim(id: string): Promise<boolean>
-  /** As `claim` for up to 1,000 ids, each by itself: a script call for 64 ids of a shard. */
-  claimAll(ids: readonly string[]): Promise<readonly boolean[]>
-  /** Forgets an id, as when its handling failed. True if it was known. */
+  /** As `claim` for up to 1,000 ids, each by itself. One script call for every 64 ids of a shard. */
+  claimMany(ids: readonly string[]): Promise<readonly boolean[]>
+  /** Forgets an id, such as when its processing failed. True if it was stored. */
   forget(id: string): Promise<boolean>
 }
 
 export interface OnceOptions {
   /**
-   * For how long the result is kept and given to every later caller: '1s' to '366d'. `0` keeps nothing: callers are held off, and learn
-   * the result, only until it is done.
+   * How long the result is stored and returned to later callers: '1s' to '366d'. `0` stores nothing: callers wait, and get the result, only
+   * while the body runs.
    */
   readonly window: Duration
   /**
-   * For how long a run may be without renewal before another caller may take over, as after a crash: '1s' to '1h'. Runs are renewed at a
-   * third of it. Default: '30s'.
+   * How long a run may be without renewal before another caller may take over, such as after a crash: '1s' to '1h'. A run is renewed every
+   * third of this time. Default: '30s'.
    */
   readonly lease?: Duration
   /** How long a run is renewed at the most. Default: '15m'. */
   readonly maxRun?: Duration
   /**
-   * Whether a body that failed is forgotten, so that the next caller runs it again. With false its message is kept like a result. Default:
-   * true.
+   * Whether a body that failed is forgotten, so that the next caller runs it again. With false, its message is stored like a result.
+   * Default: true.
    */
   readonly forgetOnFailure?: boolean
-  /** How long a caller waits for the run of another: 0 to '1h'. Default: '30s'. */
+  /** How long a caller waits for the run of another caller: 0 to '1h'. Default: '30s'. */
   readonly wait?: Duration
 }
 
 export interface OnceRunOptions {
   /** As in the options of `createOnce`, for this call. */
   readonly wait?: Duration
-  /** Ends the waiting; the call then rejects with the signal's reason. A run that began goes on. */
+  /** Ends the waiting: the call rejects with the signal's reason. It does not end a body that runs. */
   readonly signal?: AbortSignal
 }
 
-/** What a body is given. */
+/** The argument of a body. */
 export interface OnceRun {
   readonly id: string
   /**
-   * Aborted when the claim is lost: Redis was away for longer than the lease, the process stood still, or `maxRun` is over. Another caller
+   * Aborted when the claim is lost: Redis was away for longer than the lease, the process was paused, or `maxRun` is over. Another caller
    * may run the body then. The result of this run is stored only if no other caller took over.
    */
   readonly signal: AbortSignal
@@ -74,29 +75,43 @@ export type OnceAnswer<Result> =
       readonly first: boolean
       readonly result: Jsonified<Result>
     }
-  /** The body failed before, and its failure is kept (`forgetOnFailure: false`). */
+  /** The body failed before, and its failure is stored (`forgetOnFailure: false`). */
   | { readonly status: 'failed'; readonly message: string }
   /** Another caller still runs the body. */
   | { readonly status: 'running' }
 
-/** Runs a body once for each id, over all processes. Made by `createOnce`. */
+/** A claim was lost while its body ran: another caller may run the body. */
+export interface OnceClaimLost {
+  readonly kind: 'lost'
+  readonly space: string
+  readonly name: string
+  readonly id: string
+  /** The reason of the run's signal. */
+  readonly error: PenknifeError
+}
+
+export type OnceEvent = OnceClaimLost
+
+/** Runs a body once for each id, over all processes. Created by `createOnce`. */
 export interface Once {
   readonly name: string
   /**
-   * Runs the body, unless somebody did or does: then gives that result. The result is kept as JSON of at most 64 KiB.
+   * Runs the body, unless it ran or runs already: then it returns that result. The result is stored as JSON of at most 64 KiB.
    *
-   * Cost: two script calls for who runs the body, and one every third of the lease; one for who comes later; one or two, and a
-   * subscription, for who waits.
+   * Cost: two script calls for the caller that runs the body, and one every third of the lease; one for a later caller; one or two, and a
+   * subscription, for a waiting caller.
    *
-   * @throws what the body threw. PENKNIFE_LEASE_LOST when another caller took over before the body ended: this result is not
-   * stored, and the body may run twice. A claim that was lost and that nobody took over still stores the result. While Redis is
-   * away the result is sent again until the claim ends; then PENKNIFE_TIMEOUT and the like: the body ran, and may run again.
+   * @throws the error of the body. PENKNIFE_LEASE_LOST when another caller took over before the body ended: this result is not stored, and
+   * the body may run twice. While Redis is away the result is sent again until the claim ends; then PENKNIFE_TIMEOUT and the like. Of an
+   * error of penknife, `fate` is 'not-done' when the body did not run in this call, and 'unknown' when it ran.
    */
   run<Result>(
     id: string,
     body: (run: OnceRun) => Result | Promise<Result>,
     options?: OnceRunOptions,
   ): Promise<OnceAnswer<Result>>
-  /** Forgets what is kept of an id, so that the next caller runs the body. True if there was something; a run under way goes on. */
+  /** Deletes the stored result of an id, so that the next caller runs the body. True if there was one; a body that runs goes on. */
   forget(id: string): Promise<boolean>
+  /** Adds a listener; the returned function removes it. */
+  on(listener: (event: OnceEvent) => void): () => void
 }

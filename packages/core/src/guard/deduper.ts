@@ -9,7 +9,7 @@ import type { Deduper, DeduperOptions } from './dedup-types.ts'
 
 const LONGEST_ID = 512
 const MOST_IDS = 1000
-/** Ids of one script call, of a call with many; and such calls that share one. */
+/** The ids of one item of a script call with many ids, and the items of such a call. */
 const EACH = 64
 const TOGETHER = 4
 const SHARDS = 16
@@ -20,10 +20,10 @@ interface Shard {
 }
 
 /**
- * Makes a deduper: which ids are new, within a time.
+ * Creates a deduper, which finds out which ids are new within a time.
  *
- * It is a sorted set of about 115 bytes an id, of at most `maxIds` ids (and those of one call), that expires a window after the last new
- * id. Ids longer than 64 characters are kept as a hash of theirs.
+ * It is a sorted set of about 115 bytes an id with at most `maxIds` ids (and those of one call). It expires a window after the last new id.
+ * An id of more than 64 characters is stored as its hash.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
@@ -41,7 +41,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
   const see = bind(guardSee, [windowMs, most], undefined, title)
   const seeMany = bind({ ...guardSee, batch: TOGETHER }, [windowMs, most], undefined, title)
   const unsee = bind(guardUnsee, [], undefined, title)
-  /** By the tag of its slot. */
+  /** By the tag of the slot. */
   const shards = new Map<string, Shard>()
 
   function shardOf(id: string): Shard {
@@ -57,7 +57,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
 
   const checkId = (id: string): string => shortened(checkText('id', id, LONGEST_ID))
 
-  /** `places` are those of a shard's ids in the answer. */
+  /** `places`: where the ids of the shard are in the answer. */
   async function claimSome(
     shard: Shard,
     ids: readonly string[],
@@ -77,7 +77,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
       const { route, key } = shardOf(checked)
       return (await see(route, key, checked)) === 1
     },
-    async claimAll(ids) {
+    async claimMany(ids) {
       if (!Array.isArray(ids) || ids.length > MOST_IDS)
         throw invalid('ids', ids, `give a list of at most ${MOST_IDS} ids`)
       const sorted = new Map<Shard, number[]>()

@@ -2,16 +2,20 @@ import { isOutage } from '../errors.ts'
 import type { Keeper, KeptLease } from './keeper.ts'
 import type { HeldLock } from './lock-types.ts'
 import type { HeldPermit } from './semaphore-types.ts'
-import type { Granted } from './tickets.ts'
 
-/** What a lease is kept and given back with. */
+/** What a lease is of, as scripts and events name it. */
+export interface HeldThing {
+  readonly keys: readonly string[]
+  readonly fence: number
+}
+
 interface Ways<Of> {
   readonly keeper: Keeper<Of>
   readonly release: (of: Of) => Promise<boolean>
 }
 
 /** A lease of locks or permits, as the application has it. */
-export class Held<Of> implements HeldLock, HeldPermit {
+export class Held<Of extends HeldThing> implements HeldLock, HeldPermit {
   readonly keys: readonly string[]
   readonly weight: number
   readonly fence: number
@@ -19,15 +23,11 @@ export class Held<Of> implements HeldLock, HeldPermit {
   readonly #ways: Ways<Of>
   #released: Promise<boolean> | undefined
 
-  constructor(
-    of: Of,
-    { keys, weight }: Pick<HeldLock & HeldPermit, 'keys' | 'weight'>,
-    { fence, sentAt }: Granted,
-    ways: Ways<Of>,
-  ) {
-    this.keys = keys
+  /** `sentAt`: the performance.now() before the call was sent. */
+  constructor(of: Of, weight: number, sentAt: number, ways: Ways<Of>) {
+    this.keys = of.keys
     this.weight = weight
-    this.fence = fence
+    this.fence = of.fence
     this.#ways = ways
     this.#lease = ways.keeper.keep(of, sentAt)
   }
@@ -45,7 +45,7 @@ export class Held<Of> implements HeldLock, HeldPermit {
       const { keeper, release } = this.#ways
       keeper.end(this.#lease)
       this.#released = release(this.#lease.of)
-      // What failed may be tried again.
+      // The caller may try again.
       this.#released.catch(() => (this.#released = undefined))
     }
     return this.#released

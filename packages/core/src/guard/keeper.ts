@@ -3,29 +3,30 @@ import { PenknifeError } from '../errors.ts'
 import { Deadlines, type Timed } from '../redis/deadlines.ts'
 import type { Runtime } from '../redis/penknife.ts'
 
-/** What a lease of something in Redis is kept with. */
 export interface KeeperOptions<Of> {
   readonly leaseMs: number
-  /** For how long at most a lease is renewed. */
+  /** How long a lease is renewed at the most, in milliseconds. */
   readonly mostMs: number
-  /** As errors call it: `lock 'orders' of space 'shop'`. */
+  /** The name in errors: `lock 'orders' of space 'shop'`. */
   readonly title: string
-  /** Asks Redis for another lease: whether it is still ours. */
+  /** Renews the lease in Redis; resolves with whether it was still in force. */
   readonly renew: (of: Of) => Promise<boolean>
-  /** Gives it back, when penknife is closed. */
+  /** Releases it, when penknife is closed. */
   readonly release: (of: Of) => Promise<unknown>
+  /** Called when a lease was lost. */
+  readonly onLost?: (of: Of, error: PenknifeError) => void
 }
 
-/** Of a lease, the part that is safe to rely on: clocks of two machines may differ in their rate. */
+/** The part of a lease that is safe to rely on: clocks of two machines may differ in their rate. */
 const SAFE = 0.99
-/** After a renewal that failed, as a part of the lease. */
+/** The pause after a renewal that failed, as a part of the lease. */
 const AGAIN = 1 / 9
 
 /**
- * A lease that is renewed at a third of its time until it is ended, lost or too old.
+ * A lease that is renewed every third of its time until it is ended or lost, or reaches its longest time.
  *
- * It counts from before the call that got it was sent, by this process' monotonic clock: so it ends here before it ends in Redis. When
- * that moment comes without a renewal, it is lost.
+ * It counts from before the call was sent, by this process' monotonic clock: so it ends here before it ends in Redis. Without a renewal
+ * until then it is lost.
  */
 export class KeptLease<Of> implements Timed<KeptLease<Of>> {
   dueAt = 0
@@ -40,7 +41,7 @@ export class KeptLease<Of> implements Timed<KeptLease<Of>> {
   failure: unknown
   #aborts: AbortController | undefined
   #lost: PenknifeError | undefined
-  #onLost: ((why: PenknifeError) => void) | undefined
+  #onLost: ((error: PenknifeError) => void) | undefined
 
   constructor(of: Of, sentAt: number, leaseMs: number) {
     this.of = of
@@ -48,12 +49,12 @@ export class KeptLease<Of> implements Timed<KeptLease<Of>> {
     this.safeUntil = sentAt + leaseMs * SAFE
   }
 
-  /** Milliseconds that it surely lasts, as far as this process knows; 0 when it is lost or ended. */
+  /** Milliseconds for which it certainly lasts; 0 when it is lost or ended. */
   get leftMs(): number {
     return this.ended ? 0 : Math.max(0, this.safeUntil - performance.now())
   }
 
-  /** Aborted when the lease is lost. Made when it is asked for: it costs more than the rest. */
+  /** Aborted when the lease is lost. Created at the first access: it costs more than the rest. */
   get signal(): AbortSignal {
     if (!this.#aborts) {
       this.#aborts = new AbortController()
@@ -66,30 +67,30 @@ export class KeptLease<Of> implements Timed<KeptLease<Of>> {
     return this.#lost
   }
 
-  /** Called once, when it is lost. */
-  onLost(listener: (why: PenknifeError) => void): void {
+  /** Calls the listener when the lease is lost. */
+  onLost(listener: (error: PenknifeError) => void): void {
     this.#onLost = listener
   }
 
   /** For the keeper. */
-  lose(why: PenknifeError): void {
-    this.#lost = why
-    this.#aborts?.abort(why)
-    if (this.#onLost) runSafely('what follows the loss of a lease failed', () => this.#onLost?.(why))
+  lose(error: PenknifeError): void {
+    this.#lost = error
+    this.#aborts?.abort(error)
+    if (this.#onLost) runSafely('a listener for the loss of a lease failed', () => this.#onLost?.(error))
   }
 }
 
 /** Keeps the leases of one kind of object. */
 export interface Keeper<Of> {
-  /** Keeps a lease that Redis gave to a call made at `sentAt` (performance.now()). */
+  /** Keeps a lease that Redis granted to a call sent at `sentAt` (performance.now()). */
   keep(of: Of, sentAt: number): KeptLease<Of>
-  /** Keeps it no longer: it is given back, or Redis said that it is lost. */
+  /** Stops the renewal: the lease is released, or Redis replied that it is lost. */
   end(lease: KeptLease<Of>): void
 }
 
 export function createKeeper<Of>(
-  { onClose }: Pick<Runtime, 'onClose'>,
-  { leaseMs, mostMs, title, renew, release }: KeeperOptions<Of>,
+  { onCloseWaiting }: Pick<Runtime, 'onCloseWaiting'>,
+  { leaseMs, mostMs, title, renew, release, onLost }: KeeperOptions<Of>,
 ): Keeper<Of> {
   const kept = new Set<KeptLease<Of>>()
   const due = new Deadlines<KeptLease<Of>>(leaseMs / 3, extend)
@@ -110,14 +111,16 @@ export function createKeeper<Of>(
     if (lease.ended) return
     end(lease)
     const { failure: cause } = lease
-    lease.lose(new PenknifeError('PENKNIFE_LEASE_LOST', `${title}: ${why}`, { fate: 'unknown', cause }))
+    const error = new PenknifeError('PENKNIFE_LEASE_LOST', `${title}: ${why}`, { fate: 'unknown', cause })
+    lease.lose(error)
+    onLost?.(lease.of, error)
   }
 
-  /** Asks for more time; until there is an answer the lease is lost when its time is over. */
+  /** Renews a lease. Until the answer comes, a timer ends the lease when its time is over. */
   function extend(lease: KeptLease<Of>): void {
     if (lease.ended) return
     const sentAt = performance.now()
-    if (sentAt >= lease.safeUntil) return lose(lease, 'its lease ran out before it was renewed')
+    if (sentAt >= lease.safeUntil) return lose(lease, 'its lease ended before it was renewed')
     const tooOld = sentAt - lease.since >= mostMs
     lease.lossTimer ??= setTimeout(
       () => {
@@ -125,8 +128,8 @@ export function createKeeper<Of>(
         lose(
           lease,
           tooOld
-            ? `it was kept for longer than ${mostMs} ms, and is not renewed any more`
-            : 'its lease ran out before it was renewed',
+            ? `it reached its longest time of ${mostMs} ms, and is not renewed any more`
+            : 'its lease ended before it was renewed',
         )
       },
       Math.max(0, lease.safeUntil - sentAt),
@@ -135,7 +138,7 @@ export function createKeeper<Of>(
     renew(lease.of).then(
       (ours) => {
         if (lease.ended) return
-        if (!ours) return lose(lease, 'its lease ran out, and Redis gave it away or forgot it')
+        if (!ours) return lose(lease, 'its lease had ended in Redis before it was renewed')
         clearTimeout(lease.lossTimer)
         lease.lossTimer = undefined
         lease.safeUntil = sentAt + leaseMs * SAFE
@@ -160,7 +163,7 @@ export function createKeeper<Of>(
   return {
     keep(of, sentAt) {
       const lease = new KeptLease(of, sentAt, leaseMs)
-      if (kept.size === 0) forget ??= onClose(closeAll)
+      if (kept.size === 0) forget ??= onCloseWaiting(closeAll)
       kept.add(lease)
       due.start(lease)
       return lease

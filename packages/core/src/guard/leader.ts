@@ -1,20 +1,23 @@
+import { reportFault } from '../callbacks.ts'
+import { closeDeadlineMs } from '../closing.ts'
 import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions } from '../options.ts'
+import { atMost } from '../redis/endings.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { reportFault } from '../callbacks.ts'
 import type { Leader, LeaderEvent, LeaderOptions } from './leader-types.ts'
 import { createLock } from './lock.ts'
 import type { HeldLease } from './lock-types.ts'
 
 const KEY = 'leader'
+const CLOSE_MS = 10_000
 
 /**
  * Stands for election among all processes that do so under the same name, at once and again after each loss.
  *
- * A leadership is a lock that is held for a lifetime: see `createLock` for its cost, its fence, and what it does not give. Two processes may
- * believe that they lead for as long as one of them stands still; the fence tells them apart.
+ * A leadership is a lock that is held for a lifetime: see `createLock` for its cost, its fence and its limits. Two processes may believe
+ * that they lead while one of them is paused; the fence tells them apart.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option.
  */
@@ -31,63 +34,69 @@ export function createLeader(space: Space, name: string, options: LeaderOptions 
     ...(lease === undefined ? {} : { lease }),
     ...(label === undefined ? {} : { label }),
   })
-  const topic = createTopic<LeaderEvent>('penknife:leader', { space: space.name })
+  const about = { space: space.name, name }
+  const topic = createTopic<LeaderEvent>('penknife:leader')
   const closing = new AbortController()
   let held: HeldLease | undefined
+  let deadlineMs = CLOSE_MS
+  let ended: Promise<void> | undefined
 
   function failed(error: unknown): void {
-    if (!topic.heard) reportFault(`leader '${name}' failed`, error)
-    topic.emit({ kind: 'failed', leader: name, error })
+    if (!topic.hasListeners) reportFault(`leader '${name}' failed`, error)
+    topic.emit({ ...about, kind: 'failed', error })
   }
 
-  /** Leads until `lead` ends, the lease is lost, or all is closed; resolves with how it ended. */
-  async function reign(mine: HeldLease): Promise<'lost' | 'stepped-down'> {
-    if (!lead) {
-      await firstOf(mine.signal, closing.signal)
-      return mine.signal.aborted ? 'lost' : 'stepped-down'
-    }
+  /** Leads until `lead` ends, or until the lease is lost or the leader is closed. */
+  async function work(mine: HeldLease): Promise<void> {
+    if (!lead) return firstOf(mine.signal, closing.signal)
     try {
-      await Promise.race([lead(mine), aborted(closing.signal)])
+      const leading = Promise.resolve(lead(untilClosed(mine, closing.signal)))
+      await Promise.race([leading, aborted(closing.signal)])
+      if (closing.signal.aborted) await atMost(deadlineMs, leading)
     } catch (error) {
       failed(error)
     }
-    return mine.signal.aborted ? 'lost' : 'stepped-down'
   }
 
-  /** One election, and what comes of it; true when there was one. */
+  /** Stands for election once, and leads if it is elected; resolves with whether it was. */
   async function stand(): Promise<boolean> {
     const mine = await lock.acquire(KEY, { signal: closing.signal })
     if (!mine) return false
     held = mine
     const { fence } = mine
-    topic.emit({ kind: 'elected', leader: name, fence })
-    const kind = await reign(mine)
+    topic.emit({ ...about, kind: 'elected', fence })
+    await work(mine)
+    const kind = mine.signal.aborted ? 'lost' : 'stepped-down'
     held = undefined
     await mine[Symbol.asyncDispose]()
-    topic.emit({ kind, leader: name, fence })
+    topic.emit({ ...about, kind, fence })
     return true
   }
 
   async function run(): Promise<void> {
     while (!closing.signal.aborted) {
       try {
-        if (await stand()) await rested(restMs, closing.signal)
+        if (await stand()) await pause(restMs, closing.signal)
       } catch (error) {
         if (closing.signal.aborted) return
         if (error instanceof PenknifeError && error.code === 'PENKNIFE_CLOSED') return
         failed(error)
-        await rested(restMs, closing.signal)
+        await pause(restMs, closing.signal)
       }
     }
   }
 
   const running = run()
-  const forget = runtime.onClose(() => close())
+  const forget = runtime.onClose((ms) => close(ms))
 
-  async function close(): Promise<void> {
-    forget()
-    closing.abort(new PenknifeError('PENKNIFE_CLOSED', `leader '${name}': it was closed`))
-    await running
+  function close(ms: number): Promise<void> {
+    if (!ended) {
+      deadlineMs = ms
+      forget()
+      closing.abort(new PenknifeError('PENKNIFE_CLOSED', `leader '${name}' was closed`))
+      ended = running
+    }
+    return ended
   }
 
   return {
@@ -99,8 +108,24 @@ export function createLeader(space: Space, name: string, options: LeaderOptions 
     async look() {
       return (await lock.look(KEY)).label
     },
-    close,
-    [Symbol.asyncDispose]: close,
+    async close(given = {}) {
+      return close(closeDeadlineMs(given, CLOSE_MS))
+    },
+    [Symbol.asyncDispose]: () => close(CLOSE_MS),
+  }
+}
+
+/** A lease whose signal is also aborted when the leader is closed. */
+function untilClosed(mine: HeldLease, closing: AbortSignal): HeldLease {
+  const signal = AbortSignal.any([mine.signal, closing])
+  return {
+    fence: mine.fence,
+    signal,
+    get leftMs() {
+      return mine.leftMs
+    },
+    release: () => mine.release(),
+    [Symbol.asyncDispose]: () => mine[Symbol.asyncDispose](),
   }
 }
 
@@ -115,8 +140,8 @@ async function firstOf(...signals: readonly AbortSignal[]): Promise<void> {
   await Promise.race(signals.map(aborted))
 }
 
-/** After so many milliseconds, or at once when the signal is aborted. */
-function rested(ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves after so many milliseconds, or at once when the signal is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer)

@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts'
+import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText } from '../options.ts'
 import { readReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
@@ -12,10 +13,10 @@ import {
   guardUnlock,
   guardUnqueue,
 } from '../redis/scripts.gen.ts'
-import { Held } from './held.ts'
+import { Held, type HeldThing } from './held.ts'
 import { createKeeper } from './keeper.ts'
 import { leaseOptions, LONGEST_LABEL, waitOf } from './lease-options.ts'
-import type { AcquireOptions, HeldLock, Lock, LockInfo, LockOptions } from './lock-types.ts'
+import type { AcquireOptions, HeldLock, Lock, LockEvent, LockInfo, LockOptions } from './lock-types.ts'
 import { CLAIM_MS, createTickets, giveUp, type Granted, type Queued } from './tickets.ts'
 
 const LONGEST_KEY = 512
@@ -24,17 +25,16 @@ const MOST_KEYS = 16
 /** A lock of one key: its keys in Redis. */
 type Place = readonly [lock: string, queue: string]
 
-/** What is held, as it is renewed and released. */
-interface Holding {
+interface Holding extends HeldThing {
   readonly places: readonly Place[]
   readonly owner: string
 }
 
 /**
- * Makes locks of a name: each key has its own.
+ * Creates locks of a name: each key has its own.
  *
- * A lock takes about 240 bytes in Redis while it is held, and about 150 for each that waits; nothing when nobody has it or wants it. All
- * who use the locks give the same lease. Locks lie in the space's slot; its last fence is one key without a TTL.
+ * A held lock takes about 240 bytes in Redis, a waiting caller about 150, a free lock nothing. All processes give the same lease. Locks are
+ * stored in the space's slot; its last fence is one key without a TTL.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
@@ -50,12 +50,13 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
   const tickets = createTickets(runtime, 'lock', name, title)
   const { channel } = tickets
   const fence = keys.guard('fence', 'last')
+  const topic = createTopic<LockEvent>('penknife:lock')
   const lock = bind(guardLock, [[fence], channel, leaseMs, label, CLAIM_MS], undefined, title)
   const unlock = bind(guardUnlock, [channel, CLAIM_MS], undefined, title)
   const unqueue = bind(guardUnqueue, [channel, CLAIM_MS], undefined, title)
   const relock = bind(guardRelock, [leaseMs], undefined, title)
   const locked = bind(guardLocked, [], undefined, title)
-  /** A batch holds items with as many keys each. */
+  /** By the number of keys: the items of a batch have equally many. */
   const lockAll = new Map<number, Port<[...all: string[], owner: Arg, order: Arg], number | string>>()
 
   const keeper = createKeeper<Holding>(runtime, {
@@ -67,6 +68,8 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
       return renewed.every(isOne)
     },
     release,
+    onLost: ({ keys: names, fence: token }, error) =>
+      topic.emit({ kind: 'lost', space: space.name, name, keys: names, fence: token, error }),
   })
 
   function release({ places, owner }: Holding): Promise<boolean> {
@@ -119,18 +122,13 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
 
   const ways = { keeper, release }
 
-  /** One key, whose lock is most often free: tries by itself, without what waiting needs. Its reply when it is refused. */
+  /** The common call: one key, whose lock is most often free. Resolves with the script's reply when it is not. */
   function tryOne(key: string, place: Place, ticket: string): Promise<HeldLock | string> {
     const sentAt = performance.now()
     return lock(route, place[0], place[1], ticket, '-').then(
       (reply) =>
         typeof reply === 'number'
-          ? new Held(
-              { places: [place], owner: ticket },
-              { keys: [key], weight: 1 },
-              { ticket, fence: reply, sentAt },
-              ways,
-            )
+          ? new Held({ places: [place], owner: ticket, keys: [key], fence: reply }, 1, sentAt, ways)
           : reply,
       (error: unknown) => {
         giveUp(queuedFor([place], label), ticket)
@@ -156,7 +154,8 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
   }
 
   function heldBy(names: readonly string[], places: readonly Place[], granted: Granted): HeldLock {
-    return new Held({ places, owner: granted.ticket }, { keys: names, weight: 1 }, granted, ways)
+    const { ticket: owner, fence: token, sentAt } = granted
+    return new Held({ places, owner, keys: names, fence: token }, 1, sentAt, ways)
   }
 
   async function acquire(
@@ -209,6 +208,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
         }
       })
     },
+    on: (listener) => topic.on(listener),
   }
 }
 

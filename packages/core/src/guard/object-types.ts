@@ -1,19 +1,47 @@
 import type { Duration } from '../duration.ts'
 import type { Jsonified } from '../json.ts'
 import type { StandardSchema } from '../standard-schema.ts'
+import type { Fence } from './fence-types.ts'
 
 export interface ObjectsOptions<Value> {
-  /** A Standard Schema (zod, valibot, arktype, …) that `set` and `update` hold whole values against. `merge` and `increment` do not. */
+  /** A Standard Schema (zod, valibot, arktype, …). `set` and `update` check whole values against it; `merge` and `increment` do not. */
   readonly schema?: StandardSchema<unknown, Value>
-  /** For how long an object outlives its last write: '1s' to '366d'. Default: for ever. */
+  /** How long an object is stored after its last write: '1s' to '366d'. Default: for ever. */
   readonly ttl?: Duration
 }
 
 export interface ObjectWriteOptions {
-  /** Writes only over this version, as `get` gave it; 0: only where there is none. */
+  /** Writes only over this version, as `get` returned it; 0: only where there is none. */
   readonly ifVersion?: number
-  /** The fence of the caller's lease: a write after one with a later fence is refused. */
-  readonly fence?: number
+  /** Refuses the write when a holder of a later lease has written. */
+  readonly fence?: Fence
+}
+
+export interface ObjectFieldsOptions extends ObjectWriteOptions {
+  /**
+   * How long the fields that this call sets are stored: '1ms' to '366d'. A later write of a field replaces its time, or ends it when it has
+   * none. Needs Redis 7.4 or Valkey 9, and the command HPEXPIRE; elsewhere the call fails with PENKNIFE_REJECTED and writes nothing.
+   * Default: as long as the object.
+   */
+  readonly fieldTtl?: Duration
+}
+
+export interface ObjectMergeOptions extends ObjectFieldsOptions {
+  /** Fields to delete. */
+  readonly remove?: readonly string[]
+}
+
+export interface ObjectIncrementOptions extends ObjectFieldsOptions {
+  /** The field does not go below it. */
+  readonly floor?: number
+  /** The field does not go above it. */
+  readonly ceiling?: number
+}
+
+export interface ObjectUpdateOptions {
+  readonly fence?: Fence
+  /** How often the function is called at the most: 1 to 100. Default: 10. */
+  readonly attempts?: number
 }
 
 export interface StoredObject<Value> {
@@ -24,61 +52,51 @@ export interface StoredObject<Value> {
 
 /** Why a write was refused: nothing was written. */
 export type ObjectRefusal =
-  /** Another version is there; 0 when there is none. */
+  /** Another version is stored; 0 when there is none. */
   | { readonly ok: false; readonly reason: 'version'; readonly version: number }
-  /** A holder of a later lease wrote. */
+  /** A holder of a later lease wrote; `fence` is its token. */
   | { readonly ok: false; readonly reason: 'fence'; readonly fence: number }
 
 export type ObjectAnswer = { readonly ok: true; readonly version: number } | ObjectRefusal
 
-export type IncrementAnswer =
+export type ObjectIncrementAnswer =
   | { readonly ok: true; readonly version: number; readonly value: number }
   | ObjectRefusal
-  /** The field would go below the floor or above the ceiling; `value` is what it is. */
+  /** The field would go below the floor or above the ceiling; `value` is its value. */
   | { readonly ok: false; readonly reason: 'floor' | 'ceiling'; readonly value: number }
   | { readonly ok: false; readonly reason: 'not-a-number' }
 
-export type UpdateAnswer<Value> =
+export type ObjectUpdateAnswer<Value> =
   | ({ readonly ok: true } & StoredObject<Value>)
-  /** The function gave undefined: nothing was written. */
+  /** The function returned undefined: nothing was written. */
   | { readonly ok: false; readonly reason: 'unchanged' }
   /** Others wrote in between as often as there were attempts. */
   | { readonly ok: false; readonly reason: 'conflict' }
   | Extract<ObjectRefusal, { readonly reason: 'fence' }>
 
-export interface FieldIncrementOptions extends ObjectWriteOptions {
-  readonly floor?: number
-  readonly ceiling?: number
-}
-
-export interface ObjectUpdateOptions {
-  readonly fence?: number
-  /** How often the function is called at the most: 1 to 100. Default: 10. */
-  readonly attempts?: number
-}
-
 /**
- * Values with versions: compare-and-set, and fields of objects that are changed alone. Made by `createObjects`.
+ * Values with versions: compare-and-set, and changes of single fields. Created by `createObjects`.
  *
- * A plain object is a hash of its fields; any other value is kept whole. Each method is one script call, `update` two for each attempt;
- * calls of a tick travel together.
+ * A plain object is a hash of its fields; any other value is stored whole. Each method is one script call, `update` two for each attempt;
+ * calls of a tick share one command.
  */
 export interface Objects<Value> {
   readonly name: string
   get(id: string): Promise<StoredObject<Value> | undefined>
   /** Replaces the whole value, of at most 64 KiB as JSON and 100 fields. */
   set(id: string, value: Value, options?: ObjectWriteOptions): Promise<ObjectAnswer>
-  /** Sets some fields of an object and leaves the others. Undefined leaves a field, `remove` takes fields away. */
-  merge(
-    id: string,
-    fields: Partial<Value>,
-    options?: ObjectWriteOptions & { readonly remove?: readonly string[] },
-  ): Promise<ObjectAnswer>
+  /** Sets some fields of an object and leaves the others. Undefined leaves a field as it is; `remove` deletes fields. */
+  merge(id: string, fields: Partial<Value>, options?: ObjectMergeOptions): Promise<ObjectAnswer>
   /** Adds to a field, which is 0 where there is none. Fractions add up as doubles do. */
-  increment(id: string, field: string, by?: number, options?: FieldIncrementOptions): Promise<IncrementAnswer>
+  increment(
+    id: string,
+    field: string,
+    by?: number,
+    options?: ObjectIncrementOptions,
+  ): Promise<ObjectIncrementAnswer>
   /**
-   * Reads, gives the value to a function, and writes what that returns, if nobody wrote in between; else again, after a short random
-   * pause. The function may be called several times: it must change nothing else.
+   * Reads the value, calls a function with it, and writes the result, if nobody wrote in between; else it tries again, after a short
+   * random pause. The function may be called several times: it must not change anything else.
    *
    * @throws what the function throws.
    */
@@ -86,7 +104,7 @@ export interface Objects<Value> {
     id: string,
     change: (value: Jsonified<Value> | undefined) => Value | undefined | Promise<Value | undefined>,
     options?: ObjectUpdateOptions,
-  ): Promise<UpdateAnswer<Value>>
-  /** Deletes an object; `version` is the one that was deleted, 0 when there was none. */
+  ): Promise<ObjectUpdateAnswer<Value>>
+  /** Deletes an object; `version` is the deleted one, 0 when there was none. */
   delete(id: string, options?: ObjectWriteOptions): Promise<ObjectAnswer>
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { durationMs } from '../duration.ts'
-import { invalid } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { toJson } from '../json.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { badReply, readReply } from '../redis/failures.ts'
@@ -9,9 +9,11 @@ import { runtimeOf, type Space } from '../redis/penknife.ts'
 import type { Reply } from '../redis/script.ts'
 import { guardObjectRead, guardObjectRemove, guardObjectWrite } from '../redis/scripts.gen.ts'
 import { checkSchema, conform } from '../standard-schema.ts'
+import { checkFence } from './fence.ts'
 import type {
-  IncrementAnswer,
   ObjectAnswer,
+  ObjectFieldsOptions,
+  ObjectIncrementAnswer,
   ObjectRefusal,
   Objects,
   ObjectsOptions,
@@ -23,11 +25,11 @@ const LONGEST_ID = 512
 const LONGEST_FIELD = 128
 const MOST_FIELDS = 100
 const LARGEST = 65_536
-/** The field of a value that is no plain object. */
+/** The field of a value that is no plain object, and that of the version. */
 const WHOLE = ':x'
 const VERSION = ':v'
 const NONE = {}
-/** Between two attempts of an update, at most; at random, so that two callers do not meet again and again. */
+/** The longest pause between two attempts of an update. It is random, so that two callers do not meet again and again. */
 const PAUSE_MS = 10
 
 type Op =
@@ -36,7 +38,7 @@ type Op =
   | readonly ['i', string, number, number, number]
 
 /**
- * Makes a store of values with versions: each id has a hash of its own, of about 150 bytes beside its fields, without a TTL unless one is
+ * Creates a store of values with versions. Each id has a hash of its own: about 150 bytes beside its fields, without a TTL unless `ttl` is
  * given.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
@@ -61,19 +63,35 @@ export function createObjects<Value = unknown>(
 
   const keyOf = (id: string): string => keys.guardOf('object', name, checkText('id', id, LONGEST_ID))
 
+  /** The key and the token of a fence as the scripts take them. */
+  function fenceOf(key: string, fence: ObjectWriteOptions['fence']): readonly [string, string] {
+    if (fence === undefined) return [key, '']
+    const checked = checkFence(keys, fence)
+    return [checked.key, String(checked.token)]
+  }
+
   async function send(
     id: string,
     ops: readonly Op[],
     whole: boolean,
-    { ifVersion, fence }: ObjectWriteOptions,
+    { ifVersion, fence, fieldTtl }: ObjectFieldsOptions,
   ): Promise<string> {
     if (ops.length > MOST_FIELDS)
       throw invalid('value', ops, `it has ${ops.length} fields; give at most ${MOST_FIELDS}`)
+    const key = keyOf(id)
     const version = numberText('ifVersion', ifVersion)
-    return write(route, keyOf(id), JSON.stringify(ops), whole ? 1 : 0, version, numberText('fence', fence))
+    const [fenceKey, token] = fenceOf(key, fence)
+    const lasts = fieldTtl === undefined ? 0 : Math.ceil(durationMs('fieldTtl', fieldTtl, { min: 1 }))
+    const packed = JSON.stringify(ops)
+    const reply = await write(route, key, fenceKey, packed, whole ? 1 : 0, version, token, lasts)
+    if (reply !== 'u') return reply
+    throw new PenknifeError(
+      'PENKNIFE_REJECTED',
+      `${title}: the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have`,
+    )
   }
 
-  /** What a script said of a write; undefined for a refusal that only some have. */
+  /** The answer in a script's reply to a write; undefined for a refusal of increments. */
   function answerOf(reply: string): ObjectAnswer | undefined {
     if (reply.startsWith('+')) return { ok: true, version: toVersion(reply.slice(1).split('\n')[0]) }
     if (reply.startsWith('v ')) return { ok: false, reason: 'version', version: toVersion(reply.slice(2)) }
@@ -110,18 +128,18 @@ export function createObjects<Value = unknown>(
       return answer(await set(id, schema ? await conform(schema, 'value', value) : value, asked))
     },
     async merge(id, fields, asked = NONE) {
-      checkOptions('merge', asked, ['ifVersion', 'fence', 'remove'])
-      const { remove: gone = [] } = asked as { remove?: readonly string[] }
+      checkOptions('merge', asked, ['ifVersion', 'fence', 'fieldTtl', 'remove'])
+      const { remove: gone = [] } = asked
       if (!isFields(fields)) throw invalid('fields', fields, 'give an object')
       if (!Array.isArray(gone)) throw invalid('remove', gone, 'give a list of fields')
-      const removed = Array.from(gone as readonly string[], (field): Op => ['d', checkField(field)])
-      // A value that was kept whole becomes an object.
+      const removed = Array.from(gone, (field): Op => ['d', checkField(field)])
+      // A value that was stored whole becomes an object.
       return answer(
         await send(id, [['d', WHOLE], ...removed, ...opsOf('fields', fields, false)], false, asked),
       )
     },
     async increment(id, field, by = 1, asked = NONE) {
-      checkOptions('increment', asked, ['ifVersion', 'fence', 'floor', 'ceiling'])
+      checkOptions('increment', asked, ['ifVersion', 'fence', 'fieldTtl', 'floor', 'ceiling'])
       const { floor = -Number.MAX_VALUE, ceiling = Number.MAX_VALUE } = asked
       for (const [what, value] of Object.entries({ by, floor, ceiling }))
         if (typeof value !== 'number' || !Number.isFinite(value))
@@ -155,7 +173,9 @@ export function createObjects<Value = unknown>(
     async delete(id, asked = NONE) {
       checkOptions('delete', asked, ['ifVersion', 'fence'])
       const version = numberText('ifVersion', asked.ifVersion)
-      return answer(await remove(route, keyOf(id), version, numberText('fence', asked.fence)))
+      const key = keyOf(id)
+      const [fenceKey, token] = fenceOf(key, asked.fence)
+      return answer(await remove(route, key, fenceKey, version, token))
     },
   }
 }
@@ -168,14 +188,14 @@ function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What does not begin with a colon: those are ours. */
+/** A field of the application: ours begin with a colon. */
 function checkField(field: string): string {
   checkText('field', field, LONGEST_FIELD)
   if (field.startsWith(':')) throw invalid('field', field, 'give a name that does not begin with a colon')
   return field
 }
 
-/** A value as it is kept: a plain object by its fields, any other in one. */
+/** A value as it is stored: a plain object by its fields, any other in one field. */
 function opsOf(what: string, value: unknown, asWhole: boolean): readonly Op[] {
   const json = toJson(what, value, LARGEST)
   const arrived: unknown = JSON.parse(json)
@@ -187,7 +207,7 @@ function opsOf(what: string, value: unknown, asWhole: boolean): readonly Op[] {
   return Object.entries(arrived).map(([field, part]): Op => ['s', checkField(field), JSON.stringify(part)])
 }
 
-/** Whether a field can be kept by itself; an object with another one is kept whole. */
+/** Whether a field can be stored by itself; an object with any other field is stored whole. */
 function fitsField(field: string): boolean {
   try {
     checkField(field)
@@ -214,7 +234,7 @@ function toStored<Value>(reply: readonly Reply[]): StoredObject<Value> | undefin
   return { value: value as StoredObject<Value>['value'], version: Number(version) }
 }
 
-function refusedIncrement(reply: string): Exclude<IncrementAnswer, { ok: true } | ObjectRefusal> {
+function refusedIncrement(reply: string): Exclude<ObjectIncrementAnswer, { ok: true } | ObjectRefusal> {
   if (reply.startsWith('n ')) return { ok: false, reason: 'not-a-number' }
   const [, reason = '', value = ''] = /^l .* (floor|ceiling) (\S+)$/.exec(reply) ?? []
   if (reason === 'floor' || reason === 'ceiling') return { ok: false, reason, value: Number(value) }

@@ -1,37 +1,34 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 
 import { durationMs } from '../duration.ts'
-import { invalid, isOutage, PenknifeError } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
+import { createTopic } from '../events.ts'
 import { toJson } from '../json.ts'
 import { checkName, checkOptions, checkText } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardClaim, guardComplete, guardForget } from '../redis/scripts.gen.ts'
 import { cut, errorText } from '../text.ts'
-import type { Once, OnceAnswer, OnceOptions, OnceRun, OnceRunOptions } from './dedup-types.ts'
+import { claimOrWait, completeClaim } from './claiming.ts'
+import type { Once, OnceAnswer, OnceEvent, OnceOptions, OnceRun, OnceRunOptions } from './dedup-types.ts'
 import { createKeeper, type KeptLease } from './keeper.ts'
-import { createWakeup, type Wakeup } from './wakeup.ts'
 
 const HOUR_MS = 3_600_000
 const LONGEST_ID = 512
 const LARGEST_RESULT = 65_536
 const LONGEST_MESSAGE = 1000
-/** Behind the end of another's lease, so that the next try finds it over. */
-const BEHIND_MS = 2
-/** Before a result that could not be kept is sent again. */
-const AGAIN_MS = 100
 
 interface Claim {
+  readonly id: string
   readonly key: string
   readonly live: string
   readonly token: string
 }
 
 /**
- * Makes what runs a body once for each id, over all processes.
+ * Creates an object that runs a body once for each id, over all processes.
  *
- * Each id has a key of about 165 bytes beside its result, with a TTL: a minute longer than `lease` while it runs, then `window`.
+ * Each id has a key of about 165 bytes beside its result, with a TTL: a minute longer than `lease` while the body runs, then `window`.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
@@ -46,10 +43,11 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
   if (typeof forgetOnFailure !== 'boolean')
     throw invalid('forgetOnFailure', forgetOnFailure, 'give true or false')
   const runtime = runtimeOf(space)
-  const { keys, bind, subscriber, movedTime } = runtime
+  const { keys, bind } = runtime
   const { route } = keys
   const title = `once '${name}' of space '${space.name}'`
   runtime.use('once', name)
+  const topic = createTopic<OnceEvent>('penknife:once')
   const claim = bind(guardClaim, [leaseMs], undefined, title)
   const complete = bind(guardComplete, [windowMs], undefined, title)
   const forget = bind(guardForget, [], undefined, title)
@@ -58,45 +56,38 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
     mostMs,
     title,
     renew: async ({ key, token }) => (await claim(route, key, token, 1)) === 'c',
-    release: ({ key, live, token }) => complete(route, key, live, token, 'n', ''),
+    release: letGo,
+    onLost: ({ id }, error) => topic.emit({ kind: 'lost', space: space.name, name, id, error }),
   })
   const prefix = randomBytes(9).toString('base64url')
   let tokens = 0
 
-  /** The answer in a record or a message; undefined when it says that somebody else may try. */
-  function known<Result>(text: string, first: boolean): OnceAnswer<Result> | undefined {
+  /** Ends a claim without a result, so that another caller may run the body. */
+  function letGo({ key, live, token }: Claim): Promise<number> {
+    return complete(route, key, live, token, 'n', '')
+  }
+
+  /** Asks for the claim. When that fails, the body has not run. */
+  async function ask(ids: Claim): Promise<string> {
+    try {
+      return await claim(route, ids.key, ids.token, 0)
+    } catch (error) {
+      if (!(error instanceof PenknifeError) || error.fate !== 'unknown') throw error
+      // The call may have claimed the id: others need not wait for the end of its lease.
+      letGo(ids).catch(() => {})
+      throw new PenknifeError(error.code, `${error.message}; the body did not run`, { cause: error })
+    }
+  }
+
+  /** The answer in a record or a message. */
+  function known<Result>(text: string, first: boolean): OnceAnswer<Result> {
     const rest = text.slice(1)
-    if (text.startsWith('n')) return undefined
     if (text.startsWith('f')) return { status: 'failed', message: rest }
-    if (!text.startsWith('d')) throw badReply(title, `'${cut(text, 60)}' says nothing of a run`)
+    if (!text.startsWith('d')) throw badReply(title, `'${cut(text, 60)}' is no state of a run`)
     try {
       return { status: 'done', first, result: (rest === '' ? undefined : JSON.parse(rest)) as never }
     } catch (error) {
       throw badReply(title, errorText(error), error)
-    }
-  }
-
-  /** Follows the end of another's run. */
-  function follow<Result>(
-    live: string,
-    wakeup: Wakeup,
-  ): { answer: () => OnceAnswer<Result> | undefined; end: () => void } {
-    let said: string | undefined
-    const end = subscriber.follow(route, live, {
-      message(text) {
-        said = text
-        wakeup.wake()
-      },
-      // It may have ended before: ask.
-      followed: () => wakeup.wake(),
-    })
-    return {
-      end,
-      answer() {
-        const text = said
-        said = undefined
-        return text === undefined ? undefined : known(text, false)
-      },
     }
   }
 
@@ -106,66 +97,54 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
     { wait, signal }: OnceRunOptions,
   ): Promise<OnceAnswer<Result>> {
     const ids: Claim = {
+      id,
       key: keys.guardOf('once', name, id),
       live: keys.guardLive('once', name, id),
       token: prefix + (tokens++).toString(36),
     }
-    const until = performance.now() + (wait === undefined ? waitMs : waitOf(wait))
-    const wakeup = createWakeup(signal)
-    let followed: ReturnType<typeof follow<Result>> | undefined
-    let ignoreMoves: (() => void) | undefined
-    try {
-      for (;;) {
-        signal?.throwIfAborted()
-        const sentAt = performance.now()
-        const reply = await claim(route, ids.key, ids.token, 0)
-        if (reply === 'c') {
-          followed?.end()
-          followed = undefined
-          return await runBody(id, body, keeper.keep(ids, sentAt))
-        }
-        if (!reply.startsWith('w')) return known<Result>(reply, false) as OnceAnswer<Result>
-        const leftMs = until - performance.now()
-        if (leftMs <= 0) return { status: 'running' }
-        followed ??= follow(ids.live, wakeup)
-        ignoreMoves ??= movedTime.on(() => wakeup.wake())
-        await wakeup.wait(Math.min(leftMs, Number(reply.slice(1)) + BEHIND_MS))
-        const answer = followed.answer()
-        if (answer) return answer
-      }
-    } finally {
-      followed?.end()
-      ignoreMoves?.()
-    }
+    const { text, sentAt } = await claimOrWait(runtime, {
+      route,
+      live: ids.live,
+      claim: () => ask(ids),
+      waitMs: wait === undefined ? waitMs : waitOf(wait),
+      signal,
+    })
+    if (text === 'c') return runBody(body, keeper.keep(ids, sentAt))
+    return text.startsWith('w') ? { status: 'running' } : known<Result>(text, false)
   }
 
-  /** Keeps a result, again and again while Redis is away and the claim lasts; false when somebody else took over. */
-  async function keepResult(lease: KeptLease<Claim>, text: string): Promise<boolean> {
+  /** The error of a run whose body has ended: whatever failed after it, the body may have done its work. */
+  function bodyRan(error: unknown, what: string): unknown {
+    if (!(error instanceof PenknifeError)) return error
+    const { code, option, message } = error
+    return new PenknifeError(code, `${title}: the body ran, and may run again: ${what}: ${message}`, {
+      cause: error,
+      fate: 'unknown',
+      ...(option === undefined ? {} : { option }),
+    })
+  }
+
+  /** Stores a result; false when another caller took over. */
+  async function store(lease: KeptLease<Claim>, text: string): Promise<boolean> {
     const { key, live, token } = lease.of
-    for (let unsure = false; ;) {
-      try {
-        if ((await complete(route, key, live, token, 'd', text)) === 1) return true
-        if (!unsure) return false
-        // A call of unknown fate may have kept it. Where it kept nothing, the claim is ours again.
-        const reply = await claim(route, key, token, 0)
-        if (reply !== 'c') return reply === `d${text}`
-      } catch (error) {
-        if (!isOutage(error) || lease.leftMs < AGAIN_MS) throw error
-        unsure = true
-        await delay(AGAIN_MS)
-      }
-    }
+    const completing = completeClaim({
+      complete: async () => (await complete(route, key, live, token, 'd', text)) === 1,
+      claim: () => claim(route, key, token, 0),
+      stored: `d${text}`,
+      leftMs: () => lease.leftMs,
+    })
+    return completing.catch((error: unknown) => {
+      throw bodyRan(error, 'its result could not be stored')
+    })
   }
 
   async function runBody<Result>(
-    id: string,
     body: (run: OnceRun) => Result | Promise<Result>,
     lease: KeptLease<Claim>,
   ): Promise<OnceAnswer<Result>> {
-    const { key, live, token } = lease.of
-    const end = (kind: 'd' | 'f' | 'n', text: string): Promise<number> =>
-      complete(route, key, live, token, kind, text)
+    const { id, key, live, token } = lease.of
     let text: string
+    let ran = false
     try {
       const ofBody: OnceRun = {
         id,
@@ -174,20 +153,21 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
         },
       }
       const result = await body(ofBody)
+      ran = true
       text = result === undefined ? '' : toJson('result', result, LARGEST_RESULT)
     } catch (error) {
       keeper.end(lease)
-      // What the body threw matters more than that Redis did not hear of it: the claim then ends with its lease.
+      // The error matters more than a failure to store it: the claim then ends with its lease.
       const kind = forgetOnFailure || lease.lost ? 'n' : 'f'
-      await end(kind, cut(errorText(error), LONGEST_MESSAGE)).catch(() => {})
-      throw error
+      await complete(route, key, live, token, kind, cut(errorText(error), LONGEST_MESSAGE)).catch(() => {})
+      throw ran ? bodyRan(error, 'its result cannot be stored') : error
     }
-    // Also of a lease that was lost: while nobody took over, the result is worth keeping.
-    const kept = await keepResult(lease, text).finally(() => keeper.end(lease))
-    if (kept) return known<Result>(`d${text}`, true) as OnceAnswer<Result>
+    // Also with a lost lease: while nobody took over, the result can be stored.
+    const stored = await store(lease, text).finally(() => keeper.end(lease))
+    if (stored) return known<Result>(`d${text}`, true)
     throw (
       lease.lost ??
-      new PenknifeError('PENKNIFE_LEASE_LOST', `${title}: somebody else took over '${cut(id, 80)}'`, {
+      new PenknifeError('PENKNIFE_LEASE_LOST', `${title}: another caller took over '${cut(id, 80)}'`, {
         fate: 'unknown',
       })
     )
@@ -205,6 +185,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
       checkText('id', id, LONGEST_ID)
       return (await forget(route, keys.guardOf('once', name, id))) === 1
     },
+    on: (listener) => topic.on(listener),
   }
 }
 

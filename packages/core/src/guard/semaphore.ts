@@ -1,28 +1,34 @@
 import { invalid } from '../errors.ts'
+import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardPermit, guardPermitted, guardRepermit, guardUnpermit } from '../redis/scripts.gen.ts'
-import { Held } from './held.ts'
+import { Held, type HeldThing } from './held.ts'
 import { createKeeper } from './keeper.ts'
 import { leaseOptions, waitOf } from './lease-options.ts'
-import type { HeldPermit, PermitOptions, Semaphore, SemaphoreOptions } from './semaphore-types.ts'
+import type {
+  HeldPermit,
+  PermitOptions,
+  Semaphore,
+  SemaphoreEvent,
+  SemaphoreOptions,
+} from './semaphore-types.ts'
 import { CLAIM_MS, createTickets } from './tickets.ts'
 
 const LONGEST_KEY = 512
 const MOST_PERMITS = 1000
 const NONE = {}
 
-/** The keys of a semaphore's key, and the ticket that has permits of it. */
-interface Holding {
+interface Holding extends HeldThing {
   readonly places: readonly [held: string, extra: string, queue: string]
   readonly ticket: string
 }
 
 /**
- * Makes semaphores of a name: each key has its own, of `size` permits.
+ * Creates semaphores of a name: each key has its own, with `size` permits.
  *
- * A key of which one permit is taken has about 210 bytes in Redis; a key's state expires two hours after its last use. All who use
- * the semaphore give the same size and lease.
+ * A key of which one permit is taken has about 210 bytes in Redis. Its state expires two hours after its last use. All processes give the
+ * same size and lease.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
@@ -39,6 +45,7 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
   const tickets = createTickets(runtime, 'permit', name, title)
   const { channel } = tickets
   const fence = keys.guard('fence', 'last')
+  const topic = createTopic<SemaphoreEvent>('penknife:semaphore')
   const take = bind(guardPermit, [[fence], channel, size, leaseMs, CLAIM_MS], undefined, title)
   const give = bind(guardUnpermit, [channel, size, CLAIM_MS], undefined, title)
   const renew = bind(guardRepermit, [leaseMs], undefined, title)
@@ -51,6 +58,8 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
     title,
     renew: async ({ places: [held], ticket }) => (await renew(route, held, ticket)) === 1,
     release,
+    onLost: ({ keys: names, fence: token }, error) =>
+      topic.emit({ kind: 'lost', space: space.name, name, keys: names, fence: token, error }),
   })
 
   function placesOf(key: string): Holding['places'] {
@@ -79,10 +88,9 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
       },
       { waitMs: ms, signal },
     )
-    return (
-      granted &&
-      new Held({ places, ticket: granted.ticket }, { keys: [key], weight }, granted, { keeper, release })
-    )
+    if (!granted) return undefined
+    const { ticket, fence: token, sentAt } = granted
+    return new Held({ places, ticket, keys: [key], fence: token }, weight, sentAt, { keeper, release })
   }
 
   return {
@@ -111,5 +119,6 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
       const [taken = 0, waiting = 0] = await permitted(route, held, queue)
       return { taken, size, waiting }
     },
+    on: (listener) => topic.on(listener),
   }
 }

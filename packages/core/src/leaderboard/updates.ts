@@ -66,7 +66,7 @@ export function createUpdates(parts: UpdateParts): Updates {
   /** How many single updates may share a call. */
   const items = Math.max(3, Math.floor(32 / windows.length))
 
-  const hasListeners = (): boolean => settings.events !== undefined && topic.heard
+  const hasListeners = (): boolean => settings.events !== undefined && topic.hasListeners
 
   function pack(update: BoardUpdate): Packed {
     if (typeof update !== 'object' || update === null)

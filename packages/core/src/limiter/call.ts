@@ -1,4 +1,5 @@
 import { PenknifeError } from '../errors.ts'
+import { createLease } from '../lease.ts'
 import type { Receiver } from '../redis/driver.ts'
 import { badReply } from '../redis/failures.ts'
 import type { Policies } from '../redis/policies.ts'
@@ -8,9 +9,10 @@ import { takeInOrder } from './charge-in-order.ts'
 import type { Correct, Taken } from './correction.ts'
 import type { Declaration } from './declaration.ts'
 import { decisionOf } from './decision.ts'
-import type { LimiterDecision, Lease } from './decision-types.ts'
+import type { LimiterDecision, LimiterLease } from './decision-types.ts'
 import type { DenyCache } from './deny-cache.ts'
 import type { Fallback } from './fallback.ts'
+import type { SlotLease } from './leases.ts'
 import type { Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import type { LimiterSubject } from './types.ts'
@@ -120,9 +122,9 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
   }
 
   /** The lease, with a release that wakes the calls that wait for a slot. */
-  #wakingLease(lease: Lease): Lease {
+  #wakingLease({ leaseMs, renew, release }: SlotLease): LimiterLease {
     const { onTokensBack } = this.#context
-    return { ...lease, release: () => lease.release().finally(() => onTokensBack(this.#given)) }
+    return { leaseMs, renew, ...createLease(() => release().finally(() => onTokensBack(this.#given))) }
   }
 
   /** Receives the outcome of a single charge. */
@@ -155,7 +157,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
       if (failure.code === 'PENKNIFE_INVALID') throw failure
       const { decision, correct } = fallback.decide(this.#plan, this.subject, this.cost, failure)
       if (fallback.policy !== 'throw') {
-        policies.decided({ space, limiter: name, policy: fallback.policy }, failure)
+        policies.decided({ space, name, policy: fallback.policy }, failure)
       }
       onDecision(this.#given, decision)
       this.#resolve(decision, correct)

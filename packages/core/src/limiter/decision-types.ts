@@ -1,3 +1,4 @@
+import type { Lease } from '../lease.ts'
 import type { LimiterRuleInfo } from './rule-types.ts'
 
 /** One rule's state after a decision. */
@@ -36,7 +37,7 @@ export interface LimiterDecision {
   /** Why the subject is blocked. The rules were not checked then, and each reports 0 remaining until the block ends. */
   readonly blocked?: LimiterBlock | undefined
   /** The lease of the call's slots, if a concurrency rule was charged. */
-  readonly lease?: Lease | undefined
+  readonly lease?: LimiterLease | undefined
   /**
    * What decided: Redis, the deny cache of this process (`cache`), or `whenUnavailable` because Redis did not answer in
    * time (`policy`, `local`).
@@ -50,12 +51,12 @@ export interface LimiterBlock {
   readonly endsInMs: number
 }
 
-/** The lease of a call's slots: one slot of each concurrency rule. */
-export interface Lease {
+/** The lease of a call's slots: one slot of each concurrency rule. Your code renews it; nothing else does. */
+export interface LimiterLease extends Lease {
   /** The length of the lease in milliseconds, from the charge or the last renewal; the shortest of its rules. */
   readonly leaseMs: number
   /** Renews the lease for another `leaseMs`. False when it had expired; the slots are not taken again then. One script call. */
   renew(): Promise<boolean>
-  /** Gives the slots back. False when the lease had expired. Repeating it is harmless. One script call. */
+  /** Gives the slots back. False when the lease had expired. A repeated call resolves with the first answer. One script call. */
   release(): Promise<boolean>
 }

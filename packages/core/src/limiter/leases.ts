@@ -1,18 +1,22 @@
 import { randomBytes } from 'node:crypto'
 
+import { createLease } from '../lease.ts'
 import type { Route } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'
 import { limiterLease } from '../redis/scripts.gen.ts'
 import type { LimiterContext } from './context.ts'
-import type { Lease } from './decision-types.ts'
+import type { LimiterLease } from './decision-types.ts'
+
+/** A charge's slots in Redis. Every `release` is a script call. */
+export type SlotLease = Pick<LimiterLease, 'leaseMs' | 'renew' | 'release'>
 
 /** Creates the leases of a limiter. */
 export interface Leases {
   /** A lease id that is unique among all processes. */
   nextId(): string
   /** The handle of slots that were charged with an id. Their keys are in the same hash slot. */
-  create(route: Route, slotKeys: readonly string[], id: string, leaseUs: number): Lease
+  create(route: Route, slotKeys: readonly string[], id: string, leaseUs: number): SlotLease
 }
 
 export function createLeases({ bind }: Pick<LimiterContext, 'bind'>): Leases {
@@ -31,13 +35,13 @@ export function createLeases({ bind }: Pick<LimiterContext, 'bind'>): Leases {
 }
 
 /** One handle for the leases of several charges. */
-export function joinLeases(leases: readonly Lease[]): Lease | undefined {
+export function joinLeases(leases: readonly LimiterLease[]): LimiterLease | undefined {
   if (leases.length <= 1) return leases[0]
-  const all = async (run: (lease: Lease) => Promise<boolean>): Promise<boolean> =>
+  const all = async (run: (lease: LimiterLease) => Promise<boolean>): Promise<boolean> =>
     (await Promise.all(leases.map(run))).every(Boolean)
   return {
     leaseMs: Math.min(...leases.map(({ leaseMs }) => leaseMs)),
     renew: () => all((lease) => lease.renew()),
-    release: () => all((lease) => lease.release()),
+    ...createLease(() => all((lease) => lease.release())),
   }
 }

@@ -99,7 +99,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     fallback,
     policies,
     onDecision(subject, decision) {
-      if (decisions.heard) decisions.emit({ kind: 'decision', ...about, subject, decision })
+      if (decisions.hasListeners) decisions.emit({ kind: 'decision', ...about, subject, decision })
     },
     onTokensBack,
   })

@@ -1,6 +1,6 @@
 import { badReply } from '../redis/failures.ts'
 import type { Correct } from './correction.ts'
-import type { Lease } from './decision-types.ts'
+import type { SlotLease } from './leases.ts'
 
 /**
  * The reply of Redis about the rules of a charge: for each rule 1 if it refused, else 0, then the numbers of its state. The
@@ -16,7 +16,7 @@ export interface Decided {
   /** Corrects the charge. Only if the call was charged and asked for a correctable charge. */
   readonly correct?: Correct | undefined
   /** The lease of the slots that the call took, if any. */
-  readonly lease?: Lease | undefined
+  readonly lease?: SlotLease | undefined
 }
 
 export interface Blocked {

@@ -1,3 +1,4 @@
+export type { NotifierClosable } from './closing.ts'
 export type * from './events.ts'
 export { createNotifier } from './notifier.ts'
 export type * from './options.ts'

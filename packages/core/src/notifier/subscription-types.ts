@@ -1,4 +1,4 @@
-import type { CloseOptions } from '../redis/penknife.ts'
+import type { NotifierClosable } from './closing.ts'
 import type { NotifierFollowedEvent, NotifierMessage, NotifierNudge } from './events.ts'
 import type { NotifierAdmission } from './rights/types.ts'
 
@@ -42,18 +42,6 @@ export interface NotifierSubscribeOptions<
 export interface NotifierAudience<Message extends NotifierMessage = NotifierMessage> {
   /** Called once for each event, for all subscriptions inside. */
   onEvent(event: NotifierFollowedEvent<Message>): void
-}
-
-/** An object with an async `close`, which `await using` calls too. */
-export interface NotifierClosable {
-  /**
-   * Ends it at once: no callback runs after the call. Never rejects. `deadline` is accepted, as by every `close`, but there
-   * is nothing to wait for.
-   *
-   * @throws PENKNIFE_INVALID for a wrong option.
-   */
-  close(options?: CloseOptions): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface NotifierSubscription extends NotifierClosable {

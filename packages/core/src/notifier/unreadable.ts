@@ -19,7 +19,7 @@ export function createUnreadable(
 ): Unreadable {
   let warned = false
   return (where, text) => {
-    if (notices.heard) notices.emit({ ...about, kind: 'unreadable', where, text: cut(text, LONGEST) })
+    if (notices.hasListeners) notices.emit({ ...about, kind: 'unreadable', where, text: cut(text, LONGEST) })
     else if (!warned) {
       warned = true
       process.emitWarning(

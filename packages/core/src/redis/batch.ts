@@ -5,60 +5,60 @@ import type { Breaker } from './breaker.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
 import type { Receiver } from './driver.ts'
 import { badReply, failureOf, isReply, replyCode } from './failures.ts'
-import type { Patience } from './patience.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import type { Bulk, Sent } from './sent.ts'
+import type { WaitLimit } from './wait-limit.ts'
 
 /** Characters of a key that an error quotes. */
 const LONGEST_KEY = 100
-/** Before its deadline a call that was refused is not sent again. */
+/** A refused call is not sent again when its deadline is nearer than this. */
 const LAST_TRY_MS = 25
 
 /** Any script. */
 type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
 
-/** Who is told what became of a batch. */
+/** Receives the outcome of a batch. */
 export interface BatchOwner {
   received(batch: Batch, reply: unknown): void
   failed(batch: Batch, error: unknown): void
 }
 
 /**
- * What must be known before a port's calls may be sent: undefined when it is, else a promise that resolves when it is, or
- * rejects with the error that the calls fail with, undone.
+ * A condition for sending a port's calls. Returns undefined when they may be sent, otherwise a promise. If the promise rejects,
+ * the calls fail with its error, not done.
  */
 export type Gate = () => Promise<void> | undefined
 
-/** What the batches of a port have in common. */
+/** What all batches of a port share. */
 export interface Bound {
   readonly script: AnyScript
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly name: string
   /** Keys that all items share, then values. */
   readonly shared: readonly (Bulk | readonly string[])[]
   readonly readOnly: boolean
-  /** What the script may reply, see `kindOf`. */
+  /** The types that the script may reply with, see `kindOf`. */
   readonly kinds: number
   readonly sha: Bulk
   readonly deadlineMs: number
   readonly deadlines: Deadlines<Batch>
   readonly breaker: Breaker | undefined
-  readonly patience: Patience
+  readonly waitLimit: WaitLimit
   readonly gate: Gate | undefined
   readonly owner: BatchOwner
 }
 
-/** The calls that travel together, and who is told of them. */
+/** Calls that are sent as one EVALSHA, and the receivers of their replies. */
 export class Batch implements Timed<Batch>, Receiver<unknown> {
   readonly bound: Bound
-  /** Where its calls go on a cluster; elsewhere that of the first call, and nobody asks. */
+  /** The hash slot of its calls on a cluster. Without a cluster it is that of the first call, and not used. */
   readonly slot: number
   calls = 1
   bytes: number
-  /** Whether calls may join it. */
+  /** Whether calls can still be added. */
   gathers = true
   sent = false
-  /** With what a cluster refused it last, because its slot is moving. */
+  /** The last refusal of a cluster whose slot is moving. */
   refusal: Error | undefined
   settled = false
   dueAt = 0
@@ -90,7 +90,7 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     this.bound.owner.failed(this, error)
   }
 
-  /** Whether it is not sent again: so near its end, what is known of it is that nothing was done. */
+  /** Whether it was refused and is not sent again, because its deadline is near. It then fails as not done. */
   get endsRefused(): boolean {
     return this.refusal !== undefined && this.dueAt - performance.now() < LAST_TRY_MS
   }
@@ -104,7 +104,7 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     const { script: called, shared } = this.bound
     const { sharedKeys } = called
     const own = sharedKeys ? (shared[0] as readonly string[]) : []
-    // Of a script with @item keys an item may have any number of them.
+    // A script with @item keys takes any number of keys for each item.
     const each = (this.#items[0] as readonly Arg[]).length - called.args.length
     const args: Sent[] = [script, own.length + each * this.#items.length, ...own]
     for (const item of this.#items) for (let at = 0; at < each; at++) args.push(item[at] as Arg)
@@ -119,7 +119,7 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     return args
   }
 
-  /** Whether the items have the same arguments, which then travel once: each costs both sides as much as a key. */
+  /** Whether all items have the same arguments. They are then sent once: an argument costs both sides as much as a key. */
   #sameArgs(from: number): boolean {
     const [first] = this.#items as [readonly Arg[]]
     for (const item of this.#items) {
@@ -128,7 +128,7 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     return true
   }
 
-  /** With what the script replied. Never throws: it runs in the middle of the client's parser. */
+  /** Gives each receiver its reply. Never throws, because it runs inside the client's parser. */
   resolve(answer: unknown, onReadonly: () => void): void {
     const items = this.#items
     const receivers = this.#end()
@@ -137,18 +137,18 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     if (Array.isArray(replies) && replies.length === length) {
       for (let at = 0; at < length; at++) {
         const reply: unknown = replies[at]
-        if (!this.#tell(receivers[at] as Receiver<unknown>, reply, items[at] as readonly Arg[])) {
+        if (!this.#deliver(receivers[at] as Receiver<unknown>, reply, items[at] as readonly Arg[])) {
           if (replyCode(reply) === 'READONLY') onReadonly()
         }
       }
     } else if (length > 0) {
-      const bad = badReply(this.bound.name, `${show(answer)} is no list of ${length} replies`)
+      const bad = badReply(this.bound.name, `${show(answer)} is not a list of ${length} replies`)
       for (const receiver of receivers) fail(receiver, bad)
     }
   }
 
-  /** Whether the receiver got a reply of a type that the script has. */
-  #tell(receiver: Receiver<unknown>, reply: unknown, item: readonly Arg[]): boolean {
+  /** Gives a receiver its reply. False when the reply has no type that the script may reply with. */
+  #deliver(receiver: Receiver<unknown>, reply: unknown, item: readonly Arg[]): boolean {
     const { kinds, readOnly, script } = this.bound
     if ((kinds & kindOf(reply)) !== 0) {
       try {
@@ -173,15 +173,15 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     return failureOf(known ? this.#about(only) : name, error, readOnly)
   }
 
-  /** What an item's error is about. */
+  /** Names an item in errors. */
   #about(item: readonly Arg[]): string {
     const { name, script, shared } = this.bound
-    // Its own, if it has one.
+    // The item's own key, if it has one.
     const key = script.keys.length > 0 ? item[0] : (shared[0] as readonly string[])[0]
     return `${name}, key '${printable(String(key), LONGEST_KEY)}'`
   }
 
-  /** The server said something; after the deadline it says nothing of how fast it is. */
+  /** The server replied. A reply after the deadline does not count for the breaker. */
   answered(): void {
     if (!this.settled) this.bound.breaker?.succeeded(this.slot)
   }
@@ -194,7 +194,7 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     for (const receiver of this.#end()) fail(receiver, error)
   }
 
-  /** Who is to be told; nobody twice. Its port keeps it until the next call, but nothing of what it was sent for. */
+  /** Ends the batch and returns its receivers, once. The port keeps the batch until the next call, so its items are released. */
   #end(): readonly Receiver<unknown>[] {
     if (this.settled) return []
     this.settled = true
@@ -206,16 +206,16 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
   }
 }
 
-/** Tells a receiver; one that throws must not keep the others from being told. */
+/** Fails a receiver's call. A receiver that throws must not affect the others. */
 function fail(receiver: Receiver<unknown>, error: PenknifeError): void {
   try {
     receiver.failed(error)
   } catch (fault) {
-    reportFault('what handles a failed call failed', fault)
+    reportFault('a callback for a failed call threw', fault)
   }
 }
 
-/** A bit for each kind of reply; none for what no script replies with. */
+/** A bit for the type of a reply; 0 for a type that no script replies with. */
 function kindOf(reply: unknown): number {
   if (typeof reply === 'number') return 1
   if (typeof reply === 'string') return 2

@@ -3,13 +3,13 @@ import { PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 
-/** When a server that does not answer is no longer asked. */
+/** When calls to a server that does not answer fail at once. */
 export interface BreakerOptions {
-  /** After so many batches (not calls) in a row without an answer in time, no further one is sent. Default: 5. */
+  /** The number of batches (not calls) in a row that get no answer in time before the circuit opens. Default: 5. */
   readonly failures?: number
-  /** They count as a row if they fail within this time. Default: 10 s. */
+  /** The failures count as one row if they happen within this time. Default: 10 s. */
   readonly within?: Duration
-  /** How long after a failed probe the next one asks whether the server is back. Default: 500 ms. */
+  /** Time between a failed probe of the server and the next probe. Default: 500 ms. */
   readonly probeEvery?: Duration
 }
 
@@ -20,13 +20,13 @@ export interface BreakerOptions {
  */
 export type BreakerEvent =
   | {
-      /** From now on calls are not sent: they are answered by policy at once. */
+      /** Calls are no longer sent: the limiter's policy decides at once. */
       readonly kind: 'open'
       /** `host:port` of the server. */
       readonly node: string
-      /** Its calls had so long to be answered. */
+      /** The deadline of its calls. */
       readonly deadlineMs: number
-      /** What the last of the calls failed with. */
+      /** The error message of the last failed call. */
       readonly reason: string
     }
   | {
@@ -38,42 +38,41 @@ export type BreakerEvent =
       readonly openMs: number
     }
 
-/** Says whether it is worth the time to ask a server; for calls whose caller has another answer. */
+/** Lets calls to a server that does not answer fail at once. For callers that can decide without Redis. */
 export interface Breaker {
-  /** What a call for that slot fails with at once; undefined when it is to be sent. */
+  /** The error for a call to that slot while its circuit is open; undefined when the call may be sent. */
   refusal(what: string, slot: number): PenknifeError | undefined
   /** The server of that slot answered in time. */
   succeeded(slot: number): void
-  /** It did not; `key` is one of that slot, to probe with. */
+  /** The server of that slot did not answer in time. `key` is a key of that slot, for probes. */
   failed(slot: number, key: string, error: PenknifeError): void
-  /** Adds a listener for every change of state; the function that comes back removes it. */
+  /** Adds a listener for changes of state. Returns a function that removes it. */
   on(listener: (event: BreakerEvent) => void): () => void
 }
 
 export interface Breakers {
-  /** The breaker of all callers with that deadline: they mean the same by "slow", and learn from each other. */
+  /** The breaker of all callers with that deadline. They share it because they agree on what is too slow. */
   of(deadlineMs: number): Breaker
-  /** Probes now: there is a connection again. */
+  /** Probes at once, because a connection is ready again. */
   resume(): void
   /** Stops probing. */
   close(): void
 }
 
-/** What a breaker needs to know of the connection. */
+/** The connection, as a breaker uses it. */
 export interface Probed {
   /** Names the server of a slot. */
   nodeOf(slot: number): string
-  /** Whether the server of a slot answers, with anything at all, within the time. Never rejects. */
+  /** Whether the server of a slot answers in time; an error reply counts. Never rejects. */
   probe(slot: number, key: string, deadlineMs: number): Promise<boolean>
 }
 
 /**
- * Circuit breakers of one connection, a circuit for each server and deadline, whoever makes the calls.
+ * Circuit breakers of one connection: one circuit for each server and deadline, shared by all callers.
  *
- * They count batches, not calls: what travels together fails together. Only silence counts; a server that answers with
- * an error costs nobody time. An open circuit probes by itself, at once and then every `probeEvery`, and closes at the first
- * answer in time, so that no caller waits for a probe, and a server that only hesitated is asked again after one
- * round trip.
+ * A circuit counts batches, not calls, because all calls of a batch fail together. Only missing answers count; an error reply
+ * costs no time. An open circuit probes at once and then every `probeEvery`, and closes at the first answer in time. So no
+ * caller waits for a probe, and a server that was slow for a moment gets calls again after one round trip.
  */
 export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probed): Breakers {
   checkOptions('breaker', options, ['failures', 'within', 'probeEvery'])
@@ -86,12 +85,12 @@ export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probe
 
   function createBreaker(deadlineMs: number): Breaker {
     const topic = createTopic<BreakerEvent>('penknife:breaker')
-    /** Servers that failed lately: none as long as all is well, which makes asking free. */
+    /** Servers that failed recently. Empty while all answer, so that `refusal` costs nothing. */
     const circuits = new Map<string, Circuit>()
 
     function open(circuit: Circuit, slot: number, key: string, reason: string): void {
       const { node } = circuit
-      if (topic.heard) topic.emit({ kind: 'open', node, deadlineMs, reason })
+      if (topic.hasListeners) topic.emit({ kind: 'open', node, deadlineMs, reason })
       circuit.outage = new Outage(
         () => probe(slot, key, deadlineMs),
         probeEveryMs,
@@ -105,7 +104,7 @@ export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probe
       if (!outage) return
       outage.end()
       outages.delete(outage)
-      if (topic.heard) topic.emit({ kind: 'closed', node, deadlineMs, openMs: outage.lastedMs() })
+      if (topic.hasListeners) topic.emit({ kind: 'closed', node, deadlineMs, openMs: outage.lastedMs() })
     }
 
     return {
@@ -161,11 +160,11 @@ interface Circuit {
   /** When the row of failures began. */
   readonly since: number
   failures: number
-  /** There while it is open. */
+  /** Set while the circuit is open. */
   outage: Outage | undefined
 }
 
-/** The time in which a circuit is open: one probe after another until one is answered. */
+/** An open circuit: probes one after another until one is answered. */
 class Outage {
   readonly #startedAt = performance.now()
   readonly #ask: () => Promise<boolean>

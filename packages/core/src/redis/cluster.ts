@@ -1,26 +1,26 @@
 import { ReplyError, type Link, NotSent, type Receiver, type Topology } from './driver.ts'
 import type { Sent } from './sent.ts'
-import type { CommandSink } from './sink.ts'
+import type { CommandSink } from './sink-types.ts'
 
-/** Before the slots are looked up again for a call whose master is not there. */
+/** Wait before the slots are looked up again for a call whose master is not connected. */
 const LOOK_UP_MS = 100
-/** Before a call is sent again that was refused because its slot is moving. */
+/** Wait before a call is sent again that was refused because its slot is moving. */
 const MOVING_MS = 25
 
 /**
  * Sends each call to the master that has its slot, and follows a slot that moves.
  *
- * A client library that follows a slot by itself sends a refused call again a number of times, whatever the deadline, and
- * then fails with an error that does not say that nothing was done. Here a call that was refused comes back with Redis'
- * own reply, and `onReady` says when to send it again.
+ * A client library that follows a slot by itself repeats a refused call a number of times without regard to the deadline.
+ * Its final error does not say that nothing was done. Here a refused call fails with Redis' own reply, and `onReady` is
+ * called when the call can be sent again.
  */
 export function createClusterSink(
   topology: Topology,
   onReady: () => void,
 ): Pick<CommandSink, 'ready' | 'send' | 'together'> {
-  /** Connections to masters that take over a slot and are not known to have one. */
+  /** Connections to masters that are taking over a slot, and do not own one yet as far as is known. */
   const newcomers = new Map<string, Link>()
-  /** While several commands are sent: the connections that gather them. */
+  /** While several commands are sent: the connections that buffer them. */
   let corked: Set<Link> | undefined
   let lookingUp: NodeJS.Timeout | undefined
   let waiting: NodeJS.Timeout | undefined
@@ -36,7 +36,7 @@ export function createClusterSink(
     for (const link of newcomers.values()) void link.close()
   })
 
-  /** Finds the master that took over, or makes a new connection to the one that was lost. */
+  /** Finds the master that took over, or connects again to the lost one. */
   function lookUp(): void {
     lookingUp ??= setTimeout(() => {
       lookingUp = undefined
@@ -119,7 +119,7 @@ export function createClusterSink(
             const target = linkTo(targetOf(error as ReplyError))
             if (!target?.ready) refused(error)
             else {
-              // What follows ASKING on its connection is let in, once.
+              // The target accepts one command after ASKING on the same connection.
               sendTo(target, 'asking', [], IGNORE)
               sendTo(target, command, args, {
                 received: (reply) => receiver.received(reply),

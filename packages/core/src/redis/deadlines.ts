@@ -1,4 +1,4 @@
-/** Something that must end in time; the fields are the deadlines' own. */
+/** An item with a deadline. Only Deadlines uses these fields. */
 export interface Timed<Item> {
   dueAt: number
   before: Item | undefined
@@ -8,9 +8,9 @@ export interface Timed<Item> {
 /**
  * Deadlines of one length under one timer.
  *
- * They fall due in the order in which they began, so a list in that order is all there is to it. The timer stays
- * armed between calls: to arm and to clear one for every call costs as much as the rest of the bookkeeping. It keeps
- * no process alive.
+ * Items expire in the order in which they started, so a linked list in that order is enough. The timer stays set between
+ * calls: setting and clearing one for each call would cost as much as all other bookkeeping. It does not keep the process
+ * alive.
  */
 export class Deadlines<Item extends Timed<Item>> {
   readonly #ms: number
@@ -33,7 +33,7 @@ export class Deadlines<Item extends Timed<Item>> {
     if (!this.#armed) this.#arm(this.#ms)
   }
 
-  /** Forgets an item; one that has no deadline is none of its business. */
+  /** Removes an item. Does nothing for an item without a deadline. */
   end(item: Item): void {
     if (item.before) item.before.after = item.after
     else if (this.#first === item) this.#first = item.after
@@ -45,11 +45,11 @@ export class Deadlines<Item extends Timed<Item>> {
 
   #arm(ms: number): void {
     this.#armed = true
-    // After a stall of this process what was waited for may have come already: look there first.
-    setTimeout(() => setImmediate(() => this.#look()), ms).unref()
+    // After a stall of this process the reply may have arrived already, and is read first.
+    setTimeout(() => setImmediate(() => this.#check()), ms).unref()
   }
 
-  #look(): void {
+  #check(): void {
     this.#armed = false
     const now = performance.now()
     for (let item = this.#first; item; item = this.#first) {

@@ -2,23 +2,23 @@ import type { Route } from './keys.ts'
 import type { Runtime } from './penknife.ts'
 import { spaceDeclare } from './scripts.gen.ts'
 
-/** How something is declared, and where that is remembered. */
+/** A feature's declaration, and where Redis stores it. */
 export interface Declared {
   readonly route: Route
   readonly key: string
-  /** As people read it. */
+  /** The declaration as readable text. */
   readonly text: string
-  /** Milliseconds for which it is remembered; 0 for ever. */
+  /** Milliseconds for which it is stored; 0: without an end. */
   readonly lastsMs: number
-  /** As errors call it. */
+  /** Its name in errors. */
   readonly title: string
-  /** Called with the declaration of another process, if it is another one. */
+  /** Called with the stored declaration if it differs. */
   readonly onOther: (before: string) => void
 }
 
 /**
- * Remembers in Redis how this process declares something, once. The function that comes back is called at each use, and waits for
- * nothing. Costs one script call for each declaration and process.
+ * Returns a function that stores this process's declaration in Redis, once. Call it at each use: it returns at once. Cost: one script
+ * call for each declaration and process.
  */
 export function createDeclaration(bind: Runtime['bind'], declared: Declared): () => void {
   const { route, key, text, lastsMs, title, onOther } = declared
@@ -31,7 +31,7 @@ export function createDeclaration(bind: Runtime['bind'], declared: Declared): ()
       (before) => {
         if (before !== null) onOther(before)
       },
-      // What keeps it from Redis keeps the other calls from it too, and those report it. The next use tries again.
+      // The same fault makes the feature's own calls fail, and those report it. The next use tries again.
       () => (done = false),
     )
   }

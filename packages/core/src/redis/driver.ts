@@ -5,15 +5,15 @@ import type { Sent } from './sent.ts'
  * What penknife needs from a Redis client library. A folder beside this file implements it for one library (`ioredis/`, `node-redis/`);
  * nothing else imports a library or knows its error texts.
  *
- * A driver sends each command once: it queues nothing, repeats nothing and follows no redirection. It connects again by
- * itself, for ever, and gives up a socket that is silent for `silenceMs` while replies are due.
+ * A driver sends each command once: it queues nothing, repeats nothing and follows no redirection. It reconnects by itself,
+ * without limit, and closes a socket that stays silent for `silenceMs` while replies are due.
  */
 export type Driver = ServerDriver | ClusterDriver
 
 /** For one server, or the master that Sentinel names. */
 export interface ServerDriver extends Settings {
   readonly cluster: false
-  /** What errors and events call the server: `host:port`, a path, or Sentinel's name of the master. */
+  /** The server's name in errors and events: `host:port`, a path, or Sentinel's name of the master. */
   readonly server: string
   open(purpose: ConnectionPurpose): Link
 }
@@ -28,51 +28,51 @@ interface Settings {
   readonly db: number
 }
 
-/** Why a connection is made; becomes part of its name in CLIENT LIST. */
+/** What a connection is for. Part of its name in CLIENT LIST. */
 export type ConnectionPurpose = 'commands' | 'durable' | 'subscriber' | 'reader'
 
-/** What one server and a cluster have in common. */
+/** What a connection to one server and a cluster have in common. */
 export interface Line {
   /** Whether a command is sent at once. */
   readonly ready: boolean
-  /** How the client library calls the state, for messages. */
+  /** The client library's name of the state, for messages. */
   readonly status: string
-  /** What went wrong last; undefined since it is ready. */
+  /** The last error; undefined when it is ready. */
   readonly lastError: Error | undefined
-  /** Of a topology: the connections for calls to its masters. */
+  /** Only of a topology: its connections for calls to masters. */
   count?(): { readonly open: number; readonly ready: number }
   /** Sends any command, with replies in the shapes of RESP2; on a cluster to any master. Rejects as `Receiver.failed`. */
   call(command: string, ...args: readonly Arg[]): Promise<unknown>
-  /** Adds a listener; the function that comes back removes it. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Event extends keyof LineEvents>(event: Event, listener: (...of: LineEvents[Event]) => void): () => void
-  /** Leaves the server and connects again: it is no master any more. */
+  /** Disconnects and connects again, because the server is no longer a master. */
   lookAgain(): void
-  /** Resolves when the server has closed its end, too. Never rejects. */
+  /** Resolves when the server has closed its end too. Never rejects. */
   close(): Promise<void>
 }
 
 export interface LineEvents {
   ready: []
-  /** The connection broke, or could not be made. */
+  /** The connection broke, or an attempt to connect failed. */
   closed: [cause: Error | undefined]
-  /** Of a link: what was published on a channel that is followed. */
+  /** Only of a link: a message on a channel that it follows. */
   message: [channel: string, text: string]
-  /** Of a link: the server no longer has the slot of a channel that was followed. May come once for each channel. */
+  /** Only of a link: the server no longer owns the slot of a followed channel. May be emitted once for each channel. */
   moved: []
-  /** Of a topology: a node is there, or is connected, or is gone. */
+  /** Only of a topology: a node was found, was connected, or is gone. */
   changed: []
 }
 
 /** A connection to one server. */
 export interface Link extends Line {
-  /** Sends a command of which strings in the reply are text. In order; the receiver is told once, maybe at once. */
+  /** Sends a command, in order. Strings in the reply are text. Calls the receiver once, possibly before it returns. */
   send(command: string, args: readonly Sent[], receiver: Receiver<unknown>): void
-  /** What is sent from now on leaves in one write, at `uncork`. For several commands of one turn; one alone would only wait. */
+  /** Buffers commands until `uncork` writes them at once. For several commands of one tick. */
   cork(): void
   uncork(): void
   /**
-   * Resolves when the server acknowledged it. Nothing is followed again after the connection broke. A connection that
-   * follows channels is sent nothing else but PING.
+   * Resolves when the server has acknowledged it. After the connection broke, nothing is followed again by itself. A connection
+   * that follows channels gets no other command than PING.
    */
   ssubscribe(channel: string): Promise<unknown>
   sunsubscribe(channel: string): Promise<unknown>
@@ -80,31 +80,31 @@ export interface Link extends Line {
 
 /** A cluster: which master has which slot, and connections to the masters. A node is called `host:port`. */
 export interface Topology extends Line {
-  /** The master that has a slot, as far as is known. */
+  /** The master that owns a slot, as far as is known. */
   owner(slot: number): string | undefined
-  /** The connection for calls to a node of the cluster, which is connected if it is not; undefined for one that is not known. */
+  /** The connection for calls to a node of the cluster. Connects it if necessary. Undefined for an unknown node. */
   link(node: string): Link | undefined
   /** Opens a connection to a node, known or not; undefined while no node is known at all. */
   open(node: string, purpose: ConnectionPurpose): Link | undefined
   /** The node that a redirection names. */
   nodeOf(address: string): string
-  /** A redirection said that a node has a slot. */
+  /** Records a redirection: the node owns the slot. */
   learn(slot: number, node: string): void
-  /** Asks the cluster which master has which slot, one question at a time; `done` is called when that ended, however. */
+  /** Reads from the cluster which master owns which slot, one read at a time. Calls `done` after success and after failure. */
   refresh(done?: () => void): void
 }
 
-/** Is told once what became of a command or a call. */
+/** Gets the outcome of a command or a call, once. */
 export interface Receiver<Reply> {
-  /** With the reply; an error in a list is an ReplyError. */
+  /** Called with the reply. An error in a list is a ReplyError. */
   received(reply: Reply): void
-  /** With ReplyError, with NotSent, or with anything else: then the fate of the command is unknown. */
+  /** Called with a ReplyError, a NotSent, or another error: then the fate of the command is unknown. */
   failed(error: unknown): void
 }
 
 /** Redis answered with an error. `cause` is the error as the client library gives it. */
 export class ReplyError extends Error {
-  /** What the message begins with, such as MOVED. */
+  /** The first word of the message, such as MOVED. */
   readonly code: string | undefined
 
   constructor(message: string, cause?: unknown) {
@@ -114,7 +114,7 @@ export class ReplyError extends Error {
   }
 }
 
-/** The command was not sent: no connection was there. */
+/** The command was not sent, because there was no connection. */
 export class NotSent extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
@@ -147,7 +147,7 @@ export function whenReady(line: Pick<Line, 'on'>, signal: AbortSignal): Promise<
       resolve()
     })
     const offClosed = line.on('closed', (cause) => {
-      // Without a cause it was left for another one.
+      // Without a cause it was closed for another connection.
       if (!cause) return
       end()
       reject(cause)
@@ -157,7 +157,7 @@ export function whenReady(line: Pick<Line, 'on'>, signal: AbortSignal): Promise<
   })
 }
 
-/** Tells a receiver what comes of a promise. */
+/** Passes the outcome of a promise to a receiver. */
 export function handOver(reply: Promise<unknown>, receiver: Receiver<unknown>): void {
   reply.then(
     (answer) => receiver.received(answer),

@@ -8,23 +8,23 @@ import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { argsOf, type Sent } from './sent.ts'
 import type { Owner, Servers } from './servers.ts'
-import type { CommandSink } from './sink.ts'
+import type { CommandSink } from './sink-types.ts'
 
-/** Where a write must have arrived before its call resolves. */
+/** Where a write must be before its call resolves. */
 export interface Safety {
-  /** On the disk of the server that ran it, and of that many replicas: WAITAOF instead of WAIT. */
+  /** On the disk of the server that ran it and of `replicas`: WAITAOF instead of WAIT. */
   readonly fsynced: boolean
-  /** Replicas that must have it. */
+  /** The number of replicas that must have it. */
   readonly replicas: number
 }
 
 export interface DurableOptions extends Omit<RunnerOptions, 'onReadonly'> {
   readonly deadlineMs: number
-  /** Is told whether the server waits, when it was asked. */
+  /** Called after each probe of the command, with the error if the server refused it. */
   readonly tried: (command: 'WAIT' | 'WAITAOF', error?: unknown) => void
 }
 
-/** Calls that resolve when what they wrote is safe. */
+/** Calls that resolve when their writes are safe. */
 export interface Durable {
   bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
@@ -33,77 +33,78 @@ export interface Durable {
     of?: string,
   ): Port<Item, Result>
   readonly pending: number
-  /** As that of a Runner's patience. */
+  /** As `end` of a runner's wait limit. */
   hurry(ms: number): void
-  /** Refuses new calls and resolves when the pending ones ended. */
+  /** Refuses new calls. Resolves when the pending ones have ended. */
   idle(): Promise<void>
   close(): void
 }
 
-/** Before the owner of a slot is looked up again. */
+/** Wait before the owner of a slot is looked up again. */
 const LOOK_UP_MS = 100
 
 /**
- * Runs scripts on connections of their own, each turn's calls followed by one WAIT or WAITAOF.
+ * Runs scripts on separate connections. The calls of each tick are followed by one WAIT or WAITAOF.
  *
- * WAIT holds up everything behind it on its connection and covers only what its own connection wrote, so
- * the calls travel on the connection that waits, and nothing else does. (From Redis 7.2 on a call that wrote nothing is not
- * covered at all: a script that answers "it is there already" writes something all the same.) While one WAIT
- * is under way, calls gather; they go together once it ended, with one WAIT for all.
+ * WAIT blocks all later commands of its connection, and covers only writes of its own connection. So these calls, and no
+ * others, use the connection that waits. From Redis 7.2 on WAIT does not cover a call that wrote nothing: a script that
+ * replies "exists already" therefore writes something. During a WAIT further calls are collected. They are sent together
+ * after it, with one WAIT for all.
  *
- * A call ends within four deadlines: one to reach Redis, one behind the WAIT under way, one behind that of a try
- * which found that Redis does not know the script, one of its own.
+ * A call ends within four deadlines: one to reach Redis, one behind the current WAIT, one behind the WAIT of an attempt that
+ * failed with NOSCRIPT, and one of its own.
  */
 export function createDurable(servers: Servers, { deadlineMs, tried, ...limits }: DurableOptions): Durable {
-  // The socket of a connection that waits may be silent for as long as a blocking reader's.
+  // Not longer than a blocking read: after that a silent socket counts as broken.
   const waitMs = Math.min(deadlineMs, BLOCK_MS)
-  const lanes = new Map<string, { readonly runner: Runner; readonly sink: WaitingSink }>()
+  const runners = new Map<string, { readonly runner: Runner; readonly sink: WaitingSink }>()
 
-  function lane(safety: Safety): Runner {
+  /** The runner of all calls with the same demands. */
+  function runnerFor(safety: Safety): Runner {
     const name = `${safety.fsynced} ${safety.replicas}`
-    const known = lanes.get(name)
+    const known = runners.get(name)
     if (known) return known.runner
     const sink = createWaitingSink(servers, safety, waitMs, tried, () => runner.resume())
     const runner: Runner = new Runner(sink, { ...limits, onReadonly: () => sink.reconnect() })
-    lanes.set(name, { runner, sink })
+    runners.set(name, { runner, sink })
     return runner
   }
 
   return {
-    bind: (script, shared, safety, of) => lane(safety).bind(script, shared, deadlineMs + 3 * waitMs, of),
+    bind: (script, shared, safety, of) => runnerFor(safety).bind(script, shared, deadlineMs + 3 * waitMs, of),
     get pending() {
       let sum = 0
-      for (const { runner } of lanes.values()) sum += runner.pending
+      for (const { runner } of runners.values()) sum += runner.pending
       return sum
     },
     hurry(ms) {
-      for (const { runner } of lanes.values()) runner.patience.end(ms)
+      for (const { runner } of runners.values()) runner.waitLimit.end(ms)
     },
     async idle() {
-      await Promise.all([...lanes.values()].map(({ runner }) => runner.close()))
+      await Promise.all([...runners.values()].map(({ runner }) => runner.close()))
     },
     close() {
-      for (const { sink } of lanes.values()) sink.close()
+      for (const { sink } of runners.values()) sink.close()
     },
   }
 }
 
 interface WaitingSink extends CommandSink {
-  /** Looks for the master again. */
+  /** Disconnects, to find the master again. */
   reconnect(): void
   close(): void
 }
 
-/** One connection, to one server. */
+/** A connection to one server. */
 interface Waiting {
   readonly link: Link
-  /** Whether the server can do what is asked; undefined until it said so. */
+  /** Whether the server supports the command: true, or the error of each call. Undefined until it has answered. */
   fit: true | PenknifeError | undefined
-  /** Of the calls sent in this turn, which no WAIT follows yet. */
+  /** Of the calls that were sent in this tick and have no WAIT yet. */
   confirmation: Promise<void> | undefined
-  /** WAITs under way. */
+  /** WAITs without a reply. */
   waiting: number
-  /** SHA-1s of the scripts that the server ran since it was connected. */
+  /** SHA-1s of the scripts that the server has run on this connection. */
   readonly ran: Set<string>
 }
 
@@ -134,7 +135,7 @@ function createWaitingSink(
       lastError = cause ?? lastError
       waiting.fit = undefined
       waiting.ran.clear()
-      // On a cluster the slots of a master that is gone will be another's: start afresh.
+      // On a cluster another master takes over the slots: look up its owner.
       if (!servers.cluster) return
       if (links.get(owner.node) === waiting) links.delete(owner.node)
       void link.close()
@@ -143,7 +144,7 @@ function createWaitingSink(
     return waiting
   }
 
-  /** Asks the server whether it can, before anything is written: it may be too old, without AOF, or not allow it. */
+  /** Tests the command before anything is written: the server may be too old, have no AOF, or not permit it. */
   async function probe(waiting: Waiting): Promise<void> {
     try {
       await waiting.link.call(command, ...(fsynced ? [1] : []), 0, 1)
@@ -158,7 +159,7 @@ function createWaitingSink(
     onReady()
   }
 
-  /** Finds the master that took over, and tries again what waits for it. */
+  /** Finds the master that took over, and sends the waiting calls again. */
   function lookUp(): void {
     if (closed || !servers.cluster) return
     timer ??= setTimeout(() => {
@@ -167,7 +168,7 @@ function createWaitingSink(
     }, LOOK_UP_MS).unref()
   }
 
-  /** One WAIT behind everything that this turn sends; fails when too few have it. */
+  /** Sends one WAIT after all calls of this tick. Fails when too few replicas have the writes. */
   function confirm(waiting: Waiting): Promise<void> {
     waiting.confirmation ??= Promise.resolve().then(async () => {
       waiting.confirmation = undefined
@@ -195,10 +196,10 @@ function createWaitingSink(
     const sent = argsOf(args)
     const script = String(sent[0])
     const reply = waiting.link.call(name, ...sent)
-    // A WAIT behind a script that the server does not know would be in vain, and may take all the time that there is.
+    // A WAIT after a script that the server does not know would confirm nothing, and could take the whole deadline.
     const known = name === 'eval' || waiting.ran.has(script)
     const confirmed = known ? confirm(waiting) : undefined
-    // Whoever waits for the reply learns first why the call failed.
+    // The call's own error is reported, not that of the WAIT.
     confirmed?.catch(() => {})
     let answer: unknown
     try {
@@ -262,7 +263,7 @@ function refusal(command: string, cause: unknown): PenknifeError {
 function unreadable(command: string, found: unknown): PenknifeError {
   return new PenknifeError(
     'PENKNIFE_NOT_DURABLE',
-    `the call was carried out, but what ${command} replied cannot be read (${errorText(found)}); it may be lost`,
+    `the call was carried out, but the reply of ${command} cannot be read (${errorText(found)}); it may be lost`,
     { fate: 'unknown' },
   )
 }
@@ -271,7 +272,7 @@ function unconfirmed(cause: unknown): PenknifeError {
   const said = cause instanceof Error ? cause.message : String(cause)
   return new PenknifeError(
     'PENKNIFE_NOT_DURABLE',
-    `the call was carried out, but the connection broke before anyone confirmed it (${said}); it may be lost`,
+    `the call was carried out, but the connection broke before the write was confirmed (${said}); it may be lost`,
     { cause: saidBy(cause), fate: 'unknown' },
   )
 }

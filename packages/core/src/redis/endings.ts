@@ -1,13 +1,13 @@
 import { reportFault } from '../callbacks.ts'
 
-/** Ends something in so many milliseconds. */
+/** Ends something within the given milliseconds. */
 export type End = (deadlineMs: number) => Promise<void>
 
-/** What is to end before penknife's connections close: workers, subscriptions, callers that wait. */
+/** Functions to call before penknife's connections close: they end workers, subscriptions and waiting callers. */
 export interface Endings {
-  /** The function that comes back takes it off again, so that what is not in use any more is not kept. */
+  /** Registers a function. Returns a function that removes it, so that unused objects are not kept in memory. */
   add(end: End): () => void
-  /** Ends all of it, what is added meanwhile too; resolves in time, with how many did not end. */
+  /** Calls all, also those added meanwhile. Resolves within the deadline, with the number that did not end. */
   run(deadlineMs: number): Promise<number>
 }
 
@@ -49,7 +49,7 @@ export function createEndings(): Endings {
   }
 }
 
-/** Resolves with a promise, or after a time. */
+/** Resolves when the promise resolves, or after a time. */
 export async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))

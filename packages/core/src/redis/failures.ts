@@ -2,7 +2,7 @@ import { PenknifeError } from '../errors.ts'
 import { errorText, printable } from '../text.ts'
 import { NotSent, ReplyError } from './driver.ts'
 
-/** Codes of replies that say the server cannot serve the call now; it gives them before it runs anything of the call. */
+/** Codes of replies with which the server refuses a call for now. It sends them before it runs any part of the call. */
 const NOT_NOW = new Set([
   'READONLY',
   'LOADING',
@@ -24,48 +24,48 @@ const NOT_NOW = new Set([
 const ELSEWHERE = new Set(['MOVED', 'ASK', 'TRYAGAIN'])
 
 /**
- * How the message of an error ends that was raised while a script ran: as Redis writes it, or as the generated loop over
- * a batch's items does (scripts/lua/build.ts).
+ * The end of the message of an error that was raised while a script ran. Redis writes it, or the generated loop over the
+ * items of a batch (scripts/lua/build.ts).
  */
 const RAISED = /(?: script: \w+,)? on @user_script(?::\d+)?\.?$/
 
-/** Whether Redis refused a call before it ran anything of it, for a reason that has nothing to do with the call. */
+/** Whether Redis refused a call before it ran any part of it, for a reason that does not depend on the call. */
 export function refusesNow(error: unknown): boolean {
   return NOT_NOW.has(replyCode(error) ?? '') && !RAISED.test((error as Error).message)
 }
 
-/** Whether Redis answered, with an error. */
+/** Whether the error is an error reply of Redis. */
 export function isReply(error: unknown): error is ReplyError {
   return error instanceof ReplyError
 }
 
-/** The code of an error reply of Redis, which its message begins with. */
+/** The code of an error reply: the first word of its message. */
 export function replyCode(error: unknown): string | undefined {
   return isReply(error) ? error.code : undefined
 }
 
-/** True when no connection was open for the command. */
+/** Whether the command was not sent, because no connection was open. */
 export function neverSent(error: unknown): error is NotSent {
   return error instanceof NotSent
 }
 
-/** True when a node of a cluster refused a call because its slot is, or is moving, elsewhere: nothing was done. */
+/** Whether a cluster node refused a call because another node owns its slot, or is taking it over. Nothing was done. */
 export function movedAway(error: unknown): error is ReplyError {
   return ELSEWHERE.has(replyCode(error) ?? '')
 }
 
-/** What the client library itself said, for the `cause` of an error. */
+/** The client library's own error, for the `cause` of an error. */
 export function saidBy(error: unknown): unknown {
   return isReply(error) || neverSent(error) ? (error.cause ?? error) : error
 }
 
-/** Turns what came back from a driver into the error that the caller sees; of a script that only reads, nothing is ever done. */
+/** Turns a driver's error into the error that the caller gets. A script that only reads never leaves a part done. */
 export function failureOf(what: string, error: unknown, readOnly: boolean = false): PenknifeError {
   if (error instanceof PenknifeError) return error
   const cause = saidBy(error)
   if (isReply(error)) {
     const text = printable(errorText(error).replace(RAISED, ''))
-    // There is no rollback: what the script wrote before it failed stays.
+    // Redis has no rollback: writes before the failure stay.
     if (RAISED.test(error.message) && !readOnly) {
       return new PenknifeError(
         'PENKNIFE_REJECTED',
@@ -94,8 +94,8 @@ export function failureOf(what: string, error: unknown, readOnly: boolean = fals
 }
 
 /**
- * Reads what a script replied. What cannot be read is an error of that call: another server, a proxy or a bug must not make
- * exceptions of ours out of it.
+ * Decodes a reply of a script. A reply that cannot be decoded is an error of that call (PENKNIFE_BAD_REPLY), never a TypeError:
+ * another server, a proxy or a bug may have sent it.
  */
 export function readReply<T>(what: string, read: () => T): T {
   try {
@@ -105,13 +105,13 @@ export function readReply<T>(what: string, read: () => T): T {
   }
 }
 
-/** Redis' time in microseconds out of a reply; only one that a Date can hold. */
+/** Reads Redis' time in microseconds from a reply. A time that a Date cannot represent is refused. */
 export function readTime(what: string, us: unknown): number {
   if (typeof us === 'number' && us >= 0 && us <= 8.64e18) return us
-  throw badReply(what, `${String(us)} is no time`)
+  throw badReply(what, `${String(us)} is not a time`)
 }
 
-/** The error of a call whose reply is not what its script replies. */
+/** The error of a call whose reply has not the script's format. */
 export function badReply(what: string, why: string, cause?: unknown): PenknifeError {
   return new PenknifeError(
     'PENKNIFE_BAD_REPLY',

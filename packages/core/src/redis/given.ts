@@ -1,18 +1,18 @@
-import { invalid } from '../errors.ts'
 import { isPromiseLike } from '../callbacks.ts'
+import { invalid } from '../errors.ts'
 import type { Driver } from './driver.ts'
+import type { Connection as IoredisConnection } from './ioredis/connection.ts'
 import { createIoredisDriver } from './ioredis/driver.ts'
-import type { Connection as IoredisConnection } from './ioredis/line.ts'
-import type { Client } from './node-redis/client.ts'
+import { isClient, OLDEST_NODE_REDIS } from './node-redis/client.ts'
 import type { Cluster } from './node-redis/cluster.ts'
 import { createClientDriver, createClusterDriver, createSentinelDriver } from './node-redis/driver.ts'
 import type { Sentinel } from './node-redis/sentinel.ts'
 import type { Roster } from './roster.ts'
 
-/** What `connect` takes: the application's own client, used as the pattern for penknife's connections. */
+/** What `connect` takes: the application's own client. Penknife copies its settings for connections of its own. */
 export type Connection = IoredisClient | NodeRedisClient | NodeRedisCluster | NodeRedisSentinel
 
-// Their packages are not named: an application has one of them.
+// These types do not import the client packages, because an application has only one of them.
 
 /** `new Redis()` or `new Cluster()` of ioredis. */
 export interface IoredisClient {
@@ -47,9 +47,9 @@ export interface NodeRedisSentinel {
 }
 
 /**
- * The driver for what `connect` was given.
+ * The driver for the client that `connect` got.
  *
- * @throws PENKNIFE_INVALID for anything else, with what it seems to be and what to give instead.
+ * @throws PENKNIFE_INVALID for anything else. The message says what the value seems to be, and what to give instead.
  */
 export function driverOf(given: unknown, roster: Roster): Driver {
   if (isIoredis(given)) return createIoredisDriver(given, roster)
@@ -67,13 +67,6 @@ function isIoredis(given: unknown): given is IoredisConnection {
   return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)
 }
 
-/** One client of node-redis, not a pool. */
-function isClient(given: unknown): given is Client {
-  if (!isObject(given)) return false
-  const { isOpen, isWatching, duplicate, sSubscribe } = given
-  return [duplicate, sSubscribe].every(isFunction) && [isOpen, isWatching].every(isBoolean)
-}
-
 function isCluster(given: unknown): given is Cluster {
   if (!isObject(given)) return false
   const { isOpen, masters, duplicate, nodeClient } = given
@@ -86,7 +79,7 @@ function isSentinel(given: unknown): given is Sentinel {
   return [duplicate, getMasterNode, _execute].every(isFunction) && isBoolean(isOpen)
 }
 
-/** What something seems to be that has no driver; empty when nobody could tell better than its value. */
+/** Says what an unusable value seems to be. Empty if that is not clear. */
 function whatIs(given: unknown): string {
   if (typeof given === 'string') return 'is a text; for a URL: connect(new Redis(url))'
   if (typeof given === 'function') return 'is a class or a function'
@@ -95,7 +88,10 @@ function whatIs(given: unknown): string {
   if (isFunction(given['space'])) return 'is a penknife already: use it as it is'
   if (isBoolean(given['isOpen'])) {
     if (isFunction(given['getMasterNode'])) {
-      return 'seems to be a Sentinel client of an old node-redis: penknife needs node-redis 6'
+      return 'seems to be a Sentinel client of an old node-redis: for Sentinel penknife needs node-redis 6'
+    }
+    if (isFunction(given['sSubscribe'])) {
+      return `seems to be a client of an old node-redis: penknife needs node-redis ${OLDEST_NODE_REDIS} or newer`
     }
     return 'seems to be a pool of node-redis: give what createClient(), createCluster() or createSentinel() returns'
   }

@@ -8,38 +8,38 @@ import type { ServerFinding, ServerInfo } from './server.ts'
 
 export interface Health {
   /**
-   * `ok`: Redis answered just now. `degraded`: it did, but it refuses calls, a limiter's policy decides for it, or a
-   * connection cannot connect. `unavailable`: it did not.
+   * `ok`: Redis answered just now. `degraded`: Redis answered, but it refuses calls, a limiter's policy decides instead of it,
+   * or a connection cannot connect. `unavailable`: Redis did not answer.
    */
   readonly status: 'ok' | 'degraded' | 'unavailable'
-  /** Why it is not `ok`. */
+  /** Why the status is not `ok`. */
   readonly reason: string | undefined
   /** Penknife's connections, by purpose. */
   readonly connections: readonly ConnectionHealth[]
-  /** What Redis refuses, though it is there. */
+  /** Calls that Redis refuses although it answers. */
   readonly refused: readonly RefusedCalls[]
-  /** Limiters whose policies decide, and why. */
+  /** Limiters whose policy decides instead of Redis, and why. */
   readonly policies: readonly PolicyInUse[]
-  /** Milliseconds that the answer took. */
+  /** Milliseconds that the PING took. */
   readonly latencyMs: number | undefined
-  /** Calls sent or waiting that Redis did not settle yet. */
+  /** Calls that are sent or waiting, and have no reply yet. */
   readonly pending: number
   readonly server: ServerInfo | undefined
   /** Settings of the server that do not fit the features in use. */
   readonly findings: readonly ServerFinding[]
 }
 
-/** What health is made of beside the answer to a PING. */
+/** The parts of health that do not depend on the PING. */
 export type Known = Pick<Health, 'connections' | 'refused' | 'policies' | 'pending' | 'server' | 'findings'>
 
-/** `unavailable` is why Redis does not answer. */
+/** `unavailable` is the reason if Redis does not answer. */
 export function toHealth(unavailable: string | undefined, latencyMs: number, known: Known): Health {
   const { connections, refused, policies } = known
   const trouble = [
     ...refused.map(({ call, message }) => `Redis refuses ${call}: ${message}`),
     ...policies.map(
-      ({ space, limiter, policy, code, reason }) =>
-        `the policy '${policy}' of limiter '${limiter}' of space '${space}' decides (${code}): ${reason}`,
+      ({ space, name, policy, code, reason }) =>
+        `the policy '${policy}' of limiter '${name}' of space '${space}' decides (${code}): ${reason}`,
     ),
     ...connections.flatMap(({ purpose, reason }) => (reason === undefined ? [] : [`${purpose}: ${reason}`])),
   ]
@@ -51,7 +51,7 @@ export function toHealth(unavailable: string | undefined, latencyMs: number, kno
   }
 }
 
-/** Why the server does not answer a PING within the time; a connection that is being made is waited for. */
+/** Why the server does not answer a PING in time; undefined if it does. Waits for a connection that is being made. */
 export async function pingFailure(line: Line, ms: number): Promise<string | undefined> {
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), ms)
@@ -59,7 +59,7 @@ export async function pingFailure(line: Line, ms: number): Promise<string | unde
   const ping = (): Promise<unknown> => Promise.race([line.call('ping'), aborted(late.signal, tooLate)])
   try {
     if (!line.ready) await whenReady(line, late.signal)
-    // It may have just been left for another one.
+    // The connection may just have been replaced by another one.
     await ping().catch(async (error: unknown) => {
       if (!neverSent(error)) throw error
       await whenReady(line, late.signal)

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-
 import calculateSlot from 'cluster-key-slot'
 
 /**
@@ -9,7 +8,7 @@ import calculateSlot from 'cluster-key-slot'
  * rate limiter's tag is the space and a shard, so that its subjects spread over the cluster.
  */
 
-/** Where a call goes on a cluster. */
+/** The hash tag of a call's keys, and its slot on a cluster. */
 export interface Route {
   readonly tag: string
   readonly slot: number
@@ -34,14 +33,14 @@ export interface Keys {
   /** The last batch of outcomes that a worker sent. */
   settled(stream: string, consumer: string): string
   leaderboard(name: string): string
-  /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
+  /** Another key of a leaderboard: of a window, or of data beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
   history(notifier: string, channel: string): string
-  /** How a notifier was declared last. */
+  /** The last declaration of a notifier. */
   notifierDeclaration(notifier: string): string
-  /** Where the histories of a notifier's channels that have none are to begin. */
+  /** Where new histories of a notifier's channels begin. */
   beginnings(notifier: string): string
-  /** Where a repeated publish finds the id that the first one got. */
+  /** The id of the event that the first publish with this dedup id got. */
   published(notifier: string, channel: string, id: string): string
   /** The pub/sub channel of a notifier's channel. Its name includes the database, because pub/sub has no databases. */
   live(notifier: string, channel: string): string
@@ -50,11 +49,11 @@ export interface Keys {
   /** The history of a notifier's revocations, and its pub/sub channel. */
   control(notifier: string): string
   controlLive(notifier: string): string
-  /** The prefix of the pub/sub channels of a notifier's processes; the process id follows. */
+  /** The prefix of the pub/sub channels of a notifier's processes. A process's name is appended. */
   processes(notifier: string): string
   /** The connections of a notifier's user. */
   connections(notifier: string, user: string): string
-  /** Where the states of a limiter's subject live: the shard of its routing key. */
+  /** The shard for a routing key, where a subject's states are stored. */
   shard(routing: string): Route
   /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
   limit(route: Route, limiter: string, subject: string): string
@@ -62,18 +61,21 @@ export interface Keys {
   limitLog(route: Route, rule: string, subject: string): string
   /** A concurrency rule's leases. */
   limitSlots(route: Route, rule: string, subject: string): string
-  /** How a limiter's rules are declared. */
+  /** The declaration of a limiter's rules. */
   limitDeclared(limiter: string): string
   /** The rules of a limiter that have logs or leases. */
   limitRules(limiter: string): string
-  /** A key of an object of guard/: `kind` is what it is, such as `counter`; parts are names of the library's own. */
+  /** A key of an object of guard/. `kind` is its type, such as `counter`. Parts are the library's own names. */
   guard(kind: string, name: string, ...part: readonly string[]): string
-  /** The key of guard/ for one of an object's ids, which the application chose. */
+  /** A key of guard/ for an id that the application chose. */
   guardOf(kind: string, name: string, id: string): string
-  /** A pub/sub channel of guard/; named after the database too. */
+  /** A pub/sub channel of guard/. Its name includes the database. */
   guardLive(kind: string, name: string, id: string): string
-  /** The key of guard/ for the part of an object that lies in a shard. */
+  /** The key of guard/ for an object's part in a shard. */
   guardShard(route: Route, kind: string, name: string): string
+  /** As `guardOf` and `guardLive`, in a shard. */
+  guardShardOf(route: Route, kind: string, name: string, id: string): string
+  guardShardLive(route: Route, kind: string, name: string, id: string): string
 }
 
 export interface KeyOptions {
@@ -121,6 +123,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     guardOf: (kind, name, id) => `${base}${kind}:${name}:${short(id)}`,
     guardLive: (kind, name, id) => `${base}${kind}:${name}:${short(id)}:${live}`,
     guardShard: ({ tag }, kind, name) => `${root}{${tag}}:${kind}:${name}`,
+    guardShardOf: ({ tag }, kind, name, id) => `${root}{${tag}}:${kind}:${name}:${short(id)}`,
+    guardShardLive: ({ tag }, kind, name, id) => `${root}{${tag}}:${kind}:${name}:${short(id)}:${live}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }
@@ -136,18 +140,18 @@ function routeOf(tag: string): Route {
   return { tag, slot: calculateSlot(`{${tag}}`) }
 }
 
-/** Up to this length a subject stands in its key as it is; a longer one is hashed, to bound memory. */
+/** A subject up to this length is part of its key as it is. A longer one is hashed, to bound memory. */
 const LONGEST_SUBJECT = 64
 
 function short(subject: string): string {
-  // One that looks like a hash is hashed too, or it could name another subject's state.
+  // A subject that looks like a hash is hashed too; otherwise it could name another subject's state.
   return subject.length <= LONGEST_SUBJECT && !subject.startsWith('#') ? subject : digest(subject)
 }
 
-/** The text itself where it is short, else a hash of it: what bounds the memory of ids. */
+/** A short text as it is, a longer one as its hash, which bounds the memory of ids. */
 export { short as shortened }
 
-/** A bounded text of key-safe characters that stands for any text. */
+/** The SHA-256 hash of a text, as text that is safe in keys. */
 export function digest(text: string): string {
   return `#${createHash('sha256').update(text).digest('base64url')}`
 }

@@ -1,15 +1,15 @@
 import { channel } from 'node:diagnostics_channel'
 
-/** Says that Redis' time was moved, which only the kit for tests does: what this process knows of it is wrong then. */
+/** Reports that the kit for tests moved Redis' time. Times that this process has cached are then wrong. */
 export interface MovedTime {
-  /** How often it was moved. */
+  /** How many times it was moved. */
   readonly count: number
-  /** Calls back each time; the function that comes back takes the listener off. */
+  /** Adds a listener for each move. Returns a function that removes it. */
   on(listener: () => void): () => void
   close(): void
 }
 
-/** The kit publishes on this node:diagnostics_channel, so that the core knows nothing of the kit. */
+/** The kit publishes on this node:diagnostics_channel, so that the core need not know the kit. */
 const MOVES = channel('penknife:clock')
 
 export function createMovedTime(): MovedTime {

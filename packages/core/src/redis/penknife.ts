@@ -6,24 +6,24 @@ import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import type { Driver } from './driver.ts'
 import { createDurable, type Safety } from './durable.ts'
+import { atMost, createEndings, type End } from './endings.ts'
 import { type Connection, driverOf } from './given.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
-import { atMost, createEndings, type End } from './endings.ts'
 import { createKeys, type Keys, type Route } from './keys.ts'
 import { createMovedTime, type MovedTime } from './moved-time.ts'
-import { createNews, type PenknifeEvent } from './news.ts'
+import { createPenknifeEvents, type PenknifeEvent } from './penknife-events.ts'
 import { createPolicies, type Policies } from './policies.ts'
-import { createRefusals } from './refusals.ts'
 import { openReader, type Reader } from './reader.ts'
+import { createRefusals } from './refusals.ts'
 import { createRepeats } from './repeats.ts'
 import { createRoster } from './roster.ts'
-import type { Patience } from './patience.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { type Feature, watchServer } from './server.ts'
 import { openServers } from './servers.ts'
 import { answersWithin, createSink } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
+import type { WaitLimit } from './wait-limit.ts'
 
 export interface ConnectOptions {
   /**
@@ -31,49 +31,49 @@ export interface ConnectOptions {
    * that wait, or that make several script calls, take longer. Default: 2 s.
    */
   readonly deadline?: Duration
-  /** Calls that may be unsettled at once, sent or waiting for Redis. Default: 50,000. */
+  /** The most calls that may be pending at once, sent or waiting for Redis. Default: 50,000. */
   readonly maxPending?: number
   /** Bytes of the arguments of those calls. Default: 32 MiB. */
   readonly maxPendingBytes?: number
-  /** When rate limiters stop asking a server that does not answer, and decide by their policy at once. */
+  /** When rate limiters stop sending calls to a server that does not answer, and decide by their policy at once. */
   readonly breaker?: BreakerOptions
 }
 
 export interface CloseOptions {
-  /** What did not end by then is cut off: close() always resolves. Default: 15 s. */
+  /** Workers and subscriptions that have not ended by then are cut off. close() always resolves. Default: 15 s. */
   readonly deadline?: Duration
 }
 
 export interface Penknife {
   /** A named part of Redis whose streams, boards and notifications one script may update together. */
   space(name: string): Space
-  /** Adds a listener for what happens to the connection; the function that comes back removes it. */
+  /** Adds a listener for events of the connections. Returns a function that removes it. */
   on(listener: (event: PenknifeEvent) => void): () => void
-  /** For a health route: one PING, and what is known of the server. Never throws. */
+  /** For a health route: sends one PING, and reports the state of the connections and the server. Never throws. */
   health(): Promise<Health>
   /**
-   * Stops workers and subscriptions, waits for pending calls, and closes every connection it opened. Calls that wait for
-   * a Redis that is away fail after half a second. Never rejects.
+   * Stops workers and subscriptions, waits for pending calls, and closes all connections of penknife. While Redis is away,
+   * waiting calls fail after half a second. Never rejects.
    *
    * @throws PENKNIFE_INVALID for a wrong option, at once.
    */
   close(options?: CloseOptions): Promise<void>
 }
 
-/** The unit of atomicity: everything in it lives in one slot of a cluster. It costs nothing until used. */
+/** The unit of atomicity: all keys of a space are in one slot of a cluster. A space costs nothing until it is used. */
 export interface Space {
   readonly name: string
-  /** What features are made with; not for applications. */
+  /** For penknife's features, not for applications. */
   readonly runtime: Runtime
 }
 
-/** The runtime of a space, or an error that says what to give instead of what is none. */
+/** The runtime of a space. Throws PENKNIFE_INVALID for a value that is not a space. */
 export function runtimeOf(space: Space): Runtime {
   if (typeof space?.runtime?.bind === 'function') return space.runtime
   throw invalid('space', space, "give a space: connect(new Redis()).space('shop')")
 }
 
-/** What a feature needs from the layer below. */
+/** What redis/ offers to the features. */
 export interface Runtime {
   readonly keys: Keys
   readonly subscriber: Subscriber
@@ -82,22 +82,22 @@ export interface Runtime {
     script: Script<Shared, Item, Result>,
     shared: Shared,
     deadlineMs?: number,
-    /** What its errors say it is about, such as `stream 'orders' of space 'shop'`. */
+    /** The object's name in errors, such as `stream 'orders' of space 'shop'`. */
     of?: string,
     breaker?: Breaker,
-    /** Of an object whose calls must not wait once it is being closed. */
-    patience?: Patience,
+    /** For an object whose calls must not wait for a connection once it is being closed. */
+    waitLimit?: WaitLimit,
     gate?: Gate,
   ): Port<Item, Result>
-  createPatience(): Patience
-  /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
+  createWaitLimit(): WaitLimit
+  /** For callers that can decide without Redis: give `bind` the breaker of the calls' deadline. */
   readonly breakers: Breakers
   readonly movedTime: MovedTime
-  /** Where a limiter says that its policy decided, or that Redis did. */
+  /** Where a limiter reports that its policy decided, or that Redis did. */
   readonly policies: Policies
   /**
-   * As `bind`, on connections that wait until what was written is safe; a call may take four deadlines. One that
-   * is not confirmed in time fails with PENKNIFE_NOT_DURABLE.
+   * As `bind`, on connections that wait until the writes are safe. A call may take four deadlines. A call that is not confirmed
+   * in time fails with PENKNIFE_NOT_DURABLE.
    */
   bindDurable<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
@@ -105,30 +105,29 @@ export interface Runtime {
     safety: Safety,
     of?: string,
   ): Port<Item, Result>
-  /** A connection for blocking reads of keys in one slot; who opens it closes it. */
+  /** Opens a connection for blocking reads of keys in one slot. The caller closes it. */
   openReader(route: Route): Reader
   /**
-   * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
-   * again and again is noticed.
+   * Reports that an object of a feature was created. The server's settings are then checked for that feature, and a factory that
+   * is called again and again is noticed.
    */
   use(feature: Feature, name: string): void
   /**
-   * Registers what close() must end first; the function that comes back takes it off again. It is kept until then, with
-   * everything that it refers to: an object registers while there is something to end.
+   * Registers a function that close() calls first. Returns a function that removes it. Until then the function is kept, with
+   * everything that it refers to, so register only while there is something to end.
    */
   onClose(end: End): () => void
-  /** The same for callers that wait: they are ended last, since what is being ended may be waiting itself. */
+  /** The same for waiting callers. They are ended last, because a worker that is being closed may be a waiting caller. */
   onCloseWaiting(end: End): () => void
 }
 
 /**
  * Opens penknife on the Redis behind a client of ioredis or node-redis: a single server, one behind Sentinel, or a Cluster.
  *
- * The client given is only a pattern: penknife opens its own with the same host, TLS, db, user, password
- * and key prefix, and leaves the given one alone. A Redis that is away is no error here: calls wait for it
- * within their deadline.
+ * Penknife copies the client's settings (host, TLS, db, user, password, key prefix) for connections of its own, and never uses
+ * the client itself. A Redis that is away is no error here: calls wait for it within their deadline.
  *
- * Cost: one connection, an INFO and a CLIENT GETNAME at the start; further connections when features need them.
+ * Cost: one connection, an INFO and a CLIENT GETNAME at the start. Further connections when features need them.
  *
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
@@ -143,8 +142,8 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     probe: (slot, key, ms) => answersWithin(sink, slot, key, ms),
   })
 
-  const news = createNews()
-  const roster = createRoster(news.connecting)
+  const events = createPenknifeEvents()
+  const roster = createRoster(events.connecting)
   const driver = driverOf(redis, roster)
   const servers = openServers(driver)
   const { commands } = servers
@@ -152,8 +151,8 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     runner.resume()
     breakers.resume()
   })
-  const refusals = createRefusals(news.refusing)
-  const policies = createPolicies(news.policy, news.decides)
+  const refusals = createRefusals(events.refusing)
+  const policies = createPolicies(events.policy, events.decides)
   const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
@@ -164,13 +163,13 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     deadlineMs,
     tried: (command, error) => watch.tried(command, error),
   })
-  const watch = watchServer(commands, `${driver.keyPrefix}pk1:`, news.finding)
+  const watch = watchServer(commands, `${driver.keyPrefix}pk1:`, events.finding)
   let closing: Promise<void> | undefined
   commands.on('ready', () => {
-    news.available()
-    watch.look()
+    events.available()
+    watch.inspect()
   })
-  commands.on('closed', (cause) => news.unavailable(cause?.message ?? 'the connection was closed'))
+  commands.on('closed', (cause) => events.unavailable(cause?.message ?? 'the connection was closed'))
 
   const subscriber = createSubscriber(servers, refusals, watch.tried)
   const endings = createEndings()
@@ -181,7 +180,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   async function closeAll(ms: number): Promise<void> {
     const until = performance.now() + ms
     const left = (): number => Math.max(0, until - performance.now())
-    runner.patience.end(CLOSING_MS)
+    runner.waitLimit.end(CLOSING_MS)
     durable.hurry(CLOSING_MS)
     const going = await endings.run(ms)
     if (going > 0) {
@@ -189,9 +188,9 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       process.emitWarning(what, 'PenknifeWarning')
     }
     await waiting.run(left())
-    news.close()
+    events.close()
     breakers.close()
-    // What was sent and is not answered fails with its connection.
+    // Calls without a reply fail when their connection closes.
     await atMost(left(), Promise.all([runner.close(), durable.idle()]))
     movedTime.close()
     subscriber.close()
@@ -207,9 +206,9 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         breakers,
         movedTime,
         policies,
-        bind: (script, shared, ms = deadlineMs, of = '', breaker, patience, gate) =>
-          runner.bind(script, shared, ms, of, breaker, patience, gate),
-        createPatience: () => runner.createPatience(),
+        bind: (script, shared, ms = deadlineMs, of = '', breaker, waitLimit, gate) =>
+          runner.bind(script, shared, ms, of, breaker, waitLimit, gate),
+        createWaitLimit: () => runner.createWaitLimit(),
         bindDurable: durable.bind,
         openReader(route) {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
@@ -223,13 +222,13 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         onCloseWaiting: (end) => waiting.add(end),
       })
     },
-    on: news.on,
+    on: events.on,
     async health() {
       const started = performance.now()
       const failed = closing ? 'penknife was closed' : await pingFailure(commands, deadlineMs)
       const why = failed && !closing ? (sink.lastError?.message ?? failed) : failed
       return toHealth(why, performance.now() - started, {
-        connections: roster.look(),
+        connections: roster.list(),
         refused: refusals.list(),
         policies: policies.list(),
         pending: runner.pending + durable.pending,
@@ -241,9 +240,9 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   }
 }
 
-/** A worker has 10 s for its handlers, and then tells Redis how they ended. */
+/** A worker has 10 s for its handlers. Then it sends their outcomes to Redis. */
 const CLOSE_MS = 15_000
-/** How long calls still wait for a connection once penknife is being closed. */
+/** How long calls wait for a connection while penknife is being closed. */
 const CLOSING_MS = 500
 
 function createSpace(name: string, { keyPrefix, db }: Driver, runtime: Omit<Runtime, 'keys'>): Space {

@@ -1,16 +1,17 @@
 import type { ErrorCode, PenknifeError } from '../errors.ts'
 
-/** A limiter whose policy decides, since Redis does not. */
+/** A limiter whose policy decides, because Redis does not. */
 export interface PolicyInUse {
   readonly space: string
-  readonly limiter: string
-  /** Its `whenUnavailable`; `local` where this process decides by a share of the rules. */
+  /** The limiter's name. */
+  readonly name: string
+  /** Its `whenUnavailable`. `local`: this process decides by its share of the rules. */
   readonly policy: 'open' | 'closed' | 'local'
-  /** What calls would fail with if the policy were `throw`. */
+  /** The code of the error that calls would fail with under the policy `throw`. */
   readonly code: ErrorCode
   /** The message of the last of those errors. */
   readonly reason: string
-  /** Calls that the policy decided for this reason. */
+  /** How many calls the policy decided for this reason. */
   readonly decisions: number
   /** Milliseconds since the first of them. */
   readonly sinceMs: number
@@ -18,19 +19,19 @@ export interface PolicyInUse {
   readonly lastMs: number
 }
 
-export type PolicyOf = Pick<PolicyInUse, 'space' | 'limiter' | 'policy'>
+export type PolicyOf = Pick<PolicyInUse, 'space' | 'name' | 'policy'>
 
 /**
- * Which limiters' policies decide, and why. A reason counts until Redis decides and the policy has not for a second, so that
- * calls which fail now and then are one piece of news; of a limiter that is not asked any more, for 5 s. One that belongs
- * to a key counts until the policy has not decided for a minute, since calls for other keys say nothing about it.
+ * The limiters whose policies decide, and why. A reason ends when Redis decides a call and the policy has decided none for a
+ * second, so that occasional failures are reported once. Without calls it ends after 5 s. A reason that concerns one key ends
+ * when the policy has decided no call for a minute, because calls for other keys prove nothing about that key.
  */
 export interface Policies {
-  /** False when Redis decides everywhere: then nobody need be told that it did. */
+  /** False when no policy decides. Then `done` need not be called. */
   readonly any: boolean
   decided(by: PolicyOf, error: PenknifeError): void
   /** Redis decided a call of that limiter. */
-  done(space: string, limiter: string): void
+  done(space: string, name: string): void
   list(): readonly PolicyInUse[]
 }
 
@@ -49,26 +50,26 @@ interface Entry {
   lastAt: number
 }
 
-/** `began` is called with each limiter's first decision for a reason, `ended` when a limiter has none any more. */
+/** Calls `began` at a limiter's first decision for a reason, and `ended` when a limiter has no reason left. */
 export function createPolicies(
   began: (use: PolicyInUse) => void,
-  ended: (space: string, limiter: string) => void,
+  ended: (space: string, name: string) => void,
 ): Policies {
   const entries = new Map<string, Entry>()
 
   function show({ by, code, reason, decisions, firstAt, lastAt }: Entry): PolicyInUse {
     const now = performance.now()
-    const { space, limiter, policy } = by
-    return { space, limiter, policy, code, reason, decisions, sinceMs: now - firstAt, lastMs: now - lastAt }
+    const { space, name, policy } = by
+    return { space, name, policy, code, reason, decisions, sinceMs: now - firstAt, lastMs: now - lastAt }
   }
 
   function end(wanted: (entry: Entry) => boolean): void {
     for (const [key, entry] of entries) {
       if (!wanted(entry)) continue
       entries.delete(key)
-      const { space, limiter } = entry.by
-      const more = [...entries.values()].some(({ by }) => by.space === space && by.limiter === limiter)
-      if (!more) ended(space, limiter)
+      const { space, name } = entry.by
+      const more = [...entries.values()].some(({ by }) => by.space === space && by.name === name)
+      if (!more) ended(space, name)
     }
   }
 
@@ -78,7 +79,7 @@ export function createPolicies(
     },
     decided(by, { code, message }) {
       const now = performance.now()
-      const key = `${by.space} ${by.limiter} ${by.policy} ${code}`
+      const key = `${by.space} ${by.name} ${by.policy} ${code}`
       const known = entries.get(key)
       const entry = known ?? { by, code, reason: message, decisions: 0, firstAt: now, lastAt: now }
       entry.reason = message
@@ -88,11 +89,11 @@ export function createPolicies(
       entries.set(key, entry)
       began(show(entry))
     },
-    done(space, limiter) {
+    done(space, name) {
       const before = performance.now() - QUIET_MS
       end(
         ({ by, code, lastAt }) =>
-          by.space === space && by.limiter === limiter && lastAt < before && !OF_A_KEY.has(code),
+          by.space === space && by.name === name && lastAt < before && !OF_A_KEY.has(code),
       )
     },
     list() {

@@ -6,16 +6,16 @@ import type { Servers } from './servers.ts'
 
 /** A connection for blocking reads of the keys in one slot. */
 export interface Reader extends Pick<Line, 'ready' | 'call' | 'on' | 'lookAgain' | 'close'> {
-  /** Why it could not be connected the last time that it was tried; undefined while it is, or only begins to. */
+  /** Why the last attempt to connect failed. Undefined when it is connected, or is connecting for the first time. */
   readonly reason: string | undefined
 }
 
 type ReasonOf = (line: Line) => string | undefined
 
-/** Before the owner of the slot is looked up again. */
+/** Wait before the owner of the slot is looked up again. */
 const LOOK_UP_MS = 100
 
-/** Opens a connection for blocking reads; on a cluster it goes to the master that has the slot, and follows it. */
+/** Opens a connection for blocking reads. On a cluster it connects to the master that owns the slot, and follows the slot. */
 export function openReader(servers: Servers, slot: number, reasonOf: ReasonOf): Reader {
   if (servers.cluster) return followSlot(servers, slot, reasonOf)
   const link = servers.owner(slot, 'reader')?.open() as Link
@@ -56,7 +56,7 @@ function followSlot(servers: Servers, slot: number, reasonOf: ReasonOf): Reader 
     })
   }
 
-  /** The slot may be another master's now. */
+  /** Closes a connection, because another master may own the slot now. */
   function leave(left: Link | undefined): void {
     if (!left || link !== left) return
     link = undefined
@@ -91,9 +91,9 @@ function followSlot(servers: Servers, slot: number, reasonOf: ReasonOf): Reader 
       }
     },
     on(event, listener) {
-      const heard = listener as (...of: unknown[]) => void
-      events.on(event, heard)
-      return () => void events.off(event, heard)
+      const handler = listener as (...of: unknown[]) => void
+      events.on(event, handler)
+      return () => void events.off(event, handler)
     },
     lookAgain: () => leave(link),
     async close() {

@@ -1,14 +1,14 @@
 import { movedAway, refusesNow, replyCode } from './failures.ts'
 
-/** Calls of one script that Redis refuses at present, for a reason that has nothing to do with the call. */
+/** Calls of one script that Redis refuses at present, for a reason that does not depend on the call. */
 export interface RefusedCalls {
-  /** The script, such as `limiter/take`, or `ssubscribe`: the following of channels. */
+  /** The script, such as `limiter/take`; or `ssubscribe` for following channels. */
   readonly call: string
-  /** What Redis' reply begins with, such as OOM; see docs/errors.md. */
+  /** The first word of Redis' reply, such as OOM; see docs/errors.md. */
   readonly code: string
   /** Redis' reply. */
   readonly message: string
-  /** Batches refused since a call of the script was carried out. */
+  /** How many batches were refused since the last call of the script that was carried out. */
   readonly batches: number
   /** Milliseconds since the first of them. */
   readonly sinceMs: number
@@ -16,9 +16,9 @@ export interface RefusedCalls {
   readonly lastMs: number
 }
 
-/** What Redis refuses. A script counts until one of its calls is carried out, or none was refused for a minute. */
+/** The scripts that Redis refuses. An entry ends when a call of the script is carried out, or when none was refused for a minute. */
 export interface Refusals {
-  /** False when nothing is refused: then nobody need be told that a call was carried out. */
+  /** False when nothing is refused. Then `done` need not be called. */
   readonly any: boolean
   refused(call: string, error: unknown): void
   done(call: string): void
@@ -35,8 +35,8 @@ interface Entry {
   lastAt: number
 }
 
-/** `told` is called with the first refusal with a code, and without one when nothing is refused any more. */
-export function createRefusals(told: (refused: RefusedCalls | undefined) => void): Refusals {
+/** Calls `onChange` with the first refusal of each code, and with undefined when nothing is refused any more. */
+export function createRefusals(onChange: (refused: RefusedCalls | undefined) => void): Refusals {
   const entries = new Map<string, Entry>()
 
   function show(call: string, { code, message, batches, firstAt, lastAt }: Entry): RefusedCalls {
@@ -45,7 +45,7 @@ export function createRefusals(told: (refused: RefusedCalls | undefined) => void
   }
 
   function forget(call: string): void {
-    if (entries.delete(call) && entries.size === 0) told(undefined)
+    if (entries.delete(call) && entries.size === 0) onChange(undefined)
   }
 
   return {
@@ -54,7 +54,7 @@ export function createRefusals(told: (refused: RefusedCalls | undefined) => void
     },
     refused(call, error) {
       const code = replyCode(error)
-      // One that is elsewhere is found there.
+      // A redirected call is sent to the other node.
       if (code === undefined || !refusesNow(error) || movedAway(error)) return
       const now = performance.now()
       const known = [...entries.values()].some((each) => each.code === code)
@@ -62,7 +62,7 @@ export function createRefusals(told: (refused: RefusedCalls | undefined) => void
       const entry = entries.get(call) ?? { code, message, batches: 0, firstAt: now, lastAt: now }
       entries.set(call, entry)
       Object.assign(entry, { code, message, batches: entry.batches + 1, lastAt: now })
-      if (!known) told(show(call, entry))
+      if (!known) onChange(show(call, entry))
     },
     done: forget,
     list() {

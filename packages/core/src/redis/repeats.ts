@@ -7,18 +7,19 @@ const FACTORIES: Readonly<Record<Feature, string>> = {
   notifier: 'createNotifier',
   counters: 'createCounters',
   once: 'createOnce',
+  requests: 'idempotent',
   deduper: 'createDeduper',
   lock: 'createLock',
   semaphore: 'createSemaphore',
   objects: 'createObjects',
 }
 
-/** So many objects of one name in a process were not made once for each. */
+/** With this many objects of one name in a process, the factory is probably called in a request handler. */
 const SUSPICIOUS = 100
-/** Names that are counted at once. */
+/** The most names that are counted at once. */
 const MOST_NAMES = 1000
 
-/** Counts what is made under a name; says once that an object is made again and again, as in a request handler. */
+/** Counts the objects of each name. Warns once when an object is created again and again, as in a request handler. */
 export function createRepeats(): (feature: Feature, space: string, name: string) => void {
   const made = new Map<string, number>()
   let warned = false
@@ -26,7 +27,7 @@ export function createRepeats(): (feature: Feature, space: string, name: string)
     if (warned) return
     const key = `${feature} ${space} ${name}`
     const count = (made.get(key) ?? 0) + 1
-    // Many names are many objects that are used for long, or names that come from requests: neither is counted for ever.
+    // Many names are either many long-lived objects or names from requests. The count starts again, to bound memory.
     if (made.size >= MOST_NAMES) made.clear()
     made.set(key, count)
     if (count < SUSPICIOUS) return

@@ -1,32 +1,32 @@
 import type { Line, ConnectionPurpose } from './driver.ts'
 
-/** The connections that penknife has open for one purpose. */
+/** Penknife's open connections for one purpose. */
 export interface ConnectionHealth {
-  /** `reader`: of a stream's worker, or of a replay that follows; `durable`: of adds with `durability`. */
+  /** `reader`: for a stream's worker or a replay with `follow`. `durable`: for adds with `durability`. */
   readonly purpose: ConnectionPurpose
-  /** How many there are, also those that cannot connect. */
+  /** How many there are, including those that cannot connect. */
   readonly open: number
   readonly ready: number
-  /** Why one of them cannot connect; undefined when all are ready or only begin to connect. */
+  /** Why one of them cannot connect. Undefined when all are ready, or are connecting for the first time. */
   readonly reason: string | undefined
 }
 
-/** Every connection that penknife has open. A driver adds those that it opens. */
+/** All open connections of penknife. A driver adds each one that it opens. */
 export interface Roster {
-  /** `tryNodes` connects nodes of a cluster that could not be reached, so that what is known of them is not of long ago. */
+  /** `tryNodes` tries unreachable nodes of a cluster again, so that their state is up to date. */
   add(line: Line, purpose: ConnectionPurpose, tryNodes?: () => void): Entry
-  /** Why a connection could not be made the last time that it was tried; undefined when it is there, or only begins to connect. */
+  /** Why the last attempt to connect failed. Undefined when it is connected, or is connecting for the first time. */
   reasonOf(line: Line): string | undefined
-  /** What there is now; what could not connect is tried again. */
-  look(): readonly ConnectionHealth[]
+  /** The connections now. Tries those again that could not connect. */
+  list(): readonly ConnectionHealth[]
 }
 
-/** What a driver says of a connection, or of the node with a name that a cluster connects to. */
+/** A driver reports the state of a connection here, or of a cluster's node with that name. */
 export interface Entry {
   connected(node?: string): void
-  /** It was tried and could not connect. */
+  /** An attempt to connect failed. */
   failed(reason: string, node?: string): void
-  /** Forgets the nodes of which that is false. */
+  /** Removes the nodes for which `there` returns false. */
   keepOnly(there: (node: string) => boolean): void
   /** Penknife closed it. */
   closed(): void
@@ -36,14 +36,16 @@ interface Known {
   readonly line: Line
   readonly purpose: ConnectionPurpose
   readonly tryNodes: (() => void) | undefined
-  /** Why it, or the node of a cluster with that name, could not connect the last time it was tried. */
+  /** Why the last attempt to connect failed, by node name. */
   readonly reasons: Map<string, string>
 }
 
 const ITSELF = ''
 
-/** `told` is called when the connections for a purpose cannot connect, with the reason, and when all could. */
-export function createRoster(told: (purpose: ConnectionPurpose, reason: string | undefined) => void): Roster {
+/** Calls `onChange` with a reason when a connection for a purpose cannot connect, and with undefined when all could. */
+export function createRoster(
+  onChange: (purpose: ConnectionPurpose, reason: string | undefined) => void,
+): Roster {
   const all = new Set<Known>()
   const troubled = new Set<ConnectionPurpose>()
 
@@ -59,7 +61,7 @@ export function createRoster(told: (purpose: ConnectionPurpose, reason: string |
     if ((reason !== undefined) === troubled.has(purpose)) return
     if (reason === undefined) troubled.delete(purpose)
     else troubled.add(purpose)
-    told(purpose, reason)
+    onChange(purpose, reason)
   }
 
   return {
@@ -92,7 +94,7 @@ export function createRoster(told: (purpose: ConnectionPurpose, reason: string |
       }
       return undefined
     },
-    look() {
+    list() {
       const found = new Map<ConnectionPurpose, { open: number; ready: number }>()
       for (const { line, purpose, reasons, tryNodes } of all) {
         const sums = found.get(purpose) ?? { open: 0, ready: 0 }

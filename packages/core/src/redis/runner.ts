@@ -5,42 +5,42 @@ import { Deadlines } from './deadlines.ts'
 import type { Receiver } from './driver.ts'
 import { isReply, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
-import { Patience } from './patience.ts'
 import type { Refusals } from './refusals.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { Bulk } from './sent.ts'
-import type { CommandSink } from './sink.ts'
+import type { CommandSink } from './sink-types.ts'
+import { WaitLimit } from './wait-limit.ts'
 
 export interface RunnerOptions {
-  /** On a cluster a call holds the items of one slot, else those of every slot. */
+  /** On a cluster a batch has items of one slot only. */
   readonly cluster: boolean
-  /** Calls that may be unsettled at once, sent or waiting. */
+  /** The most calls that may be pending at once, sent or waiting. */
   readonly maxPending: number
-  /** Bytes of the arguments of those calls. */
+  /** The most bytes of the arguments of those calls. */
   readonly maxPendingBytes: number
   readonly refusals: Refusals
-  /** Told when a master turned out to be a replica: the connection should look for the master again. */
+  /** Called when a server turns out to be a replica: the connection should find the master again. */
   readonly onReadonly: () => void
 }
 
-/** Sends one item of a script; resolves with its reply. */
+/** Sends one item of a script. Resolves with its reply. */
 export interface Port<Item extends readonly Arg[], Result> {
   (route: Route, ...item: Item): Promise<Result>
-  /** Tells a receiver instead, in the turn in which the reply came or, if it cannot be sent, at once. */
+  /** Calls a receiver instead: in the tick in which the reply arrives, or at once if the call cannot be sent. */
   to(receiver: Receiver<Result>, route: Route, ...item: Item): void
 }
 
-/** From so many batches on, one write of several parts costs less than a write for each. */
+/** With this many batches or more, one write of several parts costs less than a write for each. */
 const TOGETHER = 3
-/** Bytes of arguments after which a batch is full; a larger item travels alone. */
+/** The bytes of arguments of a full batch. A larger item is sent alone. */
 const BATCH_BYTES = 256 * 1024
 
 /**
- * Runs scripts in batches: the calls that one turn of the event loop makes to one script, with the same shared
- * values and (on a cluster) for the same slot, travel as one EVALSHA, in the order in which they were made.
+ * Runs scripts in batches. Calls of one tick to the same script, with the same shared values and (on a cluster) for the same
+ * slot, are sent as one EVALSHA, in the order in which they were made.
  *
- * Each call ends within its deadline. What Redis refused or was never sent is known not to be done. The fate of a script
- * that raised an error, and of a batch whose connection broke, is unknown, and it is never sent again.
+ * Each call ends within its deadline. A call that Redis refused, or that was not sent, is not done. A script that raised an
+ * error, and a batch whose connection broke, have an unknown fate, and are never sent again.
  */
 export class Runner {
   readonly #sink: CommandSink
@@ -48,8 +48,8 @@ export class Runner {
   #gathering: Batch[] = []
   #waiting = new Set<Batch>()
   readonly #deadlines = new Map<number, Deadlines<Batch>>()
-  /** Of the calls of ports that have none of their own. */
-  readonly patience: Patience = this.createPatience()
+  /** For ports without a wait limit of their own. */
+  readonly waitLimit: WaitLimit = this.createWaitLimit()
   #calls = 0
   #bytes = 0
   #closed = false
@@ -60,22 +60,22 @@ export class Runner {
     this.#options = options
   }
 
-  /** Calls not settled by Redis yet, sent or waiting. */
+  /** Calls that are sent or waiting, and have no reply yet. */
   get pending(): number {
     return this.#calls
   }
 
-  createPatience(): Patience {
-    const patience: Patience = new Patience(() => {
-      for (const batch of this.#waiting) if (batch.bound.patience === patience) this.#expire(batch)
+  createWaitLimit(): WaitLimit {
+    const waitLimit: WaitLimit = new WaitLimit(() => {
+      for (const batch of this.#waiting) if (batch.bound.waitLimit === waitLimit) this.#expire(batch)
     })
-    return patience
+    return waitLimit
   }
 
   /**
-   * Ties a script to the values shared by its calls and to a deadline in milliseconds; errors call it by its name,
-   * and `of` what it is about. With a breaker its calls fail at once while the server is known not to answer; with a
-   * gate they are sent once it is open.
+   * Binds a script to the values that its calls share and to a deadline in milliseconds. Errors contain the script's name and
+   * `of`, the object's name. With a breaker calls fail at once while its circuit is open. With a gate calls are sent when the
+   * gate's promise has resolved.
    */
   bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
@@ -83,7 +83,7 @@ export class Runner {
     deadlineMs: number,
     of: string = '',
     breaker?: Breaker,
-    patience: Patience = this.patience,
+    waitLimit: WaitLimit = this.waitLimit,
     gate?: Gate,
   ): Port<Item, Result> {
     const name = of === '' ? script.name : `${script.name} of ${of}`
@@ -98,11 +98,11 @@ export class Runner {
       deadlineMs,
       deadlines,
       breaker,
-      patience,
+      waitLimit,
       gate,
       owner: this.#owner,
     }
-    /** The last batch of each slot; outside a cluster there is one for all. */
+    /** The last batch of each slot. Without a cluster there is one for all. */
     const last = new Map<number, Batch>()
     const to: Port<Item, Result>['to'] = (receiver, route, ...item) => {
       const bytes = sizeOf(item)
@@ -126,14 +126,14 @@ export class Runner {
     return Object.assign(port, { to })
   }
 
-  /** Sends what waited for a connection; to be called when there is one. */
+  /** Sends the waiting calls. Call it when a connection is ready. */
   resume(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     this.#sendAll(waiting)
   }
 
-  /** Refuses new calls and resolves when the pending ones ended, by reply or by deadline. */
+  /** Refuses new calls. Resolves when the pending ones have ended, by reply or by deadline. */
   async close(): Promise<void> {
     this.#closed = true
     if (this.#calls > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
@@ -157,8 +157,8 @@ export class Runner {
   }
 
   /**
-   * At the end of this turn, so that all its calls travel together; when none is under way a call has nothing to wait
-   * for but those made beside it.
+   * Sends at the end of this tick, so that all calls of the tick are in one batch. Without pending calls it sends earlier, right
+   * after the current callback.
    */
   #flushSoon(): void {
     if (this.#calls === 0) process.nextTick(this.#flush)
@@ -198,13 +198,13 @@ export class Runner {
     if (!this.#sink.ready(batch.slot) || batch.endsRefused) this.#wait(batch)
     else {
       const opening = batch.bound.gate?.()
-      if (opening) this.#hold(batch, opening)
+      if (opening) this.#waitForGate(batch, opening)
       else this.#run(batch, 'evalsha', batch.bound.sha)
     }
   }
 
   /** Waits for a gate, at most until the deadline. */
-  #hold(batch: Batch, opening: Promise<void>): void {
+  #waitForGate(batch: Batch, opening: Promise<void>): void {
     this.#wait(batch)
     opening.then(
       () => {
@@ -225,8 +225,9 @@ export class Runner {
 
   #wait(batch: Batch): void {
     this.#waiting.add(batch)
-    if (batch.bound.patience.over) this.#expire(batch)
+    if (batch.bound.waitLimit.over) this.#expire(batch)
   }
+
   #run(batch: Batch, command: 'evalsha' | 'eval', script: Bulk): void {
     batch.sent = true
     try {
@@ -239,7 +240,7 @@ export class Runner {
   #fail(batch: Batch, error: unknown): void {
     const code = replyCode(error)
     if (code === 'NOSCRIPT' && !batch.settled) {
-      // A restart, a failover or SCRIPT FLUSH: nothing of the batch was run, and EVAL also loads the script.
+      // After a restart, a failover or SCRIPT FLUSH. Nothing of the batch was run. EVAL also loads the script.
       this.#run(batch, 'eval', new Bulk(batch.bound.script.text))
       return
     }
@@ -262,7 +263,7 @@ export class Runner {
   #expire(batch: Batch): void {
     const { name, deadlineMs } = batch.bound
     if (batch.sent) {
-      // Its calls end now, but it counts as pending until the client lets go of it.
+      // Its calls end now. It counts as pending until the client library reports its end.
       const late = new PenknifeError(
         'PENKNIFE_TIMEOUT',
         `${name}: Redis did not answer within ${deadlineMs} ms; the call may still be carried out`,
@@ -279,9 +280,9 @@ export class Runner {
     this.#drop(batch, failure)
   }
 
-  /** What a batch fails with that was not sent, or was refused, until its deadline. */
-  #awayFailure({ bound: { name, deadlineMs, patience }, refusal }: Batch): PenknifeError {
-    const within = patience.over ? 'before it was closed' : `within ${deadlineMs} ms`
+  /** The error of a batch that could not be sent, or was refused, until its deadline. */
+  #awayFailure({ bound: { name, deadlineMs, waitLimit }, refusal }: Batch): PenknifeError {
+    const within = waitLimit.over ? 'before it was closed' : `within ${deadlineMs} ms`
     if (refusal) {
       const why = `its slot was being moved and not served ${within}: ${refusal.message}`
       return new PenknifeError('PENKNIFE_UNAVAILABLE', `${name}: ${why}`, { cause: refusal })
@@ -292,7 +293,7 @@ export class Runner {
     return new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
   }
 
-  /** Makes room, before the callers are told. */
+  /** Makes room for further calls, before the callers get the outcome. */
   #settle(batch: Batch): void {
     this.#calls -= batch.calls
     this.#bytes -= batch.bytes

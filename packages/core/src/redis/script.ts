@@ -1,7 +1,7 @@
-/** What may travel to a script: text, bytes, or a number that prints as it is meant. */
+/** An argument of a script: text, bytes, or a number whose text form is exact. */
 export type Arg = string | number | Buffer
 
-/** What holds for a whole batch: a value, or the keys that all its items share. */
+/** A value of a whole batch: an argument, or the keys that all its items share. */
 export type SharedArg = Arg | readonly string[]
 
 export type Reply = string | number | null | readonly Reply[]
@@ -9,27 +9,27 @@ export type Reply = string | number | null | readonly Reply[]
 /**
  * A Lua script over a batch of items, as generated from lua/.
  *
- * `Shared` are the values that hold for the whole batch, `Item` the keys and then the arguments of one item,
- * `Result` the reply to one item. A batch of one replies with that, a larger one with a list.
+ * `Shared` are the values of the whole batch. `Item` are the keys and then the arguments of one item. `Result` is the reply to
+ * one item. A batch of one item replies with it, a larger batch with a list.
  */
 export interface Script<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result> {
   readonly name: string
   /** SHA-1 of `text`, for EVALSHA. */
   readonly sha: string
   readonly text: string
-  /** Items that one call may hold, so that it keeps Redis for no more than about a millisecond. */
+  /** The most items of one call, so that it occupies Redis for about a millisecond at most. */
   readonly batch: number
-  /** Whether the first of the shared values is a list of keys, which stand in front of those of the items. */
+  /** Whether the first shared value is a list of keys. They precede the keys of the items. */
   readonly sharedKeys: boolean
   readonly shared: readonly string[]
   readonly keys: readonly string[]
-  /** The one name of `keys` stands for several keys of an item, as many for every item of a port. */
+  /** True: the only name in `keys` means several keys, the same number for every item of a port. */
   readonly manyKeys?: boolean
   readonly args: readonly string[]
-  /** What the one argument is when it is not sent. */
+  /** The value of the only argument when it is not sent. */
   readonly usual?: number
-  /** The reply's type as the Lua header gives it. */
+  /** The type of the reply, from the Lua header. */
   readonly returns: string
-  /** Never there; carries the types. */
+  /** Never set. Only for the types. */
   readonly types?: { readonly shared: Shared; readonly item: Item; readonly result: Result }
 }

@@ -2,26 +2,25 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
- * Add to a counter, or take from it, within the floor and the ceiling of its object: count.lua for the common call.
+ * Add to a counter within the floor and the ceiling of its object: count.lua for the common call.
  *
- * Invariant as count.lua. A counter without open reservations, which is a number alone, is checked and written here; any other as
- * count.lua does it.
+ * Invariant: as count.lua. This script checks and writes a counter without open reservations, whose field is one number, by itself. Other
+ * counters are left to counting.lua.
  *
  * - shared keys `keys`: as count.lua
  * - shared `plan`: as count.lua, without a calendar
- * - `name`: of the counter
- * - `by`: whole number to add
- * - replies integer: the value after it, of a counter without open reservations; text as count.lua, or "again": more had to be given back first
+ * - `change`: "+name" to add 1 to a counter, "-name" to take 1, "=by name" to add any whole number
+ * - replies integer: the new value, of a counter without open reservations; text: as count.lua, or "again": more had to be given back first
  * - on a full server refused: it may add counters
  */
-export const guardAdd: Script<[keys: readonly string[], plan: Arg], [name: Arg, by: Arg], number | string> = {
+export const guardAdd: Script<[keys: readonly string[], plan: Arg], [change: Arg], number | string> = {
   name: 'guard/add',
-  sha: 'ef2b961c6f470669191aeeef248da84af67196b2',
+  sha: '98b99b3940e76d46535ae624334670a37c3b8f1f',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
-  args: ["name","by"],
+  args: ["change"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -32,13 +31,13 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
-local LEAST_KNOWN = 60000
 function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
 local words = {}
-for word in string.gmatch(plan, '%S+') do
+for word in string.gmatch(numbers, '%S+') do
 words[#words + 1] = tonumber(word)
 end
 return {
@@ -49,7 +48,7 @@ reserved = keys[3],
 floor = words[1],
 ceiling = words[2],
 initial = words[3],
-remember = math.max(words[4], LEAST_KNOWN) * 1000,
+remember = words[4] * 1000,
 start = words[5],
 turn = words[6],
 finish = words[7],
@@ -58,6 +57,8 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+channel = channel,
+followed = nil,
 }
 end
 local function choose(of)
@@ -85,7 +86,7 @@ value, down, up = string.match(text, '^%-?%d+$'), 0, 0
 end
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
 if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
-return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
 end
@@ -95,10 +96,25 @@ of.kept[key] = true
 redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
 end
 end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
 function counters.save(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
 if down == 0 and up == 0 then
 if value == of.initial then
 gone[#gone + 1] = name
@@ -127,9 +143,9 @@ count = count + 1
 if not state.err then
 by = tonumber(by)
 if by < 0 then
-state[2] = math.min(0, state[2] - by)
+state[2], state.more = math.min(0, state[2] - by), true
 else
-state[3] = math.max(0, state[3] - by)
+state[3], state.less = math.max(0, state[3] - by), true
 end
 states[name] = state
 end
@@ -177,7 +193,14 @@ end
 end
 return of.answer
 end
-local counting = { prepare = nil, apply = nil }
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
 local function text_of(state)
 return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
 end
@@ -190,6 +213,8 @@ end
 if by + up > ceiling then
 return 'ceiling'
 end
+state.more = state.more or by > value
+state.less = state.less or by < value
 state[1] = by
 return nil
 end
@@ -201,6 +226,8 @@ return 'ceiling'
 end
 if not hold then
 state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
 elseif by < 0 then
 state[2] = down + by
 else
@@ -236,31 +263,60 @@ function counting.apply(of, plan)
 counters.save(of, plan.states)
 return plan.answer
 end
-local keys = KEYS
-local plan = ARGV[1]
-local of = counters.open(keys, plan)
-local values, floor, ceiling, initial = of.values, of.floor, of.ceiling, of.initial
-local items = (#ARGV - 1) / 2
-if items == 1 then
-local name, by = ARGV[2], ARGV[3]
-do
-local wait = counters.ready(of)
-if wait then
-return wait == 0 and 'again' or wait
-end
-local text = redis.pcall('HGET', values, name)
-local value = text and tonumber(text) or not text and initial
-if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
-local planned = counting.prepare(of, by .. ' - - ' .. name)
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return counting.apply(of, planned)
 end
-local change = tonumber(by)
-local after = value + change
-if (change < 0 and after < floor) or (change > 0 and after > ceiling) then
-return string.format('-\\n1 %s %.0f 0 0', change < 0 and 'floor' or 'ceiling', value)
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local values, floor, ceiling, initial = of.values, of.floor, of.ceiling, of.initial
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local change = ARGV[2]
+do
+local wait = counters.ready(of)
+if wait then
+return wait == 0 and 'again' or wait
+end
+local sign, name, by = string.sub(change, 1, 1), string.sub(change, 2), 1
+if sign == '-' then
+by = -1
+elseif sign == '=' then
+by, name = string.match(name, '^(%-?%d+) (.*)$')
+by = tonumber(by)
+end
+local text = redis.pcall('HGET', values, name)
+local value = text and tonumber(text) or not text and initial
+if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
+return counting.count(of, string.format('%.0f - - %s', by, name))
+end
+local after = value + by
+if (by < 0 and after < floor) or (by > 0 and after > ceiling) then
+return string.format('-\\n1 %s %.0f 0 0', by < 0 and 'floor' or 'ceiling', value)
+end
+if of.followed ~= false then
+counters.tell(of, by > 0 and '+' or '-', name)
 end
 local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
 if after == initial then
@@ -268,7 +324,7 @@ redis.call('HDEL', values, name)
 return exact
 end
 if text then
-redis.call('HINCRBY', values, name, by)
+redis.call('HINCRBY', values, name, string.format('%.0f', by))
 return exact
 end
 redis.call('HSET', values, name, string.format('%.0f', after))
@@ -276,24 +332,29 @@ return exact
 end
 return nil
 end
-local function item(name, by)
+local function item(change)
 local wait = counters.ready(of)
 if wait then
 return wait == 0 and 'again' or wait
 end
+local sign, name, by = string.sub(change, 1, 1), string.sub(change, 2), 1
+if sign == '-' then
+by = -1
+elseif sign == '=' then
+by, name = string.match(name, '^(%-?%d+) (.*)$')
+by = tonumber(by)
+end
 local text = redis.pcall('HGET', values, name)
 local value = text and tonumber(text) or not text and initial
 if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
-local planned = counting.prepare(of, by .. ' - - ' .. name)
-if type(planned) ~= 'table' or planned.err then
-return planned
+return counting.count(of, string.format('%.0f - - %s', by, name))
 end
-return counting.apply(of, planned)
+local after = value + by
+if (by < 0 and after < floor) or (by > 0 and after > ceiling) then
+return string.format('-\\n1 %s %.0f 0 0', by < 0 and 'floor' or 'ceiling', value)
 end
-local change = tonumber(by)
-local after = value + change
-if (change < 0 and after < floor) or (change > 0 and after > ceiling) then
-return string.format('-\\n1 %s %.0f 0 0', change < 0 and 'floor' or 'ceiling', value)
+if of.followed ~= false then
+counters.tell(of, by > 0 and '+' or '-', name)
 end
 local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
 if after == initial then
@@ -301,7 +362,7 @@ redis.call('HDEL', values, name)
 return exact
 end
 if text then
-redis.call('HINCRBY', values, name, by)
+redis.call('HINCRBY', values, name, string.format('%.0f', by))
 return exact
 end
 redis.call('HSET', values, name, string.format('%.0f', after))
@@ -310,9 +371,9 @@ end
 local replies, done = {}, 0
 local function run()
 while done < items do
-local arg = 1 + done * 2
+local arg = 1 + done * 1
 done = done + 1
-local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -345,7 +406,7 @@ return replies`,
  */
 export const guardClaim: Script<[lease: Arg], [key: string, token: Arg, renew: Arg], string> = {
   name: 'guard/claim',
-  sha: 'bb705b1d80701b359a14b168bfde8092ea89404c',
+  sha: 'd1a92b65d38726f021ed7d9eb7c7530cfd03d487',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -380,15 +441,15 @@ if not claim then
 return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
 end
 if claim.token == token then
-return true
+return true, claim.token
 end
 if renew then
-return 'l'
+return 'l', claim.token
 end
 if claim.untl > now then
-return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000)), claim.token
 end
-return true
+return true, claim.token
 end
 function claiming.apply(key, token, lease)
 local text = redis.call('GET', key)
@@ -473,6 +534,170 @@ return replies`,
 }
 
 /**
+ * Claim a request by its idempotency key, keep the claim, or learn what came of it. Completed by complete.lua.
+ *
+ * Invariant: as in claim.lua, and a key stands for one request: a caller with another fingerprint gets "x", whatever the state, and
+ * changes nothing. The fingerprint is the end of the claim's token, and the beginning of what complete.lua stores.
+ *
+ * A process that dies before the completion leaves a claim that the same request takes over when its lease ends.
+ *
+ * - shared `lease`: milliseconds until the claim may be taken over
+ * - key `key`: string: the claim, or what came of it
+ * - `token`: of the caller, unlike any other's; ends with "/" and the fingerprint
+ * - `mode`: "t" to try, "w" to try and wait for the result, "r" to keep a claim
+ * - replies "c": the claim is the caller's; "w" and milliseconds: another caller's for so long; "l": no longer the caller's; "x": of another request; "d" or "f", the fingerprint and what was stored
+ * - on a full server refused: it may add a claim
+ */
+export const guardClaimRequest: Script<[lease: Arg], [key: string, token: Arg, mode: Arg], string> = {
+  name: 'guard/claim_request',
+  sha: '863233830c2ab550688fd2cf90cbcd2f10d73cff',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["key"],
+  args: ["token","mode"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local claiming = { prepare = nil, apply = nil, wait = nil, prepare_end = nil, apply_end = nil }
+local GRACE = 60000
+local function parsed(text)
+local untl, waits, token = string.match(text, '^c (%d+) (%d) (%S+)$')
+if untl and #untl < 17 then
+return { untl = tonumber(untl), waits = waits == '1', token = token }
+end
+end
+function claiming.prepare(key, token, renew)
+local text = redis.pcall('GET', key)
+if not text then
+return renew and 'l' or true
+end
+if type(text) == 'table' then
+return text
+end
+local kind = string.sub(text, 1, 1)
+if kind == 'd' or kind == 'f' then
+return renew and 'l' or text
+end
+local claim = parsed(text)
+if not claim then
+return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+end
+if claim.token == token then
+return true, claim.token
+end
+if renew then
+return 'l', claim.token
+end
+if claim.untl > now then
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000)), claim.token
+end
+return true, claim.token
+end
+function claiming.apply(key, token, lease)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+local waits = claim and claim.waits and 1 or 0
+local record = string.format('c %.0f %d %s', now + lease * 1000, waits, token)
+redis.call('SET', key, record, 'PX', string.format('%.0f', lease + GRACE))
+end
+function claiming.wait(key)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+if claim and not claim.waits then
+redis.call('SET', key, string.format('c %.0f 1 %s', claim.untl, claim.token), 'KEEPTTL')
+end
+end
+function claiming.prepare_end(key, token)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+local claim = text and parsed(text)
+return claim and claim.token == token and claim
+end
+function claiming.apply_end(key, kind, result, window)
+if window == '0' then
+redis.call('DEL', key)
+else
+redis.call('SET', key, kind .. result, 'PX', window)
+end
+end
+local lease = ARGV[1]
+lease = tonumber(lease)
+local items = #KEYS / 1
+if items == 1 then
+local key, token, mode = KEYS[1], ARGV[2], ARGV[3]
+do
+local fingerprint = string.match(token, '/(.*)$') or ''
+local may, holder = claiming.prepare(key, token, mode == 'r')
+if holder and string.match(holder, '/(.*)$') ~= fingerprint then
+return 'x'
+end
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' then
+local state = string.sub(may, 1, 1)
+if (state == 'd' or state == 'f') and string.sub(may, 2, 1 + #fingerprint) ~= fingerprint then
+return 'x'
+end
+if state == 'w' and mode == 'w' then
+claiming.wait(key)
+end
+end
+return may
+end
+return nil
+end
+local function item(key, token, mode)
+local fingerprint = string.match(token, '/(.*)$') or ''
+local may, holder = claiming.prepare(key, token, mode == 'r')
+if holder and string.match(holder, '/(.*)$') ~= fingerprint then
+return 'x'
+end
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' then
+local state = string.sub(may, 1, 1)
+if (state == 'd' or state == 'f') and string.sub(may, 2, 1 + #fingerprint) ~= fingerprint then
+return 'x'
+end
+if state == 'w' and mode == 'w' then
+claiming.wait(key)
+end
+end
+return may
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Complete what was claimed: keep its result or its failure, or forget it; those who wait are told.
  *
  * Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A repetition by a caller that
@@ -490,7 +715,7 @@ return replies`,
  */
 export const guardComplete: Script<[window: Arg], [key: string, live: Arg, token: Arg, kind: Arg, result: Arg], number> = {
   name: 'guard/complete',
-  sha: '61c41c5a3bae91ccd84bd87251a8f7beb2c4f8a9',
+  sha: '4a7ad43bd0fab8e28a4063162485b247a8b2af04',
   batch: 32,
   sharedKeys: false,
   shared: ["window"],
@@ -525,15 +750,15 @@ if not claim then
 return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
 end
 if claim.token == token then
-return true
+return true, claim.token
 end
 if renew then
-return 'l'
+return 'l', claim.token
 end
 if claim.untl > now then
-return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000)), claim.token
 end
-return true
+return true, claim.token
 end
 function claiming.apply(key, token, lease)
 local text = redis.call('GET', key)
@@ -625,19 +850,19 @@ return replies`,
 /**
  * Change counters: all changes of an item, or none.
  *
- * Invariant: no counter goes below its floor or above its ceiling, open reservations counted as made. All of an item is checked before
- * its first write, which is one HSET. A process that dies before or after the call leaves nothing half done; one that does not hear the
- * answer does not know its fate: give the call an id (count-once.lua).
+ * Invariant: no counter goes below its floor or above its ceiling, with open reservations counted as made. All of an item is checked before
+ * its first write, which is one HSET. A process that dies before or after the call leaves nothing half done. A caller that gets no answer
+ * does not know the outcome: with an id (count_once.lua) it may ask again.
  *
- * - shared keys `keys`: counters, when reservations are due, reservations; with a calendar those of the next period too
+ * - shared keys `keys`: counters, expiry of reservations, reservations; with a calendar those of the next period too
  * - shared `plan`: see lua/_lib/guard/counters.lua
  * - `changes`: a line "by floor ceiling name" for each change
- * - replies 0: call again, more had to be given back; more: the time, other periods are needed; text: "+" and the counters, or "-" and what is refused
+ * - replies 0: call again, more had to be given back; more: the time, other periods are needed; text: "+" and the counters, or "-" and the refused changes
  * - on a full server refused: it may add counters
  */
 export const guardCount: Script<[keys: readonly string[], plan: Arg], [changes: Arg], number | string> = {
   name: 'guard/count',
-  sha: 'b388805f6a320ecf883821fb70e1b005948f64be',
+  sha: 'd1de75583580ecfcf3fa18ab417cad07e142cb02',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
@@ -653,13 +878,13 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
-local LEAST_KNOWN = 60000
 function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
 local words = {}
-for word in string.gmatch(plan, '%S+') do
+for word in string.gmatch(numbers, '%S+') do
 words[#words + 1] = tonumber(word)
 end
 return {
@@ -670,7 +895,7 @@ reserved = keys[3],
 floor = words[1],
 ceiling = words[2],
 initial = words[3],
-remember = math.max(words[4], LEAST_KNOWN) * 1000,
+remember = words[4] * 1000,
 start = words[5],
 turn = words[6],
 finish = words[7],
@@ -679,6 +904,8 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+channel = channel,
+followed = nil,
 }
 end
 local function choose(of)
@@ -706,7 +933,7 @@ value, down, up = string.match(text, '^%-?%d+$'), 0, 0
 end
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
 if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
-return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
 end
@@ -716,10 +943,25 @@ of.kept[key] = true
 redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
 end
 end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
 function counters.save(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
 if down == 0 and up == 0 then
 if value == of.initial then
 gone[#gone + 1] = name
@@ -748,9 +990,9 @@ count = count + 1
 if not state.err then
 by = tonumber(by)
 if by < 0 then
-state[2] = math.min(0, state[2] - by)
+state[2], state.more = math.min(0, state[2] - by), true
 else
-state[3] = math.max(0, state[3] - by)
+state[3], state.less = math.max(0, state[3] - by), true
 end
 states[name] = state
 end
@@ -798,7 +1040,14 @@ end
 end
 return of.answer
 end
-local counting = { prepare = nil, apply = nil }
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
 local function text_of(state)
 return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
 end
@@ -811,6 +1060,8 @@ end
 if by + up > ceiling then
 return 'ceiling'
 end
+state.more = state.more or by > value
+state.less = state.less or by < value
 state[1] = by
 return nil
 end
@@ -822,6 +1073,8 @@ return 'ceiling'
 end
 if not hold then
 state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
 elseif by < 0 then
 state[2] = down + by
 else
@@ -857,6 +1110,30 @@ function counting.apply(of, plan)
 counters.save(of, plan.states)
 return plan.answer
 end
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
 local keys = KEYS
 local plan = ARGV[1]
 local of = counters.open(keys, plan)
@@ -864,20 +1141,12 @@ local items = (#ARGV - 1) / 1
 if items == 1 then
 local changes = ARGV[2]
 do
-local planned = counting.prepare(of, changes)
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-return counting.apply(of, planned)
+return counting.count(of, changes)
 end
 return nil
 end
 local function item(changes)
-local planned = counting.prepare(of, changes)
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-return counting.apply(of, planned)
+return counting.count(of, changes)
 end
 local replies, done = {}, 0
 local function run()
@@ -904,20 +1173,20 @@ return replies`,
 /**
  * Change counters as count.lua does, once for an id: the same id again gets the first answer.
  *
- * Invariant: an id's changes are made once while it is remembered. Only a call that made its changes is remembered, so one that was
- * refused may try again. The changes and the memory of them are one script: no moment lies between.
+ * Invariant: an id's changes are made once while its answer is stored. Only a call that made its changes is stored, so a refused one
+ * may be repeated. One script writes the changes and the answer: a crash cannot separate them.
  *
  * - shared keys `keys`: as count.lua
  * - shared `plan`: as count.lua
- * - shared `window`: milliseconds that the answer is remembered
+ * - shared `window`: milliseconds for which the answer is stored
  * - key `once`: string: the first answer
  * - `changes`: as count.lua
- * - replies as count.lua; "=" in place of "+" for the first answer again; "!" for an id that other changes have
- * - on a full server refused: it may add counters, and remembers the answer
+ * - replies as count.lua; "=" in place of "+" for the first answer again; "!" when the id had other changes
+ * - on a full server refused: it may add counters, and stores the answer
  */
 export const guardCountOnce: Script<[keys: readonly string[], plan: Arg, window: Arg], [once: string, changes: Arg], number | string> = {
   name: 'guard/count_once',
-  sha: '0db97982c05d0ce5c26a4b24d2d50345392fe916',
+  sha: '5a396eccde780e25783fb1e12e48d734d3f099f8',
   batch: 64,
   sharedKeys: true,
   shared: ["plan","window"],
@@ -933,13 +1202,13 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
-local LEAST_KNOWN = 60000
 function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
 local words = {}
-for word in string.gmatch(plan, '%S+') do
+for word in string.gmatch(numbers, '%S+') do
 words[#words + 1] = tonumber(word)
 end
 return {
@@ -950,7 +1219,7 @@ reserved = keys[3],
 floor = words[1],
 ceiling = words[2],
 initial = words[3],
-remember = math.max(words[4], LEAST_KNOWN) * 1000,
+remember = words[4] * 1000,
 start = words[5],
 turn = words[6],
 finish = words[7],
@@ -959,6 +1228,8 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+channel = channel,
+followed = nil,
 }
 end
 local function choose(of)
@@ -986,7 +1257,7 @@ value, down, up = string.match(text, '^%-?%d+$'), 0, 0
 end
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
 if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
-return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
 end
@@ -996,10 +1267,25 @@ of.kept[key] = true
 redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
 end
 end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
 function counters.save(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
 if down == 0 and up == 0 then
 if value == of.initial then
 gone[#gone + 1] = name
@@ -1028,9 +1314,9 @@ count = count + 1
 if not state.err then
 by = tonumber(by)
 if by < 0 then
-state[2] = math.min(0, state[2] - by)
+state[2], state.more = math.min(0, state[2] - by), true
 else
-state[3] = math.max(0, state[3] - by)
+state[3], state.less = math.max(0, state[3] - by), true
 end
 states[name] = state
 end
@@ -1078,7 +1364,14 @@ end
 end
 return of.answer
 end
-local counting = { prepare = nil, apply = nil }
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
 local function text_of(state)
 return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
 end
@@ -1091,6 +1384,8 @@ end
 if by + up > ceiling then
 return 'ceiling'
 end
+state.more = state.more or by > value
+state.less = state.less or by < value
 state[1] = by
 return nil
 end
@@ -1102,6 +1397,8 @@ return 'ceiling'
 end
 if not hold then
 state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
 elseif by < 0 then
 state[2] = down + by
 else
@@ -1137,12 +1434,29 @@ function counting.apply(of, plan)
 counters.save(of, plan.states)
 return plan.answer
 end
-local dedup = { prepare = nil, apply = nil }
-function dedup.prepare(key)
-return redis.pcall('GET', key) or nil
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-function dedup.apply(key, answer, window)
-redis.call('SET', key, answer, 'PX', window)
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -1152,40 +1466,12 @@ local items = (#ARGV - 2) / 1
 if items == 1 then
 local once, changes = KEYS[#KEYS - items * 1 + 1], ARGV[3]
 do
-local print = string.sub(redis.sha1hex(changes), 1, 10)
-local first = dedup.prepare(once)
-if first then
-if type(first) == 'table' then
-return first
-end
-return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
-end
-local planned = counting.prepare(of, changes)
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-local answer = counting.apply(of, planned)
-dedup.apply(once, print .. answer, window)
-return answer
+return counting.count_once(of, once, changes, window)
 end
 return nil
 end
 local function item(once, changes)
-local print = string.sub(redis.sha1hex(changes), 1, 10)
-local first = dedup.prepare(once)
-if first then
-if type(first) == 'table' then
-return first
-end
-return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
-end
-local planned = counting.prepare(of, changes)
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-local answer = counting.apply(of, planned)
-dedup.apply(once, print .. answer, window)
-return answer
+return counting.count_once(of, once, changes, window)
 end
 local replies, done = {}, 0
 local function run()
@@ -1211,7 +1497,7 @@ return replies`,
 }
 
 /**
- * Read counters; what expired reservations hold is given back first.
+ * Read counters. Expired reservations are given back first.
  *
  * - shared keys `keys`: as count.lua
  * - shared `plan`: as count.lua
@@ -1221,7 +1507,7 @@ return replies`,
  */
 export const guardCounted: Script<[keys: readonly string[], plan: Arg], [names: Arg], number | string> = {
   name: 'guard/counted',
-  sha: 'b77e367090bd098536bfa44f408bc0350b54e997',
+  sha: 'c8a15fb52cd41268b280b48255c78490af57df9c',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
@@ -1237,13 +1523,13 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
-local LEAST_KNOWN = 60000
 function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
 local words = {}
-for word in string.gmatch(plan, '%S+') do
+for word in string.gmatch(numbers, '%S+') do
 words[#words + 1] = tonumber(word)
 end
 return {
@@ -1254,7 +1540,7 @@ reserved = keys[3],
 floor = words[1],
 ceiling = words[2],
 initial = words[3],
-remember = math.max(words[4], LEAST_KNOWN) * 1000,
+remember = words[4] * 1000,
 start = words[5],
 turn = words[6],
 finish = words[7],
@@ -1263,6 +1549,8 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+channel = channel,
+followed = nil,
 }
 end
 local function choose(of)
@@ -1290,7 +1578,7 @@ value, down, up = string.match(text, '^%-?%d+$'), 0, 0
 end
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
 if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
-return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
 end
@@ -1300,10 +1588,25 @@ of.kept[key] = true
 redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
 end
 end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
 function counters.save(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
 if down == 0 and up == 0 then
 if value == of.initial then
 gone[#gone + 1] = name
@@ -1332,9 +1635,9 @@ count = count + 1
 if not state.err then
 by = tonumber(by)
 if by < 0 then
-state[2] = math.min(0, state[2] - by)
+state[2], state.more = math.min(0, state[2] - by), true
 else
-state[3] = math.max(0, state[3] - by)
+state[3], state.less = math.max(0, state[3] - by), true
 end
 states[name] = state
 end
@@ -1426,6 +1729,1366 @@ while done < items do
 local arg = 1 + done * 1
 done = done + 1
 local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Give back expired reservations, for callers that wait, and say when the next one expires.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - `most`: milliseconds to return at most
+ * - replies 0: call again; more: the time, other periods are needed; text: milliseconds until the next one expires
+ * - on a full server runs: it gives back and forgets
+ */
+export const guardExpire: Script<[keys: readonly string[], plan: Arg], [most: Arg], number | string> = {
+  name: 'guard/expire',
+  sha: '8c55c47694441553976f3fe94abdf98cb38e3868',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["most"],
+  returns: 'integer|string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
+local words = {}
+for word in string.gmatch(numbers, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = words[4] * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+channel = channel,
+followed = nil,
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2], state.more = math.min(0, state[2] - by), true
+else
+state[3], state.less = math.max(0, state[3] - by), true
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local most = ARGV[2]
+do
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local due = redis.call('ZRANGE', of.expiring, 0, 0, 'WITHSCORES')[2]
+local left = due and math.max(1, math.ceil((due - now) / 1000)) or tonumber(most)
+return string.format('%.0f', math.min(left, most))
+end
+return nil
+end
+local function item(most)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local due = redis.call('ZRANGE', of.expiring, 0, 0, 'WITHSCORES')[2]
+local left = due and math.max(1, math.ceil((due - now) / 1000)) or tonumber(most)
+return string.format('%.0f', math.min(left, most))
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Change counters, or reserve changes, with a fence token: refused when a later holder wrote.
+ *
+ * Invariant: as count.lua, count_once.lua and reserve.lua; and no write with a token follows one with a higher token. A refused call
+ * leaves the stored token as it is.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - shared `window`: as count_once.lua
+ * - key `fence`: string: the highest token
+ * - key `once`: string: the first answer; the key of the fence when the call has no id
+ * - `token`: of the caller's lease
+ * - `changes`: as count.lua
+ * - `id`: of the reservation; empty for a change
+ * - `lasts`: milliseconds until the reservation expires
+ * - replies as count.lua, count_once.lua or reserve.lua; "f" and the highest token
+ * - on a full server refused: it may add counters
+ */
+export const guardFencedCount: Script<[keys: readonly string[], plan: Arg, window: Arg], [fence: string, once: string, token: Arg, changes: Arg, id: Arg, lasts: Arg], number | string> = {
+  name: 'guard/fenced_count',
+  sha: '310e6a58a45a182b0ce62eea2465173b6a306739',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan","window"],
+  keys: ["fence","once"],
+  args: ["token","changes","id","lasts"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
+local words = {}
+for word in string.gmatch(numbers, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = words[4] * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+channel = channel,
+followed = nil,
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2], state.more = math.min(0, state[2] - by), true
+else
+state[3], state.less = math.max(0, state[3] - by), true
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state.more = state.more or by > value
+state.less = state.less or by < value
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+function reserving.prepare(of, id)
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return nil
+end
+return record.err and record or string.sub(record, 1, 1)
+end
+function reserving.apply(of, id, changes, lasts)
+local record = { 'r' }
+for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
+record[#record + 1] = by .. ' ' .. name
+end
+redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
+redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+if of.followed ~= false then
+counters.tell(of, 't', lasts)
+end
+end
+function reserving.reserve(of, changes, id, lasts, new)
+local planned = counting.prepare(of, changes, true)
+local first = not new and counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+local function fits(by, down, up)
+return by >= down and by <= up
+end
+function reserving.prepare_end(of, id, amounts)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return ''
+end
+if record.err then
+return record
+end
+if string.sub(record, 1, 1) ~= 'r' then
+return string.sub(record, 1, 1)
+end
+local states, held = {}, {}
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local change = held[name]
+if not change then
+change = { by = 0, down = 0, up = 0 }
+held[name] = change
+end
+by = tonumber(by)
+change.by = change.by + by
+if by < 0 then
+change.down = change.down + by
+else
+change.up = change.up + by
+end
+end
+if amounts then
+for by, name in string.gmatch(amounts, '(%-?%d+) ([^\\n]+)') do
+local change = held[name]
+by = tonumber(by)
+if not change or not fits(by, change.down, change.up) then
+return '!' .. name
+end
+change.by = by
+end
+end
+return { id = id, states = states, held = held }
+end
+function reserving.apply_end(of, plan, how)
+for name, change in pairs(plan.held) do
+local state = plan.states[name]
+local made = how == 'c' and change.by or 0
+state[1] = state[1] + made
+state[2] = math.min(0, state[2] - change.down)
+state[3] = math.max(0, state[3] - change.up)
+state.more = made > change.down
+state.less = made < change.up
+end
+counters.save(of, plan.states)
+redis.call('HSET', of.reserved, plan.id, how)
+redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+end
+function reserving.finish(of, later, id, how)
+local at, amounts = of, nil
+if #how > 1 then
+how, amounts = string.sub(how, 1, 1), string.sub(how, 3)
+end
+local planned = reserving.prepare_end(of, id, amounts)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id, amounts)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
+end
+local keys = KEYS
+local plan = ARGV[1]
+local window = ARGV[2]
+local of = counters.open(keys, plan)
+local function made(fence, once, changes, id, lasts)
+if id ~= '' then
+return reserving.reserve(of, changes, id, tonumber(lasts))
+end
+if once ~= fence then
+return counting.count_once(of, once, changes, window)
+end
+return counting.count(of, changes)
+end
+local items = (#ARGV - 2) / 4
+if items == 1 then
+local fence, once, token, changes, id, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+do
+token = tonumber(token)
+local refused = fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local answer = made(fence, once, changes, id, lasts)
+if type(answer) == 'string' and string.sub(answer, 1, 1) == '+' then
+fencing.apply(fence, token)
+end
+return answer
+end
+return nil
+end
+local function item(fence, once, token, changes, id, lasts)
+token = tonumber(token)
+local refused = fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local answer = made(fence, once, changes, id, lasts)
+if type(answer) == 'string' and string.sub(answer, 1, 1) == '+' then
+fencing.apply(fence, token)
+end
+return answer
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 2 + done * 4
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read values that were written with a fence token.
+ *
+ * - key `value`: string: the token, a space, and the value
+ * - replies the token, a space, and the value
+ */
+export const guardFencedRead: Script<[], [value: string], string | null> = {
+  name: 'guard/fenced_read',
+  sha: 'fe6bd2fbb5ac96090ac96f2e2c48efc1d23401b3',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["value"],
+  args: [],
+  returns: 'string|null',
+  text: `#!lua flags=no-writes
+local items = #KEYS / 1
+if items == 1 then
+local value = KEYS[1]
+do
+return redis.call('GET', value)
+end
+return nil
+end
+local function item(value)
+return redis.call('GET', value)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Commit or cancel a reservation with a fence token: refused when a later holder wrote.
+ *
+ * Invariant: as settle.lua and fenced_count.lua.
+ *
+ * - shared keys `keys`: as settle.lua
+ * - shared `plan`: as settle.lua
+ * - shared `periods`: 1, or 2 with a calendar
+ * - key `fence`: string: the highest token
+ * - `token`: of the caller's lease
+ * - `id`: as settle.lua
+ * - `how`: as settle.lua
+ * - replies as settle.lua; "f" and the highest token
+ * - on a full server runs: as settle.lua; the token is a few bytes
+ */
+export const guardFencedSettle: Script<[keys: readonly string[], plan: Arg, periods: Arg], [fence: string, token: Arg, id: Arg, how: Arg], number | string> = {
+  name: 'guard/fenced_settle',
+  sha: '9f79e31beef4ca1e49d2e70325c57ab8725ed0d8',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan","periods"],
+  keys: ["fence"],
+  args: ["token","id","how"],
+  returns: 'integer|string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
+local words = {}
+for word in string.gmatch(numbers, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = words[4] * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+channel = channel,
+followed = nil,
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2], state.more = math.min(0, state[2] - by), true
+else
+state[3], state.less = math.max(0, state[3] - by), true
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state.more = state.more or by > value
+state.less = state.less or by < value
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
+local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+function reserving.prepare(of, id)
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return nil
+end
+return record.err and record or string.sub(record, 1, 1)
+end
+function reserving.apply(of, id, changes, lasts)
+local record = { 'r' }
+for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
+record[#record + 1] = by .. ' ' .. name
+end
+redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
+redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+if of.followed ~= false then
+counters.tell(of, 't', lasts)
+end
+end
+function reserving.reserve(of, changes, id, lasts, new)
+local planned = counting.prepare(of, changes, true)
+local first = not new and counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+local function fits(by, down, up)
+return by >= down and by <= up
+end
+function reserving.prepare_end(of, id, amounts)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return ''
+end
+if record.err then
+return record
+end
+if string.sub(record, 1, 1) ~= 'r' then
+return string.sub(record, 1, 1)
+end
+local states, held = {}, {}
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local change = held[name]
+if not change then
+change = { by = 0, down = 0, up = 0 }
+held[name] = change
+end
+by = tonumber(by)
+change.by = change.by + by
+if by < 0 then
+change.down = change.down + by
+else
+change.up = change.up + by
+end
+end
+if amounts then
+for by, name in string.gmatch(amounts, '(%-?%d+) ([^\\n]+)') do
+local change = held[name]
+by = tonumber(by)
+if not change or not fits(by, change.down, change.up) then
+return '!' .. name
+end
+change.by = by
+end
+end
+return { id = id, states = states, held = held }
+end
+function reserving.apply_end(of, plan, how)
+for name, change in pairs(plan.held) do
+local state = plan.states[name]
+local made = how == 'c' and change.by or 0
+state[1] = state[1] + made
+state[2] = math.min(0, state[2] - change.down)
+state[3] = math.max(0, state[3] - change.up)
+state.more = made > change.down
+state.less = made < change.up
+end
+counters.save(of, plan.states)
+redis.call('HSET', of.reserved, plan.id, how)
+redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+end
+function reserving.finish(of, later, id, how)
+local at, amounts = of, nil
+if #how > 1 then
+how, amounts = string.sub(how, 1, 1), string.sub(how, 3)
+end
+local planned = reserving.prepare_end(of, id, amounts)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id, amounts)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
+end
+local keys = KEYS
+local plan = ARGV[1]
+local periods = ARGV[2]
+local of = counters.open(keys, plan)
+local later = periods == '2' and counters.open({ keys[4], keys[5], keys[6] }, plan)
+local items = (#ARGV - 2) / 3
+if items == 1 then
+local fence, token, id, how = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
+do
+token = tonumber(token)
+local refused = fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local answer = reserving.finish(of, later, id, how)
+if answer == '+' then
+fencing.apply(fence, token)
+end
+return answer
+end
+return nil
+end
+local function item(fence, token, id, how)
+token = tonumber(token)
+local refused = fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local answer = reserving.finish(of, later, id, how)
+if answer == '+' then
+fencing.apply(fence, token)
+end
+return answer
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 2 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Write a value with a fence token: refused when a later holder wrote.
+ *
+ * Invariant: no write with a token follows one with a higher token. Token and value are written by one script.
+ *
+ * - key `fence`: string: the highest token
+ * - key `value`: string: the token, a space, and the value
+ * - `token`: of the caller's lease
+ * - `text`: the value
+ * - `lasts`: milliseconds until it expires
+ * - replies "+", or "f" and the highest token
+ * - on a full server refused: it stores a value
+ */
+export const guardFencedWrite: Script<[], [fence: string, value: string, token: Arg, text: Arg, lasts: Arg], string> = {
+  name: 'guard/fenced_write',
+  sha: '1b010486d95a94fe16d1c2ecbe5eb97b6ad2c911',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["fence","value"],
+  args: ["token","text","lasts"],
+  returns: 'string',
+  text: `#!lua
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local items = #KEYS / 2
+if items == 1 then
+local fence, value, token, text, lasts = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
+do
+token = tonumber(token)
+local refused = fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local is = redis.call('TYPE', value).ok
+if is ~= 'string' and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. value .. ' is a ' .. is .. ', not a string' }
+end
+fencing.apply(fence, token)
+redis.call('SET', value, string.format('%.0f ', token) .. text, 'PX', lasts)
+return '+'
+end
+return nil
+end
+local function item(fence, value, token, text, lasts)
+token = tonumber(token)
+local refused = fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local is = redis.call('TYPE', value).ok
+if is ~= 'string' and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. value .. ' is a ' .. is .. ', not a string' }
+end
+fencing.apply(fence, token)
+redis.call('SET', value, string.format('%.0f ', token) .. text, 'PX', lasts)
+return '+'
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -2281,53 +3944,75 @@ return replies`,
 }
 
 /**
- * Delete an object. The last fence that wrote it is remembered for an hour.
+ * Delete an object.
  *
  * - key `object`: hash
+ * - key `fence`: as object_write.lua
  * - `version`: as object_write.lua
- * - `fence`: as object_write.lua
+ * - `token`: as object_write.lua
  * - replies "+version" that was deleted, 0 when there was none; or why not
- * - on a full server runs: it deletes
+ * - on a full server runs: it deletes; a token is a few bytes
  */
-export const guardObjectRemove: Script<[], [object: string, version: Arg, fence: Arg], string> = {
+export const guardObjectRemove: Script<[], [object: string, fence: string, version: Arg, token: Arg], string> = {
   name: 'guard/object_remove',
-  sha: '01d6f06944331f58adf6ed3e451145233bac8715',
+  sha: '38fed2f82c6cca8a9219ad4bae2a04008a9783ac',
   batch: 64,
   sharedKeys: false,
   shared: [],
-  keys: ["object"],
-  args: ["version","fence"],
+  keys: ["object","fence"],
+  args: ["version","token"],
   returns: 'string',
   text: `#!lua flags=allow-oom
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil }
-local REMEMBER = 3600000
+local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
 local given = {}
 local function look(key, request)
-local meta = redis.pcall('HMGET', key, ':v', ':f')
-if meta.err then
-return meta
+local text = redis.pcall('HGET', key, ':v')
+if type(text) == 'table' then
+return text
 end
-local version, fence = tonumber(meta[1] or 0), tonumber(meta[2] or 0)
-if not version or not fence or version > LARGEST or fence > LARGEST then
+local version = tonumber(text or 0)
+if not version or version > LARGEST then
 return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
-end
-if request.fence and request.fence < fence then
-return string.format('f %.0f', fence)
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
 end
-return nil, version, math.max(fence, request.fence or 0)
+return nil, version
+end
+function objects.expires(key)
+local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
+return wrong == nil or string.sub(wrong, 1, 9) == 'WRONGTYPE'
 end
 local function text_of(number)
 return number == math.floor(number) and math.abs(number) <= LARGEST and string.format('%.0f', number)
 or string.format('%.17g', number)
 end
 function objects.prepare(key, request)
-local refused, version, fence = look(key, request)
+local refused, version = look(key, request)
 if refused then
 return refused
 end
@@ -2359,17 +4044,16 @@ set[field] = sums[field]
 lines[#lines + 1] = sums[field]
 end
 end
-return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now), fence = fence }
+return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now) }
 end
-function objects.apply(key, plan, ttl)
+function objects.apply(key, plan, ttl, field_ttl)
 given[key] = plan.version
 local fields = { ':v', string.format('%.0f', plan.version) }
-if plan.fence > 0 then
-fields[3], fields[4] = ':f', string.format('%.0f', plan.fence)
-end
+local expiring = {}
 for field, json in pairs(plan.set) do
 fields[#fields + 1] = field
 fields[#fields + 1] = json
+expiring[#expiring + 1] = field
 end
 if plan.whole then
 redis.call('DEL', key)
@@ -2379,40 +4063,53 @@ end
 redis.call('HSET', key, unpack(fields))
 if ttl > 0 then
 redis.call('PEXPIRE', key, ttl)
-elseif not plan.whole then
-redis.call('PERSIST', key)
+end
+if field_ttl and field_ttl > 0 and #expiring > 0 then
+redis.call('HPEXPIRE', key, field_ttl, 'FIELDS', #expiring, unpack(expiring))
 end
 table.insert(plan.lines, 1, fields[2])
 return '+' .. table.concat(plan.lines, '\\n')
 end
 function objects.prepare_removal(key, request)
-local refused, version, fence = look(key, request)
-return refused or { version = version, fence = fence }
+local refused, version = look(key, request)
+return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
 redis.call('DEL', key)
-if plan.fence > 0 then
-redis.call('HSET', key, ':f', string.format('%.0f', plan.fence))
-redis.call('PEXPIRE', key, REMEMBER)
-end
 return string.format('+%.0f', plan.version)
 end
-local items = #KEYS / 1
+local items = #KEYS / 2
 if items == 1 then
-local object, version, fence = KEYS[1], ARGV[1], ARGV[2]
+local object, fence, version, token = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 do
-local planned = objects.prepare_removal(object, { version = tonumber(version), fence = tonumber(fence) })
+token = tonumber(token)
+local refused = token and fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local planned = objects.prepare_removal(object, { version = tonumber(version) })
 if type(planned) ~= 'table' or planned.err then
 return planned
+end
+if token then
+fencing.apply(fence, token)
 end
 return objects.apply_removal(object, planned)
 end
 return nil
 end
-local function item(object, version, fence)
-local planned = objects.prepare_removal(object, { version = tonumber(version), fence = tonumber(fence) })
+local function item(object, fence, version, token)
+token = tonumber(token)
+local refused = token and fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local planned = objects.prepare_removal(object, { version = tonumber(version) })
 if type(planned) ~= 'table' or planned.err then
 return planned
+end
+if token then
+fencing.apply(fence, token)
 end
 return objects.apply_removal(object, planned)
 end
@@ -2420,10 +4117,10 @@ local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
 while done < items do
-local key = done * 1
+local key = done * 2
 local arg = 0 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -2441,59 +4138,82 @@ return replies`,
 }
 
 /**
- * Write an object: some of its fields, or all of it.
+ * Write an object: some of its fields, or all of them.
  *
- * Invariant: it is written whole or not at all, only over the version that the caller saw (if it says one), and not by an older fence than
- * that of the last write. A caller that heard no answer reads the version: its own write has a version that it did not see.
+ * Invariant: it is written whole or not at all, only over the version that the caller saw (if it names one), and with a token only when no
+ * higher token wrote. A caller that gets no answer reads the version: its own write has a version that it did not see.
  *
- * - shared `ttl`: milliseconds that it outlives its last write; 0 for ever
+ * - shared `ttl`: milliseconds after its last write until it expires; 0 for never
  * - key `object`: hash
+ * - key `fence`: string: the highest fence token; the object's own key when the call has none
  * - `ops`: JSON, see lua/_lib/guard/objects.lua
  * - `whole`: 1 to replace all fields
  * - `version`: that it must have; empty for any, 0 for none
- * - `fence`: of the caller's lease; empty for none
- * - replies "+version" and a line for each incremented field, or why not
+ * - `token`: of the caller's lease; empty for none
+ * - `lasts`: milliseconds until the fields expire that it sets; 0 for never
+ * - replies "+version" and a line for each incremented field; "f" and the highest token; "u": the server cannot expire fields; or why not
  * - on a full server refused: it may grow
  */
-export const guardObjectWrite: Script<[ttl: Arg], [object: string, ops: Arg, whole: Arg, version: Arg, fence: Arg], string> = {
+export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string, ops: Arg, whole: Arg, version: Arg, token: Arg, lasts: Arg], string> = {
   name: 'guard/object_write',
-  sha: '0ea0357957596d6b04314bffcac44bfa5ab12fde',
+  sha: '58f5a3a2e3c383d451c1b70864e14b201aea7760',
   batch: 32,
   sharedKeys: false,
   shared: ["ttl"],
-  keys: ["object"],
-  args: ["ops","whole","version","fence"],
+  keys: ["object","fence"],
+  args: ["ops","whole","version","token","lasts"],
   returns: 'string',
   text: `#!lua
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil }
-local REMEMBER = 3600000
+local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
 local given = {}
 local function look(key, request)
-local meta = redis.pcall('HMGET', key, ':v', ':f')
-if meta.err then
-return meta
+local text = redis.pcall('HGET', key, ':v')
+if type(text) == 'table' then
+return text
 end
-local version, fence = tonumber(meta[1] or 0), tonumber(meta[2] or 0)
-if not version or not fence or version > LARGEST or fence > LARGEST then
+local version = tonumber(text or 0)
+if not version or version > LARGEST then
 return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
-end
-if request.fence and request.fence < fence then
-return string.format('f %.0f', fence)
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
 end
-return nil, version, math.max(fence, request.fence or 0)
+return nil, version
+end
+function objects.expires(key)
+local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
+return wrong == nil or string.sub(wrong, 1, 9) == 'WRONGTYPE'
 end
 local function text_of(number)
 return number == math.floor(number) and math.abs(number) <= LARGEST and string.format('%.0f', number)
 or string.format('%.17g', number)
 end
 function objects.prepare(key, request)
-local refused, version, fence = look(key, request)
+local refused, version = look(key, request)
 if refused then
 return refused
 end
@@ -2525,17 +4245,16 @@ set[field] = sums[field]
 lines[#lines + 1] = sums[field]
 end
 end
-return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now), fence = fence }
+return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now) }
 end
-function objects.apply(key, plan, ttl)
+function objects.apply(key, plan, ttl, field_ttl)
 given[key] = plan.version
 local fields = { ':v', string.format('%.0f', plan.version) }
-if plan.fence > 0 then
-fields[3], fields[4] = ':f', string.format('%.0f', plan.fence)
-end
+local expiring = {}
 for field, json in pairs(plan.set) do
 fields[#fields + 1] = field
 fields[#fields + 1] = json
+expiring[#expiring + 1] = field
 end
 if plan.whole then
 redis.call('DEL', key)
@@ -2545,55 +4264,74 @@ end
 redis.call('HSET', key, unpack(fields))
 if ttl > 0 then
 redis.call('PEXPIRE', key, ttl)
-elseif not plan.whole then
-redis.call('PERSIST', key)
+end
+if field_ttl and field_ttl > 0 and #expiring > 0 then
+redis.call('HPEXPIRE', key, field_ttl, 'FIELDS', #expiring, unpack(expiring))
 end
 table.insert(plan.lines, 1, fields[2])
 return '+' .. table.concat(plan.lines, '\\n')
 end
 function objects.prepare_removal(key, request)
-local refused, version, fence = look(key, request)
-return refused or { version = version, fence = fence }
+local refused, version = look(key, request)
+return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
 redis.call('DEL', key)
-if plan.fence > 0 then
-redis.call('HSET', key, ':f', string.format('%.0f', plan.fence))
-redis.call('PEXPIRE', key, REMEMBER)
-end
 return string.format('+%.0f', plan.version)
 end
 local ttl = ARGV[1]
 ttl = tonumber(ttl)
-local items = #KEYS / 1
+local items = #KEYS / 2
 if items == 1 then
-local object, ops, whole, version, fence = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local object, fence, ops, whole, version, token, lasts = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
-local request = { ops = cjson.decode(ops), whole = whole == '1', version = tonumber(version), fence = tonumber(fence) }
+lasts, token = tonumber(lasts), tonumber(token)
+if lasts > 0 and not objects.expires(object) then
+return 'u'
+end
+local refused = token and fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local request = { ops = cjson.decode(ops), whole = whole == '1', version = tonumber(version) }
 local planned = objects.prepare(object, request)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
-return objects.apply(object, planned, ttl)
+if token then
+fencing.apply(fence, token)
+end
+return objects.apply(object, planned, ttl, lasts)
 end
 return nil
 end
-local function item(object, ops, whole, version, fence)
-local request = { ops = cjson.decode(ops), whole = whole == '1', version = tonumber(version), fence = tonumber(fence) }
+local function item(object, fence, ops, whole, version, token, lasts)
+lasts, token = tonumber(lasts), tonumber(token)
+if lasts > 0 and not objects.expires(object) then
+return 'u'
+end
+local refused = token and fencing.prepare(fence, token)
+if refused then
+return refused
+end
+local request = { ops = cjson.decode(ops), whole = whole == '1', version = tonumber(version) }
 local planned = objects.prepare(object, request)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
-return objects.apply(object, planned, ttl)
+if token then
+fencing.apply(fence, token)
+end
+return objects.apply(object, planned, ttl, lasts)
 end
 local replies, done = {}, 0
-local own = #ARGV > 5 and 4 or 0
+local own = #ARGV > 6 and 5 or 0
 local function run()
 while done < items do
-local key = done * 1
+local key = done * 2
 local arg = 1 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -3650,23 +5388,23 @@ return replies`,
 }
 
 /**
- * Reserve changes of counters, all of an item or none, for a time.
+ * Reserve changes of counters for a time, all of an item or none.
  *
- * Invariant: what is reserved is counted against floor and ceiling until the reservation is committed, cancelled or expires; then it is
- * a change that was made, or nothing. The sums in the counters and the record of the reservation are written by one script. If the
- * process dies after it, the reservation expires, and the next call on these counters gives back what it holds.
+ * Invariant: a reserved change counts against floor and ceiling until the reservation is committed, cancelled or expires. Then it is a
+ * change that was made, or nothing. One script writes the sums in the counters and the record of the reservation. If the process
+ * dies after it, the reservation expires, and the next call on these counters gives it back.
  *
  * - shared keys `keys`: as count.lua
  * - shared `plan`: as count.lua
  * - `changes`: as count.lua
  * - `id`: of the reservation
- * - `lasts`: milliseconds until it expires
+ * - `lasts`: milliseconds until it expires; negative when no other reservation has the id
  * - replies as count.lua; "=" and the state of the reservation that has the id
- * - on a full server refused: it may add counters, and keeps the reservation
+ * - on a full server refused: it may add counters, and stores the reservation
  */
 export const guardReserve: Script<[keys: readonly string[], plan: Arg], [changes: Arg, id: Arg, lasts: Arg], number | string> = {
   name: 'guard/reserve',
-  sha: '20ab9465abbfe213ceb52200c3b79cce54a12cfc',
+  sha: '71b9e85ee45828d1778197be4b93574363db1945',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
@@ -3682,13 +5420,13 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
-local LEAST_KNOWN = 60000
 function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
 local words = {}
-for word in string.gmatch(plan, '%S+') do
+for word in string.gmatch(numbers, '%S+') do
 words[#words + 1] = tonumber(word)
 end
 return {
@@ -3699,7 +5437,7 @@ reserved = keys[3],
 floor = words[1],
 ceiling = words[2],
 initial = words[3],
-remember = math.max(words[4], LEAST_KNOWN) * 1000,
+remember = words[4] * 1000,
 start = words[5],
 turn = words[6],
 finish = words[7],
@@ -3708,6 +5446,8 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+channel = channel,
+followed = nil,
 }
 end
 local function choose(of)
@@ -3735,7 +5475,7 @@ value, down, up = string.match(text, '^%-?%d+$'), 0, 0
 end
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
 if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
-return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
 end
@@ -3745,10 +5485,25 @@ of.kept[key] = true
 redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
 end
 end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
 function counters.save(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
 if down == 0 and up == 0 then
 if value == of.initial then
 gone[#gone + 1] = name
@@ -3777,9 +5532,9 @@ count = count + 1
 if not state.err then
 by = tonumber(by)
 if by < 0 then
-state[2] = math.min(0, state[2] - by)
+state[2], state.more = math.min(0, state[2] - by), true
 else
-state[3] = math.max(0, state[3] - by)
+state[3], state.less = math.max(0, state[3] - by), true
 end
 states[name] = state
 end
@@ -3827,7 +5582,14 @@ end
 end
 return of.answer
 end
-local counting = { prepare = nil, apply = nil }
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
 local function text_of(state)
 return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
 end
@@ -3840,6 +5602,8 @@ end
 if by + up > ceiling then
 return 'ceiling'
 end
+state.more = state.more or by > value
+state.less = state.less or by < value
 state[1] = by
 return nil
 end
@@ -3851,6 +5615,8 @@ return 'ceiling'
 end
 if not hold then
 state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
 elseif by < 0 then
 state[2] = down + by
 else
@@ -3886,7 +5652,31 @@ function counting.apply(of, plan)
 counters.save(of, plan.states)
 return plan.answer
 end
-local reserving = { prepare = nil, apply = nil, prepare_end = nil, apply_end = nil }
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
+local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
 function reserving.prepare(of, id)
 local record = redis.pcall('HGET', of.reserved, id)
 if not record then
@@ -3903,8 +5693,27 @@ redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
 redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
 counters.keep(of, of.reserved)
 counters.keep(of, of.expiring)
+if of.followed ~= false then
+counters.tell(of, 't', lasts)
 end
-function reserving.prepare_end(of, id)
+end
+function reserving.reserve(of, changes, id, lasts, new)
+local planned = counting.prepare(of, changes, true)
+local first = not new and counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+local function fits(by, down, up)
+return by >= down and by <= up
+end
+function reserving.prepare_end(of, id, amounts)
 local wait = counters.ready(of)
 if wait then
 return wait
@@ -3919,33 +5728,67 @@ end
 if string.sub(record, 1, 1) ~= 'r' then
 return string.sub(record, 1, 1)
 end
-local states, changes = {}, {}
+local states, held = {}, {}
 for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
 local state = states[name] or counters.state(of, name)
 if state.err then
 return state
 end
 states[name] = state
-changes[#changes + 1] = { tonumber(by), state }
+local change = held[name]
+if not change then
+change = { by = 0, down = 0, up = 0 }
+held[name] = change
 end
-return { id = id, states = states, changes = changes }
+by = tonumber(by)
+change.by = change.by + by
+if by < 0 then
+change.down = change.down + by
+else
+change.up = change.up + by
+end
+end
+if amounts then
+for by, name in string.gmatch(amounts, '(%-?%d+) ([^\\n]+)') do
+local change = held[name]
+by = tonumber(by)
+if not change or not fits(by, change.down, change.up) then
+return '!' .. name
+end
+change.by = by
+end
+end
+return { id = id, states = states, held = held }
 end
 function reserving.apply_end(of, plan, how)
-for _, change in ipairs(plan.changes) do
-local by, state = change[1], change[2]
-if how == 'c' then
-state[1] = state[1] + by
-end
-if by < 0 then
-state[2] = math.min(0, state[2] - by)
-else
-state[3] = math.max(0, state[3] - by)
-end
+for name, change in pairs(plan.held) do
+local state = plan.states[name]
+local made = how == 'c' and change.by or 0
+state[1] = state[1] + made
+state[2] = math.min(0, state[2] - change.down)
+state[3] = math.max(0, state[3] - change.up)
+state.more = made > change.down
+state.less = made < change.up
 end
 counters.save(of, plan.states)
 redis.call('HSET', of.reserved, plan.id, how)
-local due = tonumber(redis.call('ZSCORE', of.expiring, plan.id)) or now
-redis.call('ZADD', of.expiring, string.format('%.0f', math.max(due, now + of.remember)), plan.id)
+redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+end
+function reserving.finish(of, later, id, how)
+local at, amounts = of, nil
+if #how > 1 then
+how, amounts = string.sub(how, 1, 1), string.sub(how, 3)
+end
+local planned = reserving.prepare_end(of, id, amounts)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id, amounts)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -3954,32 +5797,14 @@ local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, id, lasts = ARGV[2], ARGV[3], ARGV[4]
 do
-local planned = counting.prepare(of, changes, true)
-local first = counters.ready(of) == nil and reserving.prepare(of, id)
-if first then
-return type(first) == 'table' and first or '=' .. first
-end
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-local answer = counting.apply(of, planned)
-reserving.apply(of, id, changes, lasts)
-return answer
+lasts = tonumber(lasts)
+return reserving.reserve(of, changes, id, math.abs(lasts), lasts < 0)
 end
 return nil
 end
 local function item(changes, id, lasts)
-local planned = counting.prepare(of, changes, true)
-local first = counters.ready(of) == nil and reserving.prepare(of, id)
-if first then
-return type(first) == 'table' and first or '=' .. first
-end
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-local answer = counting.apply(of, planned)
-reserving.apply(of, id, changes, lasts)
-return answer
+lasts = tonumber(lasts)
+return reserving.reserve(of, changes, id, math.abs(lasts), lasts < 0)
 end
 local replies, done = {}, 0
 local function run()
@@ -4168,19 +5993,19 @@ return replies`,
 /**
  * Commit or cancel a reservation of counters.
  *
- * Invariant: a reservation ends once. How it ended is remembered, so the same call again, by a process that did not hear the answer, gets
- * the same answer and changes nothing. One that expired before cannot be committed: what it held may be taken.
+ * Invariant: a reservation ends once. How it ended is stored, so a caller that got no answer may repeat the call: it gets the same answer
+ * and changes nothing. An expired reservation cannot be committed: others may have taken its stock.
  *
- * - shared keys `keys`: counters, when reservations are due, reservations; with a calendar also those of the next period, where it may lie
+ * - shared keys `keys`: counters, expiry of reservations, reservations; with a calendar those of the next period too, where it may be
  * - shared `plan`: as count.lua, without a calendar
  * - `id`: of the reservation
- * - `how`: "c" to commit, "x" to cancel
- * - replies 0: call again; "+": ended now; else how it ended before: "c", "x", "e" (expired), or "" when it is not known
- * - on a full server runs: it ends a reservation, and what it holds is given back or becomes a change
+ * - `how`: "x" to cancel, "c" to commit; then a line "by name" for each counter of which another amount is committed
+ * - replies 0: call again; "+": ended now; else how it ended before: "c", "x", "e" (expired), or "" when it is unknown; "!name": the amount exceeds the reserved one
+ * - on a full server runs: it ends a reservation, and gives it back or makes it a change
  */
 export const guardSettle: Script<[keys: readonly string[], plan: Arg], [id: Arg, how: Arg], number | string> = {
   name: 'guard/settle',
-  sha: '2db18fbdbabb5ae78976e841718ac74f1c278ab6',
+  sha: '806b1cb8db8227d3392c2caa5f370f5e688a571f',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
@@ -4196,13 +6021,13 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
-local LEAST_KNOWN = 60000
 function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
 local words = {}
-for word in string.gmatch(plan, '%S+') do
+for word in string.gmatch(numbers, '%S+') do
 words[#words + 1] = tonumber(word)
 end
 return {
@@ -4213,7 +6038,7 @@ reserved = keys[3],
 floor = words[1],
 ceiling = words[2],
 initial = words[3],
-remember = math.max(words[4], LEAST_KNOWN) * 1000,
+remember = words[4] * 1000,
 start = words[5],
 turn = words[6],
 finish = words[7],
@@ -4222,6 +6047,8 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+channel = channel,
+followed = nil,
 }
 end
 local function choose(of)
@@ -4249,7 +6076,7 @@ value, down, up = string.match(text, '^%-?%d+$'), 0, 0
 end
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
 if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
-return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
 end
@@ -4259,10 +6086,25 @@ of.kept[key] = true
 redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
 end
 end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
 function counters.save(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
 if down == 0 and up == 0 then
 if value == of.initial then
 gone[#gone + 1] = name
@@ -4291,9 +6133,9 @@ count = count + 1
 if not state.err then
 by = tonumber(by)
 if by < 0 then
-state[2] = math.min(0, state[2] - by)
+state[2], state.more = math.min(0, state[2] - by), true
 else
-state[3] = math.max(0, state[3] - by)
+state[3], state.less = math.max(0, state[3] - by), true
 end
 states[name] = state
 end
@@ -4341,7 +6183,101 @@ end
 end
 return of.answer
 end
-local reserving = { prepare = nil, apply = nil, prepare_end = nil, apply_end = nil }
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state.more = state.more or by > value
+state.less = state.less or by < value
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
+local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
 function reserving.prepare(of, id)
 local record = redis.pcall('HGET', of.reserved, id)
 if not record then
@@ -4358,8 +6294,27 @@ redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
 redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
 counters.keep(of, of.reserved)
 counters.keep(of, of.expiring)
+if of.followed ~= false then
+counters.tell(of, 't', lasts)
 end
-function reserving.prepare_end(of, id)
+end
+function reserving.reserve(of, changes, id, lasts, new)
+local planned = counting.prepare(of, changes, true)
+local first = not new and counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+local function fits(by, down, up)
+return by >= down and by <= up
+end
+function reserving.prepare_end(of, id, amounts)
 local wait = counters.ready(of)
 if wait then
 return wait
@@ -4374,33 +6329,67 @@ end
 if string.sub(record, 1, 1) ~= 'r' then
 return string.sub(record, 1, 1)
 end
-local states, changes = {}, {}
+local states, held = {}, {}
 for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
 local state = states[name] or counters.state(of, name)
 if state.err then
 return state
 end
 states[name] = state
-changes[#changes + 1] = { tonumber(by), state }
+local change = held[name]
+if not change then
+change = { by = 0, down = 0, up = 0 }
+held[name] = change
 end
-return { id = id, states = states, changes = changes }
+by = tonumber(by)
+change.by = change.by + by
+if by < 0 then
+change.down = change.down + by
+else
+change.up = change.up + by
+end
+end
+if amounts then
+for by, name in string.gmatch(amounts, '(%-?%d+) ([^\\n]+)') do
+local change = held[name]
+by = tonumber(by)
+if not change or not fits(by, change.down, change.up) then
+return '!' .. name
+end
+change.by = by
+end
+end
+return { id = id, states = states, held = held }
 end
 function reserving.apply_end(of, plan, how)
-for _, change in ipairs(plan.changes) do
-local by, state = change[1], change[2]
-if how == 'c' then
-state[1] = state[1] + by
-end
-if by < 0 then
-state[2] = math.min(0, state[2] - by)
-else
-state[3] = math.max(0, state[3] - by)
-end
+for name, change in pairs(plan.held) do
+local state = plan.states[name]
+local made = how == 'c' and change.by or 0
+state[1] = state[1] + made
+state[2] = math.min(0, state[2] - change.down)
+state[3] = math.max(0, state[3] - change.up)
+state.more = made > change.down
+state.less = made < change.up
 end
 counters.save(of, plan.states)
 redis.call('HSET', of.reserved, plan.id, how)
-local due = tonumber(redis.call('ZSCORE', of.expiring, plan.id)) or now
-redis.call('ZADD', of.expiring, string.format('%.0f', math.max(due, now + of.remember)), plan.id)
+redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+end
+function reserving.finish(of, later, id, how)
+local at, amounts = of, nil
+if #how > 1 then
+how, amounts = string.sub(how, 1, 1), string.sub(how, 3)
+end
+local planned = reserving.prepare_end(of, id, amounts)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id, amounts)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -4410,32 +6399,12 @@ local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, how = ARGV[2], ARGV[3]
 do
-local at = of
-local planned = reserving.prepare_end(of, id)
-if planned == '' and later then
-at = later
-planned = reserving.prepare_end(later, id)
-end
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-reserving.apply_end(at, planned, how)
-return '+'
+return reserving.finish(of, later, id, how)
 end
 return nil
 end
 local function item(id, how)
-local at = of
-local planned = reserving.prepare_end(of, id)
-if planned == '' and later then
-at = later
-planned = reserving.prepare_end(later, id)
-end
-if type(planned) ~= 'table' or planned.err then
-return planned
-end
-reserving.apply_end(at, planned, how)
-return '+'
+return reserving.finish(of, later, id, how)
 end
 local replies, done = {}, 0
 local function run()

@@ -1,9 +1,9 @@
 import type { Arg } from './script.ts'
 
-/** What a command is sent with. */
+/** An argument of a command. */
 export type Sent = Arg | Bulk
 
-/** An argument that is sent again and again: `text` is how the server reads it, a character for each byte. */
+/** An argument that is sent many times. `text` is its wire format, one character for each byte. */
 export class Bulk {
   readonly arg: Arg
   readonly text: string
@@ -19,7 +19,7 @@ export function argsOf(sent: readonly Sent[]): Arg[] {
   return sent.map((each) => (each instanceof Bulk ? each.arg : each))
 }
 
-/** An argument as the server reads it, a character for each byte. */
+/** An argument in its wire format, one character for each byte. */
 export function bulk(arg: Arg): string {
   const text = byteText(arg)
   return `$${text.length}\r\n${text}\r\n`

@@ -3,7 +3,7 @@ import type { Line } from './driver.ts'
 import { isReply } from './failures.ts'
 import { missingMessage, type Optional } from './missing.ts'
 
-/** What the features ask of a server. */
+/** The features that have demands on a server's settings. */
 export type Feature =
   | 'limiter'
   | 'stream'
@@ -11,12 +11,13 @@ export type Feature =
   | 'notifier'
   | 'counters'
   | 'once'
+  | 'requests'
   | 'deduper'
   | 'lock'
   | 'semaphore'
   | 'objects'
 
-/** The server as INFO describes it; a field is undefined where the server does not tell. */
+/** The server as INFO describes it. A field is undefined if INFO does not contain it. */
 export interface ServerInfo {
   readonly kind: 'redis' | 'valkey'
   readonly version: string | undefined
@@ -25,7 +26,7 @@ export interface ServerInfo {
   readonly appendOnly: boolean | undefined
 }
 
-/** A setting of the server that does not fit what the application uses. */
+/** A setting of the server that does not fit the features in use. */
 export interface ServerFinding {
   readonly code: 'old-version' | 'eviction' | 'persistence' | 'unreadable' | 'missing-command'
   readonly message: string
@@ -58,17 +59,25 @@ const DURABLE: readonly Feature[] = [
   'notifier',
   'counters',
   'once',
+  'requests',
   'deduper',
   'lock',
   'semaphore',
   'objects',
 ]
-/** Those whose keys have a TTL, so that a volatile-* policy may evict them too. */
-const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock', 'semaphore'])
+/** Features whose keys have a TTL, so that a volatile-* policy may evict them too. */
+const EXPIRING: ReadonlySet<Feature> = new Set<Feature>([
+  'notifier',
+  'once',
+  'requests',
+  'deduper',
+  'lock',
+  'semaphore',
+])
 
 const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters', 'objects']
 
-/** What in a server's settings does not fit the features in use. */
+/** The settings of the server that do not fit the features in use. */
 export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly ServerFinding[] {
   const findings: ServerFinding[] = []
   const major = Number.parseInt(server.version ?? '', 10)
@@ -102,28 +111,28 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
 }
 
 export interface ServerWatch {
-  /** Asks the server, now that it is there. */
-  look(): void
-  /** Some of penknife's commands failed: perhaps the server lacks it, or the user may not run it. Without an error it was carried out. */
+  /** Reads the server's settings. Call it when the server is connected. */
+  inspect(): void
+  /** Reports the outcome of an optional command: the server may not know it, or the user may not run it. */
   tried(command: Optional, error?: unknown): void
   use(feature: Feature): void
   server(): ServerInfo | undefined
   findings(): readonly ServerFinding[]
 }
 
-/** Holds the server against the features in use. `tell` may be called with a finding again; `key` is one that penknife may read. */
-export function watchServer(line: Line, key: string, tell: (finding: ServerFinding) => void): ServerWatch {
+/** Checks the server's settings for the features in use. `report` may get a finding again. `key` is a key that penknife may read. */
+export function watchServer(line: Line, key: string, report: (finding: ServerFinding) => void): ServerWatch {
   const used = new Set<Feature>()
   let server: ServerInfo | undefined
   let unreadable: ServerFinding | undefined
   const missing = new Map<Optional, ServerFinding>()
-  /** Whether the present server was asked for what streams need. */
+  /** Whether the optional commands of streams were tested on the present server. */
   let askedForStreams = false
   const findings = (): readonly ServerFinding[] => {
     const ofSettings = server ? findingsFor(server, used) : []
     return [...(unreadable ? [unreadable] : ofSettings), ...missing.values()]
   }
-  const tellAll = (): void => findings().forEach(tell)
+  const reportAll = (): void => findings().forEach(report)
   function tried(command: Optional, error?: unknown): void {
     const message = missingMessage(command, error)
     if (message === undefined) {
@@ -132,7 +141,7 @@ export function watchServer(line: Line, key: string, tell: (finding: ServerFindi
     }
     const finding = { code: 'missing-command', message } as const
     missing.set(command, finding)
-    tell(finding)
+    report(finding)
   }
 
   function ask(command: Optional, ...args: readonly [string, ...string[]]): void {
@@ -151,7 +160,7 @@ export function watchServer(line: Line, key: string, tell: (finding: ServerFindi
 
   return {
     tried,
-    look() {
+    inspect() {
       missing.clear()
       askedForStreams = false
       ask('CLIENT', 'client', 'getname')
@@ -160,23 +169,23 @@ export function watchServer(line: Line, key: string, tell: (finding: ServerFindi
         (found) => {
           server = found
           unreadable = undefined
-          tellAll()
+          reportAll()
         },
         (error: unknown) => {
-          // Gone again: the next connection looks. A reply is a server that does not let us look.
+          // Without a reply the connection is gone, and the next one reads the settings. An error reply is a refusal.
           if (!isReply(error) && !(error instanceof PenknifeError)) return
           unreadable = {
             code: 'unreadable',
             message: `the server's settings cannot be read: ${String(error)}`,
           }
-          tellAll()
+          reportAll()
         },
       )
     },
     use(feature) {
       used.add(feature)
       askForStreams()
-      tellAll()
+      reportAll()
     },
     server: () => server,
     findings,

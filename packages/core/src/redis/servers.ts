@@ -1,22 +1,22 @@
 import type { Driver, Link, ConnectionPurpose, Topology } from './driver.ts'
 
-/** The server that has a slot now, and how to open a connection of one's own to it. */
+/** The server that owns a slot now, and a function that opens another connection to it. */
 export interface Owner {
   readonly node: string
   open(): Link
 }
 
-/** Where calls go: to one server, or to the masters of a cluster. */
+/** The servers that get the calls: one server, or the masters of a cluster. */
 export interface Servers {
-  /** The connection that calls travel on; to a cluster, those to all its masters. */
+  /** The connection for calls; of a cluster the connections to all its masters. */
   readonly commands: Link | Topology
   /** Undefined for one server. */
   readonly cluster: Topology | undefined
-  /** Undefined while the master of the slot is not known; one server has every slot. */
+  /** Undefined while the slot's master is not known. A single server owns every slot. */
   owner(slot: number, purpose: ConnectionPurpose): Owner | undefined
-  /** What errors and events call the server of a slot. */
+  /** The name of a slot's server in errors and events. */
   nameOf(slot: number): string
-  /** Asks a cluster again which master has which slot; `done` is called when that ended, however. */
+  /** Reads from a cluster which master owns which slot. Calls `done` after success and after failure. */
   refresh(done?: () => void): void
 }
 

@@ -8,38 +8,38 @@ import type { Owner, Servers } from './servers.ts'
 
 export interface Listener {
   message(text: string): void
-  /** From now on every message comes; what was sent before, or during an interruption, may have been missed. */
+  /** From now on every message is delivered. Messages sent before, or during an interruption, may be missing. */
   followed(): void
-  /** The connection broke: nothing comes until `followed`. */
+  /** The connection broke. No message is delivered until `followed`. */
   interrupted?(): void
 }
 
 /**
- * Sharded pub/sub for all of a process: one connection, or on a cluster one for each master in use.
+ * Sharded pub/sub for a whole process: one connection, or on a cluster one for each master in use.
  *
- * Delivery is at most once; who must not miss anything catches up when told `followed`.
+ * A message is delivered at most once. A listener that must not miss any catches up when `followed` is called.
  */
 export interface Subscriber {
-  /** Follows a channel until the function that comes back is called. */
+  /** Follows a channel. Returns a function that ends it. */
   follow(route: Route, channel: string, listener: Listener): () => void
   close(): void
 }
 
-/** How often a quiet connection is probed; without an answer its socket is given up. */
+/** Time between two PINGs on a connection. A socket without an answer is closed. */
 const PROBE_MS = 10_000
-/** Before a channel whose master is not known, or not there, is tried again. */
+/** Wait before a channel is tried again whose master is unknown or not connected. */
 const RETRY_MS = 200
 
-/** What is refused to who may not follow channels. */
+/** The name of the refused call when a user may not follow channels. */
 const FOLLOWING = 'ssubscribe'
 
 interface Followed {
   readonly channel: string
   readonly slot: number
   readonly listeners: Set<Listener>
-  /** `idle` until its connection is ready or it is tried again, `asked` until the server answered. */
-  state: 'idle' | 'asked' | 'live'
-  /** The connection that was asked for it. */
+  /** `idle` until its connection is ready or it is tried again, `subscribing` until the server has answered. */
+  state: 'idle' | 'subscribing' | 'live'
+  /** The connection that follows it, or tries to. */
   link: Link | undefined
 }
 
@@ -51,7 +51,8 @@ export function createSubscriber(
   const channels = new Map<string, Followed>()
   const links = new Map<string, Link>()
   let closed = false
-  let told = false
+  /** Whether a refusal was reported. */
+  let refusalReported = false
   let reported = false
   let retrying: NodeJS.Timeout | undefined
 
@@ -71,7 +72,7 @@ export function createSubscriber(
     probe.unref()
     link.on('message', (channel, text) => {
       for (const listener of channels.get(channel)?.listeners ?? []) {
-        // In the middle of the client's parser: whatever was published, the process lives on.
+        // Runs inside the client's parser: an error here would end the process.
         try {
           listener.message(text)
         } catch (error) {
@@ -80,8 +81,8 @@ export function createSubscriber(
       }
     })
     link.on('ready', () => followAll(link))
-    // A slot moved away (cluster): ask who has it now. It is told once for each channel, and may be told before the
-    // promise of an acknowledgement that came just before it has settled.
+    // On a cluster a slot moved to another master. 'moved' is emitted once for each channel, and possibly before the promise of
+    // an earlier acknowledgement has settled.
     let moved: NodeJS.Immediate | undefined
     link.on('moved', () => {
       moved ??= setImmediate(() => {
@@ -90,7 +91,7 @@ export function createSubscriber(
       })
     })
     link.on('closed', () => {
-      // On a cluster the slots of a master that is gone will be another's: start afresh.
+      // On a cluster another master takes over the slots.
       if (servers.cluster && links.get(owner.node) === link) {
         links.delete(owner.node)
         void link.close()
@@ -100,15 +101,15 @@ export function createSubscriber(
     return link
   }
 
-  function safely(tell: () => void): void {
+  function safely(notify: () => void): void {
     try {
-      tell()
+      notify()
     } catch (error) {
       report(error)
     }
   }
 
-  /** What a message or a listener does wrong is said once: whoever may publish could say it without end. */
+  /** Reports the first error of a message or a listener. Only the first, because any publisher could cause them without end. */
   function report(fault: unknown): void {
     if (reported) return
     reported = true
@@ -134,10 +135,10 @@ export function createSubscriber(
   function subscribe(followed: Followed): void {
     const link = linkFor(followed.slot)
     if (!link) return retry()
-    // Not connected yet: 'ready' comes back here.
+    // Not connected yet: the event 'ready' calls this again.
     if (!link.ready) return
     followed.link = link
-    followed.state = 'asked'
+    followed.state = 'subscribing'
     link.ssubscribe(followed.channel).then(
       () => {
         followed.state = link.ready ? 'live' : 'idle'
@@ -150,8 +151,8 @@ export function createSubscriber(
         followed.state = 'idle'
         refusals.refused(FOLLOWING, error)
         tried('SSUBSCRIBE', error)
-        if (isReply(error) && !refusesNow(error) && !told) {
-          told = true
+        if (isReply(error) && !refusesNow(error) && !refusalReported) {
+          refusalReported = true
           process.emitWarning(`channels cannot be followed: ${String(error)}`, 'PenknifeWarning')
         }
         retry()
@@ -159,10 +160,10 @@ export function createSubscriber(
     )
   }
 
-  /** One timer for all channels, however many lost their connection at once. */
+  /** One timer for all channels, because many may lose their connection at once. */
   function retry(): void {
     if (retrying || closed) return
-    // Slots may have another master now; nobody else may be asking.
+    // Slots may have another master now. Without other calls nothing else would look it up.
     servers.refresh()
     retrying = setTimeout(() => {
       retrying = undefined

@@ -1,9 +1,9 @@
-import { wholeMs } from './settings.ts'
 import { disown, reportFault } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { isWellFormed } from '../text.ts'
-import type { StreamAddOptions } from './types.ts'
+import type { StreamAddOptions } from './option-types.ts'
+import { wholeMs } from './settings.ts'
 
 /** The longest dedup id, in characters. */
 const LONGEST_ID = 512

@@ -1,13 +1,14 @@
-import type { StreamSettings } from './settings.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { isPlain, toJson } from '../json.ts'
 import { streamAdd, streamAddOnce } from '../redis/scripts.gen.ts'
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
+import type { StreamEvent } from './event-types.ts'
+import type { StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import { createRoomQueue } from './room-queue.ts'
 import type { Scope } from './scope.ts'
-import type { StreamAddManyOptions, StreamAddOptions, StreamEvent } from './types.ts'
+import type { StreamSettings } from './settings.ts'
 
 /** The largest payload, as JSON in bytes. */
 const LARGEST_PAYLOAD = 1 << 20
@@ -71,12 +72,12 @@ export function createAdder<T>(
     const { trace, due } = terms
     const answer = await (dedupId === undefined ? append(json, trace, due) : appendOnce(dedupId, json, terms))
     if (answer === null) {
-      if (topic.heard) topic.emit({ kind: 'full', ...identity })
+      if (topic.hasListeners) topic.emit({ kind: 'full', ...identity })
       return undefined
     }
     const known = answer.startsWith('=')
     const id = known ? answer.slice(1) : answer
-    if (topic.heard) topic.emit({ kind: known ? 'duplicate' : 'added', ...identity, id })
+    if (topic.hasListeners) topic.emit({ kind: known ? 'duplicate' : 'added', ...identity, id })
     return id
   }
 
@@ -110,7 +111,7 @@ export function createAdder<T>(
         if (options === undefined && traceparent === undefined) {
           const json = checked(payload)
           // The usual case returns the promise of the script call itself, which is faster.
-          if (typeof json === 'string' && !limited && !topic.heard)
+          if (typeof json === 'string' && !limited && !topic.hasListeners)
             return append(json, '', '') as Promise<string>
           return typeof json === 'string'
             ? addJson(json, undefined, DEFAULT_TERMS)
@@ -142,7 +143,7 @@ export function createAdder<T>(
         texts.push(typeof json === 'string' ? json : await json)
         if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
       }
-      const plain = !idOf && !limited && !topic.heard
+      const plain = !idOf && !limited && !topic.hasListeners
       const ids: string[] = []
       for (let from = 0; from < texts.length;) {
         const sent: Promise<string>[] = []

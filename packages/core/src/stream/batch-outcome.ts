@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 
 import { isPromiseLike } from '../callbacks.ts'
-import type { WorkerBatchHandler } from './types.ts'
+import type { WorkerBatchHandler } from './worker-types.ts'
 
 /** Calls a batch handler. Waits for each promise in the list that it returns. */
 export function callBatch<T>(handler: WorkerBatchHandler<T>): WorkerBatchHandler<T> {

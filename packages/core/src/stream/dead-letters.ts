@@ -2,64 +2,17 @@ import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamRequeue } from '../redis/scripts.gen.ts'
+import type {
+  DeadLetters,
+  DeadLetterIterateOptions,
+  DeadLetterFilter,
+  DeadLetter,
+  DeadLetterKind,
+} from './dead-letter-types.ts'
 import { fieldOf } from './entries.ts'
-import { checkId, type Range, type StreamBound, toBound, toRange } from './ids.ts'
+import { checkId, type Range, toBound, toRange } from './ids.ts'
 import { pages, type RawEntry, readPage, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
-import type { DeadLetter, DeadLetterKind, StreamPage } from './types.ts'
-
-/** Selects dead letters; `{}` selects all. */
-export interface DeadLetterFilter {
-  /** Those that became dead at this time or later, or from this position on. */
-  readonly from?: StreamBound
-  /** Those that became dead at this time or earlier, or up to this position. */
-  readonly to?: StreamBound
-  /** Those of this kind, or of one of these kinds. */
-  readonly why?: DeadLetterKind | readonly DeadLetterKind[]
-  /** The letter of the entry with this id. */
-  readonly id?: string
-  /** Those for which it returns true. Any result but true or false, such as a promise, is refused. */
-  readonly where?: (letter: DeadLetter) => boolean
-}
-
-export interface DeadLetterListOptions extends DeadLetterFilter {
-  /** Oldest first instead of newest first. Default: false. */
-  readonly oldestFirst?: boolean
-  /** Letters to read for a page: 1 to 1,000. A page also ends after 1 MiB. The filter is applied to these. Default: 100. */
-  readonly limit?: number
-  /** `next` of the page before. Default: the first page. */
-  readonly after?: string
-}
-
-export interface DeadLetterIterateOptions extends DeadLetterFilter {
-  /** Oldest first instead of newest first. Default: false. */
-  readonly oldestFirst?: boolean
-  /** Letters fetched at once: 1 to 1,000; a page also ends after 1 MiB. Default: 100. */
-  readonly pageEntries?: number
-  /** Ends the iteration, which throws the signal's reason. */
-  readonly signal?: AbortSignal
-}
-
-/** The dead letters of a group. They stay until they are requeued or purged. */
-export interface DeadLetters {
-  /**
-   * Reads a page, newest first. With a filter a page may have fewer items than `limit`, even none, while `next` is defined.
-   * One script call.
-   */
-  list(options?: DeadLetterListOptions): Promise<StreamPage<DeadLetter>>
-  /** Iterates over all, newest first. One script call for each page. */
-  iterate(options?: DeadLetterIterateOptions): AsyncIterableIterator<DeadLetter>
-  /** Reads the letter at a position; undefined when there is none. One script call. */
-  get(position: string): Promise<DeadLetter | undefined>
-  /**
-   * Gives the letter at a position, or those that a filter selects, back to the group, with all attempts again. Resolves with their
-   * number. A script moves each letter, so none is lost or duplicated if a process dies: call again for the rest. Letters that arrive
-   * during the call are not touched.
-   */
-  requeue(which: string | DeadLetterFilter): Promise<number>
-  /** Deletes the letter at a position, or those that a filter selects; resolves with their number. */
-  purge(which: string | DeadLetterFilter): Promise<number>
-}
 
 const PAGE_ENTRIES = 100
 const PAGE_BYTES = 1 << 20

@@ -1,11 +1,11 @@
 import * as state from './delivery-state.ts'
+import type { WorkerReturnReason } from './event-types.ts'
 import { abort, type FetchedEntry, type LeasedEntry, leasedEntry } from './leased-entry.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { isNeverRetry } from './never-retry.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { Move, Outcome } from './settlement.ts'
 import { createSettler } from './settler.ts'
-import type { WorkerReturnReason } from './types.ts'
 import type { WorkerEvents } from './worker-events.ts'
 import type { WorkerScripts } from './worker-scripts.ts'
 

@@ -1,5 +1,5 @@
 import { type LeasedEntry, signalOf } from './leased-entry.ts'
-import type { Delivery, StreamEntryLease } from './types.ts'
+import type { Delivery, StreamEntryLease } from './worker-types.ts'
 
 /** The fields that all deliveries of a worker share. */
 export interface DeliveryContext {

@@ -1,7 +1,7 @@
+import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
 import type { Pace } from './pace.ts'
-import type { WorkerReturnReason } from './types.ts'
 import type { WaitingEntries } from './waiting-entries.ts'
 
 export interface DispatcherOptions {

@@ -1,5 +1,5 @@
 import { PenknifeError } from '../errors.ts'
-import type { StreamEntry } from './types.ts'
+import type { StreamEntry } from './entry-types.ts'
 
 /**
  * Decodes an entry from its id and fields.

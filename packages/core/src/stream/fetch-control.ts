@@ -1,9 +1,9 @@
 import type { Capacity } from './capacity.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
 import type { Pace } from './pace.ts'
-import type { WorkerReturnReason } from './types.ts'
 import { LONGEST_WAIT_MS, type WaitingEntries } from './waiting-entries.ts'
 
 export interface FetchControlOptions {

@@ -11,9 +11,9 @@ import { createMaintenance } from './maintenance.ts'
 import { createReader } from './reader.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
-import type { WorkerCloseOptions } from './types.ts'
 import { createWorkerEvents, type WorkerEvents } from './worker-events.ts'
 import { bindWorkerScripts, CLOSING_MS } from './worker-scripts.ts'
+import type { WorkerCloseOptions } from './worker-types.ts'
 
 export interface GroupConsumerOptions {
   readonly group: string

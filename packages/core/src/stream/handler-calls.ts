@@ -1,7 +1,7 @@
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { type DeliveryContext, HandlerDelivery } from './delivery.ts'
+import type { WorkerReturnReason } from './event-types.ts'
 import { abort, type LeasedEntry } from './leased-entry.ts'
-import type { WorkerReturnReason } from './types.ts'
 
 export interface HandlerCallsOptions<T> {
   readonly context: DeliveryContext

@@ -1,13 +1,11 @@
-export type {
-  DeadLetterFilter,
-  DeadLetterIterateOptions,
-  DeadLetterListOptions,
-  DeadLetters,
-} from './dead-letters.ts'
-export type { StreamGroup, StreamResetOptions, StreamResetResult } from './groups.ts'
+export type * from './dead-letter-types.ts'
+export type * from './entry-types.ts'
+export type * from './event-types.ts'
+export type * from './group-types.ts'
 export type { StreamBound } from './ids.ts'
 export { NeverRetryError } from './never-retry.ts'
-export type { StreamReplayOptions } from './replay.ts'
-export type { StreamConsumerStats, StreamGroupStats, StreamStatsOptions, StreamStats } from './stats.ts'
+export type * from './option-types.ts'
+export type * from './stats-types.ts'
 export { createStream } from './stream.ts'
 export type * from './types.ts'
+export type * from './worker-types.ts'

@@ -1,10 +1,10 @@
 import { badReply } from '../redis/failures.ts'
+import type { Route } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Reply } from '../redis/script.ts'
-import type { Route } from '../redis/keys.ts'
 import type { streamPage } from '../redis/scripts.gen.ts'
+import type { StreamPage } from './entry-types.ts'
 import type { Range } from './ids.ts'
-import type { StreamPage } from './types.ts'
 
 /** Id and fields of an entry, as Redis returns them. */
 export type RawEntry = readonly [id: string, fields: readonly string[]]

@@ -7,29 +7,10 @@ import { failureOf, replyCode } from '../redis/failures.ts'
 import type { Reader } from '../redis/reader.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
-import { before, type StreamBound, checkId, toBound } from './ids.ts'
+import type { StreamReplayOptions, StreamEntry } from './entry-types.ts'
+import { before, toRange } from './ids.ts'
 import { pages, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
-import type { StreamEntry } from './types.ts'
-
-export interface StreamReplayOptions {
-  /** Begins with this id or time, inclusive. Default: the oldest entry, in reverse the newest. */
-  readonly from?: StreamBound
-  /** Begins with the entry after this id, such as the last one that you got. Instead of `from`. */
-  readonly after?: string
-  /** Ends with this id or time, inclusive. Default: the newest entry, in reverse the oldest. */
-  readonly to?: StreamBound
-  /** Newest first: `from` is then the later end. Default: false. */
-  readonly reverse?: boolean
-  /** Continues with new entries until the signal ends the iteration. Default: false. */
-  readonly follow?: boolean
-  /** Entries fetched at once: 1 to 1,000. Default: 100. */
-  readonly pageEntries?: number
-  /** Bytes fetched at once: 1 KiB to 8 MiB. One entry always fits. Default: 1 MiB. */
-  readonly pageBytes?: number
-  /** Ends the iteration, which throws the signal's reason. */
-  readonly signal?: AbortSignal
-}
 
 const KNOWN = ['from', 'after', 'to', 'reverse', 'follow', 'pageEntries', 'pageBytes', 'signal']
 
@@ -42,8 +23,9 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
   const { reverse = false, follow = false, signal } = options
   const count = wholeNumber('pageEntries', options.pageEntries ?? 100, 1, 1000)
   const bytes = wholeNumber('pageBytes', options.pageBytes ?? 1 << 20, 1024, 8 << 20)
-  if (options.from !== undefined && options.after !== undefined) {
-    throw invalid('after', options.after, "give 'from' or 'after', not both")
+  const start = reverse ? 'to' : 'from'
+  if (options[start] !== undefined && options.after !== undefined) {
+    throw invalid('after', options.after, `give '${start}' or 'after', not both`)
   }
   if (follow && reverse)
     throw invalid(
@@ -57,12 +39,7 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid('signal', signal, 'give an AbortSignal')
   }
-  const [start, end] = reverse ? ['+', '-'] : ['-', '+']
-  const last = toBound('to', options.to ?? end)
-  const first =
-    options.after === undefined
-      ? toBound('from', options.from ?? start)
-      : `(${checkId('after', options.after)}`
+  const { first, last } = toRange(options)
 
   const { route, key, bind } = scope
   const page = bind(streamPage, [])

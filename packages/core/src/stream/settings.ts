@@ -3,7 +3,8 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
 import { checkSchema, type StandardSchema } from '../standard-schema.ts'
-import type { WorkerBatchOptions, StreamRetention, StreamOptions } from './types.ts'
+import type { StreamRetention, StreamOptions } from './option-types.ts'
+import type { WorkerBatchOptions } from './worker-types.ts'
 
 /** The options of a stream, checked. */
 export interface StreamSettings<T, Out> {

@@ -1,7 +1,8 @@
 import { cut, errorText } from '../text.ts'
+import type { DeadLetterKind } from './dead-letter-types.ts'
+import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { SOURCES } from './sources.ts'
-import type { DeadLetterKind, WorkerReturnReason } from './types.ts'
 
 /** The new state of an entry whose delivery did not finish it, as lua/stream/settle.lua names it. */
 export type Move =

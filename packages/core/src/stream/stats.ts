@@ -1,77 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { type Duration, durationMs } from '../duration.ts'
+import { durationMs } from '../duration.ts'
 import { checkOptions } from '../options.ts'
 import { badReply, readReply } from '../redis/failures.ts'
 import type { Reply } from '../redis/script.ts'
 import { streamOverview, streamStats } from '../redis/scripts.gen.ts'
 import type { Scope } from './scope.ts'
-
-export interface StreamStatsOptions {
-  /**
-   * The time over which rates are measured: up to 1 min; 0 measures none. If this process called `stats` that long ago, or up to a
-   * minute longer, rates count from that call. Otherwise this call takes that long. Default: 1 s.
-   */
-  readonly over?: Duration
-}
-
-/** The state of a stream. */
-export interface StreamStats {
-  /** Entries in the stream. */
-  readonly length: number
-  /**
-   * Memory of the stream in bytes, as Redis estimates it, without retries and dead letters. Undefined if the server has no MEMORY
-   * USAGE, or does not let penknife's user run it.
-   */
-  readonly bytes: number | undefined
-  /** Entries added per second, by all processes. */
-  readonly addedPerSecond: number
-  /** Milliseconds over which rates were measured. 0 if none were asked for; all rates are 0 then. */
-  readonly overMs: number
-  /** The declared groups, and every other group that the stream has. */
-  readonly groups: readonly StreamGroupStats[]
-}
-
-export interface StreamGroupStats {
-  readonly name: string
-  /** Entries that no worker has and that may be handled now: new ones, and retries that are due. */
-  readonly waiting: number
-  /**
-   * False when `waiting` is an estimate. Redis does not know the number after the group was reset or an entry was deleted by hand.
-   * It is then counted up to some hundred entries, and beyond that estimated from the times in the ids.
-   */
-  readonly exact: boolean
-  /** Entries under a worker's lease. */
-  readonly running: number
-  /** Entries that wait for a time: after a failed attempt, or added with a delay. */
-  readonly delayed: number
-  /** Dead letters. */
-  readonly dead: number
-  /**
-   * Milliseconds since the oldest waiting or running entry was added; 0 when there is none. Delayed entries and dead letters do not
-   * count. Of the entries to be handled again only the one that became so first counts.
-   */
-  readonly oldestAgeMs: number
-  /**
-   * Entries that the group finished per second: the entries added, less the increase of those not finished. Purged dead letters and
-   * trimmed entries count as finished. An estimate when `waiting` is one.
-   */
-  readonly finishedPerSecond: number
-  readonly paused: boolean
-  /** Whether a worker of the group sent a command within the last 30 s. A worker does so every ten seconds. */
-  readonly served: boolean
-  readonly consumers: readonly StreamConsumerStats[]
-}
-
-/** A worker, as Redis knows it. The worker of a dead process is removed after some minutes, once no entry is pending for it. */
-export interface StreamConsumerStats {
-  /** The worker's consumer name. */
-  readonly name: string
-  /** Entries under its lease. */
-  readonly running: number
-  /** Milliseconds since its last command. */
-  readonly idleMs: number
-}
+import type { StreamConsumerStats, StreamGroupStats, StreamStats, StreamStatsOptions } from './stats-types.ts'
 
 /** A group is served if one of its consumers sent a command within this time. A worker sends one every ten seconds. */
 export const SERVED_MS = 30_000

@@ -1,8 +1,8 @@
+import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Pace } from './pace.ts'
 import { createQueue } from './queue.ts'
 import { createSuspects, type Suspects } from './suspects.ts'
-import type { WorkerReturnReason } from './types.ts'
 
 /** Entries that wait for a handler. */
 export interface WaitingEntries {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
 import { createTopic } from '../events.ts'
-import type { StreamEvent } from './types.ts'
+import type { StreamEvent } from './event-types.ts'
 import { createWatch } from './watch.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))

@@ -1,7 +1,7 @@
 import type { Topic } from '../events.ts'
+import type { StreamEvent } from './event-types.ts'
 import type { Scope } from './scope.ts'
-import type { StreamGroupStats } from './stats.ts'
-import type { StreamEvent } from './types.ts'
+import type { StreamGroupStats } from './stats-types.ts'
 
 /** Reports groups that have entries to handle and no worker. */
 export interface Watch {
@@ -44,7 +44,7 @@ export function createWatch(
         if (served) reported.delete(name)
         if (served || paused || entries === 0 || reported.has(name)) continue
         reported.add(name)
-        if (!topic.heard) {
+        if (!topic.hasListeners) {
           const fix = `start one with stream.worker('${name}', …); the entries are kept until then`
           process.emitWarning(
             `group '${name}' of ${title} has ${entries} ${entries === 1 ? 'entry' : 'entries'} to handle and no worker; ${fix}`,

@@ -1,8 +1,9 @@
 import { createTopic } from '../events.ts'
 import { errorText, printable } from '../text.ts'
+import type { DeadLetterKind } from './dead-letter-types.ts'
+import type { WorkerEvent, WorkerEventDetails, WorkerIdentity } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Move } from './settlement.ts'
-import type { DeadLetterKind, WorkerEvent, WorkerEventDetails, WorkerIdentity } from './types.ts'
 
 /** Identifies a delivery in events. */
 export interface DeliveryId {
@@ -38,7 +39,7 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
 
   /** The first fault is a process warning if nobody listens, so that a worker does not fail in silence. */
   function warn(fault: string, error: unknown): void {
-    if (warned || topic.heard) return
+    if (warned || topic.hasListeners) return
     warned = true
     const worker = `a worker of group '${identity.group}' of stream '${identity.name}'`
     process.emitWarning(
@@ -55,18 +56,18 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
   return {
     on: (listener) => topic.on(listener),
     started(entry) {
-      if (!topic.heard) return
+      if (!topic.hasListeners) return
       // Literals: spreading objects for each entry cost more than handling it.
       const { id, attempt, fence } = entry
       topic.emit({ kind: 'started', id, attempt, fence, space, name, group, consumer })
     },
     failed(entry, error) {
-      if (topic.heard) emit({ kind: 'failed', ...idOf(entry), error })
+      if (topic.hasListeners) emit({ kind: 'failed', ...idOf(entry), error })
     },
     lost: (entry) => emit({ kind: 'lost', ...idOf(entry) }),
     settled(entry, move) {
       if (move?.to === 'dead') return dead(idOf(entry), move.why, move.error)
-      if (!topic.heard) return
+      if (!topic.hasListeners) return
       const { id, attempt, fence } = entry
       if (!move) return topic.emit({ kind: 'done', id, attempt, fence, space, name, group, consumer })
       const delivery = { id, attempt, fence }
@@ -75,7 +76,7 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
       else emit({ kind: 'returned', ...delivery, why: move.why })
     },
     recovered(delivery) {
-      if (topic.heard) emit({ kind: 'recovered', ...delivery })
+      if (topic.hasListeners) emit({ kind: 'recovered', ...delivery })
     },
     dead,
     paused: (paused) => emit({ kind: paused ? 'paused' : 'unpaused' }),

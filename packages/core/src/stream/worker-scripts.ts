@@ -42,9 +42,9 @@ export function bindWorkerScripts(
   consumer: string,
   { leaseMs, maxAttempts }: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts'>,
 ): WorkerScripts {
-  const patience = runtime.createPatience()
+  const waitLimit = runtime.createWaitLimit()
   const bind: Scope['bind'] = (script, shared) =>
-    runtime.bind(script, shared, undefined, title, undefined, patience)
+    runtime.bind(script, shared, undefined, title, undefined, waitLimit)
   const sourceKeys = SOURCES.map(({ keyOf }) => keyOf(keys, name, group))
   const ready = keys.ready(name, group)
   const delayed = keys.delayed(name, group)
@@ -63,7 +63,7 @@ export function bindWorkerScripts(
     CLOSING_MS,
     title,
     undefined,
-    patience,
+    waitLimit,
   )
   return {
     sourceKeys,
@@ -77,6 +77,6 @@ export function bindWorkerScripts(
     forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),
     leave: () => leave(route, stream, ready, delayed, settled),
     leaveSoon: () => leaveSoon(route, stream, ready, delayed, settled),
-    endWaiting: (ms) => patience.end(ms),
+    endWaiting: (ms) => waitLimit.end(ms),
   }
 }

@@ -9,8 +9,8 @@ import { createHandlerCalls } from './handler-calls.ts'
 import { createPace } from './pace.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
-import type { Worker } from './types.ts'
 import { createWaitingEntries } from './waiting-entries.ts'
+import type { Worker } from './worker-types.ts'
 
 export interface WorkerParts<T> {
   readonly group: string

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { Outcome } from './ending.ts'
 import type { HeaderValue, NativeRequest, NativeResponse } from './exchange.ts'
+import type { HoldOptions } from './hold.ts'
 
 /**
  * A request and its response as the server's API has them: node:http and node:http2 (node-carrier.ts), or fetch (../fetch/carrier.ts).
@@ -37,6 +38,9 @@ export interface Carrier {
   countResponse(onBytes: (bytes: number) => void): void
   /** Calls the listener for each chunk of the response's body. */
   tapResponse(onChunk: (chunk: Uint8Array) => void): void
+
+  /** Holds the response back until the handler made it and `ended` has settled. */
+  hold(options: HoldOptions): void
 
   /** Whether nothing more can reach the client: it left, or the response is complete. */
   readonly gone: boolean

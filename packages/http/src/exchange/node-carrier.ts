@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Carrier } from './carrier.ts'
 import { arrivedBefore, endingOf, finalStatus, isGone, type Outcome } from './ending.ts'
 import type { HeaderValue, NativeRequest, NativeResponse } from './exchange.ts'
+import { type HoldOptions, holdResponse } from './hold.ts'
 import { readRawBody } from './raw-body.ts'
 import { countRequest, tapResponse } from './tap.ts'
 
@@ -84,6 +85,10 @@ export class NodeCarrier implements Carrier {
     tapResponse(this.response as ServerResponse, this.method, (chunk, encoding) =>
       onChunk(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk),
     )
+  }
+
+  hold(options: HoldOptions): void {
+    holdResponse(this.response, options)
   }
 
   get gone(): boolean {

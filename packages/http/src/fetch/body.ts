@@ -84,7 +84,7 @@ export function withBody(request: Request, body: Readable | Uint8Array<ArrayBuff
 }
 
 /** The chunks that were read, and those that were not. */
-function rest(
+export function rest(
   chunks: readonly Uint8Array<ArrayBuffer>[],
   reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
 ): Readable {

@@ -7,7 +7,9 @@ import { arrivedBefore, endingOf, finalStatus, isGone, type Outcome } from '../e
 import type { HeaderValue, NativeRequest, NativeResponse } from '../exchange/exchange.ts'
 import { socketAddress } from '../exchange/node-carrier.ts'
 import { inherit } from '../exchange/state.ts'
+import type { HoldOptions } from '../exchange/hold.ts'
 import { countRequest, hasBody, tapResponse } from '../exchange/tap.ts'
+import { holdBody, refuseEvents } from './hold.ts'
 import { readBody, type Readable, watched, withBody } from './body.ts'
 import { FetchEnding } from './ending.ts'
 
@@ -39,6 +41,9 @@ export class FetchCarrier implements Carrier {
   #status = 200
   #level = 0
   #taps: Tap[] | undefined
+  #held: { readonly level: number; readonly options: HoldOptions } | undefined
+  /** The headers of the response that was held. */
+  #made: Headers | undefined
 
   /**
    * @param holder the object on which the state of this request is stored
@@ -114,7 +119,7 @@ export class FetchCarrier implements Carrier {
   }
 
   getHeader(name: string): HeaderValue | undefined {
-    return this.#pending?.get(name.toLowerCase())
+    return this.#made?.get(name) ?? this.#pending?.get(name.toLowerCase())
   }
 
   setHeader(name: string, value: HeaderValue): void {
@@ -131,6 +136,14 @@ export class FetchCarrier implements Carrier {
   tapResponse(onChunk: (chunk: Uint8Array) => void): void {
     this.#taps ??= []
     this.#taps.push({ level: Math.max(1, this.#level), onChunk })
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== undefined
+  }
+
+  hold(options: HoldOptions): void {
+    this.#held = { level: Math.max(1, this.#level), options }
   }
 
   get gone(): boolean {
@@ -161,10 +174,11 @@ export class FetchCarrier implements Carrier {
   }
 
   /** A middleware returns this response. Returns it with the headers that were set, watched if somebody watches. */
-  leave(given: Response): Response {
+  async leave(given: Response): Promise<Response> {
     const level = this.#level--
     let response = this.#withHeaders(given)
     this.#status = response.status
+    if (this.#held?.level === level) response = await this.#release(this.#held.options, response)
     const taps = this.#taps?.filter((tap) => tap.level === level) ?? []
     const ends = level === 1 && !this.#node && !this.#ending.streams
     const onEnd = ends && this.#ending.isWatched ? this.#ending : undefined
@@ -182,13 +196,30 @@ export class FetchCarrier implements Carrier {
   }
 
   /** A middleware throws this error. The status of the response is the usual one, because no response passes. */
-  failed(error: unknown): void {
+  async failed(error: unknown): Promise<void> {
     const level = this.#level--
-    if (level > 1) return
+    const held = this.#held?.level === level ? this.#held.options : undefined
+    if (level > 1 && !held) return
     const { status } = (error ?? {}) as { status?: unknown }
     this.#status = Number.isInteger(status) && (status as number) >= 400 ? (status as number) : 500
+    this.#held = undefined
+    await held?.ended(Buffer.alloc(0))
+    if (level > 1) return
     this.#ending.responded = true
     this.#ending.endSoon()
+  }
+
+  async #release(options: HoldOptions, response: Response): Promise<Response> {
+    this.#held = undefined
+    try {
+      refuseEvents(response)
+    } catch (error) {
+      this.#status = 500
+      await options.ended(Buffer.alloc(0))
+      throw error
+    }
+    this.#made = response.headers
+    return holdBody(response, options)
   }
 
   #replace(next: Request): void {

@@ -7,6 +7,7 @@ import {
   type Reply,
   type StreamReply,
 } from '../answer.ts'
+import { streaming } from '../exchange/hold.ts'
 import { hasBody } from '../exchange/tap.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { carrierOf } from '../exchange/http-exchange.ts'
@@ -26,21 +27,22 @@ export async function serveFetch(
 ): Promise<Response> {
   const carrier = carrierOf(exchange) as unknown as FetchCarrier
   carrier.enter()
+  let response: Response
   try {
     const answer = await prepared.decide(exchange)
-    if (answer !== PASS) return carrier.leave(respond(carrier, answer, prepared))
-    const response: unknown = await next(carrier.webRequest)
-    // Bun has none for an upgraded connection.
-    return response instanceof Response ? carrier.leave(response) : (response as Response)
+    response = answer === PASS ? await next(carrier.webRequest) : respond(carrier, answer, prepared)
   } catch (error) {
-    carrier.failed(error)
+    await carrier.failed(error)
     throw error
   }
+  // Bun has none for an upgraded connection.
+  return (response as unknown) instanceof Response ? carrier.leave(response) : response
 }
 
 function respond(carrier: FetchCarrier, reply: Reply | StreamReply, { flushes }: Prepared): Response {
   const { method } = carrier
   if (isStreamReply(reply)) {
+    if (carrier.isHeld) throw streaming('a reply with a stream')
     const headers = headersOf(reply.headers)
     const tooLate = carrier.gone
     const writer = new FetchWriter(carrier, { flushes, maxUnsentBytes: reply.maxUnsentBytes, tooLate })

@@ -1,4 +1,4 @@
-import { type Lease, PenknifeError } from '@penknife/core'
+import { type LimiterLease, PenknifeError } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { type Report, reportOnce } from '../warn.ts'
@@ -7,7 +7,7 @@ import { type Report, reportOnce } from '../warn.ts'
  * Keeps a slot during the request: renews its lease, and releases it when the response is finished or the client disconnected.
  * The lease of a process that died expires.
  */
-export function keepUntilEnd(exchange: Exchange, lease: Lease, failed: Report): void {
+export function keepUntilEnd(exchange: Exchange, lease: LimiterLease, failed: Report): void {
   let timer: NodeJS.Timeout | undefined
   let ended = false
 

@@ -7,7 +7,8 @@ import { problem } from '../problem.ts'
 /** The problem types that the draft registers. */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
 const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected'
-const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
+export const REDUCED_CAPACITY: string =
+  'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
 /** The reply to a client on the deny list. */
 export const FORBIDDEN: Reply = problem(403, { detail: 'Requests from this address are refused.' })

@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,8 +16,8 @@ export interface RedisOptions {
   readonly listen?: 'tcp' | 'unix'
   /** Whether every write is on disk before its reply, and so survives kill(). Default false. */
   readonly persist?: boolean
-  /** TLS instead of plain TCP, with a certificate made for this server. Default false. */
-  readonly tls?: boolean
+  /** TLS instead of plain TCP, with a certificate made for this server, or with that of another one. Default false. */
+  readonly tls?: boolean | Pick<PrivateRedis, 'dir'>
   /** Cluster mode, with the bus on port + 10000. Default false. */
   readonly cluster?: boolean
   /** More server arguments, such as ['--maxmemory', '10mb']. */
@@ -64,13 +64,20 @@ export async function startRedis(options: RedisOptions = {}): Promise<PrivateRed
   const dir = mkdtempSync(join(shortTemporaryFolder(), 'penknife-'))
   const watchdog = startWatchdog(binary, dir, [join(dir, 'redis.conf'), ...(options.args ?? [])])
   try {
-    const ca = options.tls ? await makeCertificate(dir) : undefined
+    const ca = options.tls ? await certificate(options.tls, dir) : undefined
     const { port, pid } = await startOnFreePort(watchdog, dir, options)
     return privateRedis({ watchdog, dir, port, pid, ca })
   } catch (error) {
     await watchdog.close()
     throw error
   }
+}
+
+/** Puts a certificate into a server's folder; gives it as PEM. */
+async function certificate(of: true | Pick<PrivateRedis, 'dir'>, dir: string): Promise<string> {
+  if (of === true) return makeCertificate(dir)
+  await Promise.all(['tls.key', 'tls.crt'].map((name) => copyFile(join(of.dir, name), join(dir, name))))
+  return readFile(join(dir, 'tls.crt'), 'utf8')
 }
 
 interface Started {
@@ -183,6 +190,7 @@ function configuration(dir: string, port: number, options: RedisOptions): string
     'appendfsync always',
     ...(tls ? [`tls-port ${port}`, `tls-cert-file "${dir}/tls.crt"`, `tls-key-file "${dir}/tls.key"`] : []),
     ...(tls ? [`tls-ca-cert-file "${dir}/tls.crt"`, 'tls-auth-clients no'] : []),
+    ...(cluster && tls ? ['tls-cluster yes', 'tls-replication yes'] : []),
     ...(cluster ? ['cluster-enabled yes', 'cluster-announce-ip 127.0.0.1'] : []),
     '',
   ].join('\n')

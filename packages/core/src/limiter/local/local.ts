@@ -1,8 +1,9 @@
+import { createLease } from '../../lease.ts'
 import { checkOptions, wholeNumber } from '../../options.ts'
 import type { Slots } from '../algorithms/concurrency.ts'
 import type { Taken } from '../correction.ts'
 import { decide } from '../decision.ts'
-import type { Lease } from '../decision-types.ts'
+import type { LimiterLease } from '../decision-types.ts'
 import type { KnownRule } from '../rule.ts'
 import type { Locate } from '../subjects.ts'
 import type { LimiterLocalOptions, LimiterSubject } from '../types.ts'
@@ -114,7 +115,7 @@ function momentNow(): Moment {
 function leaseOf(
   slots: readonly { readonly rule: KnownRule; readonly counter: Counter }[],
   lease: LocalLease,
-): Lease {
+): LimiterLease {
   const renewOrRelease = async (renew: boolean): Promise<boolean> => {
     const now = momentNow()
     const all = slots.map(({ counter }) => {
@@ -126,6 +127,6 @@ function leaseOf(
   return {
     leaseMs: lease.leaseUs / 1000,
     renew: () => renewOrRelease(true),
-    release: () => renewOrRelease(false),
+    ...createLease(() => renewOrRelease(false)),
   }
 }

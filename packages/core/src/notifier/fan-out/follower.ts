@@ -6,12 +6,19 @@ import { type Position, positionOf, relate } from '../position.ts'
 import type { NotifierAudience } from '../subscription-types.ts'
 import { readOn } from './read-on.ts'
 import { type FollowerChange, type FollowerState, stateAfter } from './states.ts'
-import type { FollowerGroup, FollowerOptions, Source } from './types.ts'
+import type { FollowerOptions, Source } from './types.ts'
 
 /** The most live messages that are buffered while the history is read. With more, the buffer starts again: the history has the rest. */
 const MAX_BUFFERED = 1000
 const RETRY_MS = 500
 const NOTHING: readonly LiveEvent[] = []
+
+/** Followers at one position. One of them delivers for all. */
+export interface FollowerGroup {
+  readonly position: Position
+  /** Called when the follower left the group and delivers itself again. */
+  left(member: Follower): void
+}
 
 /**
  * Delivers one channel to one subscription: every event after its position once and in order, or a reset.

@@ -3,7 +3,8 @@ import type { NotifierEvent } from '../events.ts'
 import type { Position } from '../position.ts'
 import type { NotifierAudience } from '../subscription-types.ts'
 import { Follower } from './follower.ts'
-import type { FollowerGroup, Source } from './types.ts'
+import type { FollowerGroup } from './follower.ts'
+import type { Source } from './types.ts'
 
 /** The followers of one audience at one position. The group's own follower delivers to the audience for all of them. */
 class Group implements FollowerGroup {

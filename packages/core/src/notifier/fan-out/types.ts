@@ -1,8 +1,6 @@
 import type { NotifierEvent } from '../events.ts'
 import type { HistorySection } from '../pages.ts'
-import type { Position } from '../position.ts'
 import type { NotifierAudience } from '../subscription-types.ts'
-import type { Follower } from './follower.ts'
 
 /** The channel of all followers of one fan-out. */
 export interface Source {
@@ -46,11 +44,4 @@ export interface FollowerOptions {
   /** Gets the events while the follower is in a group. */
   readonly audience?: NotifierAudience | undefined
   readonly onAudience?: ((inside: boolean) => void) | undefined
-}
-
-/** Followers at one position. One of them delivers for all. */
-export interface FollowerGroup {
-  readonly position: Position
-  /** Called when the follower left the group and delivers itself again. */
-  left(member: Follower): void
 }

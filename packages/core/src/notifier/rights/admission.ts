@@ -2,7 +2,6 @@ import { runSafely } from '../../callbacks.ts'
 import { closeDeadlineMs } from '../../closing.ts'
 import type { CloseOptions } from '../../redis/penknife.ts'
 import { checkMost } from '../checks.ts'
-import type { ChannelSubscription } from '../subscription.ts'
 import type { Connections, CountedConnection } from './connections.ts'
 import type { Control, RightsListener } from './control.ts'
 import type { NotifierAdmission, NotifierAdmissionEnd, NotifierAdmitOptions } from './types.ts'
@@ -10,13 +9,22 @@ import type { NotifierAdmission, NotifierAdmissionEnd, NotifierAdmitOptions } fr
 /** The most revoked channels that an admission remembers. With more it ends as 'lost'. */
 const MOST_REMEMBERED = 1000
 
+/** What an admission does with a subscription that depends on its rights. */
+export interface AdmittedSubscription {
+  leave(channels: readonly string[]): void
+  /** Delivers nothing until `unblock`, because revocations may be missing. */
+  block(): void
+  unblock(): void
+  end(): void
+}
+
 /** One connection of a user: its subscriptions, and the end of its rights. */
 export class UserAdmission implements NotifierAdmission, RightsListener {
   readonly user: string
   readonly #options: NotifierAdmitOptions
   readonly #control: Control
   readonly #connections: Connections
-  readonly #subscriptions = new Set<ChannelSubscription>()
+  readonly #subscriptions = new Set<AdmittedSubscription>()
   #revoked: Set<string> | undefined
   #counted: CountedConnection | undefined
   #open = true
@@ -52,13 +60,13 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
   }
 
   /** Makes the subscription depend on this user's rights. */
-  cover(subscription: ChannelSubscription): void {
+  cover(subscription: AdmittedSubscription): void {
     if (!this.#open) return subscription.end()
     this.#subscriptions.add(subscription)
     if (!this.#control.complete) subscription.block()
   }
 
-  uncover(subscription: ChannelSubscription): void {
+  uncover(subscription: AdmittedSubscription): void {
     this.#subscriptions.delete(subscription)
   }
 

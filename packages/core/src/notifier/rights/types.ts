@@ -1,4 +1,4 @@
-import type { NotifierClosable } from '../subscription-types.ts'
+import type { NotifierClosable } from '../closing.ts'
 
 /**
  * Why an admission ended:

@@ -7,15 +7,15 @@ import type { Arg } from '../script.ts'
 import { argsOf, bulk, Bulk, type Sent } from '../sent.ts'
 import { toFailure } from './errors.ts'
 
-/** Where ioredis tells what it does; with `hasSubscribers` false nobody listens. */
+/** The channel on which ioredis reports its commands. */
 const traced = tracingChannel('ioredis:command')
 
 /** Sends a command on a connection to one server. */
 export type Send = (name: string, args: readonly Sent[], receiver: Receiver<unknown>) => void
 
 /**
- * Sends commands as `redis.call` does, less what ioredis makes of a command for callers of its own: a promise, two
- * wrappers, a copy of the arguments. A call that travels alone notices it most. While somebody traces ioredis' commands,
+ * Sends commands as `redis.call` does, but without the promise, the two wrappers and the copy of the arguments that ioredis
+ * creates for each command. That matters most for a call that is sent alone. While a tracer listens to ioredis' commands,
  * `redis.call` is used.
  */
 export function createSend(redis: Redis): Send {
@@ -39,7 +39,7 @@ export async function call(
   }
 }
 
-/** How the ioredis that a connection is of makes commands; its package may not be ours to import. */
+/** The prototype of commands in the connection's copy of ioredis, which penknife cannot import. */
 export function commandOf(redis: Redis): object {
   let prototype: object | undefined
   const catcher = Object.create(redis) as Redis
@@ -50,21 +50,21 @@ export function commandOf(redis: Redis): object {
 
 type DirectClass = new (name: string, sent: readonly Sent[], receiver: Receiver<unknown>) => object
 
-/** Of each ioredis of this process: an application may have several. */
+/** One for each copy of ioredis in this process. */
 const classes = new WeakMap<object, DirectClass>()
 
 function directOf(command: object): DirectClass {
   const known = classes.get(command)
   if (known) return known
 
-  /** What ioredis needs of a command; the rest it finds at its own Command. */
+  /** The parts of a command that ioredis needs. It finds the others at its own Command, the prototype. */
   class Direct {
     readonly name: string
     readonly sent: readonly Sent[]
     readonly inTransaction = false
-    /** Nobody listens: see `createSend`. */
+    /** Not traced, see `createSend`. */
     readonly isTraced = true
-    // Of its own, not the class's: who wraps sendCommand calls them as plain functions.
+    // Own properties, because wrappers of sendCommand call them as plain functions.
     readonly resolve: (reply: unknown) => void
     readonly reject: (error: unknown) => void
 
@@ -75,10 +75,10 @@ function directOf(command: object): DirectClass {
       this.reject = (error) => receiver.failed(toFailure(error))
     }
 
-    /** Strings come as bytes whatever the protocol, and nothing else of a reply depends on it. */
+    /** Nothing to do: strings arrive as bytes under both protocols, and nothing else of a reply depends on it. */
     setReplyContext(): void {}
 
-    /** For who looks at a command, or at an error. */
+    /** For tracers, and for ioredis' errors. */
     get args(): readonly Arg[] {
       return argsOf(this.sent)
     }

@@ -4,18 +4,19 @@ import { invalid } from '../../errors.ts'
 import { backoff } from '../backoff.ts'
 import type { Driver, Link, ConnectionPurpose, Topology } from '../driver.ts'
 import type { Roster } from '../roster.ts'
-import { type Connection, linkOver, own } from './line.ts'
+import type { Connection } from './connection.ts'
+import { linkOver, own } from './line.ts'
 import { createTopology } from './topology.ts'
 
 /**
- * Settings of every connection, whatever the given one has:
+ * Settings of every connection. They replace those of the application's client:
  *
- * - nothing is queued or sent again by ioredis: what was not sent and what has an unknown fate is told apart
- *   and handled by the runner;
- * - a socket that stays silent while replies are due is given up, so that a dead peer is noticed (silence.ts);
- * - no strategy ever gives up: a Redis that was away is used again once it is there.
+ * - ioredis queues nothing and sends nothing again. The runner distinguishes calls that were not sent from calls with an
+ *   unknown fate, and handles both.
+ * - A socket that stays silent while replies are due is closed, so that a dead peer is noticed (silence.ts).
+ * - Reconnecting never ends: a Redis that was away is used again when it is back.
  *
- * What says where Redis is, who logs in and how the network is used is inherited.
+ * Address, login and network settings are inherited from the application's client.
  */
 const SETTINGS: Partial<RedisOptions> = {
   enableOfflineQueue: false,
@@ -31,7 +32,7 @@ const SETTINGS: Partial<RedisOptions> = {
   readOnly: false,
   connectTimeout: 5000,
   disconnectTimeout: 2000,
-  // How long after a server loaded its data it may take to notice.
+  // The longest delay until ioredis notices that the server has loaded its data.
   maxLoadingRetryTime: 1000,
   monitor: false,
   himportFieldsets: undefined,
@@ -39,15 +40,15 @@ const SETTINGS: Partial<RedisOptions> = {
   sentinelRetryStrategy: backoff,
   sentinelReconnectStrategy: () => 10_000,
   reconnectOnError: null,
-  // Penknife's own deadlines end a call; ioredis' would leave its fate open.
+  // Penknife's own deadlines end a call. After a timeout of ioredis its fate would not be known.
   commandTimeout: undefined,
   blockingTimeout: undefined,
   socketTimeout: undefined,
 }
 
-/** As `SETTINGS`, of a cluster as a whole. */
+/** As `SETTINGS`, for a cluster. */
 const CLUSTER_SETTINGS: Partial<ClusterOptions> = {
-  // So that a command redirected to a node that is still connecting waits; it counts as sent.
+  // A redirected command then waits for a node that is still connecting. It counts as sent.
   enableOfflineQueue: true,
   enableAutoPipelining: false,
   keyPrefix: '',
@@ -63,14 +64,14 @@ const CLUSTER_SETTINGS: Partial<ClusterOptions> = {
   retryDelayOnClusterDown: 0,
   slotsRefreshTimeout: 1000,
   clusterRetryStrategy: backoff,
-  // A node that is lost is looked up again, instead of waited for at its old place.
+  // A lost node is looked up again. Penknife does not wait for it at its old address.
   clusterNodeRetryStrategy: null,
 }
 
-/** A sentinel that does not answer is left for the next one. */
+/** A sentinel that does not answer within this time is skipped. */
 const SENTINEL_TIMEOUT_MS = 2000
 
-/** Opens connections like the given one: with its host, TLS, db, user and password. */
+/** Opens connections with the host, TLS, db, user and password of the application's client. */
 export function createIoredisDriver(given: Connection, roster: Roster): Driver {
   const pattern = given.isCluster ? (given as Cluster).options.redisOptions : (given as Redis).options
   const keyPrefix = given.options.keyPrefix ?? pattern?.keyPrefix ?? ''
@@ -102,9 +103,9 @@ export function createIoredisDriver(given: Connection, roster: Roster): Driver {
   }
 
   function openCluster(): Topology {
-    // A cluster's connections do not reconnect by themselves: the cluster makes new ones.
-    // They connect at the first command: ioredis refuses commands to a node that is connecting by itself, its
-    // own check of a cluster that announces other addresses than it was given included.
+    // A cluster's connections do not reconnect by themselves: the cluster opens new ones. They connect at the first command,
+    // because ioredis refuses commands to a node that is connecting by itself. It would even refuse its own check of a cluster
+    // that announces other addresses than the configured ones.
     const redisOptions: object = {
       ...pattern,
       ...settings('commands'),

@@ -1,9 +1,9 @@
 import { NotSent, ReplyError } from '../driver.ts'
 
-/** What ioredis says of a command that failed, as penknife knows it. */
+/** Turns an error of ioredis into a ReplyError or a NotSent; others stay as they are. */
 export function toFailure(error: unknown): unknown {
   if (!(error instanceof Error)) return error
-  // By its name: it comes from the ioredis of the application, and its redis-errors.
+  // Tested by its name, because the class belongs to the application's copy of ioredis.
   if (error.name === 'ReplyError') return new ReplyError(error.message, error)
   return neverSent(error) ? new NotSent(error.message, error) : error
 }

@@ -6,21 +6,21 @@ import { toFailure } from './errors.ts'
 
 /** Follows channels on a connection of ioredis. */
 export function createFollowing(redis: Redis): Pick<Link, 'ssubscribe' | 'sunsubscribe'> {
-  const asked = new Set<(error: Error) => void>()
+  const pending = new Set<(error: Error) => void>()
   let watched = false
 
   function watch(): void {
     if (watched) return
     watched = true
     redis.on('close', () => {
-      const all = [...asked]
-      asked.clear()
+      const all = [...pending]
+      pending.clear()
       for (const fail of all) fail(new Error('the connection was closed'))
     })
     if (knowsMoves(redis)) return
     // An SSUBSCRIBE that is refused for a moved slot never settles.
     redis.on('moved', () => redis.disconnect(true))
-    // What the server says of a channel whose slot moved passes for the reply to another command.
+    // ioredis takes the server's notice about a moved channel for the reply to another command.
     redis.on('error', ({ message }: Error) => {
       if (message.startsWith('Command queue state error')) redis.disconnect(true)
     })
@@ -30,11 +30,11 @@ export function createFollowing(redis: Redis): Pick<Link, 'ssubscribe' | 'sunsub
     ssubscribe(channel) {
       watch()
       return new Promise((resolve, reject) => {
-        asked.add(reject)
+        pending.add(reject)
         redis
           .ssubscribe(channel)
           .then(resolve, (error: unknown) => reject(toFailure(error) as Error))
-          .finally(() => asked.delete(reject))
+          .finally(() => pending.delete(reject))
       })
     },
     sunsubscribe: (channel) =>
@@ -44,7 +44,7 @@ export function createFollowing(redis: Redis): Pick<Link, 'ssubscribe' | 'sunsub
   }
 }
 
-/** Whether ioredis tells of a moved slot as it should: not so in version 5, whose connections are cut then. */
+/** Whether ioredis reports a moved slot correctly. Version 5 does not, so its connections are closed instead. */
 function knowsMoves(redis: Redis): boolean {
   return 'setReplyContext' in commandOf(redis)
 }

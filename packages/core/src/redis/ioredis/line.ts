@@ -4,15 +4,13 @@ import { backoff } from '../backoff.ts'
 import { type Line, type LineEvents, type Link, silenceMs, type ConnectionPurpose } from '../driver.ts'
 import type { Roster } from '../roster.ts'
 import { watchAttempts, watchNodes, tryNodes } from './attempts.ts'
+import type { Connection } from './connection.ts'
 import { call, createSend } from './direct.ts'
 import { neverSent } from './errors.ts'
 import { createFollowing } from './following.ts'
 import { watchSilence } from './silence.ts'
 
-/** What penknife knows of an ioredis connection. */
-export type Connection = Redis | Cluster
-
-/** How ioredis calls the events; it tells of nodes in a way of its own (topology.ts). */
+/** The names of the events in ioredis. Events about nodes are in topology.ts. */
 const NAMES = {
   ready: 'ready',
   closed: 'close',
@@ -24,7 +22,7 @@ const NAMES = {
 export function lineOver(connection: Connection, isReady: () => boolean): Line {
   let lastError: Error | undefined
   connection.on('error', (error: Error) => {
-    // What ioredis could not send because of the error before says nothing new.
+    // An error about an unsent command only repeats the error before it.
     if (!neverSent(error)) lastError = error
   })
   connection.on('ready', () => (lastError = undefined))
@@ -40,14 +38,14 @@ export function lineOver(connection: Connection, isReady: () => boolean): Line {
     },
     call: (command, ...args) => call(connection, command, args),
     on<Event extends keyof LineEvents>(event: Event, listener: (...of: LineEvents[Event]) => void) {
-      const tell = listener as (...args: unknown[]) => void
-      const heard = event === 'closed' ? () => tell(lastError) : tell
-      connection.on(NAMES[event], heard)
-      return () => void connection.off(NAMES[event], heard)
+      const notify = listener as (...args: unknown[]) => void
+      const handler = event === 'closed' ? () => notify(lastError) : notify
+      connection.on(NAMES[event], handler)
+      return () => void connection.off(NAMES[event], handler)
     },
     lookAgain: () => connection.disconnect(true),
     async close() {
-      // Otherwise nothing is there that the server could close.
+      // Only an open connection has an end that the server closes.
       const ended = connection.status === 'ready' && new Promise((resolve) => connection.once('end', resolve))
       connection.disconnect()
       await ended
@@ -57,7 +55,7 @@ export function lineOver(connection: Connection, isReady: () => boolean): Line {
 
 /** A connection to one server as a Link. */
 export function linkOver(redis: Redis): Link {
-  // ioredis would queue what it cannot write, on connections to the nodes of a cluster.
+  // On connections to the nodes of a cluster, ioredis would queue commands that it cannot write.
   const isReady = (): boolean => redis.status === 'ready' && redis.stream.writable
   return Object.assign(lineOver(redis, isReady), {
     send: createSend(redis),
@@ -78,12 +76,12 @@ export function own<L extends Line>(
   const entry = roster.add(line, purpose, cluster && (() => tryNodes(cluster)))
   const stopWatching = watchSilence(connection, silenceMs(purpose))
   connection.on('error', (error: Error & { command?: { name: string } }) => {
-    // ioredis would go on in database 0.
+    // ioredis would continue in database 0.
     if (error.command?.name === 'select') connection.disconnect(true)
   })
   if (cluster) watchNodes(cluster, entry)
   watchAttempts(connection, entry)
-  const closed = comeBack(connection)
+  const closed = keepReconnecting(connection)
   const { close } = line
   line.close = () => {
     if (closed()) {
@@ -95,8 +93,8 @@ export function own<L extends Line>(
   return line
 }
 
-/** Where a connector fails ioredis gives up, whatever its strategies say: connects again, until `closed` is called. */
-function comeBack(connection: Connection): () => boolean {
+/** Connects again until `closed` is called. ioredis gives up when a connector fails, in spite of its retry strategies. */
+function keepReconnecting(connection: Connection): () => boolean {
   let closed = false
   let times = 0
   connection.on('ready', () => (times = 0))

@@ -1,17 +1,17 @@
 import type { Cluster, Redis } from 'ioredis'
 
-import type { Connection } from './line.ts'
+import type { Connection } from './connection.ts'
 
-/** How often it is looked: a socket is given up at most twice as much later than said. */
-const LOOK_EVERY_MS = 500
+/** Time between two checks. A socket is closed at most twice this time later than `ms`. */
+const CHECK_EVERY_MS = 500
 
 /**
- * How many times as long a socket may send bytes that answer nothing. A large reply takes a while; one with a wrong length,
- * from a proxy that cut it, keeps the parser waiting for ever, and the replies to other calls keep bytes coming.
+ * A socket may send bytes without completing a reply for this many times `ms`. A large reply takes time. A reply with a wrong
+ * length, such as one that a proxy cut, keeps the parser waiting without end, while the bytes of later replies arrive.
  */
 const UNANSWERED = 3
 
-/** What was heard of a socket that owes replies, and since when nothing more. */
+/** The progress of a socket that owes replies, and the time of its last progress. */
 interface Silence {
   readonly stream: Redis['stream']
   readonly bytes: number
@@ -22,11 +22,11 @@ interface Silence {
 }
 
 /**
- * Gives up each socket of a connection that stays silent for so long while replies are due, or answers nothing for three times
- * as long: a peer that is gone without a word is noticed, and ioredis connects again. The function that comes back ends it.
+ * Closes each socket of a connection that stays silent for `ms` while replies are due, or completes no reply for three times as
+ * long. So a peer that vanished is noticed, and ioredis connects again. Returns a function that stops the checks.
  *
- * ioredis' own `socketTimeout` does the same with a timer and a listener for each command that travels alone; to look now
- * and then costs a command nothing.
+ * ioredis' own `socketTimeout` sets a timer and a listener for each command that is sent alone. A periodic check costs a
+ * command nothing.
  */
 export function watchSilence(connection: Connection, ms: number): () => void {
   const silences = new WeakMap<Redis, Silence>()
@@ -36,12 +36,12 @@ export function watchSilence(connection: Connection, ms: number): () => void {
   let timer: NodeJS.Timeout | undefined
   let ended = false
 
-  function lookSoon(): void {
-    // After a stall of this process what was waited for may have come already: that is read before the immediates.
-    timer = setTimeout(() => setImmediate(look), LOOK_EVERY_MS).unref()
+  function checkSoon(): void {
+    // After a stall of this process the replies may have arrived already. They are read before the immediates run.
+    timer = setTimeout(() => setImmediate(check), CHECK_EVERY_MS).unref()
   }
 
-  function look(): void {
+  function check(): void {
     if (ended) return
     const now = performance.now()
     for (const node of nodes()) {
@@ -62,15 +62,15 @@ export function watchSilence(connection: Connection, ms: number): () => void {
       stream.destroy(
         new Error(
           now - since >= ms
-            ? `the server said nothing for ${ms} ms while replies were due`
-            : `what the server said for ${UNANSWERED * ms} ms was no reply`,
+            ? `the server sent nothing for ${ms} ms while replies were due`
+            : `the server completed no reply for ${UNANSWERED * ms} ms, although it sent bytes`,
         ),
       )
     }
-    lookSoon()
+    checkSoon()
   }
 
-  lookSoon()
+  checkSoon()
   return () => {
     ended = true
     clearTimeout(timer)

@@ -10,8 +10,8 @@ interface Node {
 }
 
 /**
- * A cluster of ioredis, of which only what it knows and its connections to the nodes are used, not its way of sending:
- * it queues a call to a master which is not connected, and fails it with the calls that were sent.
+ * A cluster of ioredis. Penknife uses its knowledge of the slots and its connections to the nodes, but not its sending: ioredis
+ * queues a call to a master that is not connected, and fails it as if it had been sent.
  */
 export function createTopology(
   cluster: Cluster,

@@ -9,7 +9,12 @@ export interface Client {
   sSubscribe(channel: string, listener: OnMessage): Promise<void>
   sUnsubscribe(channel: string, listener: OnMessage): Promise<void>
   on(event: string, listener: (...args: never[]) => void): unknown
+  /** Shows what the server says; node-redis before 5.11 does not have it. */
+  _getQueue(): { readonly decoder: { onReply: (reply: unknown) => void } }
 }
+
+/** Versions before it do not show a slot that moves away, and with it the channels that are followed. */
+export const OLDEST_NODE_REDIS = '5.11'
 
 type OnMessage = (text: string, channel: string) => void
 
@@ -23,6 +28,16 @@ export interface SocketOptions {
   readonly host?: string
   readonly port?: number
   readonly path?: string
+}
+
+/** One client of node-redis, not a pool. */
+export function isClient(given: unknown): given is Client {
+  if (typeof given !== 'object' || given === null) return false
+  const { isOpen, isWatching, duplicate, sSubscribe, _getQueue } = given as Readonly<Record<string, unknown>>
+  return (
+    [duplicate, sSubscribe, _getQueue].every((each) => typeof each === 'function') &&
+    [isOpen, isWatching].every((each) => typeof each === 'boolean')
+  )
 }
 
 /** How long a server may take to be connected and logged in to. */

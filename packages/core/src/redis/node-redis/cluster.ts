@@ -1,4 +1,14 @@
-import { type Client, CONNECT_MS, destroy, type Options, optionsOf, settingsOf } from './client.ts'
+import { invalid } from '../../errors.ts'
+import {
+  type Client,
+  CONNECT_MS,
+  destroy,
+  isClient,
+  OLDEST_NODE_REDIS,
+  type Options,
+  optionsOf,
+  settingsOf,
+} from './client.ts'
 
 /** What penknife uses of a cluster of node-redis: how it makes clients, and where it looks for nodes. */
 export interface Cluster {
@@ -33,10 +43,10 @@ export function patternOf(given: Cluster, options: ClusterOptions): Client {
   const node: { client?: Client } & Record<string, unknown> = { address: '', host: 'none', port: -1 }
   maker.nodeClient(node).catch(() => {})
   const { client } = node
-  if (!client) throw new Error('this version of node-redis does not make clients as penknife expects')
-  client.on('error', () => {})
-  destroy(client)
-  return client
+  client?.on('error', () => {})
+  if (client) destroy(client)
+  if (isClient(client)) return client
+  throw invalid('redis', given, `its node-redis is too old: penknife needs ${OLDEST_NODE_REDIS} or newer`)
 }
 
 /** Where the cluster says a node is, by the application's own map of addresses. */

@@ -1,21 +1,16 @@
 import type { Client } from './client.ts'
 
-interface Queue {
-  readonly decoder: { onReply: (reply: unknown) => void }
-}
-
 /**
  * Calls `missed` when the server says that a channel is no longer followed, since its slot moved away, while node-redis waits for a reply:
  * it would take that for the reply. When it waits for nothing it says so itself, by `sharded-channel-moved`.
  */
 export function watchMoves(
-  client: Client & { _getQueue?(): Queue },
+  client: Client,
   isExpected: (channel: string) => boolean,
   missed: () => void,
 ): void {
   // oxlint-disable-next-line no-underscore-dangle -- nothing else shows what the server says
-  const decoder = client._getQueue?.().decoder
-  if (!decoder) return
+  const { decoder } = client._getQueue()
   let onReply = decoder.onReply
   const watching = (reply: unknown): void => {
     if (isLeft(reply) && !isExpected(String(reply[1]))) missed()

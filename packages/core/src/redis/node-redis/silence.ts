@@ -37,9 +37,9 @@ export function watchSilence(
     if (!present || present.bytes !== last?.bytes) since = now
     if (!present || present.settled !== last?.settled) settledSince = now
     last = present
-    if (now - since >= ms) silent(new Error(`the server said nothing for ${ms} ms while replies were due`))
+    if (now - since >= ms) silent(new Error(`the server sent nothing for ${ms} ms while replies were due`))
     else if (now - settledSince >= UNANSWERED * ms) {
-      silent(new Error(`what the server said for ${UNANSWERED * ms} ms was no reply`))
+      silent(new Error(`the server completed no reply for ${UNANSWERED * ms} ms, although it sent bytes`))
     }
     lookSoon()
   }

@@ -1,8 +1,17 @@
 import type { NotifierAudience, NotifierEvent } from '@penknife/core'
 
 import { advance, createCursor, type Cursor } from './cursor.ts'
-import type { Session } from './session.ts'
-import type { TransportGroup, TransportKind } from './transport.ts'
+import type { GroupMember, TransportGroup, TransportKind } from './transport.ts'
+
+/** A session, as its fan-out uses it. */
+interface Member extends GroupMember {
+  /** Whether the group may write to it now. */
+  readonly groupable: boolean
+  /** An event for this client alone. */
+  onEvent(event: NotifierEvent): void
+  joinedGroup(): void
+  leftGroup(): void
+}
 
 /**
  * The sessions that follow one channel only. They get the same events, so an event is written to all of them together.
@@ -12,15 +21,15 @@ import type { TransportGroup, TransportKind } from './transport.ts'
  */
 export class ChannelFanOut implements NotifierAudience {
   readonly #cursor: Cursor
-  readonly #group: TransportGroup<Session>
-  readonly #alone = new Set<Session>()
+  readonly #group: TransportGroup<Member>
+  readonly #alone = new Set<Member>()
   readonly #onEmpty: () => void
   #sessions = 0
 
   constructor(channel: string, kind: TransportKind, onEmpty: () => void) {
     this.#onEmpty = onEmpty
     this.#cursor = createCursor([channel], new Map())
-    this.#group = kind.createGroup((session) => this.#leftGroup(session))
+    this.#group = kind.createGroup<Member>((session) => this.#leftGroup(session))
   }
 
   /** Counts a session that will follow the channel. */
@@ -44,18 +53,18 @@ export class ChannelFanOut implements NotifierAudience {
   }
 
   /** From now on this audience gets the session's events. */
-  join(session: Session): void {
+  join(session: Member): void {
     this.#alone.add(session)
     this.settle(session)
   }
 
-  leave(session: Session): void {
+  leave(session: Member): void {
     this.#alone.delete(session)
     if (this.#group.delete(session)) session.leftGroup()
   }
 
   /** Moves a session into the group: at once, or when its client has received all bytes. */
-  settle(session: Session): void {
+  settle(session: Member): void {
     if (!this.#alone.has(session) || !session.groupable) return
     const { transport } = session
     transport.flush()
@@ -66,7 +75,7 @@ export class ChannelFanOut implements NotifierAudience {
     }
   }
 
-  #leftGroup(session: Session): void {
+  #leftGroup(session: Member): void {
     this.#alone.add(session)
     session.leftGroup()
     this.settle(session)

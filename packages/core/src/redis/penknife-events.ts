@@ -4,59 +4,60 @@ import type { PolicyInUse } from './policies.ts'
 import type { RefusedCalls } from './refusals.ts'
 import type { ServerFinding } from './server.ts'
 
-/** What happens to penknife's connections; also on the node:diagnostics_channel `penknife:connection`. */
+/** An event of penknife's connections. Also sent to the node:diagnostics_channel `penknife:connection`. */
 export type PenknifeEvent =
-  /** Redis is there, by the connection that commands travel on. */
+  /** The connection for commands is ready. */
   | { readonly kind: 'available' }
+  /** The connection for commands broke, or cannot be made. */
   | { readonly kind: 'unavailable'; readonly reason: string }
-  /** A connection for another purpose cannot connect: `reader` means that a worker gets nothing. */
+  /** A connection for another purpose cannot connect. With `reader` a worker gets no entries. */
   | { readonly kind: 'trouble'; readonly purpose: ConnectionPurpose; readonly reason: string }
-  /** All connections for that purpose are there. */
+  /** All connections for that purpose are ready. */
   | { readonly kind: 'recovered'; readonly purpose: ConnectionPurpose }
-  /** Redis is there and refuses calls, with this reply: it is full, lacks replicas, does not permit them. */
+  /** Redis is connected and refuses calls with this reply: it is full, lacks replicas, or does not permit them. */
   | { readonly kind: 'refusing'; readonly call: string; readonly code: string; readonly reason: string }
-  /** The calls that were refused are carried out again. */
+  /** Redis carries out all calls again. */
   | { readonly kind: 'accepting' }
   /**
-   * A limiter's policy decides since Redis does not, with the code and message of what calls would fail with; once for each
-   * limiter and code.
+   * A limiter's policy decides, because Redis does not. `code` and `reason` are those of the error that calls would fail with. Once
+   * for each limiter and code.
    */
-  | ({ readonly kind: 'policy' } & Pick<PolicyInUse, 'space' | 'limiter' | 'policy' | 'code' | 'reason'>)
+  | ({ readonly kind: 'policy' } & Pick<PolicyInUse, 'space' | 'name' | 'policy' | 'code' | 'reason'>)
   /** Redis decides for that limiter again. */
-  | { readonly kind: 'decides'; readonly space: string; readonly limiter: string }
+  | { readonly kind: 'decides'; readonly space: string; readonly name: string }
   /** A setting of the server does not fit the features in use. */
   | { readonly kind: 'finding'; readonly finding: ServerFinding }
 
-/** Tells listeners what happens, each change once, and says the first of each kind as a process warning if nobody listens. */
-export interface News {
+/** Emits each change once. Without a listener the first change of each kind is a process warning. */
+export interface PenknifeEvents {
   on: Topic<PenknifeEvent>['on']
   available(): void
   unavailable(reason: string): void
-  /** Of the connections beside the one for commands; without a reason all could connect. */
+  /** For connections with another purpose than commands. Without a reason: all could connect. */
   connecting(purpose: ConnectionPurpose, reason: string | undefined): void
-  /** Without a refusal nothing is refused any more. */
+  /** Undefined: nothing is refused any more. */
   refusing(refused: RefusedCalls | undefined): void
-  /** A limiter's policy decides for a reason that is new. */
+  /** A limiter's policy decides for a new reason. */
   policy(use: PolicyInUse): void
   /** Redis decides again. */
-  decides(space: string, limiter: string): void
+  decides(space: string, name: string): void
   finding(finding: ServerFinding): void
-  /** From now on penknife closes its connections itself: no more warnings. */
+  /** Ends the warnings, because penknife closes its connections itself. */
   close(): void
 }
 
-export function createNews(): News {
+export function createPenknifeEvents(): PenknifeEvents {
   const topic = createTopic<PenknifeEvent>('penknife:connection')
   const warned = new Set<string>()
   const found = new Set<string>()
-  /** Why Redis is away; undefined while it is there. */
+  /** Why Redis is unavailable; undefined while it is available. */
   let away: string | undefined
   let closed = false
 
   function warnOnce(of: string, text: string, whenClosed: boolean = false): void {
-    if (topic.heard || (closed && !whenClosed) || warned.has(of)) return
+    if (topic.hasListeners || (closed && !whenClosed) || warned.has(of)) return
     warned.add(of)
-    process.emitWarning(`${text}; penknife.on(…) tells of every change`, 'PenknifeWarning')
+    process.emitWarning(`${text}; penknife.on(…) reports every change`, 'PenknifeWarning')
   }
 
   return {
@@ -66,7 +67,7 @@ export function createNews(): News {
       topic.emit({ kind: 'available' })
     },
     unavailable(reason) {
-      // Every attempt to connect ends here: one that fails for the same reason is no news.
+      // Every failed attempt to connect calls this. A repeated reason is not reported again.
       if (reason === away) return
       away = reason
       warnOnce('away', `Redis is away: ${reason}`)
@@ -76,7 +77,7 @@ export function createNews(): News {
       if (purpose === 'commands' || closed) return
       if (reason === undefined) topic.emit({ kind: 'recovered', purpose })
       else {
-        // While Redis is away as a whole, that was said.
+        // While Redis is unavailable, that was reported already.
         if (!away) warnOnce(purpose, `a ${purpose} connection to Redis cannot be made: ${reason}`)
         topic.emit({ kind: 'trouble', purpose, reason })
       }
@@ -89,17 +90,17 @@ export function createNews(): News {
         topic.emit({ kind: 'refusing', call, code, reason })
       }
     },
-    policy({ space, limiter, policy, code, reason }) {
-      const what = `limiter '${limiter}' of space '${space}'`
-      // Calls to a limiter of a penknife that was closed may be a mistake, and pass.
+    policy({ space, name, policy, code, reason }) {
+      const what = `limiter '${name}' of space '${space}'`
+      // Also after close(): such a call may be a mistake, and nothing else would show it.
       warnOnce(
         `policy ${code}`,
-        `${what}: its policy '${policy}' decides, since Redis does not (${code}): ${reason}`,
+        `${what}: its policy '${policy}' decides, because Redis does not (${code}): ${reason}`,
         code === 'PENKNIFE_CLOSED',
       )
-      topic.emit({ kind: 'policy', space, limiter, policy, code, reason })
+      topic.emit({ kind: 'policy', space, name, policy, code, reason })
     },
-    decides: (space, limiter) => topic.emit({ kind: 'decides', space, limiter }),
+    decides: (space, name) => topic.emit({ kind: 'decides', space, name }),
     finding(finding) {
       if (found.has(finding.code)) return
       found.add(finding.code)

@@ -1,0 +1,88 @@
+import type { Duration } from '../duration.ts'
+import type { StandardSchema } from '../standard-schema.ts'
+
+/**
+ * Options of `createStream`.
+ *
+ * With `groups` alone a stream is a **work queue**: an entry is deleted as soon as every declared group has finished it. Without
+ * `groups`, or with `retain`, it is an **event log**. Entries of a log stay after they were handled. Any group may start at any time
+ * and at any entry. The oldest entries are deleted by `retain`, but never one that an existing group has not finished.
+ */
+export interface StreamOptions<T = unknown, Out = T> {
+  /**
+   * The groups that handle every entry. They exist from the first `add` on, so a worker that starts later misses nothing.
+   * Default: none, an event log.
+   */
+  readonly groups?: readonly string[]
+  /** Makes the stream an event log and limits which finished entries it keeps. Default, without groups: 10,000 entries. */
+  readonly retain?: StreamRetention
+  /**
+   * The stream is full when the slowest group has this many entries to finish: a whole number from 1. Retries and delayed entries
+   * that workers have set aside do not count. Default: no limit.
+   */
+  readonly maxBacklog?: number
+  /**
+   * A Standard Schema (zod, valibot, arktype …). `add` refuses an invalid payload; a worker moves an invalid entry to the dead
+   * letters. The stream stores the payload as it was added; handlers get the schema's output.
+   */
+  readonly schema?: StandardSchema<T, Out>
+  /** How long the ids given to `add` are remembered. */
+  readonly dedup?: StreamDedupOptions
+  /**
+   * What `add` waits for after Redis has the entry in memory:
+   *
+   * - `'replicated'`: until `replicas` have the entry (WAIT). A failover to one of those keeps it. Redis does not promise to
+   *   choose one of those.
+   * - `'fsynced'`: until the entry is on the disk of its server, and of `replicas` (WAITAOF). Needs Redis 7.2 or Valkey 8 with
+   *   `appendonly yes`. On another server `add` writes nothing and fails with PENKNIFE_REJECTED.
+   *
+   * Such adds use a connection of their own. Adds that are made while others wait are batched: each add takes longer, but hardly
+   * fewer are added per second. An add that is not confirmed within the deadline of `connect` (at most 5 s) fails with
+   * PENKNIFE_NOT_DURABLE. Its entry is in the stream, and may be lost if its server is lost. Default: no wait.
+   */
+  readonly durability?: 'replicated' | 'fsynced'
+  /** Replicas that must have the entry: 1 to 100. Default: 1 for 'replicated'; 0 for 'fsynced', which also allows 0. */
+  readonly replicas?: number
+  /** Returns the W3C traceparent of the current work. Called at each `add` without a `traceparent` option. */
+  readonly traceparent?: () => string | undefined
+}
+
+/** Limits of an event log. An entry beyond any of them is deleted, once no group needs it any more. */
+export interface StreamRetention {
+  /** How many of the newest entries to keep: a whole number from 1. Adds trim in steps of 64. */
+  readonly entries?: number
+  /** Bytes of memory, payloads and overhead, as MEMORY USAGE estimates them: from 4,096. */
+  readonly bytes?: number
+  /** The next adds delete entries older than this. */
+  readonly age?: Duration
+  /** True: entries are deleted even if a group has not finished or read them. Default: false. */
+  readonly lossy?: boolean
+}
+
+export interface StreamDedupOptions {
+  /** How long an id is remembered: from 1 ms. The id of a delayed entry is remembered at least until the entry is due. Default: 1 h. */
+  readonly window?: Duration
+}
+
+export interface StreamAddOptions {
+  /**
+   * Dedup id, 1 to 512 characters. A second add with the same id within `dedup.window` adds nothing and resolves with the id of
+   * the first entry.
+   */
+  readonly id?: string
+  /** Groups handle the entry this much later. It can be read at once. */
+  readonly delay?: Duration
+  /** The time itself instead of `delay`: a Date or milliseconds since 1970. */
+  readonly at?: Date | number
+  /** W3C traceparent for the handler. A malformed one is dropped, as the W3C specification asks. */
+  readonly traceparent?: string
+  /** At `maxBacklog`: 'reject' fails with PENKNIFE_FULL, 'wait' waits for room. Default: 'reject'. */
+  readonly whenFull?: 'reject' | 'wait'
+  /** Ends the wait for room. The add then fails with the signal's reason, and nothing was added. */
+  readonly signal?: AbortSignal
+}
+
+export interface StreamAddManyOptions<T> extends Omit<StreamAddOptions, 'id'> {
+  /** Returns the dedup id of each payload; `at` is its index. */
+  readonly id?: (payload: T, at: number) => string
+}

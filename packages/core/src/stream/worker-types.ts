@@ -1,0 +1,97 @@
+import type { Duration } from '../duration.ts'
+import type { StreamEntry } from './entry-types.ts'
+import type { WorkerEvent } from './event-types.ts'
+
+/**
+ * A worker's lease of an entry, as Redis stores it: position `id` of the stream `key` is in the pending list of `consumer` in
+ * `group`. A position is delivered once, so the lease ends for good when another worker takes the entry over.
+ */
+export interface StreamEntryLease {
+  /** The key of the stream, or of the group's own stream for an entry that is handled again. */
+  readonly key: string
+  readonly group: string
+  readonly consumer: string
+  /** The position. At the first delivery it is the entry's id. */
+  readonly id: string
+  /** Fencing token: rises by one with each delivery of the entry in its group, in all processes. */
+  readonly fence: number
+}
+
+/** An entry under a worker's lease, as its handler gets it. */
+export interface Delivery<T> extends StreamEntry<T> {
+  /**
+   * 1 at first. An entry that was given back, or whose process died for the first time, is delivered again with the same
+   * `attempt` and a higher `fence`.
+   */
+  readonly attempt: number
+  /** Fencing token for other stores, also in `lease`: 1 at the first delivery of this entry, higher at each later one. */
+  readonly fence: number
+  /** The traceparent given to `add`. */
+  readonly traceparent: string | undefined
+  readonly lease: StreamEntryLease
+  /**
+   * Aborted when the lease is lost, the attempt timed out or the worker must stop at once. The handler's result is then ignored: it
+   * neither finishes nor fails the entry.
+   */
+  readonly signal: AbortSignal
+}
+
+export type WorkerHandler<T> = (delivery: Delivery<T>) => unknown
+
+/**
+ * Handles several entries in one call. If it throws, all entries fail. If it resolves with a list, an Error, a rejected promise or a
+ * rejected result of Promise.allSettled fails the entry at its index, and any other value finishes it. Any other result finishes all
+ * entries.
+ */
+export type WorkerBatchHandler<T> = (deliveries: readonly Delivery<T>[]) => unknown
+
+export interface WorkerOptions {
+  /** Entries (or batches) that this worker handles at once: 1 to 1,000. Default: 10. */
+  readonly concurrency?: number
+  /** Other workers take over the entries of a worker that did not renew them for this long, within ten seconds: 100 ms to 1 d. Default: 30 s. */
+  readonly lease?: Duration
+  /**
+   * An attempt that takes longer has failed: its signal aborts, and the next entry starts. A handler that ignores the signal runs on
+   * beside it. Default: none.
+   */
+  readonly timeout?: Duration
+  /** Wait before the second attempt. It doubles with each further attempt. Default: 1 s. */
+  readonly retryDelay?: Duration
+  /** The longest wait before an attempt, at least `retryDelay`. Default: the longer of `retryDelay` and 1 h. */
+  readonly maxRetryDelay?: Duration
+  /** Random addition to the wait, 0 to 1 times the wait, so that entries that failed together are not retried together. Default: 0.2. */
+  readonly retryJitter?: number
+  /**
+   * Attempts before an entry goes to the dead letters: 1 to 1,000. When a process dies, none of its entries uses up an attempt,
+   * because the entry at fault is not known. Workers then start those entries one after another, and an entry uses up an attempt each
+   * time that a process dies with it. Default: 5.
+   */
+  readonly maxAttempts?: number
+  /** Where a group that does not exist yet begins: at the oldest entry, at entries added from now on, or after an id. Default: 'oldest'. */
+  readonly from?: 'oldest' | 'now' | (string & {})
+}
+
+export interface WorkerBatchOptions extends WorkerOptions {
+  /** Most entries of one call: 1 to 1,000. A call does not wait for more entries. Default: 100. */
+  readonly batch?: number
+}
+
+export interface WorkerCloseOptions {
+  /** How long to wait for handlers before their signals abort. Default: 10 s. */
+  readonly deadline?: Duration
+}
+
+export interface Worker {
+  readonly group: string
+  /** The consumer name of this worker, which is unique. */
+  readonly consumer: string
+  /** Adds a listener; the returned function removes it. */
+  on(listener: (event: WorkerEvent) => void): () => void
+  /**
+   * Stops the worker: fetches no more entries, gives back those that were not started, and waits for the handlers up to the deadline.
+   * Then it aborts their signals and gives their entries back too. This uses up no attempt. Never rejects, except for a wrong option.
+   */
+  close(options?: WorkerCloseOptions): Promise<void>
+  /** Calls `close()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}

@@ -1,0 +1,132 @@
+import { call, type Called } from '@penknife/http/testkit'
+import { describe, expect, test } from 'vitest'
+
+import { bundledProgram, type RunningProgram, runProgram } from '../../support/program.ts'
+import { useRedis } from '../../support/redis.ts'
+import { LONG, until } from '../../support/until.ts'
+import { KEY } from './kit.ts'
+
+// Servers that are killed and frozen, each a process of its own.
+
+const bench = useRedis()
+
+interface Server extends AsyncDisposable {
+  readonly program: RunningProgram
+  readonly url: string
+}
+
+async function serve(framework: string, env: Readonly<Record<string, string>> = {}): Promise<Server> {
+  const program = runProgram(bundledProgram('paying-server'), {
+    REDIS: bench.server.url,
+    FRAMEWORK: framework,
+    ...env,
+  })
+  const url = await program.printed(/http:\/\/\S+/)
+  return { program, url, [Symbol.asyncDispose]: () => program.kill() }
+}
+
+function pay({ url }: Server, order: string, key = KEY): Promise<Called> {
+  return call(`${url}/orders/${order}`, { method: 'POST', headers: { 'Idempotency-Key': key } })
+}
+
+/** The first answer that is no 409. */
+async function paid(server: Server, order: string): Promise<Called> {
+  let answer = await pay(server, order)
+  await until('the claim of the dead process is over', async () => {
+    answer = await pay(server, order)
+    return answer.status !== 409
+  })
+  return answer
+}
+
+const charges = async (order: string): Promise<number> => Number(await bench.raw.get(`charges:${order}`))
+const go = (order: string): Promise<unknown> => bench.raw.set(`go:${order}`, 1)
+
+describe.each(['express', 'koa', 'node'])('on %s', (framework) => {
+  test('killed while the handler runs: held off for the lease, then a repetition runs it on another server', async () => {
+    await using first = await serve(framework)
+    await using second = await serve(framework)
+    const lost = pay(first, 'a').catch(() => 'lost')
+    await first.program.printed(/charging a/)
+    await first.program.kill('SIGKILL')
+    expect(await lost).toBe('lost')
+    expect((await pay(second, 'a')).status).toBe(409)
+    await go('a')
+    const answer = await paid(second, 'a')
+    expect(answer).toMatchObject({ status: 200, text: `charge 2 by ${second.program.pid}` })
+    expect(await pay(second, 'a')).toMatchObject({ text: answer.text })
+    expect(await charges('a')).toBe(2)
+  })
+
+  test('killed after the response was stored, before it was sent: a repetition gets it and runs nothing', async () => {
+    await using first = await serve(framework, { HOLD: '1' })
+    await using second = await serve(framework)
+    await go('a')
+    const lost = pay(first, 'a').catch(() => 'lost')
+    await first.program.printed(/stored/)
+    await first.program.kill('SIGKILL')
+    expect(await lost).toBe('lost')
+    const answer = await pay(second, 'a')
+    expect(answer).toMatchObject({ status: 200, text: `charge 1 by ${first.program.pid}` })
+    expect(answer.headers['idempotent-replayed']).toBe('true')
+    expect(await charges('a')).toBe(1)
+  })
+
+  test('the claim of a handler that takes longer than the lease is renewed', async () => {
+    await using server = await serve(framework)
+    const slow = pay(server, 'a')
+    await server.program.printed(/charging a/)
+    await new Promise((resolve) => setTimeout(resolve, 1600))
+    expect((await pay(server, 'a')).status).toBe(409)
+    await go('a')
+    expect((await slow).text).toBe(`charge 1 by ${server.program.pid}`)
+    expect(await charges('a')).toBe(1)
+  })
+})
+
+test('a frozen server whose claim was taken over does not replace the response of the other', async () => {
+  await using frozen = await serve('node')
+  await using other = await serve('node')
+  const late = pay(frozen, 'a')
+  await frozen.program.printed(/charging a/)
+  process.kill(frozen.program.pid, 'SIGSTOP')
+  await go('a')
+  const answer = await paid(other, 'a')
+  process.kill(frozen.program.pid, 'SIGCONT')
+  expect((await late).text).toBe(`charge 1 by ${frozen.program.pid}`)
+  expect(answer.text).toBe(`charge 2 by ${other.program.pid}`)
+  for (const server of [frozen, other]) {
+    const again = await pay(server, 'a')
+    expect([again.text, again.headers['idempotent-replayed']]).toEqual([answer.text, 'true'])
+  }
+})
+
+test('servers that are killed again and again: every client gets one response, and no charge without a kill is doubled', async () => {
+  const rounds = LONG ? 40 : 5
+  let kills = 0
+  let server = await serve('express')
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const orders = Array.from({ length: 20 }, (_, at) => `${round}-${at}`)
+      await Promise.all(orders.map(go))
+      const first = Promise.all(orders.map((order) => pay(server, order).catch(() => undefined)))
+      const dying = server
+      server = await serve('express')
+      await Promise.race([first, dying.program.printed(new RegExp(`charging ${round}-5`))])
+      await dying.program.kill('SIGKILL')
+      kills++
+      const seen = await first
+      const answers = await Promise.all(orders.map((order) => paid(server, order)))
+      for (const [at, order] of orders.entries()) {
+        const before = seen[at]
+        // A response that a client has is the one that everybody gets.
+        if (before?.status === 200) expect(answers[at]?.text).toBe(before.text)
+        expect(await charges(order)).toBeLessThanOrEqual(2)
+        expect(answers[at]?.status).toBe(200)
+      }
+    }
+    expect(kills).toBe(rounds)
+  } finally {
+    await server.program.kill()
+  }
+}, 120_000)
