@@ -100,7 +100,7 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
       const { status } = exchange
       try {
         if (forgets(status)) return await claim.release()
-        const getHeader = (name: string): HeaderValue | undefined => exchange.getHeader(name)
+        const getHeader = (header: string): HeaderValue | undefined => exchange.getHeader(header)
         const sent = hasBody(exchange.method, status) ? body : Buffer.alloc(0)
         const storable = status >= 200 && status < 600
         const stored = storable ? encodeResponse({ status, getHeader, body: sent }, names) : undefined
