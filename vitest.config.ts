@@ -22,7 +22,8 @@ export default defineConfig({
     isolate: false,
     // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
     maxWorkers: availableParallelism() + 2,
-    testTimeout: 20_000,
+    // Only a test that hangs comes near it, or one on a machine that does much else.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 })

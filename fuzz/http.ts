@@ -9,7 +9,7 @@ import { startRedis } from '../scripts/redis/server.ts'
 import { createFindings, type Findings, type Fuzzer, randomOf, settlesWithin } from './harness.ts'
 import { play } from './http/client.ts'
 import { type Input, makeInput } from './http/inputs.ts'
-import type { Asked, Held, Ready, Report } from './http/messages.ts'
+import type { Asked, Kept, Ready, Report } from './http/messages.ts'
 
 /** Clients at a time. */
 const AT_ONCE = 40
@@ -18,7 +18,7 @@ const STRETCH = 1000
 /** Inputs of one life of the server. */
 const LIFE = 10_000
 const CLOSE_WITHIN_MS = 6000
-/** How often the server is asked until nothing is held, some 60 s. Not a time: on a busy machine the server may have none of it. */
+/** How often the server is asked until nothing is kept, some 60 s. Not a time: on a busy machine the server may have none of it. */
 const MOST_ASKED = 3000
 const ASK_EVERY_MS = 20
 /** What the heap may have grown by from the first stretch of a life to its last. */
@@ -68,23 +68,23 @@ interface Life {
 /** One process of the server, from its start to its close under attack. */
 async function life({ url, raw, seed, from, count, findings }: Life): Promise<number> {
   await using server = await startServer(url)
-  let first: Held | undefined
+  let first: Kept | undefined
   let done = 0
   while (done < count && server.running) {
     const stretch = Math.min(STRETCH, count - done)
     const inputs = { seed, from: from + done, count: stretch, findings }
     done += stretch
-    const held = await playAll(server, raw, inputs)
+    const kept = await playAll(server, raw, inputs)
     // An input that blocks does it again, unlike a busy machine.
-    if (held?.blocked.length) {
+    if (kept?.blocked.length) {
       for (const line of (await playAll(server, raw, inputs))?.blocked ?? []) findings.add(line)
     }
-    first ??= held
-    if (!held || !first) break
-    const grown = held.heapBytes - first.heapBytes
+    first ??= kept
+    if (!kept || !first) break
+    const grown = kept.heapBytes - first.heapBytes
     if (grown > HEAP_BYTES)
       findings.add('the heap grows', `${(grown / 1e6).toFixed(1)} MB by input ${from + done}`)
-    if (held.timers > first.timers + TIMERS) findings.add('timers stay', `${first.timers} to ${held.timers}`)
+    if (kept.timers > first.timers + TIMERS) findings.add('timers stay', `${first.timers} to ${kept.timers}`)
   }
   if (!server.running) {
     findings.add('the server process ended', `exit code ${server.exitCode}, by input ${from + done}`)
@@ -97,8 +97,8 @@ async function life({ url, raw, seed, from, count, findings }: Life): Promise<nu
 
 type Inputs = Pick<Life, 'seed' | 'from' | 'count' | 'findings'>
 
-/** Plays inputs, and says what the server holds after their clients left. */
-async function playAll(server: RunningServer, raw: Redis, inputs: Inputs): Promise<Held | undefined> {
+/** Plays inputs. Returns what the server keeps after their clients left. */
+async function playAll(server: RunningServer, raw: Redis, inputs: Inputs): Promise<Kept | undefined> {
   await server.ask('begin')
   await attack(server.ready, inputs)
   return rest(server, raw, inputs.findings, `inputs up to ${inputs.from + inputs.count}`)
@@ -136,20 +136,20 @@ async function rest(
   raw: Redis,
   findings: Findings,
   when: string,
-): Promise<Held | undefined> {
+): Promise<Kept | undefined> {
   for (let asked = 1; ; asked++) {
-    const held = (await server.ask('rest')) as Held | undefined
-    if (!held) return undefined
+    const kept = (await server.ask('rest')) as Kept | undefined
+    if (!kept) return undefined
     const channels = (await raw.call('PUBSUB', 'SHARDCHANNELS')) as string[]
     const places = await raw.keys('*notify-connections*')
-    if (held.connections.length === 0 && held.slots === 0 && channels.length === 0 && places.length === 0)
-      return held
+    if (kept.connections.length === 0 && kept.slots === 0 && channels.length === 0 && places.length === 0)
+      return kept
     if (asked === MOST_ASKED) {
       findings.add(
-        'something is held after all clients left',
-        `connections ${held.connections.join(' | ').slice(0, 1000)}, ${held.slots} slots, channels ${channels.join(' ')}, places ${places.join(' ')}; ${when}`,
+        'the server keeps something after all clients left',
+        `connections ${kept.connections.join(' | ').slice(0, 1000)}, ${kept.slots} slots, channels ${channels.join(' ')}, places ${places.join(' ')}; ${when}`,
       )
-      return held
+      return kept
     }
     await delay(ASK_EVERY_MS)
   }
@@ -209,7 +209,7 @@ interface RunningServer extends AsyncDisposable {
   readonly running: boolean
   readonly exitCode: number | null
   /** Undefined when the process ended. */
-  ask(asked: Asked): Promise<Held | Report | undefined>
+  ask(asked: Asked): Promise<Kept | Report | undefined>
 }
 
 async function startServer(url: string): Promise<RunningServer> {
@@ -237,7 +237,7 @@ async function startServer(url: string): Promise<RunningServer> {
     ask(what) {
       if (!isRunning()) return Promise.resolve(undefined)
       const nth = ++asked
-      const answer = answerOf<Held | Report>(nth)
+      const answer = answerOf<Kept | Report>(nth)
       child.send({ nth, asked: what })
       return answer
     },

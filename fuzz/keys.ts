@@ -157,9 +157,9 @@ async function prepare(
   ] as const) {
     await raw.xreadgroup('GROUP', group, 'gone', 'COUNT', 1, 'STREAMS', `${STREAM}:${name}`, '>')
   }
-  const held = await follow()
+  const unfollow = await follow()
   const kept = await keep(raw)
-  held()
+  unfollow()
   return {
     raw,
     penknife,
@@ -188,7 +188,7 @@ async function playWatched(stage: Stage, seed: number, round: number): Promise<n
     const slow = ((await raw.slowlog('GET', 1)) as readonly unknown[])[0]
     if (!slow || (await computedMs(raw)) - before < SLOW_US / 1000) return calls
     if (time === 2)
-      findings.add('Redis was held for over 50 ms', `${played.what} ${JSON.stringify(slow).slice(0, 300)}`)
+      findings.add('Redis was busy for over 50 ms', `${played.what} ${JSON.stringify(slow).slice(0, 300)}`)
   }
   return calls
 }
@@ -212,7 +212,7 @@ const AREAS = [
   { keys: /:stream:queue/, calls: /^(queue|group|deadLetters)/ },
   { keys: /:stream:log/, calls: /^(log|group)/ },
   { keys: /:notify/, calls: /^(notifier|aging)/ },
-  { keys: /:notify-(next|control|held)/, calls: /^notifier/ },
+  { keys: /:notify-(next|control|connections)/, calls: /^notifier/ },
   { keys: /./, calls: /./ },
 ]
 

@@ -42,7 +42,7 @@ export async function debianServer({ kind, suite }: DebianServer): Promise<strin
     await apt('update', '-q')
     const root = join(work, 'root')
     await mkdir(root)
-    await apt('download', '-q', `${kind}-tools`, ...LIBRARIES)
+    await apt('download', '-q', `${kind}-tools/${suite}`, ...LIBRARIES)
     for (const file of await readdir(work)) {
       if (file.endsWith('.deb')) await run('dpkg-deb', ['-x', join(work, file), root])
     }
@@ -77,7 +77,9 @@ async function aptOf(suite: string, work: string): Promise<(...args: string[]) =
     throw new Error('apt names no archive on this machine: servers of Debian cannot be fetched')
   for (const folder of ['lists/partial', 'cache/archives/partial'])
     await mkdir(join(work, folder), { recursive: true })
-  await writeFile(join(work, 'sources.list'), `deb ${site} ${suite} main\n`)
+  // What is in experimental is built for sid.
+  const suites = suite === 'experimental' ? ['sid', suite] : [suite]
+  await writeFile(join(work, 'sources.list'), suites.map((each) => `deb ${site} ${each} main\n`).join(''))
   await writeFile(join(work, 'status'), '')
   const settings = [
     `Dir::Etc::sourcelist=${work}/sources.list`,

@@ -23,6 +23,7 @@ const RUNS: Readonly<Record<string, () => Variables | Promise<Variables>>> = {
   'valkey-8': server('valkey', 'trixie'),
   'valkey-9': server('valkey', 'sid'),
   'redis-8': server('redis', 'sid'),
+  'redis-next': server('redis', 'experimental'),
   'node-20': node('20'),
   'node-22': node('22'),
   'node-24': node('24'),

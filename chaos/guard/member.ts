@@ -61,9 +61,9 @@ async function loop(what: string, act: () => Promise<void>): Promise<void> {
   }
 }
 
-function holds(of: string, held: HeldLease): void {
+function holds(of: string, kept: HeldLease): void {
   const at = now()
-  if (held.leftMs > 0) journal.write({ k: 'holds', of, fence: held.fence, at })
+  if (kept.leftMs > 0) journal.write({ k: 'holds', of, fence: kept.fence, at })
 }
 
 /** Writes even if it lost the lock, because the fence must refuse such a write. */
@@ -76,32 +76,32 @@ async function write(of: string, { fence }: HeldLease): Promise<void> {
 async function lockOnce(): Promise<void> {
   const keys = random.next() < 0.2 ? ['a', 'b'] : [random.pick(LOCKS)]
   const at = now()
-  const held = await lock.acquire(keys)
-  if (!held) return
-  for (const of of held.keys) journal.write({ k: 'got', of, fence: held.fence, weight: 1, at })
+  const kept = await lock.acquire(keys)
+  if (!kept) return
+  for (const of of kept.keys) journal.write({ k: 'got', of, fence: kept.fence, weight: 1, at })
   try {
     for (let times = random.int(1, 3); times > 0; times--) {
-      for (const of of held.keys) holds(of, held)
-      for (const of of held.keys) await write(of, held)
+      for (const of of kept.keys) holds(of, kept)
+      for (const of of kept.keys) await write(of, kept)
       await delay(random.int(0, random.next() < 0.2 ? config.holdMs : 20))
     }
-    for (const of of held.keys) await write(of, held)
+    for (const of of kept.keys) await write(of, kept)
   } finally {
-    for (const of of held.keys) journal.write({ k: 'releases', of, fence: held.fence })
-    await held.release()
+    for (const of of kept.keys) journal.write({ k: 'releases', of, fence: kept.fence })
+    await kept.release()
   }
 }
 
 async function permitOnce(): Promise<void> {
   const at = now()
-  const held = await permits.acquire('permits', { weight: random.int(1, 2) })
-  if (!held) return
-  const { fence, weight } = held
+  const kept = await permits.acquire('permits', { weight: random.int(1, 2) })
+  if (!kept) return
+  const { fence, weight } = kept
   journal.write({ k: 'got', of: 'permits', fence, weight, at })
   await delay(random.int(0, 20))
-  holds('permits', held)
+  holds('permits', kept)
   journal.write({ k: 'releases', of: 'permits', fence })
-  await held.release()
+  await kept.release()
 }
 
 /** Repeats the call until its outcome is known. The id makes that harmless. */

@@ -75,7 +75,7 @@ const ARRIVAL_MS = 20_000
 
 type PartConfig = ChromiumConfig | CoreConfig | HttpConfig | PublisherConfig | RawConfig | ServerConfig
 
-const WARM_UP_MS = 20_000
+const WARM_UP_MS = 60_000
 
 const KINDS = ['express', 'koa', 'http', 'http2'] as const
 const all = CHANNELS.map(({ name }) => name)

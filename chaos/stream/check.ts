@@ -81,7 +81,7 @@ export function check(evidence: Evidence): Verdict {
       course.deliveries.sort((a, b) => a.fence - b.fence)
       for (const delivery of course.deliveries) {
         count('handler calls')
-        count(delivery.outcome ?? 'outcome not heard')
+        count(delivery.outcome ?? 'outcome not reported')
         known(
           delivery.intact && history.adds.has(delivery.n),
           () => `entry ${id} is not what was added as ${delivery.n}`,

@@ -8,7 +8,7 @@ export interface Ready {
 }
 
 /** The objects that a process keeps. */
-export interface Held {
+export interface Kept {
   /** The requests on each open connection. */
   readonly connections: readonly string[]
   readonly slots: number

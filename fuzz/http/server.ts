@@ -16,7 +16,7 @@ import {
 
 import { frameworks } from '../../test/http/frameworks.ts'
 import { createFindings, watchLoop, watchProcess } from '../harness.ts'
-import type { Asked, Held, Ready, Report } from './messages.ts'
+import type { Asked, Kept, Ready, Report } from './messages.ts'
 import { pattern } from '../../scripts/redis/clients.ts'
 
 /** Slots of the concurrency rule, more than there are ever requests. */
@@ -163,7 +163,7 @@ function collectErrors(): void {
   }
 }
 
-async function heldNow(): Promise<Held> {
+async function keptNow(): Promise<Kept> {
   const { remaining } = await slots.take('everyone', { cost: 0 })
   return {
     connections: [...open.values()],
@@ -176,7 +176,7 @@ async function heldNow(): Promise<Held> {
 
 let events: NodeJS.Timeout | undefined
 
-async function answer(asked: Asked): Promise<Held | Report> {
+async function answer(asked: Asked): Promise<Kept | Report> {
   if (asked === 'begin') {
     blocks = createFindings()
     events = setInterval(() => {
@@ -184,12 +184,12 @@ async function answer(asked: Asked): Promise<Held | Report> {
         .publish('room', 'x'.repeat(2000))
         .catch((error: unknown) => findings.add('publish failed', String(error)))
     }, EVENT_MS)
-    return heldNow()
+    return keptNow()
   }
   if (asked === 'rest') {
     clearInterval(events)
     globalThis.gc?.()
-    return heldNow()
+    return keptNow()
   }
   if (asked === 'close') {
     closing = true

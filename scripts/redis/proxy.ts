@@ -5,19 +5,19 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export interface Proxy {
   readonly port: number
   readonly url: string
-  /** From now on replies are dropped; what clients send still arrives. */
+  /** From now on replies are dropped. Commands of clients still arrive. */
   swallowReplies(): void
-  /** From the reply to a command with this in it on, replies wait until `pass()`, and come in one piece then. */
+  /** Holds back replies, from the reply to the next command that contains this text. `pass()` sends them in one piece. */
   holdReplies(command: string): void
-  /** What waits. */
-  readonly held: string
-  /** From now on nothing passes in either direction, and no socket closes. */
+  /** The replies that are held back. */
+  readonly pending: string
+  /** From now on no byte passes in either direction, and no socket closes. */
   goSilent(): void
-  /** Everything passes again; with `only: 'new'` the connections that are open now stay as they are. */
+  /** Everything passes again; with `only: 'new'` open connections stay as they are. */
   pass(options?: { readonly only?: 'new' }): void
   /** Closes every open connection. */
   cut(): void
-  /** Stops listening and closes every connection: Redis is not there. */
+  /** Stops listening and closes every connection, as if Redis had ended. */
   leave(): Promise<void>
   /** Listens again on the same port. */
   comeBack(): Promise<void>
@@ -92,7 +92,7 @@ export async function startProxy(target: { readonly host: string; readonly port:
     port,
     url: `redis://127.0.0.1:${port}`,
     holdReplies: (command) => void (fate.holdFrom = command),
-    get held() {
+    get pending() {
       return Buffer.concat([...fate.waiting.values()].flat()).toString()
     },
     swallowReplies: () => void (fate.mode = 'swallow'),

@@ -14,15 +14,15 @@ const bench = useCluster()
 test('nudges reach the listeners of their space, and nothing goes over the bus of the cluster', async () => {
   const penknife = await openReady(clusterPattern(bench.cluster))
   const spaces = spacesOnAll(penknife)
-  const heard: string[] = []
+  const received: string[] = []
   for (const space of spaces) {
     await createNotifier(space, 'main').listen(['*'], {
-      onEvent: (event) => event.kind === 'message' && heard.push(`${space.name} ${event.channel}`),
+      onEvent: (event) => event.kind === 'message' && received.push(`${space.name} ${event.channel}`),
     })
   }
   for (const space of spaces) await createNotifier(space, 'main').nudge('a', 1)
-  await until('all heard', () => heard.length >= spaces.length)
-  expect(heard.toSorted()).toEqual(spaces.map((space) => `${space.name} a`).toSorted())
+  await until('all arrived', () => received.length >= spaces.length)
+  expect(received.toSorted()).toEqual(spaces.map((space) => `${space.name} a`).toSorted())
   const sent = await Promise.all(bench.raws.map((raw) => raw.cluster('INFO')))
   for (const info of sent) expect(info).not.toMatch(/cluster_stats_messages_publish(shard)?_sent:[1-9]/)
 })
@@ -53,7 +53,7 @@ test('a silent connection to one master is closed, and its channels catch up', a
     silent.goSilent()
     await publish(2)
     silent.pass({ only: 'new' })
-    for (const { events } of each.slice(1)) await until('others hear it', () => events.length === 2)
+    for (const { events } of each.slice(1)) await until('others get it', () => events.length === 2)
     expect(each[0]!.events).toHaveLength(1)
     // The PING gets no answer, and the socket is closed.
     vi.advanceTimersByTime(10_000)
@@ -92,9 +92,9 @@ test('when a slot with many channels moves, each is subscribed again a few times
     const of = events.filter((event) => event.channel === channel)
     expect(of.map((event) => event.kind === 'message' && event.data)).toEqual([1, 2])
   }
-  await until('the listener was told', () => nudges.some(({ kind }) => kind === 'interrupted'))
+  await until('the listener was notified', () => nudges.some(({ kind }) => kind === 'interrupted'))
   await publisher.nudge('room:1', 'after')
-  await until('it hears again', () => nudges.some(({ kind }) => kind === 'message'))
+  await until('it gets nudges again', () => nudges.some(({ kind }) => kind === 'message'))
   const asked = await Promise.all(bench.raws.map((raw) => callsOf(raw, 'ssubscribe')))
   expect(asked.reduce((sum, each) => sum + each)).toBeLessThan(301 * 5)
 }, 60_000)

@@ -170,28 +170,28 @@ test.each(
     const link = topology.open(topology.owner(FIRST.slot)!, 'subscriber')!
     onTestFinished(() => link.close())
     await until('it is ready', () => link.ready)
-    const heard: string[] = []
-    link.on('message', (_, text) => heard.push(text))
-    link.on('moved', () => heard.push('moved'))
-    link.on('closed', () => heard.push('moved'))
+    const delivered: string[] = []
+    link.on('message', (_, text) => delivered.push(text))
+    link.on('moved', () => delivered.push('moved'))
+    link.on('closed', () => delivered.push('moved'))
     await link.ssubscribe(FIRST.key)
     await bench.raws[0]!.spublish(FIRST.key, 'x')
-    await until('it is heard', () => heard.length === 1)
+    await until('it is delivered', () => delivered.length === 1)
     if (due === 'a reply') {
       proxies[0]!.holdReplies('first')
       link.call('ping', 'first').catch(() => {})
-      await until('its reply waits', () => proxies[0]!.held.includes('first'))
+      await until('its reply waits', () => proxies[0]!.pending.includes('first'))
     }
     await moveSlot(bench.cluster, bench.raws, FIRST.slot, 0, 1)
     onTestFinished(() => moveSlot(bench.cluster, bench.raws, FIRST.slot, 1, 0))
     if (due === 'a reply') {
-      await until('it is said', () => proxies[0]!.held.includes('sunsubscribe'))
+      await until('it is sent', () => proxies[0]!.pending.includes('sunsubscribe'))
       link.call('ping', 'second').catch(() => {})
-      await until('its reply waits', () => proxies[0]!.held.includes('second'))
+      await until('its reply waits', () => proxies[0]!.pending.includes('second'))
       proxies[0]!.pass()
     }
-    await until('it is told', () => heard.length > 1)
-    expect(heard.slice(0, 2)).toEqual(['x', 'moved'])
+    await until('it is reported', () => delivered.length > 1)
+    expect(delivered.slice(0, 2)).toEqual(['x', 'moved'])
   },
 )
 

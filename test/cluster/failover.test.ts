@@ -75,9 +75,9 @@ test('when a slot moves to another master, its subscribers and workers move alon
   const [writing, reading, idle] = await Promise.all([1, 2, 3].map(() => openReady(clusterPattern(cluster))))
   const space = spacesOnAll(reading!)[2] as Space
   const { events, handled } = await followed(space)
-  const heard: NotifierEvent[] = []
+  const received: NotifierEvent[] = []
   await createNotifier(idle!.space(space.name), 'main').subscribe(['room'], {
-    onEvent: (event) => heard.push(event),
+    onEvent: (event) => received.push(event),
   })
   const writer = keepWriting(writing!.space(space.name))
   await until('writing', () => writer.published.length > 50 && handled.size > 50)
@@ -89,11 +89,11 @@ test('when a slot moves to another master, its subscribers and workers move alon
   // Well before the periodic check would notice.
   await until(
     'all events came',
-    () => events.length === heard.length && heard.length >= writer.published.length,
+    () => events.length === received.length && received.length >= writer.published.length,
     5000,
   )
   expectContiguous(events)
-  expectContiguous(heard)
+  expectContiguous(received)
   await until('all entries were handled', () => writer.added.every((id) => handled.has(id)), WITHIN_MS)
 }, 60_000)
 
@@ -121,16 +121,16 @@ test('when a master dies and its replica is elected, subscribers and workers con
   const space = spacesOnAll(reading!)[1] as Space
   const { events, handled } = await followed(space)
   // A process that does nothing but listen.
-  const heard: NotifierEvent[] = []
+  const received: NotifierEvent[] = []
   await createNotifier(idle!.space(space.name), 'main').subscribe(['room'], {
-    onEvent: (event) => heard.push(event),
+    onEvent: (event) => received.push(event),
   })
   const notifier = createNotifier(writing!.space(space.name), 'main')
   const stream = createStream<number>(writing!.space(space.name), 'orders', { groups: ['billing'] })
   const before = await Promise.all(
     Array.from({ length: 50 }, (_, at) => Promise.all([notifier.publish('room', at), stream.add(at)])),
   )
-  await until('all came', () => events.length === 50 && heard.length === 50 && handled.size === 50)
+  await until('all came', () => events.length === 50 && received.length === 50 && handled.size === 50)
   const master = masterOf(space.runtime.keys.route.slot)
   const [old, replica] = [raws[master]!, raws[master + 3]!]
   // Replication is asynchronous: this test is about resuming, so the replica has everything.
@@ -147,9 +147,9 @@ test('when a master dies and its replica is elected, subscribers and workers con
   await until('writing goes on', () => writer.published.length > 50, WITHIN_MS)
   await writer.stop()
   await until('all events came', () => events.length >= 50 + writer.published.length, WITHIN_MS)
-  await until('all events came to the idle process', () => heard.length === events.length, 5000)
+  await until('all events came to the idle process', () => received.length === events.length, 5000)
   expectContiguous(events)
-  expectContiguous(heard)
+  expectContiguous(received)
   await until('all entries were handled', () => writer.added.every((id) => handled.has(id)), WITHIN_MS)
   expect(before).toHaveLength(50)
 }, 60_000)

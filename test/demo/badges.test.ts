@@ -8,11 +8,11 @@ import { pattern, useRedis } from '../support/redis.ts'
 const bench = useRedis()
 const MINUTE = 1_764_000_000_000 - (1_764_000_000_000 % 60_000)
 
-async function setUp(): Promise<{ badges: Badges; told(): Promise<number> }> {
+async function setUp(): Promise<{ badges: Badges; reported(): Promise<number> }> {
   const penknife = await openReady(pattern(bench.server.url))
   const notifier = createNotifier(penknife.space('demo'), 'main')
   const key = `pk1:{demo}:notify:main:${visitorChannel('ann')}`
-  return { badges: createBadges(bench.raw, notifier), told: () => bench.raw.xlen(key) }
+  return { badges: createBadges(bench.raw, notifier), reported: () => bench.raw.xlen(key) }
 }
 
 function click(atMs: number, attempt = 1): Delivery<Click> {
@@ -26,13 +26,13 @@ function click(atMs: number, attempt = 1): Delivery<Click> {
 const tools = (badges: readonly { readonly id: string }[]): string[] => badges.map(({ id }) => id)
 
 test('a click that is delivered twice counts once and awards its badge once', async () => {
-  const { badges, told } = await setUp()
+  const { badges, reported } = await setUp()
   expect(tools(await badges.handle(click(MINUTE)))).toEqual(['blade'])
   // The first worker may have died before the notification, so it is repeated. The badge is not.
   expect(tools(await badges.handle(click(MINUTE, 2)))).toEqual(['blade'])
   expect(tools(await badges.handle(click(MINUTE + 1)))).toEqual([])
   expect(await badges.of('ann')).toEqual([{ id: 'blade', tool: 'blade', entry: `${MINUTE}-0` }])
-  expect(await told()).toBe(2)
+  expect(await reported()).toBe(2)
   for (let n = 2; n < 9; n++) await badges.handle(click(MINUTE + n * 60_000))
   expect(tools(await badges.handle(click(MINUTE + 9 * 60_000)))).toEqual(['corkscrew'])
 })

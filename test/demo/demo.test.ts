@@ -109,8 +109,7 @@ describe.each([
     expect(again.seen.filter(({ type }) => type === 'badge')).toEqual([])
   })
 
-  // Starts two programs one after the other.
-  test('killed with -9 and started again, continues where it was', { timeout: 60_000 }, async () => {
+  test('killed with -9 and started again, continues where it was', async () => {
     const demo = await start(args)
     const visitor = newVisitor()
     const events = await listen(demo, visitor)

@@ -48,12 +48,12 @@ test('the locked-down user of docs/operations.md can use every feature', async (
 
   const notifier = createNotifier(space, 'main')
   const events: unknown[] = []
-  let told = (): void => {}
-  const badge = new Promise<void>((resolve) => (told = resolve))
+  let reported = (): void => {}
+  const badge = new Promise<void>((resolve) => (reported = resolve))
   await notifier.subscribe(['badges'], {
     onEvent(event) {
       events.push(event.kind)
-      if (events.length === 2) told()
+      if (events.length === 2) reported()
     },
   })
   const ended = new Promise<string>((onEnd) => {

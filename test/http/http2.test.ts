@@ -124,7 +124,7 @@ test('a connection that breaks ends all its requests over HTTP/2, and gives thei
   expect(finishes.map(({ status, aborted }) => [status, aborted])).toEqual(
     Array.from({ length: 3 }, () => [499, true]),
   )
-  await until('no slot is held', async () => (await busy.take('ann', { cost: 0 })).remaining === 3)
+  await until('no slot is taken', async () => (await busy.take('ann', { cost: 0 })).remaining === 3)
   expect(served.errors).toEqual([])
 })
 

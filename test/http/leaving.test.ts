@@ -24,15 +24,15 @@ const slots = () =>
 
 /** Keeps requests for good; `count` have arrived. */
 function holding(): { count: number; readonly handler: Handler } {
-  const held = {
+  const kept = {
     count: 0,
     handler: (({ path }) => {
-      if (path !== '/held') return PASS
-      held.count++
+      if (path !== '/kept') return PASS
+      kept.count++
       return new Promise(() => {})
     }) as Handler,
   }
-  return held
+  return kept
 }
 
 /** Koa emits an error for each connection that a client reset. */
@@ -70,15 +70,15 @@ describe.each(frameworks)('pipelined requests on $name:', (adapter) => {
     const guard = features.limiter()
     const refunding = rateLimitPlugin.setup(guard, { refundIf: ({ aborted }) => aborted })
     const busy = slots()
-    const held = holding()
-    const { url, errors } = await start(adapter, [log, refunding, rateLimitPlugin.setup(busy), held.handler])
-    const client = raw(url, httpGet('/held').repeat(3))
-    await until('all three are served', () => held.count === 3)
+    const kept = holding()
+    const { url, errors } = await start(adapter, [log, refunding, rateLimitPlugin.setup(busy), kept.handler])
+    const client = raw(url, httpGet('/kept').repeat(3))
+    await until('all three are served', () => kept.count === 3)
     expect((await busy.take('127.0.0.1')).allowed).toBe(false)
     client.socket.destroy()
     await until('all are logged', () => logged.length === 3)
     await until('no token is gone', async () => (await guard.take('127.0.0.1', { cost: 0 })).remaining === 3)
-    await until('no slot is held', async () => (await busy.take('127.0.0.1', { cost: 0 })).remaining === 3)
+    await until('no slot is taken', async () => (await busy.take('127.0.0.1', { cost: 0 })).remaining === 3)
     expect(logged.map(({ status, aborted }) => [status, aborted])).toEqual(
       Array.from({ length: 3 }, () => [499, true]),
     )
@@ -104,7 +104,7 @@ describe.each(frameworks)('pipelined requests on $name:', (adapter) => {
   test('a shutdown ends event streams that were never answered, while their client stays', async () => {
     const streams = await streaming()
     const { url } = await start(adapter, [holding().handler, streams.handler])
-    const client = raw(url, httpGet('/held') + httpGet('/').repeat(3))
+    const client = raw(url, httpGet('/kept') + httpGet('/').repeat(3))
     await until('all are answered', () => streams.begun === 3)
     const began = performance.now()
     await streams.penknife.close()

@@ -1,25 +1,24 @@
 import type { Socket } from 'node:net'
 
 import { type Notifier, PenknifeError } from '@penknife/core'
-import type { Exchange, Handler, NotificationsOptions } from '@penknife/http'
+import type { Handler, NotificationsOptions } from '@penknife/http'
 import { notificationsPlugin } from '@penknife/http/adapter'
 import { call, httpGet, raw } from '@penknife/http/testkit'
 import { describe, expect, test } from 'vitest'
 
 import { until } from '../support/until.ts'
 import { frameworks } from './frameworks.ts'
+import { queriedChannels } from './queried-channels.ts'
 import { start, useFeatures } from './setup.ts'
 import { listen } from './sse.ts'
 
 const features = useFeatures()
 
-const channelsOf = ({ query }: Exchange): string[] => query.getAll('channel')
-
 function handlerOf(
   options: Partial<NotificationsOptions> = {},
   notifier: Notifier = features.notifier(),
 ): Handler {
-  return notificationsPlugin.setup(notifier, { channels: channelsOf, ...options })
+  return queriedChannels(notifier, options)
 }
 
 /** A client on fetch. `over` resolves when the stream has ended, and rejects with the error that broke it. */
@@ -64,102 +63,6 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     })
   })
 
-  test('a client that reconnects with its last id sees every event after it once, in order', async () => {
-    const notifier = features.notifier()
-    const { url } = await start(adapter, [handlerOf({}, notifier)])
-    const address = `${url}/?channel=a&channel=user:%C3%BC%26b=1`
-    const seen: unknown[] = []
-    let lastId: string | undefined
-    const published: unknown[] = []
-    for (let round = 0; round < 4; round++) {
-      const client = await listen(address, lastId)
-      await client.positioned()
-      for (let nth = 0; nth < 5; nth++) {
-        published.push([round, nth])
-        await notifier.publish(nth % 2 === 0 ? 'a' : 'user:ü&b=1', [round, nth])
-      }
-      // It disconnects in the middle. The next round has the remaining events, and two that were published in
-      // between.
-      const events = await client.has(round === 0 ? 3 : 6)
-      client.leave()
-      const taken = events.slice(0, round === 0 ? 3 : 6)
-      for (const { data } of taken) seen.push((data as { data: unknown }).data)
-      lastId = taken.at(-1)?.id
-      published.push([round, 'away'])
-      await notifier.publish('a', [round, 'away'])
-    }
-    const last = await listen(address, lastId)
-    const rest = published.length - seen.length
-    for (const { data } of (await last.has(rest)).slice(0, rest)) seen.push((data as { data: unknown }).data)
-    const of = (list: unknown[], odd: boolean): unknown[] =>
-      list.filter((item) => (Number((item as unknown[])[1]) % 2 === 1) === odd)
-    // Order is a channel's own.
-    expect(of(seen, false)).toEqual(of(published, false))
-    expect(of(seen, true)).toEqual(of(published, true))
-    expect(last.events.some(({ type }) => type === 'reset')).toBe(false)
-  })
-
-  test('a client that was cut off before its first event misses nothing', async () => {
-    const notifier = features.notifier()
-    await notifier.publish('a', 'old')
-    const { url } = await start(adapter, [handlerOf({}, notifier)])
-    const first = await listen(`${url}/?channel=a&channel=quiet`)
-    await first.positioned()
-    expect(first.events).toEqual([])
-    first.leave()
-    await notifier.publish('a', 'new')
-    await notifier.publish('quiet', 'first')
-    const again = await listen(`${url}/?channel=a&channel=quiet`, first.lastId)
-    expect((await again.has(2)).map(({ data }) => data)).toEqual(
-      expect.arrayContaining([
-        { channel: 'a', data: 'new' },
-        { channel: 'quiet', data: 'first' },
-      ]),
-    )
-  })
-
-  test('the last id may also be in the URL, and the header has precedence', async () => {
-    const notifier = features.notifier()
-    const { url } = await start(adapter, [handlerOf({}, notifier)])
-    const client = await listen(`${url}/?channel=a`)
-    await client.positioned()
-    for (const nth of [1, 2, 3]) await notifier.publish('a', nth)
-    const [first, second] = await client.has(3)
-    const address = `${url}/?channel=a&lastEventId=${encodeURIComponent(first?.id ?? '')}`
-    const byAddress = await listen(address)
-    const byHeader = await listen(address, second?.id)
-    expect((await byAddress.has(2)).map(({ data }) => (data as { data: unknown }).data)).toEqual([2, 3])
-    expect((await byHeader.has(1)).map(({ data }) => (data as { data: unknown }).data)).toEqual([3])
-  })
-
-  test('of several last ids the newest valid one counts, and an empty header is ignored', async () => {
-    const notifier = features.notifier()
-    const { url, errors } = await start(adapter, [handlerOf({}, notifier)])
-    const client = await listen(`${url}/?channel=a&channel=b`)
-    await client.positioned()
-    for (const nth of [1, 2, 3]) await notifier.publish('a', nth)
-    const [older, newer] = (await client.has(3)).map(({ id }) => id) as [string, string]
-    const cases: readonly [url: readonly string[], header?: string][] = [
-      [[older, newer]],
-      [[newer, older]],
-      [[newer, 'garbage', '']],
-      [[newer], ''],
-      [[newer], 'garbage'],
-      [[older], newer],
-      [[older], `${older}, ${newer}`],
-      [[], `${newer}, ${older}`],
-    ]
-    for (const [inUrl, header] of cases) {
-      const query = inUrl.map((id) => `&lastEventId=${encodeURIComponent(id)}`).join('')
-      const back = await listen(`${url}/?channel=a&channel=b${query}`, header)
-      await back.has(1)
-      const told = back.events.map(({ type, data }) => [type, (data as { data: unknown }).data])
-      expect([query, header, told]).toEqual([query, header, [['message', 3]]])
-      back.leave()
-    }
-    expect(errors).toEqual([])
-  })
-
   test('a client on fetch distinguishes a cut from an end, alone and among others', async () => {
     const notifier = features.notifier()
     const handler = handlerOf({}, notifier)
@@ -202,65 +105,6 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     old.socket.destroy()
     expect(head).not.toMatch(/transfer-encoding/i)
     expect(body.join('').replaceAll(/^(retry: \d+|id: \S+|event: message|data: \{.*\}|)\n/gm, '')).toBe('')
-  })
-
-  test('lost history is reported by a reset, and live events follow', async () => {
-    const notifier = features.notifier({ history: 2 })
-    const { url } = await start(adapter, [handlerOf({}, notifier)])
-    const client = await listen(`${url}/?channel=a&channel=b`)
-    await client.positioned()
-    client.leave()
-    for (let nth = 0; nth < 300; nth++) await notifier.publish('a', nth)
-    const again = await listen(`${url}/?channel=a&channel=b`, client.lastId)
-    await again.has(1)
-    await notifier.publish('b', 'live')
-    await notifier.publish('a', 'live')
-    expect((await again.has(3)).map(({ type, data }) => [type, data])).toEqual([
-      ['reset', { channel: 'a' }],
-      ['message', { channel: 'b', data: 'live' }],
-      ['message', { channel: 'a', data: 'live' }],
-    ])
-    const third = await listen(`${url}/?channel=a&channel=b`, again.events[0]?.id)
-    expect((await third.has(2)).map(({ type }) => type)).toEqual(['message', 'message'])
-  })
-
-  test('a garbled or forged last id counts as lost history, and opens no other channel', async () => {
-    const notifier = features.notifier()
-    await notifier.publish('a', 'past')
-    await notifier.publish('secret', 'past')
-    const { url, errors } = await start(adapter, [handlerOf({}, notifier)])
-    const forged = [
-      'garbage',
-      'a',
-      'a=',
-      'a=1-1-1',
-      'a=-',
-      'a=%2B',
-      'a=$',
-      'a=99999999999999999999-1',
-      'a=1-99999999999999999999',
-      '%',
-      '%E0%A4%A',
-      'secret=0-0',
-      'constructor=1-1&__proto__=1-1',
-      `a=${'1'.repeat(5000)}-1`,
-      `${'x=1-1&'.repeat(900)}a=1-1`,
-      '\u00ff\u00fe=1-1',
-      'a=1-7',
-    ]
-    for (const id of forged) {
-      const client = await listen(`${url}/?channel=a`, id)
-      expect([id, (await client.has(1)).map(({ type, data }) => [type, data])]).toEqual([
-        id,
-        [['reset', { channel: 'a' }]],
-      ])
-      await notifier.publish('a', id)
-      expect((await client.has(2))[1]?.data).toEqual({ channel: 'a', data: id })
-      client.leave()
-    }
-    const odd = await listen(`${url}/?channel=constructor&channel=__proto__`, 'constructor=1-1')
-    expect((await odd.has(2)).map(({ type }) => type)).toEqual(['reset', 'reset'])
-    expect(errors).toEqual([])
   })
 
   test('a client that may not follow a channel is refused with 403 and not subscribed', async () => {
@@ -371,38 +215,6 @@ test('retry: false and heartbeat: false switch both off, also for the farewell',
   const late = await listen(`${url}/?channel=a`)
   await until('it ended', () => late.ended)
   expect([late.response.statusCode, client.retries, late.retries]).toEqual([200, [], []])
-})
-
-test('a client with megabytes of history gets all of it, in one connection or several', async () => {
-  const adapter = frameworks[0]
-  if (!adapter) throw new Error('no framework')
-  const notifier = features.notifier()
-  const { url } = await start(adapter, [handlerOf({}, notifier)])
-  const first = await listen(`${url}/?channel=a&channel=b`)
-  await first.positioned()
-  first.leave()
-  const filler = 'x'.repeat(60_000)
-  for (let nth = 0; nth < 50; nth++) await notifier.publish(nth % 10 === 9 ? 'b' : 'a', { nth, filler })
-  const seen: number[] = []
-  let { lastId } = first
-  while (seen.length < 50) {
-    const client = await listen(`${url}/?channel=a&channel=b`, lastId)
-    await until(
-      'the stream ended or is complete',
-      () => client.ended || seen.length + client.events.length >= 50,
-    )
-    for (const { type, data } of client.events) {
-      expect(type).toBe('message')
-      seen.push((data as { data: { nth: number } }).data.nth)
-    }
-    lastId = client.lastId
-    client.leave()
-  }
-  const isB = (nth: number): boolean => nth % 10 === 9
-  expect(seen.filter((nth) => !isB(nth))).toEqual(
-    Array.from({ length: 50 }, (_, nth) => nth).filter((nth) => !isB(nth)),
-  )
-  expect(seen.filter(isB)).toEqual([9, 19, 29, 39, 49])
 })
 
 test('wrong options are refused at set-up', () => {

@@ -104,8 +104,8 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
   })
 
   test('no request waits for the log, nor fails with it', async () => {
-    const told: [string, number][] = []
-    const onError: RequestLogOptions['onError'] = (error, lost) => told.push([String(error), lost])
+    const reports: [string, number][] = []
+    const onError: RequestLogOptions['onError'] = (error, lost) => reports.push([String(error), lost])
     let calls = 0
     const stuck: RequestStream = {
       add: () => {
@@ -116,9 +116,9 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     }
     const { url, errors } = await start(adapter, [requestLogPlugin.setup(stuck, { maxPending: 3, onError })])
     for (let nth = 1; nth <= 7; nth++) expect((await call(`${url}/items/7`)).status).toBe(200)
-    await until('the log is full', () => told.length === 2)
+    await until('the log is full', () => reports.length === 2)
     expect(calls).toBe(4)
-    expect(told).toEqual([
+    expect(reports).toEqual([
       ['Error: no Redis', 1],
       ['Error: 3 entries are waiting for Redis; further ones are dropped', 2],
     ])
@@ -126,10 +126,10 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
   })
 
   test('an async skip decides without delaying the request; the entry waits for an async fields', async () => {
-    const held = deferred()
+    const kept = deferred()
     const handler = requestLogPlugin.setup(features.stream(), {
       skip: async ({ path }) => {
-        await held.promise
+        await kept.promise
         return path === '/items/health'
       },
       fields: async ({ path }) => {
@@ -139,7 +139,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     })
     const { url } = await start(adapter, [handler])
     for (const name of ['health', '7']) expect((await call(`${url}/items/${name}`)).status).toBe(200)
-    held.resolve()
+    kept.resolve()
     expect(await entries(1)).toEqual([expect.objectContaining({ path: '/items/7', tag: 'of /items/7' })])
   })
 
@@ -168,12 +168,15 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     ['answers a list', () => ['abc'], /the answer of requestLog fields is an array: return an object/],
     ['answers nothing', () => undefined as never, /the answer of requestLog fields is undefined/],
   ])('a fields that %s loses the entry, and onError gets the error', async (_how, fields, message) => {
-    const told: [string, number][] = []
-    const options: RequestLogOptions = { fields, onError: (error, lost) => told.push([String(error), lost]) }
+    const reports: [string, number][] = []
+    const options: RequestLogOptions = {
+      fields,
+      onError: (error, lost) => reports.push([String(error), lost]),
+    }
     const { url, errors } = await start(adapter, [requestLogPlugin.setup(features.stream(), options)])
     expect((await call(`${url}/items/7`)).status).toBe(200)
-    await until('it is reported', () => told.length === 1)
-    expect(told).toEqual([[expect.stringMatching(message), 1]])
+    await until('it is reported', () => reports.length === 1)
+    expect(reports).toEqual([[expect.stringMatching(message), 1]])
     expect([errors, (await features.stream().read()).items]).toEqual([[], []])
   })
 
@@ -214,11 +217,11 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
 
   test('connections that are reset at once add at most ten entries a second to the log', async () => {
     const logged: RequestEntry[] = []
-    const told: string[] = []
+    const reports: string[] = []
     let seen = 0
     const log = requestLogPlugin.setup(
       { add: async (entry) => logged.push(entry) },
-      { onError: (error, lost) => told.push(`${String(error)} ${lost}`) },
+      { onError: (error, lost) => reports.push(`${String(error)} ${lost}`) },
     )
     const counted: Handler = (exchange) => {
       seen++
@@ -232,7 +235,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     await nextTurn()
     expect(logged.length).toBeGreaterThan(0)
     expect(logged.length).toBeLessThanOrEqual(most)
-    expect(told[0]).toBe(
+    expect(reports[0]).toBe(
       'Error: clients reset more than 10 connections a second at once; further requests of such clients are not logged 1',
     )
     // Others are logged meanwhile.

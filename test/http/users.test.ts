@@ -21,7 +21,7 @@ function handlerOf(notifier: Notifier, options: Partial<NotificationsOptions> = 
   return notificationsPlugin.setup(notifier, { channels: channelsOf, user: userOf, ...options })
 }
 
-const told = ({ events }: SseClient): unknown[] => events.map(({ type, data }) => [type, data])
+const reported = ({ events }: SseClient): unknown[] => events.map(({ type, data }) => [type, data])
 
 async function connected(url: string, lastId?: string): Promise<SseClient> {
   const client = await listen(url, lastId)
@@ -41,7 +41,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     await notifier.publish('a', 2)
     await notifier.publish('b', 3)
     await Promise.all([ann.has(3), bob.has(3), nobody.has(3)])
-    expect(told(ann)).toEqual([
+    expect(reported(ann)).toEqual([
       ['message', { channel: 'a', data: 1 }],
       ['revoked', { channel: 'a' }],
       ['message', { channel: 'b', data: 3 }],
@@ -64,7 +64,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     await notifier.revoke('ann', ['a'])
     await notifier.revoke('ben')
     for (const client of [one, two]) await until('it ended', () => client.ended)
-    expect([told(one), told(two)]).toEqual([
+    expect([reported(one), reported(two)]).toEqual([
       [
         ['revoked', { channel: 'a' }],
         ['closed', { reason: 'revoked', cursor: '' }],
@@ -99,7 +99,7 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     const clients = [await connected(address(0)), await connected(address(1)), await connected(address(0))]
     await until('the first ended', () => clients[0]!.ended)
     const cursor = clients[0]!.lastId.slice(1)
-    expect(told(clients[0]!)).toEqual([['closed', { reason: 'connections', cursor }]])
+    expect(reported(clients[0]!)).toEqual([['closed', { reason: 'connections', cursor }]])
     await notifier.publish('a', 'missed')
     // The page wants back: it is the newest now.
     const back = await listen(address(1, `&lastEventId=${encodeURIComponent(cursor)}`))

@@ -120,7 +120,7 @@ test('killed processes leave all confirmed updates and some others, the same in 
   expect(await scores(board, 'hour')).toEqual(found)
   expect(await scores(board, 'loose')).toEqual(found)
 
-  // Whoever takes over repeats everything it is not sure of, and more.
+  // The next process repeats every call of unknown outcome, and more.
   const wanted: Record<string, number> = {}
   const calls: Promise<unknown>[] = []
   for (const { made, undoing } of writers) {

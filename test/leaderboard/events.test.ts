@@ -72,12 +72,12 @@ test('events reach the diagnostics channel too, and cost nothing without a liste
   await bench.raw.config('RESETSTAT')
   await points.increment('ann')
   expect(await bench.raw.info('commandstats')).not.toMatch(/cmdstat_zrank/)
-  const heard: unknown[] = []
-  const listen = (event: unknown): unknown => heard.push(event)
+  const received: unknown[] = []
+  const listen = (event: unknown): unknown => received.push(event)
   channel('penknife:leaderboard').subscribe(listen)
   onTestFinished(() => {
     channel('penknife:leaderboard').unsubscribe(listen)
   })
   await points.increment('bob', 2)
-  expect(heard).toHaveLength(3)
+  expect(received).toHaveLength(3)
 })

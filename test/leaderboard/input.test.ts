@@ -143,9 +143,9 @@ test('a read that finds another type where data are names that key', async () =>
 
 test('an error of a listener affects nothing else and is reported', async () => {
   const warnings: string[] = []
-  const hear = (warning: Error): void => void warnings.push(warning.message)
-  process.on('warning', hear)
-  onTestFinished(() => void process.off('warning', hear))
+  const record = (warning: Error): void => void warnings.push(warning.message)
+  process.on('warning', record)
+  onTestFinished(() => void process.off('warning', record))
   const points = await board({ events: {} })
   points.on(() => {
     throw new Error('thrown by a listener')

@@ -68,7 +68,7 @@ async function makeUpdate(
 ): Promise<Done> {
   const change = step.change === undefined ? undefined : windowOf(model, step.change)
   const emitted: object[] = []
-  const unhear = step.listening ? board.on((event) => emitted.push(event)) : () => {}
+  const stopListening = step.listening ? board.on((event) => emitted.push(event)) : () => {}
   const events: object[] = []
   const wanted = expectedOf(() =>
     model.update(step.updates, change).map((each) => {
@@ -78,7 +78,7 @@ async function makeUpdate(
     }),
   )
   const [got, expected] = await sendUpdate(board, step.updates, change, wanted)
-  unhear()
+  stopListening()
   for (const event of events) saw(`event ${(event as BoardEvent).kind}`)
   return [
     [got, emitted],

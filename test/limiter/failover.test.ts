@@ -44,8 +44,8 @@ function load(
 ): { calls: Call[]; stop(): Promise<void> } {
   const calls: Call[] = []
   const run = { going: true }
-  const lanes = Array.from({ length: callers }, async (_, lane) => {
-    for (let turn = lane; run.going; turn += callers) {
+  const loops = Array.from({ length: callers }, async (_, caller) => {
+    for (let turn = caller; run.going; turn += callers) {
       const at = performance.now()
       const { decidedBy, allowed } = await limiter.take(subjects[turn % subjects.length] as string)
       calls.push({ at, ms: performance.now() - at, decidedBy, allowed })
@@ -56,7 +56,7 @@ function load(
     calls,
     async stop() {
       run.going = false
-      await Promise.all(lanes)
+      await Promise.all(loops)
     },
   }
 }

@@ -104,13 +104,13 @@ test('it decides each call as the model of the shared rules does for one instanc
       const nowUs = (): number => Date.now() * 1000
       for (const [id, { subject, cost: wanted, wait, lease }] of run.entries()) {
         vi.advanceTimersByTime(wait)
-        const held = lease && leases[lease.nth]
-        if (held) {
+        const kept = lease && leases[lease.nth]
+        if (kept) {
           const renewUs = lease.renew ? leaseOf(shares) : undefined
-          const expected = model.lease(held.id, nowUs(), renewUs)
-          if (lease.renew) expect(await held.lease.renew()).toBe(expected)
+          const expected = model.lease(kept.id, nowUs(), renewUs)
+          if (lease.renew) expect(await kept.lease.renew()).toBe(expected)
           // A repeated release resolves with the first answer.
-          else expect(await held.lease.release()).toBe((held.released ??= expected))
+          else expect(await kept.lease.release()).toBe((kept.released ??= expected))
         }
         const cost = Math.min(wanted, most)
         const expected = model.take(subject, shares, cost, nowUs(), id)

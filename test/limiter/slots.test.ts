@@ -61,15 +61,15 @@ test('a slot of a killed process is free when its lease expires, and no sooner',
   const rules: LimiterRule[] = [{ ...SLOTS, limit: 1 }]
   const limiter = await limiterOf(...rules)
   const child = startProgram('slots', [bench.server.url, JSON.stringify(rules), 'once'])
-  const held = await child.next<{ allowed: boolean; beforeMs: number }>()
-  expect(held.allowed).toBe(true)
+  const kept = await child.next<{ allowed: boolean; beforeMs: number }>()
+  expect(kept.allowed).toBe(true)
   child.process.kill('SIGKILL')
   await child.ended()
   const { allowed, retryAfterMs } = await limiter.take('subject')
   expect(allowed).toBe(false)
   expect(retryAfterMs).toBeLessThanOrEqual(LEASE_MS)
   await until('the slot is free', async () => (await limiter.take('subject')).allowed)
-  expect(Date.now() - held.beforeMs).toBeGreaterThanOrEqual(LEASE_MS)
+  expect(Date.now() - kept.beforeMs).toBeGreaterThanOrEqual(LEASE_MS)
 })
 
 test('several processes never have more slots than the limit, and no slot is lost', async () => {

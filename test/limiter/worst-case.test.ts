@@ -46,13 +46,13 @@ test.each(WORST)(
     const found = []
     // All at once and on and on; one call that opens a window, and the rest at its very end; all at an hour's end.
     for (const first of [LIMIT, 1, 0]) {
-      const held = first < LIMIT
+      const kept = first < LIMIT
       const subject = `first-${first}`
       const passed: number[] = []
-      const times = held ? [0, HOUR_US - 1] : [0]
+      const times = kept ? [0, HOUR_US - 1] : [0]
       for (let step = 1; step <= 2 * STEPS; step++) {
         const us = (step * HOUR_US) / STEPS
-        if (!held || us >= HOUR_US) times.push(us, us + HOUR_US / STEPS - 1)
+        if (!kept || us >= HOUR_US) times.push(us, us + HOUR_US / STEPS - 1)
       }
       for (const [at, us] of times.entries()) {
         await clock.set(START_US + us)

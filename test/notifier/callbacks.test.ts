@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 
-import { hear, openNotifier } from '../support/channels.ts'
+import { record, openNotifier } from '../support/channels.ts'
 import { admit } from '../support/members.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -9,11 +9,11 @@ const bench = useRedis()
 
 /** The texts of the process warnings of this test. */
 function warningsFromNow(): readonly string[] {
-  const heard: string[] = []
-  const hearing = ({ message }: Error): unknown => heard.push(message)
-  process.on('warning', hearing)
-  onTestFinished(() => void process.off('warning', hearing))
-  return heard
+  const received: string[] = []
+  const noting = ({ message }: Error): unknown => received.push(message)
+  process.on('warning', noting)
+  onTestFinished(() => void process.off('warning', noting))
+  return received
 }
 
 const fail = (what: string): never => {
@@ -34,10 +34,10 @@ const WAYS: readonly [way: string, broken: (what: string) => () => void][] = [
 test.each(WAYS)('a callback that %s is reported, and everything continues', async (_way, broken) => {
   const warnings = warningsFromNow()
   const notifier = await openNotifier(bench)
-  let heard = 0
+  let received = 0
   await notifier.subscribe(['room'], {
     onEvent() {
-      heard += 1
+      received += 1
       return broken('onEvent')()
     },
   })
@@ -51,16 +51,16 @@ test.each(WAYS)('a callback that %s is reported, and everything continues', asyn
   const admission = await notifier.admit('ann', guest)
   await notifier.subscribe(['room'], { admission, onEvent: () => {} })
   const other = await admit(notifier, 'ann')
-  const sound = await hear(notifier)
+  const sound = await record(notifier)
 
   await notifier.publish('room', 1)
   await notifier.nudge('room', 2)
   await notifier.revoke('ann', ['room'])
   await notifier.revoke('ann')
   await notifier.publish('room', 3)
-  await sound.heard(3)
+  await sound.received(3)
   expect(sound.data()).toEqual([1, 2, 3])
-  await until('the broken listener got all', () => heard === 3)
+  await until('the broken listener got all', () => received === 3)
   expect([other.revoked, other.ended]).toEqual([[['room']], 'revoked'])
   for (const what of ['onEvent', 'audience', 'onAudience', 'listen', 'onRevoked', 'onEnd']) {
     await until(`${what} is reported`, () => warnings.some((text) => text.includes(`${what} is broken`)))

@@ -1,7 +1,7 @@
 import { createNotifier } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
-import { followers, hear, numbers, openNotifier, publishNumbers } from '../support/channels.ts'
+import { followers, record, numbers, openNotifier, publishNumbers } from '../support/channels.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
 import { pattern, useRedis } from '../support/redis.ts'
@@ -11,7 +11,7 @@ const bench = useRedis()
 
 test('closing penknife ends its subscriptions', async () => {
   const penknife = await openReady(pattern(bench.server.url))
-  await hear(createNotifier(penknife.space('shop'), 'main'))
+  await record(createNotifier(penknife.space('shop'), 'main'))
   expect(await followers(bench.raw)).toBe(1)
   await penknife.close()
   await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
@@ -23,7 +23,7 @@ test('subscriptions that are catching up when penknife closes stop without a war
   await publishNumbers(publisher, 3000)
   const penknife = await openReady(pattern(bench.server.url))
   const notifier = createNotifier(penknife.space('shop'), 'main')
-  const all = await Promise.all(numbers(20).map(() => hear(notifier, '-')))
+  const all = await Promise.all(numbers(20).map(() => record(notifier, '-')))
   await penknife.close()
   const seen = all.map(({ events }) => events.length)
   expect(seen.some((count) => count < 3000)).toBe(true)
@@ -63,7 +63,7 @@ test('closing while Redis is away leaves nothing to wait for', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
-  const { subscription } = await hear(notifier)
+  const { subscription } = await record(notifier)
   await proxy.leave()
   await subscription.close()
   await penknife.close()
@@ -72,7 +72,7 @@ test('closing while Redis is away leaves nothing to wait for', async () => {
 test('a subscription, an iterator and an admission end with await using, too', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const notifier = createNotifier(penknife.space('shop'), 'main')
-  const { subscription } = await hear(notifier)
+  const { subscription } = await record(notifier)
   const events = notifier.events(['room'])
   const admission = await notifier.admit('ann', { onRevoked() {}, onEnd() {} })
   expect(() => subscription.close({ deadline: 'soon' as never })).toThrow(/deadline is "soon"/)

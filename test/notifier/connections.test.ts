@@ -42,7 +42,7 @@ test('the newest connections of a user stay, and the oldest are closed at once, 
   const notifiers = [await openNotifier(bench), await openNotifier(bench)]
   const other = await admit(notifiers[0]!, 'bob', 1)
   const guests = await admitMany(notifiers, 5, 3)
-  await until('two were told', () => guests[0]!.ended !== undefined && guests[1]!.ended !== undefined)
+  await until('two ended', () => guests[0]!.ended !== undefined && guests[1]!.ended !== undefined)
   expect(guests.map(({ ended }) => ended)).toEqual([
     'connections',
     'connections',
@@ -57,7 +57,7 @@ test('the newest connections of a user stay, and the oldest are closed at once, 
 test('a connection that ends frees its place, and one that was already closed frees no other', async () => {
   const notifier = await openNotifier(bench)
   const [first, second, third] = await admitMany([notifier], 3, 2)
-  await until('the first was told', () => first!.ended !== undefined)
+  await until('the first ended', () => first!.ended !== undefined)
   await first!.admission.close()
   await second!.admission.close()
   await until('one is left', async () => (await members()).length === 1)
@@ -73,7 +73,7 @@ test('of many concurrent connections the bound stays, and Redis counts as many',
   const guests = await Promise.all(
     Array.from({ length: 60 }, (_, at) => admit(notifiers[at % 3] as Notifier, 'ann', 5)),
   )
-  await until('the others were told', () => open(guests).filter(Boolean).length === 5)
+  await until('the others ended', () => open(guests).filter(Boolean).length === 5)
   expect(await members()).toHaveLength(5)
 })
 
@@ -119,7 +119,7 @@ test('members that another program added to a user’s connections push out none
   for (let at = 0; at < 200; at++) await bench.raw.zadd(CONNECTIONS, soon, `other ${at}`)
   const second = await admit(notifier, 'ann', 2)
   const third = await admit(notifier, 'ann', 2)
-  await until('the first was told', () => first.ended === 'connections')
+  await until('the first ended', () => first.ended === 'connections')
   expect(open([second, third])).toEqual([true, true])
   await admit(notifier, 'ann', 2)
   expect(await members()).toHaveLength(2)
@@ -143,7 +143,7 @@ test('a new connection is the newest also when the clock was set back', async ()
   await bench.raw.zrem(CONNECTIONS, member!)
   await bench.raw.zadd(CONNECTIONS, Date.now() + 60_000, member!.replace(/^\d+/, '09000000000000000'))
   const second = await admit(notifier, 'ann', 1)
-  await until('the first was told', () => first!.ended === 'connections')
+  await until('the first ended', () => first!.ended === 'connections')
   expect(second.ended).toBeUndefined()
   expect((await members())[0]).toMatch(/^09000000000000001:/)
 })
@@ -158,7 +158,7 @@ test('renewals restore the connections that Redis lost, in their old order', () 
     await until('they are back', async () => (await members()).length === 3)
     expect((await members()).toSorted()).toEqual(before)
     await admit(notifiers[0]!, 'ann', 3)
-    await until('the oldest was told', () => guests[0]!.ended === 'connections')
+    await until('the oldest ended', () => guests[0]!.ended === 'connections')
     expect(open(guests)).toEqual([false, true, true])
   }))
 
@@ -170,7 +170,7 @@ test('when a loss of data allowed too many connections, renewals close the oldes
     guests.push(...(await admitMany([notifier], 2, 2)))
     expect(open(guests)).toEqual([true, true, true, true])
     renew()
-    await until('two were told', () => open(guests).filter(Boolean).length === 2)
+    await until('two ended', () => open(guests).filter(Boolean).length === 2)
     expect(open(guests)).toEqual([false, false, true, true])
   }))
 
@@ -189,7 +189,7 @@ test('a process that was cut off learns from its renewals which connections were
     await proxy.comeBack()
     await until('it is back', async () => (await penknife.health()).status === 'ok')
     renew()
-    await until('its own were told', () => open(guests).filter(Boolean).length === 2)
+    await until('its own ended', () => open(guests).filter(Boolean).length === 2)
     expect(open(guests)).toEqual([false, false, true, true])
   }))
 
@@ -239,7 +239,7 @@ test('while Redis is away connections stay, and no new ones are counted', async 
       () => false,
     ),
   )
-  await until('the first was told', () => first.ended === 'connections')
+  await until('the first ended', () => first.ended === 'connections')
 })
 
 test('a process follows its own channel only while it has counted connections', async () => {

@@ -1,7 +1,7 @@
 import { createNotifier, type NotifierEvent } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
-import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { followers, record, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
 import { startProgram } from '../support/child.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
@@ -11,9 +11,9 @@ const bench = useRedis()
 
 test('an event arrives with its channel, id, type, JSON and data', async () => {
   const notifier = await openNotifier(bench)
-  const { events, heard } = await hear(notifier)
+  const { events, received } = await record(notifier)
   const id = await notifier.publish('room', { text: 'żółw\n🐢', list: [1, null] }, { type: 'chat.said' })
-  await heard(1)
+  await received(1)
   const json = '{"text":"żółw\\n🐢","list":[1,null]}'
   expect(id).toMatch(/^\d{16}-\d+-[0-9a-f]{6}$/)
   expect(events[0]).toMatchObject({ kind: 'message', channel: 'room', id, type: 'chat.said', json })
@@ -24,10 +24,10 @@ test.each([null, false, 0, '', 'text', [], '\n', '\n\n', -1.5e300])(
   '%j arrives as it was published, live and from history',
   async (data) => {
     const notifier = await openNotifier(bench)
-    const live = await hear(notifier)
+    const live = await record(notifier)
     await notifier.publish('room', data)
-    await live.heard(1)
-    const late = await hear(notifier, '-')
+    await live.received(1)
+    const late = await record(notifier, '-')
     expect([live.data(), late.data()]).toEqual([[data], [data]])
     expect(live.events[0]).toMatchObject({ type: 'message' })
   },
@@ -36,9 +36,9 @@ test.each([null, false, 0, '', 'text', [], '\n', '\n\n', -1.5e300])(
 test('a subscriber without a position starts with the next event', async () => {
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 10)
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   await publishNumbers(notifier, 10, 10)
-  await heard(10)
+  await received(10)
   expect(data()).toEqual(numbers(10, 10))
 })
 
@@ -53,13 +53,13 @@ test('ids of a channel count without a gap, in one epoch', async () => {
 
 test('every subscriber gets the events of several racing processes once and in one order', async () => {
   const notifiers = await Promise.all([1, 2, 3].map(() => openNotifier(bench)))
-  const heard = await Promise.all(notifiers.map((notifier) => hear(notifier)))
+  const received = await Promise.all(notifiers.map((notifier) => record(notifier)))
   const programs = ['a', 'b', 'c'].map((name) => startProgram('publisher', [bench.server.url, name, '500']))
   const ids = (await Promise.all(programs.map((program) => program.next<string[]>()))).flat()
-  await Promise.all(heard.map((each) => each.heard(1500)))
+  await Promise.all(received.map((each) => each.received(1500)))
   const order = ids.toSorted((a, b) => Number(a.split('-')[1]) - Number(b.split('-')[1]))
-  for (const { events } of heard) expect(events.map(({ id }) => id)).toEqual(order)
-  const said = heard[0]!.data() as string[]
+  for (const { events } of received) expect(events.map(({ id }) => id)).toEqual(order)
+  const said = received[0]!.data() as string[]
   for (const name of ['a', 'b', 'c']) {
     expect(said.filter((each) => each.startsWith(name))).toEqual(numbers(500).map((at) => `${name}:${at}`))
   }
@@ -93,10 +93,10 @@ test('channels named like properties of objects are channels like others', async
 
 test('a nudge reaches current listeners, has no id, and is not stored', async () => {
   const notifier = await openNotifier(bench)
-  const { events, heard, subscription } = await hear(notifier)
+  const { events, received, subscription } = await record(notifier)
   const id = await notifier.publish('room', 'kept')
   await notifier.nudge('room', { typing: true }, { type: 'typing' })
-  await heard(2)
+  await received(2)
   expect(events[1]).toMatchObject({
     kind: 'message',
     channel: 'room',
@@ -105,7 +105,7 @@ test('a nudge reaches current listeners, has no id, and is not stored', async ()
     data: { typing: true },
   })
   expect(subscription.cursors()).toEqual({ room: id })
-  expect((await hear(notifier, '-')).data()).toEqual(['kept'])
+  expect((await record(notifier, '-')).data()).toEqual(['kept'])
   expect(await bench.raw.xlen(ROOM)).toBe(1)
 })
 
@@ -121,9 +121,9 @@ test('a listener that throws gets its later events, and so do the other listener
       throw new Error('a listener fault')
     },
   })
-  const after = await hear(notifier, '-')
+  const after = await record(notifier, '-')
   await publishNumbers(notifier, 5, 5)
-  await after.heard(10)
+  await after.received(10)
   expect(seen).toEqual(numbers(10))
   expect(after.data()).toEqual(numbers(10))
   expect(warn).toHaveBeenCalledWith(expect.stringContaining('a listener fault'), 'PenknifeWarning')
@@ -131,14 +131,14 @@ test('a listener that throws gets its later events, and so do the other listener
 
 test('all subscriptions of a process to a channel share one subscription of the server', async () => {
   const notifier = await openNotifier(bench)
-  const all = await Promise.all(numbers(20).map(() => hear(notifier)))
+  const all = await Promise.all(numbers(20).map(() => record(notifier)))
   expect(await followers(bench.raw)).toBe(1)
   await notifier.publish('room', 1)
-  await Promise.all(all.map(({ heard }) => heard(1)))
+  await Promise.all(all.map(({ received }) => received(1)))
   expect(await callsOf(bench.raw, 'ssubscribe')).toBe(1)
   for (const { subscription } of all.slice(1)) void subscription.close()
   await notifier.publish('room', 2)
-  await all[0]!.heard(2)
+  await all[0]!.received(2)
   expect(all.slice(1).every(({ events }) => events.length === 1)).toBe(true)
   expect(await followers(bench.raw)).toBe(1)
   await all[0]!.subscription.close()
@@ -168,7 +168,7 @@ test('a closed subscription gets no more events, also when its own listener clos
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 10)
   const seen: unknown[] = []
-  const other = await hear(notifier)
+  const other = await record(notifier)
   const subscription = await notifier.subscribe(['room'], {
     onEvent: (event) => {
       seen.push(event.kind === 'message' && event.data)
@@ -177,21 +177,21 @@ test('a closed subscription gets no more events, also when its own listener clos
     },
   })
   await publishNumbers(notifier, 5, 10)
-  await other.heard(5)
+  await other.received(5)
   expect(seen).toEqual([10])
 })
 
 test('after subscribing and unsubscribing in any order the last call counts', async () => {
   const notifier = await openNotifier(bench)
   for (let round = 0; round < 50; round++) {
-    const pending = numbers(1 + (round % 3)).map(() => hear(notifier))
+    const pending = numbers(1 + (round % 3)).map(() => record(notifier))
     const [first, ...others] = await Promise.all(pending)
     void first!.subscription.close()
-    const again = hear(notifier)
+    const again = record(notifier)
     for (const { subscription } of others) void subscription.close()
     const kept = await again
     await notifier.publish('room', round)
-    await kept.heard(1)
+    await kept.received(1)
     expect(kept.data()).toEqual([round])
     void kept.subscription.close()
   }
@@ -204,14 +204,14 @@ test('two databases of one server do not get each other’s events', async () =>
     [0, 1].map(async (db) => {
       const penknife = await openReady(pattern(bench.server.url, { db }))
       const notifier = createNotifier(penknife.space('shop'), 'main')
-      return { notifier, ...(await hear(notifier)) }
+      return { notifier, ...(await record(notifier)) }
     }),
   )
   await zero!.notifier.publish('room', 'zero')
   await one!.notifier.publish('room', 'one')
   await zero!.notifier.nudge('room', 'zero again')
   await one!.notifier.nudge('room', 'one again')
-  await Promise.all([zero!.heard(2), one!.heard(2)])
+  await Promise.all([zero!.received(2), one!.received(2)])
   expect([zero!.data(), one!.data()]).toEqual([
     ['zero', 'zero again'],
     ['one', 'one again'],
@@ -225,9 +225,9 @@ test('notifiers with other names or spaces are separate', async () => {
     ['shop', 'b'],
     ['other', 'a'],
   ].map(([space, name]) => createNotifier(penknife.space(space!), name!))
-  const all = await Promise.all(notifiers.map((notifier) => hear(notifier)))
+  const all = await Promise.all(notifiers.map((notifier) => record(notifier)))
   await Promise.all(notifiers.map((notifier, at) => notifier.publish('room', at)))
-  await Promise.all(all.map(({ heard }) => heard(1)))
+  await Promise.all(all.map(({ received }) => received(1)))
   expect(all.map(({ data }) => data())).toEqual([[0], [1], [2]])
 })
 
@@ -244,15 +244,15 @@ test('a followed history does not expire: a client that returns to a quiet chann
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   try {
     const notifier = await openNotifier(bench, { ttl: '10m' })
-    await hear(notifier)
+    await record(notifier)
     const [id] = await publishNumbers(notifier, 1)
     // Nearly expired, though clients are there.
     await bench.raw.pexpire(ROOM, 5000)
     vi.advanceTimersByTime(10_000)
     await until('it lives on', async () => (await bench.raw.pttl(ROOM)) > 10 * 60_000)
-    const back = await hear(notifier, id)
+    const back = await record(notifier, id)
     await publishNumbers(notifier, 1, 1)
-    await back.heard(1)
+    await back.received(1)
     expect(back.data()).toEqual([1])
   } finally {
     vi.useRealTimers()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { createNotifier } from '@penknife/core'
 
-import { hear, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { record, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
 import { openReady } from '../support/connect.ts'
 import { ownRedis, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -21,7 +21,7 @@ async function emptyPosition(): Promise<string> {
 
 /** The events of a client that resumes there. */
 async function resumed(position: string): Promise<unknown[]> {
-  return (await hear(await openNotifier(bench), position)).data()
+  return (await record(await openNotifier(bench), position)).data()
 }
 
 test.each([
@@ -85,7 +85,7 @@ test('is lost, with a reset, after a restart without data', async () => {
   await server.restart()
   const again = await openNotifier({ server })
   await publishNumbers(again, 1, 4)
-  expect((await hear(again, position)).data()).toEqual(['reset'])
+  expect((await record(again, position)).data()).toEqual(['reset'])
 })
 
 test('is what it was after a restart with data', async () => {
@@ -95,8 +95,8 @@ test('is what it was after a restart with data', async () => {
   await publishNumbers(notifier, 2, 1)
   await server.restart()
   const again = await openNotifier({ server })
-  expect((await hear(again, room)).data()).toEqual([1, 2])
-  expect((await hear(again, other, 'other')).data()).toEqual([])
+  expect((await record(again, room)).data()).toEqual([1, 2])
+  expect((await record(again, other, 'other')).data()).toEqual([])
 })
 
 test('continues, as any position does, when Redis went back to a state before the first event', async () => {
@@ -141,24 +141,24 @@ test('of many requested channels costs bounded memory: the oldest is forgotten, 
   expect(await bench.raw.zcard(NEXT)).toBe(100_000)
   expect(await bench.raw.zscore(NEXT, ROOM)).toBeNull()
   expect(await resumed(position)).toEqual(['reset'])
-  expect((await hear(notifier, another, 'another')).data()).toEqual([])
+  expect((await record(notifier, another, 'another')).data()).toEqual([])
   expect(await bench.raw.pttl(NEXT)).toBeGreaterThan(0)
 })
 
 test('a live subscriber of an empty channel gets the first event without a reset', async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   await publishNumbers(notifier, 2, 1)
-  await heard(2)
+  await received(2)
   expect(data()).toEqual([1, 2])
 })
 
 test('a client that was cut off from an empty channel gets the events of the meantime', async () => {
   const penknife = await openReady(pattern(bench.server.url))
-  const { data, heard, subscription } = await hear(createNotifier(penknife.space('shop'), 'main'))
+  const { data, received, subscription } = await record(createNotifier(penknife.space('shop'), 'main'))
   await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await publishNumbers(await openNotifier(bench), 2, 1)
-  await heard(2)
+  await received(2)
   expect(data()).toEqual([1, 2])
   await until('it is there', () => subscription.cursors()['room']!.includes('-2-'))
 })

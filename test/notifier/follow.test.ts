@@ -1,7 +1,7 @@
 import { createNotifier, type NotifierEvent, type NotifierHistoryPage } from '@penknife/core'
 import { expect, test } from 'vitest'
 
-import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { followers, record, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { deferred } from '../support/deferred.ts'
@@ -48,10 +48,10 @@ test('getState is called after the position is known: its state and the events a
     void subscription.close()
     const [state, ...events] = seen
     if (state?.kind !== 'state') throw new Error('the first is the state')
-    const told = events.map((event) => (event.kind === 'message' ? (event.data as number) : NaN))
+    const reported = events.map((event) => (event.kind === 'message' ? (event.data as number) : NaN))
     // What happened between position and state is in both.
-    expect(told[0]).toBeLessThanOrEqual((state.state as number) + 1)
-    expect(told).toEqual(numbers(told.length, told[0]))
+    expect(reported[0]).toBeLessThanOrEqual((state.state as number) + 1)
+    expect(reported).toEqual(numbers(reported.length, reported[0]))
   }
   stopping.abort()
   await writer
@@ -95,38 +95,38 @@ test('a getState that fails makes subscribe fail, and leaves nothing subscribed'
 
 test('a paused subscription gets nothing, and everything once it resumes', async () => {
   const notifier = await openNotifier(bench, { history: 100_000 })
-  const { data, heard, subscription } = await hear(notifier)
+  const { data, received, subscription } = await record(notifier)
   await publishNumbers(notifier, 5)
-  await heard(5)
+  await received(5)
   subscription.pause()
   await publishNumbers(notifier, 3000, 5)
   expect(data()).toHaveLength(5)
   subscription.resume()
   await publishNumbers(notifier, 5, 3005)
-  await heard(3010)
+  await received(3010)
   expect(data()).toEqual(numbers(3010))
 })
 
 test('a paused subscription gets a reset when its history was trimmed meanwhile', async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard, subscription } = await hear(notifier)
+  const { data, received, subscription } = await record(notifier)
   await publishNumbers(notifier, 2)
-  await heard(2)
+  await received(2)
   subscription.pause()
   const ids = await publishNumbers(notifier, 10, 2)
   await bench.raw.xtrim(ROOM, 'MAXLEN', 3)
   subscription.resume()
-  await heard(3)
+  await received(3)
   expect(subscription.cursors()).toEqual({ room: ids.at(-1) })
   await publishNumbers(notifier, 1, 12)
-  await heard(4)
+  await received(4)
   expect(data()).toEqual([0, 1, 'reset', 12])
 })
 
 test('pausing and resuming at any moment loses and repeats nothing', async () => {
   const publisher = await openNotifier(bench, { history: 100_000 })
   const notifier = await openNotifier(bench)
-  const { data, heard, subscription } = await hear(notifier)
+  const { data, received, subscription } = await record(notifier)
   for (let round = 0; round < 60; round++) {
     const publishing = publishNumbers(publisher, 50, round * 50)
     subscription.pause()
@@ -136,7 +136,7 @@ test('pausing and resuming at any moment loses and repeats nothing', async () =>
     await publishing
     subscription.resume()
   }
-  await heard(3000)
+  await received(3000)
   expect(data()).toEqual(numbers(3000))
 })
 

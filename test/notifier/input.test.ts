@@ -1,7 +1,7 @@
 import { createNotifier } from '@penknife/core'
 import { expect, test } from 'vitest'
 
-import { hear, openNotifier, ROOM } from '../support/channels.ts'
+import { record, openNotifier, ROOM } from '../support/channels.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 
@@ -35,16 +35,16 @@ test.each([
 
 test('data of exactly 64 KiB is taken, in bytes of UTF-8', async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   const largest = ['x'.repeat(64 * 1024 - 2), 'ż'.repeat(32 * 1024 - 1), '🐢'.repeat(16 * 1024 - 1) + 'xx']
   for (const each of largest) await notifier.publish('room', each)
-  await heard(3)
+  await received(3)
   expect(data()).toEqual(largest)
 })
 
 test('hostile data arrives unchanged', async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   const hostile = [
     JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}') as object,
     nested(1000),
@@ -52,8 +52,8 @@ test('hostile data arrives unchanged', async () => {
     '\u2028\u2029\u0000',
   ]
   for (const each of hostile) await notifier.publish('room', each)
-  await heard(4)
-  const late = await hear(notifier, '-')
+  await received(4)
+  const late = await record(notifier, '-')
   for (const [proto, ...others] of [data(), late.data()]) {
     expect(Object.keys(proto as object)).toEqual(['__proto__', 'constructor'])
     expect(Object.getPrototypeOf(proto)).toBe(Object.prototype)
@@ -64,13 +64,13 @@ test('hostile data arrives unchanged', async () => {
 
 test('an event that another program wrote, nested as deep as 64 KiB allow, is read like any other', async () => {
   const notifier = await openNotifier(bench)
-  const { events, heard } = await hear(notifier)
+  const { events, received } = await record(notifier)
   await notifier.publish('room', 1)
   const [[id]] = (await bench.raw.xrange(ROOM, '-', '+')) as [[string, string[]]]
   const json = '['.repeat(32_000) + ']'.repeat(32_000)
   await bench.raw.xadd(ROOM, `${id.split('-')[0]}-2`, 't', 'message', 'd', json, 'g', 'c0ffee')
   await notifier.publish('room', 3)
-  await heard(3)
+  await received(3)
   expect(events.map((event) => event.kind === 'message' && event.json.length)).toEqual([1, 64_000, 1])
   expect(events[1]).toHaveProperty('data.length', 1)
 })
@@ -143,7 +143,7 @@ test.each([
     'audience',
   ],
   [
-    'an audience whose coming and going nobody hears',
+    'an audience without onAudience',
     ['room'],
     { onEvent: () => {}, audience: { onEvent: () => {} } },
     'onAudience',

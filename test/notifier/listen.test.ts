@@ -3,7 +3,7 @@ import { assert, constantFrom, property, string } from 'fast-check'
 import { expect, test, vi } from 'vitest'
 
 import { matcher } from '../../packages/core/src/notifier/patterns.ts'
-import { followers, hear, openNotifier } from '../support/channels.ts'
+import { followers, record, openNotifier } from '../support/channels.ts'
 import { failure, open, openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
@@ -24,7 +24,7 @@ async function listen(patterns: readonly string[], notifier = openNotifier(bench
     ...listening,
     events,
     said,
-    heard: (count: number) => until(`${count} nudges`, () => events.length >= count),
+    received: (count: number) => until(`${count} nudges`, () => events.length >= count),
   }
 }
 
@@ -34,8 +34,8 @@ test('a listener gets each nudge whose channel matches a pattern once', async ()
   const all = await listen(['*'])
   const channels = ['user:1', 'user:', 'xuser:2', 'price', 'price:2', 'room:1', 'USER:1']
   await Promise.all(channels.map((channel, at) => notifier.nudge(channel, at, { type: 'changed' })))
-  await all.heard(7)
-  await users.heard(5)
+  await all.received(7)
+  await users.received(5)
   expect(all.said()).toEqual(channels.map((channel, at) => `${channel} ${at}`))
   expect(users.said()).toEqual(['user:1 0', 'user: 1', 'price 3', 'room:1 5', 'USER:1 6'])
   expect(users.events[0]).toMatchObject({
@@ -50,22 +50,22 @@ test('a listener gets each nudge whose channel matches a pattern once', async ()
 
 test('a nudge reaches subscribers of its channel and listeners, with any data', async () => {
   const notifier = await openNotifier(bench)
-  const room = await hear(notifier)
-  const { events, heard } = await listen(['room'])
+  const room = await record(notifier)
+  const { events, received } = await listen(['room'])
   const data = ['żółw\n🐢', null, { 'a\nb': ['\n'] }, '']
   for (const each of data) await notifier.nudge('room', each)
-  await room.heard(4)
-  await heard(4)
+  await room.received(4)
+  await received(4)
   expect(room.data()).toEqual(data)
   expect(events.map((event) => event.kind === 'message' && event.data)).toEqual(data)
 })
 
 test('listeners get no published events', async () => {
   const notifier = await openNotifier(bench)
-  const { said, heard } = await listen(['*'])
+  const { said, received } = await listen(['*'])
   await notifier.publish('room', 'kept')
   await notifier.nudge('room', 'nudge')
-  await heard(1)
+  await received(1)
   expect(said()).toEqual(['room nudge'])
 })
 
@@ -80,7 +80,7 @@ test('listeners of a notifier get nothing of others: of another name, space or d
   ]
   const all = await Promise.all(notifiers.map((notifier) => listen(['*'], Promise.resolve(notifier))))
   for (const [at, notifier] of notifiers.entries()) await notifier.nudge('room', at)
-  await Promise.all(all.map(({ heard }) => heard(1)))
+  await Promise.all(all.map(({ received }) => received(1)))
   expect(all.map(({ said }) => said())).toEqual([['room 0'], ['room 1'], ['room 2'], ['room 3']])
 })
 
@@ -93,28 +93,28 @@ test('the listeners of a process share one subscription, which ends with the las
   await first.close()
   await (await notifier).nudge('a', 1)
   await (await notifier).nudge('b', 1)
-  await second.heard(1)
+  await second.received(1)
   expect(first.said()).toEqual([])
   await second.close()
   await until('the server forgot it', async () => (await followers(bench.raw, NUDGES)) === 0)
   const again = await listen(['b'], notifier)
   await (await notifier).nudge('b', 2)
-  await again.heard(1)
+  await again.received(1)
   expect(again.said()).toEqual(['b 2'])
   expect(await callsOf(bench.raw, 'psubscribe')).toBe(0)
 })
 
 test('a listener gets an interruption event once the connection is back', async () => {
   const notifier = await openNotifier(bench)
-  const { said, heard } = await listen(['*'])
+  const { said, received } = await listen(['*'])
   for (const round of [1, 2]) {
     await notifier.nudge('a', round)
-    await heard(2 * round - 1)
+    await received(2 * round - 1)
     await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
-    await heard(2 * round)
+    await received(2 * round)
   }
   await notifier.nudge('a', 3)
-  await heard(5)
+  await received(5)
   expect(said()).toEqual(['a 1', 'interrupted', 'a 2', 'interrupted', 'a 3'])
 })
 
@@ -128,10 +128,10 @@ test('a listener that throws gets its later nudges, and so do the others', async
       throw new Error('a listener fault')
     },
   })
-  const { heard } = await listen(['*'], Promise.resolve(notifier))
+  const { received } = await listen(['*'], Promise.resolve(notifier))
   await notifier.nudge('a', 1)
   await notifier.nudge('a', 2)
-  await heard(2)
+  await received(2)
   expect(calls).toBe(2)
   expect(warn).toHaveBeenCalledWith(expect.stringContaining('a listener fault'), 'PenknifeWarning')
 })

@@ -3,8 +3,8 @@ import { expect, test, vi } from 'vitest'
 
 import {
   followers,
-  type Heard,
-  hear,
+  type Recording,
+  record,
   numbers,
   openNotifier,
   publishNumbers,
@@ -20,7 +20,7 @@ const bench = useRedis()
 test('no event is lost or repeated when subscriber connections are killed during publishing', async () => {
   const publisher = await openNotifier(bench, { history: 100_000 })
   const notifiers = await Promise.all([1, 2].map(() => openNotifier(bench)))
-  const all = await Promise.all(notifiers.map((notifier) => hear(notifier)))
+  const all = await Promise.all(notifiers.map((notifier) => record(notifier)))
   let next = 0
   for (let kill = 0; kill < 5; kill++) {
     await publishNumbers(publisher, 200, next)
@@ -34,17 +34,17 @@ test('no event is lost or repeated when subscriber connections are killed during
   }
   await until('they follow again', async () => (await followers(bench.raw)) === 2)
   await publishNumbers(publisher, 1, next)
-  await Promise.all(all.map(({ heard }) => heard(next + 1)))
+  await Promise.all(all.map(({ received }) => received(next + 1)))
   for (const { data } of all) expect(data()).toEqual(numbers(next + 1))
 })
 
 test('the first event of a channel is not lost when the connection is killed before it', async () => {
   const publisher = await openNotifier(bench)
-  const { data, heard } = await hear(await openNotifier(bench))
+  const { data, received } = await record(await openNotifier(bench))
   await Promise.all([bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub'), publishNumbers(publisher, 3)])
-  await heard(3)
+  await received(3)
   await publishNumbers(publisher, 3, 3)
-  await heard(6)
+  await received(6)
   expect(data()).toEqual(numbers(6))
 })
 
@@ -52,15 +52,15 @@ test('a last message that was lost on the way is noticed by the periodic check',
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   try {
     const notifier = await openNotifier(bench)
-    const { data, heard } = await hear(notifier)
+    const { data, received } = await record(notifier)
     const [id] = await publishNumbers(notifier, 1)
-    await heard(1)
+    await received(1)
     const [epoch, offset] = id!.split('-') as [string, string]
     // Stored, but not sent.
     await bench.raw.xadd(ROOM, `${epoch}-${Number(offset) + 1}`, 't', 'message', 'd', '1', 'g', 'c0ffee')
     expect(data()).toEqual([0])
     vi.advanceTimersByTime(10_000)
-    await heard(2)
+    await received(2)
     expect(data()).toEqual([0, 1])
   } finally {
     vi.useRealTimers()
@@ -73,9 +73,9 @@ test('a subscriber whose connection is silent catches up once penknife closes it
     const proxy = await startProxy(bench.server)
     const publisher = await openNotifier(bench)
     const penknife = await openReady(pattern(proxy.url))
-    const { data, heard } = await hear(createNotifier(penknife.space('shop'), 'main'))
+    const { data, received } = await record(createNotifier(penknife.space('shop'), 'main'))
     await publishNumbers(publisher, 1)
-    await heard(1)
+    await received(1)
     proxy.goSilent()
     await publishNumbers(publisher, 1, 1)
     proxy.pass({ only: 'new' })
@@ -91,28 +91,28 @@ test('a subscriber whose connection is silent catches up once penknife closes it
 test('a restart of a Redis that persists leaves no gap', async () => {
   const server = await ownRedis({ persist: true })
   const notifier = await openNotifier({ server })
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   await publishNumbers(notifier, 5)
-  await heard(5)
+  await received(5)
   await server.restart()
   const again = await openNotifier({ server })
   await publishNumbers(again, 5, 5)
-  await heard(10)
+  await received(10)
   expect(data()).toEqual(numbers(10))
 })
 
 test('after a restart without data there is exactly one reset, then live events', async () => {
   const server = await ownRedis()
   const notifier = await openNotifier({ server })
-  const { data, heard, subscription } = await hear(notifier)
+  const { data, received, subscription } = await record(notifier)
   await publishNumbers(notifier, 5)
-  await heard(5)
+  await received(5)
   await server.restart()
-  await heard(6)
+  await received(6)
   expect(subscription.cursors()).toEqual({ room: expect.stringMatching(/^\d{16}-0$/) })
   const again = await openNotifier({ server })
   await publishNumbers(again, 3, 10)
-  await heard(9)
+  await received(9)
   expect(data()).toEqual([0, 1, 2, 3, 4, 'reset', 10, 11, 12])
 })
 
@@ -133,13 +133,13 @@ test('subscribing while Redis is away fails within the deadline, and nothing sta
   await proxy.comeBack()
   const publisher = await openNotifier({ server })
   await until('it is back', async () => (await penknife.health()).status === 'ok')
-  let third: Heard | undefined
+  let third: Recording | undefined
   await until('its subscriber connection is there again', async () => {
-    third = await hear(notifier, undefined, 'third').catch(() => undefined)
+    third = await record(notifier, undefined, 'third').catch(() => undefined)
     return third !== undefined
   })
   await publisher.publish('third', 1)
-  await third?.heard(1)
+  await third?.received(1)
   await publisher.publish('room', 1)
   expect(events).toEqual([])
   const raw = bench.raw.duplicate({ path: server.socket })
@@ -150,7 +150,7 @@ test('subscribing while Redis is away fails within the deadline, and nothing sta
 test('subscribing without a Redis server fails within the deadline', async () => {
   const penknife = open(pattern('redis://127.0.0.1:1'), { deadline: 200 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
-  expect(await failure(hear(notifier))).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
+  expect(await failure(record(notifier))).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
 })
 
 test('a subscription that was open during an outage continues after it, also for channels without events', async () => {
@@ -158,15 +158,15 @@ test('a subscription that was open during an outage continues after it, also for
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const publisher = await openNotifier(bench)
-  const room = await hear(notifier)
-  const quiet = await hear(notifier, undefined, 'quiet')
+  const room = await record(notifier)
+  const quiet = await record(notifier, undefined, 'quiet')
   await publishNumbers(publisher, 1)
-  await room.heard(1)
+  await room.received(1)
   await proxy.leave()
   await publishNumbers(publisher, 3, 1)
   await publisher.publish('quiet', 'first')
   await proxy.comeBack()
-  await Promise.all([room.heard(4), quiet.heard(1)])
+  await Promise.all([room.received(4), quiet.received(1)])
   expect([room.data(), quiet.data()]).toEqual([[0, 1, 2, 3], ['first']])
 })
 

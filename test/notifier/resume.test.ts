@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { hear, numbers, openNotifier, publishNumbers, ROOM, ROOM_LIVE } from '../support/channels.ts'
+import { record, numbers, openNotifier, publishNumbers, ROOM, ROOM_LIVE } from '../support/channels.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -10,14 +10,14 @@ test('a subscriber resumes after the given id', async () => {
   const notifier = await openNotifier(bench)
   const ids = await publishNumbers(notifier, 1000)
   for (const at of [0, 1, 199, 200, 201, 500, 998]) {
-    const { data, heard: told } = await hear(notifier, ids[at])
-    await told(999 - at)
+    const { data, received: reported } = await record(notifier, ids[at])
+    await reported(999 - at)
     expect(data()).toEqual(numbers(999 - at, at + 1))
   }
-  const { data, heard } = await hear(notifier, ids[999])
+  const { data, received } = await record(notifier, ids[999])
   expect(data()).toEqual([])
   await publishNumbers(notifier, 1, 1000)
-  await heard(1)
+  await received(1)
   expect(data()).toEqual([1000])
 })
 
@@ -26,31 +26,31 @@ test("'-' begins with the oldest event, without a reset", async () => {
   await publishNumbers(notifier, 1000)
   const kept = await bench.raw.xlen(ROOM)
   expect(kept).toBeLessThan(300)
-  const { data, heard } = await hear(notifier, '-')
-  await heard(kept)
+  const { data, received } = await record(notifier, '-')
+  await received(kept)
   expect(data()).toEqual(numbers(kept, 1000 - kept))
 })
 
 test("'-' of a channel without history begins with its first event", async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard } = await hear(notifier, '-')
+  const { data, received } = await record(notifier, '-')
   await publishNumbers(notifier, 3)
-  await heard(3)
+  await received(3)
   expect(data()).toEqual([0, 1, 2])
 })
 
 test('the cursor of a channel without history resumes at its first event', async () => {
   const notifier = await openNotifier(bench)
-  const { subscription } = await hear(notifier)
+  const { subscription } = await record(notifier)
   const { room } = subscription.cursors()
   expect(room).toMatch(/^\d{16}-0$/)
   await subscription.close()
   await publishNumbers(notifier, 3)
-  const late = await hear(notifier, room)
+  const late = await record(notifier, room)
   expect(late.data()).toEqual([0, 1, 2])
   // Between the two a whole epoch of events may have been published and trimmed.
   await bench.raw.xtrim(ROOM, 'MAXLEN', 1)
-  expect((await hear(notifier, room)).data()).toEqual(['reset'])
+  expect((await record(notifier, room)).data()).toEqual(['reset'])
 })
 
 test('history and live events join without a gap or a repetition during publishing', async () => {
@@ -65,7 +65,7 @@ test('history and live events join without a gap or a repetition during publishi
       next += 20
     }
   })()
-  const late = await Promise.all(numbers(30).map((at) => hear(notifier, ids[at * 30])))
+  const late = await Promise.all(numbers(30).map((at) => record(notifier, ids[at * 30])))
   stopping.abort()
   await writer
   await until('all came', () => late.every(({ events }, at) => events.length >= next - at * 30 - 1))
@@ -88,15 +88,15 @@ test('a subscription that closes and resumes again and again gets everything onc
   const seen: unknown[] = []
   let cursor = start!
   for (let round = 0; round < 50; round++) {
-    const heard = await hear(notifier, cursor)
-    await heard.heard(round % 7)
-    cursor = heard.subscription.cursors()['room']!
-    void heard.subscription.close()
-    seen.push(...heard.data())
+    const received = await record(notifier, cursor)
+    await received.received(round % 7)
+    cursor = received.subscription.cursors()['room']!
+    void received.subscription.close()
+    seen.push(...received.data())
   }
   stopping.abort()
   await writer
-  seen.push(...(await hear(notifier, cursor)).data())
+  seen.push(...(await record(notifier, cursor)).data())
   expect(seen).toEqual(numbers(next - 1, 1))
 })
 
@@ -111,11 +111,11 @@ test.each([
 ])('a position that %s gets exactly one reset, then live events', async (_, position) => {
   const notifier = await openNotifier(bench, { history: 100 })
   const ids = await publishNumbers(notifier, 1000)
-  const { data, events, heard, subscription } = await hear(notifier, position(ids))
+  const { data, events, received, subscription } = await record(notifier, position(ids))
   expect(events).toEqual([{ kind: 'reset', channel: 'room', id: ids[999] }])
   expect(subscription.cursors()).toEqual({ room: ids[999] })
   await publishNumbers(notifier, 3, 1000)
-  await heard(4)
+  await received(4)
   expect(data()).toEqual(['reset', 1000, 1001, 1002])
 })
 
@@ -123,73 +123,73 @@ test('a position in a history that was deleted gets exactly one reset, then live
   const notifier = await openNotifier(bench)
   const ids = await publishNumbers(notifier, 10)
   await bench.raw.del(ROOM)
-  const { data, events, heard } = await hear(notifier, ids[3])
+  const { data, events, received } = await record(notifier, ids[3])
   expect(events).toEqual([{ kind: 'reset', channel: 'room', id: expect.stringMatching(/^\d{16}-0$/) }])
   await publishNumbers(notifier, 3, 10)
-  await heard(4)
+  await received(4)
   expect(data()).toEqual(['reset', 10, 11, 12])
 })
 
 test('a current subscriber whose history was deleted gets a reset at the next event, then live events', async () => {
   const notifier = await openNotifier(bench)
-  const { data, events, heard, subscription } = await hear(notifier)
+  const { data, events, received, subscription } = await record(notifier)
   await publishNumbers(notifier, 3)
-  await heard(3)
+  await received(3)
   await bench.raw.del(ROOM)
   const id = await notifier.publish('room', 'first of the new history')
-  await heard(4)
+  await received(4)
   expect(events[3]).toEqual({ kind: 'reset', channel: 'room', id })
   expect(subscription.cursors()).toEqual({ room: id })
   await publishNumbers(notifier, 2, 10)
-  await heard(6)
+  await received(6)
   expect(data()).toEqual([0, 1, 2, 'reset', 10, 11])
 })
 
 test('a live message that skips some makes the subscriber read the skipped ones', async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   const [id] = await publishNumbers(notifier, 1)
-  await heard(1)
+  await received(1)
   const [epoch, offset] = id!.split('-') as [string, string]
   const after = (steps: number): string => `${epoch}-${Number(offset) + steps}`
   // Stored, but not sent, as if the messages were lost.
   for (const at of [1, 2, 3])
     await bench.raw.xadd(ROOM, after(at), 't', 'message', 'd', `${at}`, 'g', `c0ffe${at}`)
   await bench.raw.call('SPUBLISH', ROOM_LIVE, `${after(3)}-c0ffe3\nmessage\n3`)
-  await heard(4)
+  await received(4)
   expect(data()).toEqual([0, 1, 2, 3])
   await publishNumbers(notifier, 1, 4)
-  await heard(5)
+  await received(5)
   expect(data()).toEqual([0, 1, 2, 3, 4])
 })
 
 test('the first live message of a channel makes the subscriber read those before it', async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   const other = await openNotifier(bench)
   await publishNumbers(other, 1)
-  await heard(1)
+  await received(1)
   // A second channel, at which the messages before the third were lost on the way.
-  const quiet = await hear(notifier, undefined, 'quiet')
+  const quiet = await record(notifier, undefined, 'quiet')
   const key = ROOM.replace('room', 'quiet')
   const [epoch] = quiet.subscription.cursors()['quiet']!.split('-')
   const id = (at: number): string => `${epoch}-${1 + at}`
   for (const at of [0, 1, 2])
     await bench.raw.xadd(key, id(at), 't', 'message', 'd', `${at}`, 'g', `c0ffe${at}`)
   await bench.raw.call('SPUBLISH', `${key}:live`, `${id(2)}-c0ffe2\nmessage\n2`)
-  await quiet.heard(3)
+  await quiet.received(3)
   expect(quiet.data()).toEqual([0, 1, 2])
   expect(data()).toEqual([0])
 })
 
 test('a live message that was delivered before is not delivered again', async () => {
   const notifier = await openNotifier(bench)
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   const ids = await publishNumbers(notifier, 3)
-  await heard(3)
+  await received(3)
   for (const id of ids) await bench.raw.call('SPUBLISH', ROOM_LIVE, `${id}\nmessage\n"again"`)
   await publishNumbers(notifier, 1, 3)
-  await heard(4)
+  await received(4)
   expect(data()).toEqual([0, 1, 2, 3])
 })
 
@@ -199,9 +199,9 @@ test('a thousand subscribers that resume at one position share a few reads', asy
   const calls = async (): Promise<number> =>
     Number(/cmdstat_evalsha:calls=(\d+)/.exec(await bench.raw.info('commandstats'))?.[1] ?? 0)
   const before = await calls()
-  const all = await Promise.all(numbers(1000).map(() => hear(notifier, ids[99])))
+  const all = await Promise.all(numbers(1000).map(() => record(notifier, ids[99])))
   const late = publishNumbers(notifier, 10, 500)
-  await Promise.all(all.map(({ heard }) => heard(410)))
+  await Promise.all(all.map(({ received }) => received(410)))
   await late
   for (const { data } of all) expect(data()).toEqual(numbers(410, 100))
   // Two pages and the end, each read by the sixteen that may at a time and once for all others; and the publishes.

@@ -20,13 +20,13 @@ const CONTROL_LIVE = `${CONTROL}:live`
 
 /** Follows channels by an admission. Records `<channel>:<data>`, and the kinds of other events. */
 async function follow(notifier: Notifier, admission: NotifierAdmission, channels: readonly string[]) {
-  const heard: string[] = []
+  const received: string[] = []
   const subscription: NotifierSubscription = await notifier.subscribe(channels, {
     admission,
     onEvent: (event) =>
-      heard.push(`${event.channel}:${event.kind === 'message' ? String(event.data) : event.kind}`),
+      received.push(`${event.channel}:${event.kind === 'message' ? String(event.data) : event.kind}`),
   })
-  return { subscription, heard }
+  return { subscription, received }
 }
 
 test('a revocation ends the rights to its channels only, of its user only, in every process', async () => {
@@ -42,8 +42,8 @@ test('a revocation ends the rights to its channels only, of its user only, in ev
   // Both arrived during the revocation, or after it.
   await here.publish('a', 2)
   await here.publish('b', 3)
-  for (const { heard } of follows) await until('the last one', () => heard.includes('b:3'))
-  expect(follows.map(({ heard }) => heard)).toEqual([
+  for (const { received } of follows) await until('the last one', () => received.includes('b:3'))
+  expect(follows.map(({ received }) => received)).toEqual([
     ['a:1', 'b:3'],
     ['a:1', 'b:3'],
     ['a:1', 'a:2', 'b:3'],
@@ -56,13 +56,13 @@ test('a revocation ends the rights to its channels only, of its user only, in ev
 test('revoking everything ends all connections of the user, and their subscriptions', async () => {
   const notifier = await openNotifier(bench)
   const guests = [await admit(notifier, 'ann'), await admit(notifier, 'ann'), await admit(notifier, 'bob')]
-  const { heard } = await follow(notifier, guests[0]!.admission, ['a'])
+  const { received } = await follow(notifier, guests[0]!.admission, ['a'])
   const other = await follow(notifier, guests[2]!.admission, ['a'])
   await notifier.revoke('ann')
   await notifier.publish('a', 1)
-  await until('bob got it', () => other.heard.length === 1)
+  await until('bob got it', () => other.received.length === 1)
   expect(guests.map(({ ended }) => ended)).toEqual(['revoked', 'revoked', undefined])
-  expect(heard).toEqual([])
+  expect(received).toEqual([])
   // Who asks for more with an admission that ended gets a subscription that gives out nothing.
   const late = await follow(notifier, guests[0]!.admission, ['a'])
   expect(late.subscription.cursors()).toEqual({})
@@ -70,15 +70,15 @@ test('revoking everything ends all connections of the user, and their subscripti
 
 test('a process that was cut off reads a revocation before any event that was published after it', async () => {
   const proxy = await startProxy(bench.server)
-  const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
+  const penknife = await openReady(pattern(proxy.url), { deadline: 5000 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const elsewhere = await openNotifier(bench)
   // Followed before there is any user: its subscription is acknowledged before that of the control channel.
   const anybody = await notifier.subscribe(['a'], { onEvent: () => {} })
   const guest = await admit(notifier, 'ann')
-  const { heard } = await follow(notifier, guest.admission, ['a', 'b'])
+  const { received } = await follow(notifier, guest.admission, ['a', 'b'])
   await elsewhere.publish('a', 1)
-  await until('it follows', () => heard.length === 1)
+  await until('it follows', () => received.length === 1)
   await proxy.leave()
   // More than a page of the history.
   for (let at = 0; at < 500; at++) await elsewhere.revoke(`other-${at}`, ['a'])
@@ -86,27 +86,27 @@ test('a process that was cut off reads a revocation before any event that was pu
   await elsewhere.publish('a', 2)
   await elsewhere.publish('b', 3)
   await proxy.comeBack()
-  await until('it goes on', () => heard.includes('b:3'))
-  expect(heard).toEqual(['a:1', 'b:3'])
+  await until('it goes on', () => received.includes('b:3'))
+  expect(received).toEqual(['a:1', 'b:3'])
   expect(guest.revoked).toEqual([['a']])
   await anybody.close()
 })
 
 test('pausing and an interruption do not undo each other', async () => {
   const proxy = await startProxy(bench.server)
-  const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
+  const penknife = await openReady(pattern(proxy.url), { deadline: 5000 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const elsewhere = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
-  const { subscription, heard } = await follow(notifier, guest.admission, ['a'])
+  const { subscription, received } = await follow(notifier, guest.admission, ['a'])
   const free = await follow(notifier, (await admit(notifier, 'bob')).admission, ['a'])
   subscription.pause()
   proxy.cut()
   await elsewhere.publish('a', 1)
-  await until('others go on', () => free.heard.length === 1)
-  expect(heard).toEqual([])
+  await until('others go on', () => free.received.length === 1)
+  expect(received).toEqual([])
   subscription.resume()
-  await until('it goes on', () => heard.length === 1)
+  await until('it goes on', () => received.length === 1)
 })
 
 test('when Redis loses its data every admission ends, so that rights are looked up again', async () => {
@@ -137,7 +137,7 @@ test('no revocation is missed between the look-up of rights and the subscription
       await here.publish('mark', round)
       await until('it is over', () => !may || Object.keys(subscription.cursors()).length === 0)
       void guest.admission.close()
-      return may ? 'told' : 'refused'
+      return may ? 'reported' : 'refused'
     }
     let revoked = false
     async function revoke(): Promise<void> {
@@ -149,7 +149,7 @@ test('no revocation is missed between the look-up of rights and the subscription
     const [outcome] = await Promise.all([connect(), revoke()])
     outcomes.add(outcome)
   }
-  expect([...outcomes].toSorted()).toEqual(['refused', 'told'])
+  expect([...outcomes].toSorted()).toEqual(['refused', 'reported'])
 })
 
 test('an admission whose user is revoked while it begins ends at once', async () => {
@@ -179,7 +179,7 @@ test('an admission does not follow a channel that was revoked since it began', a
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
   await notifier.revoke('ann', ['a'])
-  await until('it was told', () => guest.revoked.length === 1)
+  await until('it was notified', () => guest.revoked.length === 1)
   const { subscription } = await follow(notifier, guest.admission, ['a', 'b'])
   expect(Object.keys(subscription.cursors())).toEqual(['b'])
   const anew = await admit(notifier, 'ann')

@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { hear } from '../support/channels.ts'
+import { record } from '../support/channels.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
 import { pattern, useRedis } from '../support/redis.ts'
@@ -54,10 +54,10 @@ test.each(Object.entries(LIBRARIES))(
   'with %s, published and nudged data is the schema’s output',
   async (_, schemas) => {
     const notifier = await open(schemas)
-    const { data, heard } = await hear(notifier)
+    const { data, received } = await record(notifier)
     await notifier.publish('room', { text: ' hello ' }, { type: 'said' })
     await notifier.nudge('room', { by: '7' }, { type: 'moved' })
-    await heard(2)
+    await received(2)
     expect(data()).toEqual([{ text: 'hello' }, { by: 7 }])
   },
 )
@@ -119,21 +119,21 @@ test('no publish waits for the schema of another event', async () => {
     message: z.string(),
     slow: z.string().refine(async () => gate.promise.then(() => true)),
   })
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   const slow = notifier.publish('room', 'first', { type: 'slow' })
   await notifier.publish('room', 'second')
   gate.resolve()
   await slow
-  await heard(2)
+  await received(2)
   expect(data()).toEqual(['second', 'first'])
 })
 
 test('events whose schemas answer at once are sent in the order of the calls', async () => {
   const notifier = await open({ message: z.number(), other: z.number() })
-  const { data, heard } = await hear(notifier)
+  const { data, received } = await record(notifier)
   const wanted = Array.from({ length: 200 }, (_, at) => at)
   await Promise.all(wanted.map((at) => notifier.publish('room', at, at % 3 === 0 ? { type: 'other' } : {})))
-  await heard(200)
+  await received(200)
   expect(data()).toEqual(wanted)
 })
 

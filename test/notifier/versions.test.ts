@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { record, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { warningsOf } from '../support/warnings.ts'
@@ -21,7 +21,7 @@ const isDeclared = (as: RegExp): Promise<void> =>
 test('a deploy may change the options of a history: events continue, and the newer process reports it once', async () => {
   const before = warnings.length
   const older = await openNotifier(bench, OLD)
-  const { heard, data } = await hear(older)
+  const { received, data } = await record(older)
   await publishNumbers(older, 5)
   await isDeclared(/history 1000/)
   const newer = await openNotifier(bench, NEW)
@@ -29,7 +29,7 @@ test('a deploy may change the options of a history: events continue, and the new
   await isDeclared(/history 10,/)
   await publishNumbers(older, 5, 10)
   await publishNumbers(newer, 5, 15)
-  await heard(20)
+  await received(20)
   expect(data()).toEqual(numbers(20))
   expect(warnings.slice(before)).toEqual([
     "notifier 'main' of space 'shop' was declared with 'history 1000, ttl 86400000 ms, age none, dedup window 300000 ms' " +
@@ -51,7 +51,7 @@ test('the same declaration again is not reported; another one is an event for li
   const newer = await openNotifier(bench, NEW)
   onTestFinished(newer.on(listener))
   // Following declares it as well.
-  await hear(newer)
+  await record(newer)
   await until('both got the event', () => events.length === 2)
   expect(events[1]).toEqual(events[0])
   expect(events[0]).toEqual({
@@ -67,20 +67,20 @@ test('the same declaration again is not reported; another one is an event for li
 test('foreign data at the key of the declaration prevents no publish', async () => {
   const notifier = await openNotifier(bench, OLD)
   await bench.raw.lpush(DECLARATION, 'a list')
-  const { heard } = await hear(notifier)
+  const { received } = await record(notifier)
   await publishNumbers(notifier, 2)
-  await heard(2)
+  await received(2)
 })
 
 test('text that another program sends to a channel is an event, and one warning without a listener', async () => {
   const unreadable = warningsOf('unreadable-message')
   const notifier = await openNotifier(bench)
-  const { heard, data } = await hear(notifier)
+  const { received, data } = await record(notifier)
   const live = `${ROOM}:live`
   await bench.raw.spublish(live, 'junk')
   await bench.raw.spublish(live, 'more junk')
   await publishNumbers(notifier, 1)
-  await heard(1)
+  await received(1)
   expect(data()).toEqual([0])
   expect(unreadable).toEqual([
     `notifier 'main' of space 'shop': the pub/sub channel ${live} contains text that penknife did not write, ` +

@@ -86,11 +86,11 @@ const run = (by: Arg): Promise<unknown> =>
 const digest = (): Promise<unknown> => bench.raw.call('DEBUG', 'DIGEST')
 
 test('one script changes a stream, two boards and a channel', async () => {
-  const heard: string[] = []
+  const received: string[] = []
   const listener = bench.raw.duplicate()
   await listener.ssubscribe(LIVE)
   const message = new Promise((resolve) => listener.once('smessage', (_, text) => resolve(text)))
-  listener.on('smessage', (_, text) => heard.push(text as string))
+  listener.on('smessage', (_, text) => received.push(text as string))
   const [id, day, week, event] = (await run(5)) as string[]
   expect([day, week]).toEqual(['5', '5'])
   expect(await bench.raw.xrange(KEYS[0], '-', '+')).toEqual([[id, ['d', '5']]])

@@ -81,11 +81,11 @@ test.each<['reader' | 'subscriber' | 'durable', (space: Space) => unknown]>([
     // A worker follows a channel, too.
     const mine = (): PenknifeEvent[] =>
       events.filter((event) => 'purpose' in event && event.purpose === purpose)
-    await until('it is told', () => mine().length > 0)
+    await until('it is reported', () => mine().length > 0)
     expect(mine()).toEqual([{ kind: 'trouble', purpose, reason: expect.stringMatching(WHY) }])
-    const told = await health()
-    expect(told).toMatchObject({ status: 'degraded', reason: expect.stringMatching(WHY) })
-    expect(told.connections).toContainEqual({
+    const reports = await health()
+    expect(reports).toMatchObject({ status: 'degraded', reason: expect.stringMatching(WHY) })
+    expect(reports.connections).toContainEqual({
       purpose,
       open: 1,
       ready: 0,
@@ -115,7 +115,7 @@ test('a connection that cannot be made is one process warning when there is no l
   const { runtime } = penknife.space('shop')
   const readers = [runtime, runtime].map(({ openReader, keys }) => openReader(keys.route))
   onTestFinished(() => readers.forEach((reader) => void reader.close()))
-  await until('it is said', () => warnings.some((text) => WHY.test(text)))
+  await until('it is sent', () => warnings.some((text) => WHY.test(text)))
   expect(warnings.filter((text) => WHY.test(text))).toHaveLength(1)
 })
 
@@ -131,7 +131,7 @@ test('channels that the user may not follow make health degraded, until it may',
   const followed = new Promise<void>((resolve) =>
     subscriber.follow(keys.route, 'channel', { message: () => {}, followed: resolve }),
   )
-  await until('it is told', () => events.length > 0)
+  await until('it is reported', () => events.length > 0)
   expect(events).toMatchObject([{ kind: 'refusing', call: 'ssubscribe', code: 'NOPERM' }])
   expect(await penknife.health()).toMatchObject({
     status: 'degraded',

@@ -98,23 +98,23 @@ test('an argument is not sent when every item of a batch has its usual value', a
 test("a tracer of ioredis' commands gets those of penknife", async () => {
   const penknife = await openReady(patternOf('ioredis', bench.server.url))
   const count = counters(penknife.space('shop'))
-  const heard: string[] = []
+  const received: string[] = []
   const listeners = {
     start: () => {},
     end: () => {},
     asyncStart: () => {},
-    asyncEnd: (message: unknown) => heard.push((message as { command: string }).command),
+    asyncEnd: (message: unknown) => received.push((message as { command: string }).command),
     error: () => {},
   }
   const commands = tracingChannel('ioredis:command')
   commands.subscribe(listeners)
   onTestFinished(() => commands.unsubscribe(listeners))
   expect(await count('a')).toBe(1)
-  expect(heard).toContain('evalsha')
+  expect(received).toContain('evalsha')
   commands.unsubscribe(listeners)
-  const before = heard.length
+  const before = received.length
   expect(await count('a')).toBe(2)
-  expect(heard).toHaveLength(before)
+  expect(received).toHaveLength(before)
 })
 
 test('a wrapper of sendCommand, as tracers have, gets each command with its arguments and its outcome', async () => {

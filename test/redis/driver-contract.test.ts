@@ -213,13 +213,13 @@ test.each(PROTOCOLS)(
   async (name, protocol) => {
     const proxy = await startProxy(bench.server)
     const link = await openReady(name, proxy.url, { protocol })
-    const heard: unknown[] = []
-    link.on('message', (channel, text) => heard.push([channel, text]))
+    const delivered: unknown[] = []
+    link.on('message', (channel, text) => delivered.push([channel, text]))
     await link.ssubscribe('a')
     await link.ssubscribe('b')
     expect(await bench.raw.spublish('a', '\u20ac')).toBe(1)
-    await until('it is heard', () => heard.length === 1)
-    expect(heard).toEqual([['a', '\u20ac']])
+    await until('it is delivered', () => delivered.length === 1)
+    expect(delivered).toEqual([['a', '\u20ac']])
     expect(String(await link.call('ping'))).toMatch(/pong/i)
     await link.sunsubscribe('a')
     expect(await bench.raw.spublish('a', 'x')).toBe(0)
@@ -228,22 +228,22 @@ test.each(PROTOCOLS)(
     expect(await bench.raw.spublish('b', 'x')).toBe(0)
     await link.ssubscribe('b')
     expect(await bench.raw.spublish('b', 'y')).toBe(1)
-    await until('it is heard', () => heard.length === 2)
+    await until('it is delivered', () => delivered.length === 2)
   },
 )
 
 test.each(DRIVERS)('%s: a channel that is left and followed again at once is followed', async (name) => {
   const link = await openReady(name, bench.server.url)
-  const heard: string[] = []
-  link.on('message', (_, text) => heard.push(text))
+  const delivered: string[] = []
+  link.on('message', (_, text) => delivered.push(text))
   const asked = [link.ssubscribe('a'), link.sunsubscribe('a'), link.ssubscribe('a')]
   await Promise.all(asked)
   await Promise.all([link.sunsubscribe('a'), link.ssubscribe('a')])
   expect(await bench.raw.spublish('a', 'x')).toBe(1)
-  await until('it is heard', () => heard.length > 0)
+  await until('it is delivered', () => delivered.length > 0)
   await Promise.all([link.sunsubscribe('a'), link.ssubscribe('a'), link.sunsubscribe('a')])
   expect(await bench.raw.spublish('a', 'y')).toBe(0)
-  expect(heard).toEqual(['x'])
+  expect(delivered).toEqual(['x'])
 })
 
 test.each(DRIVERS)('%s: channels that the user may not follow are an error of Redis', async (name) => {

@@ -88,27 +88,29 @@ describe('at the start', () => {
     const warn = (warning: Error): unknown => warnings.push(warning)
     process.on('warning', warn)
     const penknife = open(pattern(bench.server.url))
-    const told: ServerFinding[] = []
-    penknife.on(gather(told))
+    const reported: ServerFinding[] = []
+    penknife.on(gather(reported))
     penknife.space('shop').runtime.use('stream', 'x')
-    await until('it is told', () => told.length > 0 && warnings.length > 0)
-    expect(told).toMatchObject([{ code: 'eviction' }])
-    expect(told[0]?.message).toMatch(/allkeys-lru can evict the data of stream/)
-    expect(warnings).toMatchObject([{ name: 'PenknifeWarning', code: 'eviction', message: told[0]?.message }])
-    expect((await penknife.health()).findings).toEqual(told)
+    await until('it is reported', () => reported.length > 0 && warnings.length > 0)
+    expect(reported).toMatchObject([{ code: 'eviction' }])
+    expect(reported[0]?.message).toMatch(/allkeys-lru can evict the data of stream/)
+    expect(warnings).toMatchObject([
+      { name: 'PenknifeWarning', code: 'eviction', message: reported[0]?.message },
+    ])
+    expect((await penknife.health()).findings).toEqual(reported)
     process.off('warning', warn)
   })
 
   test('a feature that is used later is checked then', async () => {
     const penknife = open(pattern(bench.server.url))
-    const told: ServerFinding[] = []
-    penknife.on(gather(told))
+    const reported: ServerFinding[] = []
+    penknife.on(gather(reported))
     await until('the server was looked at', async () => (await penknife.health()).server !== undefined)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     penknife.space('shop').runtime.use('leaderboard', 'x')
-    expect(told).toMatchObject([{ code: 'eviction' }])
+    expect(reported).toMatchObject([{ code: 'eviction' }])
     penknife.space('shop').runtime.use('leaderboard', 'x')
-    expect(told).toHaveLength(1)
+    expect(reported).toHaveLength(1)
   })
 
   test('a server that was changed while it was away is looked at again', async () => {
@@ -134,12 +136,12 @@ describe('a user with few rights', () => {
     const rights = ['reset', 'on', '>x', '~pk1:*', '&*', '+@all', '-info']
     await bench.raw.call('ACL', 'SETUSER', 'ann', ...rights)
     const penknife = open(pattern(bench.server.url, { username: 'ann', password: 'x' }))
-    const told: ServerFinding[] = []
-    penknife.on((event) => event.kind === 'finding' && told.push(event.finding))
+    const reported: ServerFinding[] = []
+    penknife.on((event) => event.kind === 'finding' && reported.push(event.finding))
     expect(await counters(penknife.space('shop'))('c')).toBe(1)
-    await until('it is told', () => told.length > 0)
-    expect(told).toMatchObject([{ code: 'unreadable' }])
-    expect(told[0]?.message).toMatch(/info/i)
+    await until('it is reported', () => reported.length > 0)
+    expect(reported).toMatchObject([{ code: 'unreadable' }])
+    expect(reported[0]?.message).toMatch(/info/i)
     const health = await penknife.health()
     expect(health).toMatchObject({ status: 'ok', server: undefined })
     expect(health.findings).toMatchObject([{ code: 'unreadable' }])

@@ -160,16 +160,19 @@ test('on a full server slots are released and renewed, subjects reset and unbloc
 
 test('on a full server rights are revoked, connections given back and nudges sent', async () => {
   const notifier = createNotifier(await openShop(), 'main')
-  const heard: unknown[] = []
-  await notifier.listen(['*'], { onEvent: (event) => heard.push(event.kind === 'message' && event.data) })
+  const received: unknown[] = []
+  await notifier.listen(['*'], { onEvent: (event) => received.push(event.kind === 'message' && event.data) })
   const ann = await admit(notifier, 'ann', 1)
   const bob = await admit(notifier, 'bob', 1)
   await fill()
   await expect(failure(notifier.publish('room', 1))).resolves.toMatchObject(FULL)
   await notifier.nudge('room', 2)
-  await until('the nudge was heard', () => heard.includes(2))
+  await until('the nudge was received', () => received.includes(2))
   await notifier.revoke('ann')
-  await until('ann was told', () => ann.ended !== undefined)
+  await until('ann was notified', () => ann.ended !== undefined)
   await bob.admission.close()
-  await until('nobody is held', async () => (await bench.raw.keys('*notify-connections*')).length === 0)
+  await until(
+    'no connection is counted',
+    async () => (await bench.raw.keys('*notify-connections*')).length === 0,
+  )
 })

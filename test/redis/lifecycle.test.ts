@@ -58,10 +58,10 @@ test('connecting and disconnecting are reported', async () => {
   await proxy.comeBack()
   await until('available again', () => events.at(-1) === 'available')
   off()
-  const told = events.length
+  const before = events.length
   proxy.cut()
   await until('it is away', async () => (await penknife.health()).status === 'unavailable')
-  expect(events).toHaveLength(told)
+  expect(events).toHaveLength(before)
 })
 
 test('an outage is reported once for each reason, however often connecting is tried', async () => {
@@ -80,7 +80,7 @@ test('an outage is reported once for each reason, however often connecting is tr
   expect(events).toEqual([cut, `connect ECONNREFUSED 127.0.0.1:${proxy.port}`, 'available'])
   // The reason of the last absence is not that of the next.
   proxy.cut()
-  await until('the cut is told', () => events.length > 3)
+  await until('the cut is reported', () => events.length > 3)
   expect(events[3]).toEqual(cut)
 })
 
@@ -139,10 +139,10 @@ test('after close the server has no connection of penknife left', async () => {
   await counters(penknife.space('shop'))('c')
   expect(await penknifeClients(bench.raw)).toHaveLength(1)
   const { runtime } = penknife.space('shop')
-  const told = new Promise<void>((resolve) => {
+  const reported = new Promise<void>((resolve) => {
     runtime.subscriber.follow(runtime.keys.route, 'channel', { message() {}, followed: resolve })
   })
-  await told
+  await reported
   expect(await penknifeClients(bench.raw)).toHaveLength(2)
   await penknife.close()
   await until('every connection is closed', async () => (await penknifeClients(bench.raw)).length === 0)

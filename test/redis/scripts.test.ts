@@ -18,7 +18,7 @@ const cases = scripts.flatMap((script) =>
     sample,
   })),
 )
-const MISSING_SAMPLE = 'give it a sample for each type it replies with, in test/support/samples.ts'
+const MISSING_SAMPLE = 'give it a sample for each type it replies with, in test/support/<feature>-samples.ts'
 
 const TYPES: Readonly<Record<Sample['returns'], (reply: unknown) => boolean>> = {
   integer: Number.isSafeInteger,

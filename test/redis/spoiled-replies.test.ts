@@ -225,18 +225,18 @@ test('a listener of a channel that throws stops neither the others nor the proce
   const onWarning = (warning: Error): void => void warnings.push(warning)
   process.on('warning', onWarning)
   onTestFinished(() => void process.off('warning', onWarning))
-  const heard: string[] = []
+  const received: string[] = []
   const fault = (): never => {
     throw new Error('listener at fault')
   }
   subscriber.follow(keys.route, 'channel', { message: fault, followed: fault })
   const followed = new Promise<void>((resolve) =>
-    subscriber.follow(keys.route, 'channel', { message: (text) => heard.push(text), followed: resolve }),
+    subscriber.follow(keys.route, 'channel', { message: (text) => received.push(text), followed: resolve }),
   )
   await followed
   await bench.raw.call('SPUBLISH', 'channel', 'one')
   await bench.raw.call('SPUBLISH', 'channel', 'two')
-  await until('both came', () => heard.length === 2)
+  await until('both came', () => received.length === 2)
   expect(uncaught).toEqual([])
   expect(warnings.filter(({ message }) => message.includes('listener at fault'))).toHaveLength(1)
 })

@@ -35,7 +35,7 @@ const started = (t: number, n: number, a = 1, f = a, id = '1-0'): object => ({
   intact: true,
 })
 const ended = (t: number, a = 1, ok = true, f = a): object => ({ t, k: 'end', id: '1-0', a, f, ok })
-const told = (t: number, k: string, a = 1, more: object = {}): object => ({
+const reported = (t: number, k: string, a = 1, more: object = {}): object => ({
   t,
   k,
   id: '1-0',
@@ -44,7 +44,7 @@ const told = (t: number, k: string, a = 1, more: object = {}): object => ({
   ...more,
 })
 
-interface Told {
+interface Recorded {
   readonly producer?: readonly object[]
   readonly workers?: readonly (readonly object[])[]
   readonly faults?: readonly object[]
@@ -59,7 +59,7 @@ function findings({
   faults = [],
   dead = [],
   left = [],
-}: Told): string[] {
+}: Recorded): string[] {
   const journals = new Map<string, readonly object[]>([
     ['producer-1.1', producer],
     ['faults', faults],
@@ -90,11 +90,11 @@ const failing = (n: number): object[] =>
   [1, 2, 3].flatMap((a) => [
     started(10 * a, n, a),
     ended(10 * a + 1, a, false),
-    told(10 * a + 2, 'failed', a),
+    reported(10 * a + 2, 'failed', a),
   ])
 
 test('the checker accepts a history in which an entry is handled and finished', () => {
-  expect(findings({ workers: [[started(2, PLAIN), ended(3), told(4, 'done')]] })).toEqual([])
+  expect(findings({ workers: [[started(2, PLAIN), ended(3), reported(4, 'done')]] })).toEqual([])
 })
 
 test('the checker accepts a finish that a killed worker could not report, retries and a dead letter', () => {
@@ -104,23 +104,23 @@ test('the checker accepts a finish that a killed worker could not report, retrie
     findings({
       workers: [
         [started(2, PLAIN)],
-        [told(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), told(12, 'done', 2)],
+        [reported(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), reported(12, 'done', 2)],
       ],
       faults: killed,
     }),
   ).toEqual([])
   const records = failing(POISON)
-  records.splice(3, 0, told(12, 'retrying', 1, { delayMs: 0 }))
-  records.splice(7, 0, told(22, 'retrying', 2, { delayMs: 0 }))
-  records.push(told(33, 'dead', 3, { why: 'failed' }))
+  records.splice(3, 0, reported(12, 'retrying', 1, { delayMs: 0 }))
+  records.splice(7, 0, reported(22, 'retrying', 2, { delayMs: 0 }))
+  records.push(reported(33, 'dead', 3, { why: 'failed' }))
   expect(findings({ producer: added(POISON, '1-0'), workers: [records], dead: [letter(POISON)] })).toEqual([])
 })
 
 test('an attempt that a closing worker returned may be repeated, one that failed may not', () => {
-  const second = [started(12, PLAIN, 1, 2), ended(13, 1, true, 2), told(14, 'done', 1, { f: 2 })]
-  const returned = told(9, 'returned')
+  const second = [started(12, PLAIN, 1, 2), ended(13, 1, true, 2), reported(14, 'done', 1, { f: 2 })]
+  const returned = reported(9, 'returned')
   expect(findings({ workers: [[started(2, PLAIN), { t: 8, k: 'closing' }, returned], second] })).toEqual([])
-  const failed = [ended(8, 1, false), told(9, 'failed'), told(9, 'retrying', 1, { delayMs: 0 })]
+  const failed = [ended(8, 1, false), reported(9, 'failed'), reported(9, 'retrying', 1, { delayMs: 0 })]
   expect(findings({ workers: [[started(2, PLAIN), ...failed], second] })).toEqual([
     expect.stringMatching(/^attempts rise/),
   ])
@@ -128,10 +128,10 @@ test('an attempt that a closing worker returned may be repeated, one that failed
 
 test('an attempt with which a worker vanished may be repeated once', () => {
   const killed = [1, 2].map((life) => ({ t: 5, k: 'fault', fault: 'kill', on: `w${life}.1` }))
-  const lives = (attempts: readonly number[]): Told => ({
+  const lives = (attempts: readonly number[]): Recorded => ({
     workers: attempts.map((a, at) => [
       started(10 * at, PLAIN, a, at + 1),
-      ...(at === 2 ? [ended(21, a, true, 3), told(22, 'done', a, { f: 3 })] : []),
+      ...(at === 2 ? [ended(21, a, true, 3), reported(22, 'done', a, { f: 3 })] : []),
     ]),
     faults: killed,
   })
@@ -139,7 +139,7 @@ test('an attempt with which a worker vanished may be repeated once', () => {
   expect(findings(lives([1, 1, 1]))).toEqual([expect.stringMatching(/^attempts rise/)])
 })
 
-test.each<[string, Told]>([
+test.each<[string, Recorded]>([
   ['no confirmed entry is lost', { workers: [[]] }],
   [
     'no confirmed entry is lost',
@@ -148,30 +148,33 @@ test.each<[string, Told]>([
   ],
   [
     'all entries are settled',
-    { workers: [[started(2, PLAIN), ended(3), told(4, 'done')]], left: ['1 pending'] },
+    { workers: [[started(2, PLAIN), ended(3), reported(4, 'done')]], left: ['1 pending'] },
   ],
   [
     'an add makes one entry',
     {
       producer: [...added(PLAIN, '1-0'), { t: 2, k: 'added', n: PLAIN, id: '2-0' }],
-      workers: [[started(2, PLAIN), ended(3), told(4, 'done')]],
+      workers: [[started(2, PLAIN), ended(3), reported(4, 'done')]],
     },
   ],
   [
     'every handled entry was added, and arrives',
-    { workers: [[{ ...started(2, PLAIN), intact: false }, ended(3), told(4, 'done')]] },
+    { workers: [[{ ...started(2, PLAIN), intact: false }, ended(3), reported(4, 'done')]] },
   ],
   [
     'an entry is settled once in a group',
-    { workers: [[started(2, PLAIN), ended(3), told(4, 'done')]], dead: [letter(PLAIN, { why: 'vanished' })] },
+    {
+      workers: [[started(2, PLAIN), ended(3), reported(4, 'done')]],
+      dead: [letter(PLAIN, { why: 'vanished' })],
+    },
   ],
   [
     'only the worker with the last lease',
     // The first was frozen, lost its lease, and finished all the same.
     {
       workers: [
-        [started(2, PLAIN), ended(30), told(31, 'done')],
-        [told(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), told(32, 'lost', 2)],
+        [started(2, PLAIN), ended(30), reported(31, 'done')],
+        [reported(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), reported(32, 'lost', 2)],
       ],
     },
   ],
@@ -179,8 +182,8 @@ test.each<[string, Told]>([
     'a confirmed finish is not handled again',
     {
       workers: [
-        [started(2, PLAIN), ended(3), told(4, 'done')],
-        [told(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), told(12, 'lost', 2)],
+        [started(2, PLAIN), ended(3), reported(4, 'done')],
+        [reported(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), reported(12, 'lost', 2)],
       ],
     },
   ],
@@ -188,9 +191,9 @@ test.each<[string, Told]>([
     'attempts rise with the fence',
     {
       workers: [
-        [started(2, PLAIN), ended(3), told(4, 'lost')],
-        [started(5, PLAIN, 1, 2), ended(6, 1, true, 2), told(7, 'lost', 1, { f: 2 })],
-        [started(8, PLAIN, 1, 3), ended(9, 1, true, 3), told(10, 'done', 1, { f: 3 })],
+        [started(2, PLAIN), ended(3), reported(4, 'lost')],
+        [started(5, PLAIN, 1, 2), ended(6, 1, true, 2), reported(7, 'lost', 1, { f: 2 })],
+        [started(8, PLAIN, 1, 3), ended(9, 1, true, 3), reported(10, 'done', 1, { f: 3 })],
       ],
     },
   ],
@@ -199,26 +202,26 @@ test.each<[string, Told]>([
     {
       workers: [
         [
-          told(1, 'recovered', 1),
-          told(1, 'recovered', 2),
-          told(1, 'recovered', 3),
+          reported(1, 'recovered', 1),
+          reported(1, 'recovered', 2),
+          reported(1, 'recovered', 3),
           started(2, PLAIN, 4),
           ended(3, 4),
-          told(4, 'done', 4),
+          reported(4, 'done', 4),
         ],
       ],
     },
   ],
   [
     'an attempt without a handler call',
-    { workers: [[started(2, PLAIN, 2), ended(3, 2), told(4, 'done', 2)]] },
+    { workers: [[started(2, PLAIN, 2), ended(3, 2), reported(4, 'done', 2)]] },
   ],
   [
     'a live worker reports',
     {
       workers: [
         [started(2, PLAIN), ended(3)],
-        [started(5, PLAIN, 2), told(6, 'done', 2)],
+        [started(5, PLAIN, 2), reported(6, 'done', 2)],
       ],
     },
   ],
@@ -229,36 +232,36 @@ test.each<[string, Told]>([
         [
           started(2, PLAIN),
           ended(3, 1, false),
-          told(3, 'failed'),
-          told(4, 'retrying', 1, { delayMs: 100 }),
+          reported(3, 'failed'),
+          reported(4, 'retrying', 1, { delayMs: 100 }),
           started(50, PLAIN, 2),
           ended(51, 2),
-          told(52, 'done', 2),
+          reported(52, 'done', 2),
         ],
       ],
     },
   ],
   [
     'no delayed entry is handled before its time',
-    { producer: added(DELAYED, '1-0'), workers: [[started(50, DELAYED), ended(51), told(52, 'done')]] },
+    { producer: added(DELAYED, '1-0'), workers: [[started(50, DELAYED), ended(51), reported(52, 'done')]] },
   ],
   [
     'each dead letter has its payload',
     {
-      workers: [failing(PLAIN).concat(told(40, 'dead', 3, { why: 'failed' }))],
+      workers: [failing(PLAIN).concat(reported(40, 'dead', 3, { why: 'failed' }))],
       dead: [letter(PLAIN, { attempts: 2 })],
     },
   ],
   [
     'each dead letter has its payload',
     {
-      workers: [failing(PLAIN).concat(told(40, 'dead', 3, { why: 'failed' }))],
+      workers: [failing(PLAIN).concat(reported(40, 'dead', 3, { why: 'failed' }))],
       dead: [letter(PLAIN, { json: '{"n":3}' })],
     },
   ],
   [
     'an entry that can never succeed is in the dead letters',
-    { producer: added(POISON, '1-0'), workers: [[started(2, POISON), ended(3), told(4, 'done')]] },
+    { producer: added(POISON, '1-0'), workers: [[started(2, POISON), ended(3), reported(4, 'done')]] },
   ],
 ])('the checker finds a history that breaks this promise: %s', (claim, history) => {
   expect(findings(history).filter((finding) => finding.startsWith(claim))).not.toEqual([])

@@ -32,7 +32,7 @@ function fill(keys: readonly string[]): readonly Command[] {
 /** What other hands may make of a key that a sample prepared. */
 function damagesOf(key: string): Readonly<Record<string, readonly Command[]>> {
   const group: Command = ['XGROUP', 'CREATE', key, 'billing', '0', 'MKSTREAM']
-  const held: Command = ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', key, '>']
+  const kept: Command = ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', key, '>']
   const instead: Readonly<Record<string, readonly Command[]>> = {
     nothing: [],
     'a string': [['SET', key, 'x']],
@@ -48,13 +48,13 @@ function damagesOf(key: string): Readonly<Record<string, readonly Command[]>> {
       ['XADD', key, '1-3', 'i', '', 'a', '', 'f', '', 'n', 'never', 't', ''],
       ['XADD', key, '1-4', 'i', '1-1', 'a', '1e400', 'f', 'nan'],
       group,
-      held,
+      kept,
     ],
-    'a stream after which no id is left': [['XADD', key, LAST, 'd', '{}'], group, held],
-    'a stream whose held entry was deleted': [
+    'a stream after which no id is left': [['XADD', key, LAST, 'd', '{}'], group, kept],
+    'a stream whose pending entry was deleted': [
       ['XADD', key, '1-1', 'd', '{}'],
       group,
-      held,
+      kept,
       ['XDEL', key, '1-1'],
     ],
   }

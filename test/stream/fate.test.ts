@@ -14,7 +14,9 @@ import { startWorker, type Watched } from '../support/workers.ts'
 const bench = useRedis()
 
 /** A worker behind a proxy whose handler waits; the entry it has. */
-async function held(fails = false): Promise<{ proxy: Proxy; watched: Watched; end: () => void; id: string }> {
+async function startHandler(
+  fails = false,
+): Promise<{ proxy: Proxy; watched: Watched; end: () => void; id: string }> {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
@@ -27,7 +29,7 @@ async function held(fails = false): Promise<{ proxy: Proxy; watched: Watched; en
       if (payload < 0 || attempt > 1) return
       started.resolve()
       await gate.promise
-      if (fails) throw new Error('told to')
+      if (fails) throw new Error('as instructed')
     },
     { lease: '1m', retryDelay: 0 },
   )
@@ -40,7 +42,7 @@ async function held(fails = false): Promise<{ proxy: Proxy; watched: Watched; en
 }
 
 test('a finish that Redis stored and whose reply was lost is not reported as a lost lease', async () => {
-  const { proxy, watched, end, id } = await held()
+  const { proxy, watched, end, id } = await startHandler()
   proxy.swallowReplies()
   end()
   await until('it is finished', async () => (await bench.raw.xlen(ORDERS)) === 0)
@@ -53,7 +55,7 @@ test('a finish that Redis stored and whose reply was lost is not reported as a l
 })
 
 test('a retry that Redis stored and whose reply was lost happens once', async () => {
-  const { proxy, watched, end } = await held(true)
+  const { proxy, watched, end } = await startHandler(true)
   proxy.swallowReplies()
   end()
   await until('it left the stream', async () => (await bench.raw.xlen(ORDERS)) === 0)
@@ -68,7 +70,7 @@ test('a retry that Redis stored and whose reply was lost happens once', async ()
 })
 
 test('a finish that arrives after another worker took the entry over is lost', async () => {
-  const { proxy, watched, end, id } = await held()
+  const { proxy, watched, end, id } = await startHandler()
   proxy.goSilent()
   end()
   await watched.saw('trouble')

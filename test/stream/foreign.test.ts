@@ -28,8 +28,8 @@ const FOREIGN: readonly (readonly [fields: readonly string[], handled?: number])
 async function die(key: string): Promise<void> {
   await bench.raw.xgroup('CREATE', key, 'billing', '0', 'MKSTREAM').catch(() => {})
   await bench.raw.xreadgroup('GROUP', 'billing', 'crashed', 'COUNT', 100, 'STREAMS', key, '>')
-  const held = (await bench.raw.xpending(key, 'billing', '-', '+', 100)) as [string][]
-  const ids = held.map(([id]) => id)
+  const kept = (await bench.raw.xpending(key, 'billing', '-', '+', 100)) as [string][]
+  const ids = kept.map(([id]) => id)
   await bench.raw.xclaim(key, 'billing', 'crashed', 0, ...ids, 'IDLE', 60_000, 'JUSTID')
 }
 

@@ -117,13 +117,13 @@ test('entries that were taken over count towards the concurrency', async () => {
   await bench.raw.xadd(ORDERS, '1-1', 'd', '0')
   gate.resolve()
   await saw('done', 1)
-  const held = deferred()
+  const kept = deferred()
   const other = startWorker(
     stream,
     'mail',
     async ({ payload }) => {
       started.push(100 + payload)
-      await held.promise
+      await kept.promise
     },
     { concurrency: 1, lease: 200 },
   )
@@ -134,7 +134,7 @@ test('entries that were taken over count towards the concurrency', async () => {
   const scans = await callsOf(bench.raw, 'xpending')
   await until('it has checked the group', async () => (await callsOf(bench.raw, 'xpending')) > scans + 12)
   expect(started).not.toContain(101)
-  held.resolve()
+  kept.resolve()
   await other.saw('done', 2)
 })
 

@@ -119,14 +119,14 @@ test('a worker that gets its own entry again cannot finish the earlier delivery'
 test('every delivery has its lease as Redis stores it', async () => {
   const stream = await openOrders(bench)
   const leases: unknown[] = []
-  const held: unknown[] = []
+  const kept: unknown[] = []
   const { saw, worker } = startWorker(
     stream,
     'billing',
     async ({ lease }) => {
       leases.push(lease)
       const { key, group, consumer, id } = lease
-      held.push(...(await bench.raw.xpending(key, group, id, id, 1, consumer)))
+      kept.push(...(await bench.raw.xpending(key, group, id, id, 1, consumer)))
       if (leases.length < 2) throw new Error('again')
     },
     { retryDelay: 0 },
@@ -138,5 +138,5 @@ test('every delivery has its lease as Redis stores it', async () => {
     { ...mine, key: ORDERS, id, fence: 1 },
     { ...mine, key: `${ORDERS}:ready:billing`, id: expect.stringMatching(/^\d+-\d+$/), fence: 2 },
   ])
-  expect(held).toHaveLength(2)
+  expect(kept).toHaveLength(2)
 })

@@ -185,9 +185,9 @@ test('a group with entries and no worker is reported, as an event or as a warnin
 
   const other = await openOrders(bench, { groups: ['billing'] })
   const events: unknown[] = []
-  const hear = (event: unknown): void => void events.push(event)
-  subscribe('penknife:stream', hear)
-  onTestFinished(() => void unsubscribe('penknife:stream', hear))
+  const record = (event: unknown): void => void events.push(event)
+  subscribe('penknife:stream', record)
+  onTestFinished(() => void unsubscribe('penknife:stream', record))
   await other.stats(NOW)
   await other.stats(NOW)
   expect(events).toEqual([{ kind: 'unserved', space: 'shop', name: 'orders', group: 'billing', entries: 3 }])

@@ -24,21 +24,21 @@ export async function openNotifier(
 }
 
 /** A subscription and its events. */
-export interface Heard {
+export interface Recording {
   readonly subscription: NotifierSubscription
   readonly events: readonly NotifierEvent[]
   /** The data of the messages, of the others their kind. */
   data(): unknown[]
   /** Waits until that many events arrived. */
-  heard(count: number): Promise<void>
+  received(count: number): Promise<void>
 }
 
 /** Subscribes to `room`, from an id on if there is one. */
-export async function hear(
+export async function record(
   notifier: Pick<Notifier, 'subscribe'>,
   from?: string,
   channel: string = 'room',
-): Promise<Heard> {
+): Promise<Recording> {
   const events: NotifierEvent[] = []
   const subscription = await notifier.subscribe([channel], {
     ...(from === undefined ? {} : { from: { [channel]: from } }),
@@ -48,7 +48,7 @@ export async function hear(
     subscription,
     events,
     data: () => events.map((event) => (event.kind === 'message' ? event.data : event.kind)),
-    heard: (count) => until(`${count} events`, () => events.length >= count),
+    received: (count) => until(`${count} events`, () => events.length >= count),
   }
 }
 

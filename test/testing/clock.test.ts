@@ -240,10 +240,10 @@ describe('coordination', () => {
     const waiting = Promise.all([lock.acquire('nightly'), invoices.run('a', () => 2)])
     await until('one waits', async () => (await lock.look('nightly')).waiting === 1)
     await redis.clock.advance('1h')
-    const [held, run] = await waiting
-    expect(held?.keys).toEqual(['nightly'])
+    const [kept, run] = await waiting
+    expect(kept?.keys).toEqual(['nightly'])
     expect(run).toMatchObject({ status: 'done', result: 2 })
-    await held?.release()
+    await kept?.release()
   })
 })
 
@@ -260,15 +260,15 @@ describe('notifications', () => {
 describe('notifications with a subscriber', () => {
   test('continue without a gap, however far the clock is moved', async () => {
     const notifier = createNotifier(redis.space(), 'main', { ttl: '1h' })
-    const heard: unknown[] = []
+    const received: unknown[] = []
     const subscription = await notifier.subscribe(['room'], {
-      onEvent: (event) => heard.push(event.kind === 'message' ? event.data : event.kind),
+      onEvent: (event) => received.push(event.kind === 'message' ? event.data : event.kind),
     })
     await notifier.publish('room', 1)
     await redis.clock.advance('7d')
     await notifier.publish('room', 2)
     await delivered(notifier)
-    expect(heard).toEqual([1, 2])
+    expect(received).toEqual([1, 2])
     void subscription.close()
     expect((await notifier.history('room')).items.map(({ data }) => data)).toEqual([1, 2])
   })

@@ -82,17 +82,17 @@ test('a full Redis refuses calls that need memory, undone, and lets workers fini
 
 test('delivered resolves when every subscription got all published events', async () => {
   const notifier = createNotifier(redis.space(), 'main')
-  const heard: unknown[] = []
+  const received: unknown[] = []
   const subscription = await notifier.subscribe(['room', 'hall'], {
-    onEvent: (event) => heard.push(event.kind === 'message' ? event.data : event.kind),
+    onEvent: (event) => received.push(event.kind === 'message' ? event.data : event.kind),
   })
   await notifier.publish('room', 1)
   await redis.faults.away()
   await redis.faults.none()
   await notifier.publish('hall', 2)
   await delivered(notifier)
-  expect(heard).toHaveLength(2)
-  expect(new Set(heard)).toEqual(new Set([1, 2]))
+  expect(received).toHaveLength(2)
+  expect(new Set(received)).toEqual(new Set([1, 2]))
   await subscription.close()
   await notifier.publish('room', 3)
   await delivered(notifier)

@@ -118,7 +118,7 @@ test('durations are milliseconds or text with a unit', () => {
   createRateLimiter(space, 'a', { rules: [], windowMs: 5 })
 })
 
-test('events of a notifier are told apart by their kind', () => {
+test('events of a notifier are distinguished by their kind', () => {
   void createNotifier(space, 'main').subscribe(['a'], {
     onEvent(event) {
       expectTypeOf(event).toEqualTypeOf<NotifierEvent>()
@@ -189,7 +189,7 @@ test('types of events and names of channels can be given instead', () => {
   createNotifier<{ message: string }>(space, 'main', { schemas: { message: z.number() } })
 })
 
-test('whoever takes any notifier takes those with types, too', () => {
+test('a function that takes any notifier takes those with types too', () => {
   expectTypeOf(createNotifier(space, 'main')).toExtend<AnyNotifier>()
   expectTypeOf(
     createNotifier<{ message: { text: string } }, 'a' | 'b'>(space, 'main'),

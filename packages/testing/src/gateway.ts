@@ -34,7 +34,7 @@ interface Link {
   readonly workers: Set<string>
   readonly channels: Set<string>
   /** Replies that come later, because Redis is slow. */
-  readonly held: { readonly chunk: Buffer }[]
+  readonly kept: { readonly chunk: Buffer }[]
 }
 
 const OOM = "command not allowed when used memory > 'maxmemory'."
@@ -64,7 +64,7 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
 
   function accept(client: Socket): void {
     const redis = upstream.open()
-    const link: Link = { client, redis, workers: new Set(), channels: new Set(), held: [] }
+    const link: Link = { client, redis, workers: new Set(), channels: new Set(), kept: [] }
     links.add(link)
     for (const [socket, other] of [
       [client, redis],
@@ -109,13 +109,13 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
       return
     }
     const reply = { chunk }
-    link.held.push(reply)
-    setTimeout(() => pass(link, link.held.indexOf(reply) + 1), fault.ms).unref()
+    link.kept.push(reply)
+    setTimeout(() => pass(link, link.kept.indexOf(reply) + 1), fault.ms).unref()
   }
 
-  /** Passes on the oldest replies that are held back. */
-  function pass({ held, client }: Link, count: number): void {
-    for (const { chunk } of held.splice(0, count)) if (!client.destroyed) client.write(chunk)
+  /** Passes on the oldest replies that are kept back. */
+  function pass({ kept, client }: Link, count: number): void {
+    for (const { chunk } of kept.splice(0, count)) if (!client.destroyed) client.write(chunk)
   }
 
   async function listen(port: number): Promise<void> {

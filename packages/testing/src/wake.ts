@@ -1,7 +1,7 @@
 import { monotonicMs, poll } from './poll.ts'
 import type { Upstream } from './upstream.ts'
 
-/** The channel by which a group's workers are told to look after it, and the keys beside it. */
+/** The channel that makes a group's workers check the group, and the keys beside it. */
 const LOOK = /^(.*:stream:[^:]+):paused:([^:]+):live(?:@\d+)?$/
 
 /** A worker of another process may be too busy to look. */

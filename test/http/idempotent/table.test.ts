@@ -68,9 +68,12 @@ describe.each(frameworks)('idempotent on $name', (adapter) => {
     const query = await call(`${url}/orders?sku=8`, {
       method: 'POST',
       body: '{"sku":7}',
-      headers: { 'Idempotency-Key': KEY },
+      headers: { 'Idempotency-Key': KEY, 'Content-Type': 'application/json' },
     })
-    for (const { status, text } of [during, after, query]) {
+    const type = await post(url, { headers: { 'Content-Type': 'text/plain' } })
+    const charset = await post(url, { headers: { 'Content-Type': 'Application/JSON;charset=utf-8' } })
+    expect(charset.status).toBe(200)
+    for (const { status, text } of [during, after, query, type]) {
       expect([status, JSON.parse(text).title]).toEqual([422, 'Idempotency-Key is already used'])
     }
     expect(app.runs).toBe(1)
@@ -235,7 +238,7 @@ describe.each(frameworks)('idempotent on $name', (adapter) => {
     const sent = begin(`${url}/orders`, {
       method: 'POST',
       body: '{"sku":7}',
-      headers: { 'Idempotency-Key': KEY },
+      headers: { 'Idempotency-Key': KEY, 'Content-Type': 'application/json' },
     })
     sent.on('error', () => {})
     await running()

@@ -246,7 +246,7 @@ describe.each(frameworks)('the client of a request on $name', (adapter) => {
 })
 
 test('each framework is warned about once', async () => {
-  await until('all were heard', () => untrusted.length >= 3)
+  await until('all were reported', () => untrusted.length >= 3)
   expect(untrusted.map((message) => /'(x-forwarded-for|forwarded)'/.exec(message)?.[1])).toEqual([
     'x-forwarded-for',
     'x-forwarded-for',

@@ -148,7 +148,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
         return { ...decision, allowed: false, violated: ['burst'], retryAfterMs: Infinity, rules }
       },
     }
-    const told = async (options: RateLimitOptions) => {
+    const reported = async (options: RateLimitOptions) => {
       const { url } = await start(adapter, [rateLimitPlugin.setup(never, options)])
       const { status, headers, text } = await call(`${url}/items/7`)
       expect([status, headers['retry-after']]).toEqual([429, undefined])
@@ -160,11 +160,11 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
       expect(String(fields)).not.toMatch(/Infinity|NaN|null/)
       return Object.fromEntries(fields)
     }
-    expect(await told({})).toEqual({ 'ratelimit-policy': '"burst";q=0;w=3600', ratelimit: '"burst";r=0' })
-    expect(await told({ draft: 'next' })).toMatchObject({ ratelimit: '"burst";a=0;c=1' })
-    expect(await told({ draft: 7 })).toMatchObject({ ratelimit: 'limit=0, remaining=0' })
-    expect(await told({ draft: 6 })).not.toHaveProperty('ratelimit-reset')
-    expect(await told({ headers: 'legacy' })).toEqual({
+    expect(await reported({})).toEqual({ 'ratelimit-policy': '"burst";q=0;w=3600', ratelimit: '"burst";r=0' })
+    expect(await reported({ draft: 'next' })).toMatchObject({ ratelimit: '"burst";a=0;c=1' })
+    expect(await reported({ draft: 7 })).toMatchObject({ ratelimit: 'limit=0, remaining=0' })
+    expect(await reported({ draft: 6 })).not.toHaveProperty('ratelimit-reset')
+    expect(await reported({ headers: 'legacy' })).toEqual({
       'x-ratelimit-limit': '0',
       'x-ratelimit-remaining': '0',
     })

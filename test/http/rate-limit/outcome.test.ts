@@ -42,22 +42,22 @@ function holding(): {
   readonly go: Deferred
   count: number
 } {
-  const held = {
+  const pending = {
     arrived: deferred(),
     go: deferred(),
     count: 0,
     handler: (async ({ path, signal }) => {
       if (path !== '/items/kept') return PASS
-      held.count++
-      held.arrived.resolve()
+      pending.count++
+      pending.arrived.resolve()
       await Promise.race([
-        held.go.promise,
+        pending.go.promise,
         new Promise((resolve) => signal.addEventListener('abort', resolve)),
       ])
       return PASS
     }) as Handler,
   }
-  return held
+  return pending
 }
 
 function item(server: RunningServer, name: string): Promise<Called> {
@@ -82,7 +82,7 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
 
   test('refundIf is called for a disconnected client too, which stays counted by its status', async () => {
     const limiter = guard()
-    const held = holding()
+    const pending = holding()
     const seen = deferred<Finish>()
     const server = await serve(
       limiter,
@@ -90,11 +90,11 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
         seen.resolve(finish)
         return finish.status < 400
       },
-      held.handler,
+      pending.handler,
     )
     const sent = begin(`${server.url}/items/kept`)
     sent.on('error', () => {})
-    await held.arrived.promise
+    await pending.arrived.promise
     sent.destroy()
     expect(await seen.promise).toMatchObject({ status: 499, aborted: true })
     expect(await left(limiter)).toBe(2)
@@ -103,12 +103,12 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
 
   test('all tokens of a client that disconnects can be given back', async () => {
     const limiter = guard()
-    const held = holding()
+    const pending = holding()
     const options: RateLimitOptions = { cost: 2, refundIf: ({ aborted }) => aborted }
-    const server = await start(adapter, [rateLimitPlugin.setup(limiter, options), held.handler])
+    const server = await start(adapter, [rateLimitPlugin.setup(limiter, options), pending.handler])
     const sent = begin(`${server.url}/items/kept`)
     sent.on('error', () => {})
-    await held.arrived.promise
+    await pending.arrived.promise
     expect(await left(limiter)).toBe(1)
     sent.destroy()
     await until('they are back', async () => (await left(limiter)) === 3)
@@ -117,16 +117,16 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
   test('a late success gives back no token that came back with time before', async () => {
     const perMs = 3 / 2000
     const limiter = features.limiter({ name: 'late', rules: [{ name: 'rate', limit: 3, window: '2s' }] })
-    const held = holding()
+    const pending = holding()
     let asked = 0
     const refundIf = ({ status }: Finish): boolean => (asked++, status < 400)
-    const server = await serve(limiter, refundIf, held.handler)
-    const slow = [1, 2, 3].map(() => item(server, 'held'))
-    await until('all three were let through', () => held.count === 3)
+    const server = await serve(limiter, refundIf, pending.handler)
+    const slow = [1, 2, 3].map(() => item(server, 'kept'))
+    await until('all three were let through', () => pending.count === 3)
     await until('time gave their tokens back', async () => (await left(limiter)) === 3)
     const takenAt = performance.now()
     expect(await limiter.take(CLIENT, { cost: 3 })).toMatchObject({ allowed: true })
-    held.go.resolve()
+    pending.go.resolve()
     for (const { status } of await Promise.all(slow)) expect(status).toBe(200)
     await until('all three were asked about', () => asked === 3)
     const now = await left(limiter)
@@ -148,32 +148,32 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
 
 describe.each(frameworks)('concurrency on $name', (adapter) => {
   async function setUp(limiter: Limiter) {
-    const held = holding()
-    const server = await start(adapter, [rateLimitPlugin.setup(limiter), held.handler, failsWhenAsked])
+    const pending = holding()
+    const server = await start(adapter, [rateLimitPlugin.setup(limiter), pending.handler, failsWhenAsked])
     const free = (): Promise<void> =>
       until('the slot is free', async () => (await item(server, '7')).status === 200)
-    return { held, server, free }
+    return { pending, server, free }
   }
 
   test('as many requests as there are slots are served at once, and the next when one is finished', async () => {
-    const { held, server, free } = await setUp(busy(2))
-    const inFlight = [item(server, 'held'), item(server, 'held')]
-    await until('both are served', () => held.count === 2)
+    const { pending, server, free } = await setUp(busy(2))
+    const inFlight = [item(server, 'kept'), item(server, 'kept')]
+    await until('both are served', () => pending.count === 2)
     const { status, headers, text } = await item(server, '7')
     expect(status).toBe(429)
     expect(headers['ratelimit-policy']).toBe('"calls";q=2;qu="concurrent-requests"')
     expect(headers['ratelimit']).toBe('"calls";r=0')
     expect(JSON.parse(text)).toMatchObject({ 'violated-policies': ['calls'] })
-    held.go.resolve()
+    pending.go.resolve()
     expect((await Promise.all(inFlight)).map((answer) => answer.status)).toEqual([200, 200])
     await free()
   })
 
   test('the slot of a client that disconnects is given back', async () => {
-    const { held, server, free } = await setUp(busy(1))
+    const { pending, server, free } = await setUp(busy(1))
     const sent = begin(`${server.url}/items/kept`)
     sent.on('error', () => {})
-    await held.arrived.promise
+    await pending.arrived.promise
     expect((await item(server, '7')).status).toBe(429)
     sent.destroy()
     await free()
@@ -210,7 +210,7 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
       return answer
     }
     const server = await start(adapter, [leaving])
-    await expect(item(server, 'held')).rejects.toThrow(/hang up|ECONNRESET/)
+    await expect(item(server, 'kept')).rejects.toThrow(/hang up|ECONNRESET/)
     await decided.promise
     await until('the slot is free', async () => (await item(server, '7')).status === 200)
     expect(server.errors).toEqual([])
@@ -234,7 +234,7 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
     const client = raw(server.url, httpGet('/tunnel'))
     const socket = await taken.promise
     socket.write('the application speaks')
-    await until('it is heard', () => client.text === 'the application speaks')
+    await until('the text arrived', () => client.text === 'the application speaks')
     expect((await item(server, '7')).status).toBe(429)
     client.socket.destroy()
     await until('the slot is free', async () => (await item(server, '7')).status === 200)
@@ -283,7 +283,7 @@ describe.each([
     const client = raw(url, upgrade)
     await until('it is upgraded', () => client.text.includes('101'))
     client.socket.write('hello')
-    await until('it is heard', () => client.text.endsWith('echo hello'))
+    await until('the text arrived', () => client.text.endsWith('echo hello'))
     expect((await call(url)).status).toBe(429)
     // Another upgrade is refused, and keeps no slot.
     const refused = raw(url, upgrade)
@@ -299,14 +299,14 @@ describe.each([
 test('a request that outlasts its lease keeps its slot', async () => {
   // Long enough for a busy machine to renew it in time.
   const leaseMs = 1000
-  const held = holding()
-  const server = await start(plain, [rateLimitPlugin.setup(busy(1, `${leaseMs}ms`)), held.handler])
-  const inFlight = item(server, 'held')
-  await held.arrived.promise
+  const pending = holding()
+  const server = await start(plain, [rateLimitPlugin.setup(busy(1, `${leaseMs}ms`)), pending.handler])
+  const inFlight = item(server, 'kept')
+  await pending.arrived.promise
   const began = performance.now()
   await until('the first lease would have ended twice', () => performance.now() - began > 2.2 * leaseMs)
   expect((await item(server, '7')).status).toBe(429)
-  held.go.resolve()
+  pending.go.resolve()
   expect((await inFlight).status).toBe(200)
   await until('the slot is free', async () => (await item(server, '7')).status === 200)
 })

@@ -178,9 +178,9 @@ export class BoardModel {
     const known = 'id' in update && update.id !== undefined && this.#recall(update.id) !== undefined
     const was = this.#window(this.first).score(member, this.nowMs)
     const value = known ? (was ?? 0) : this.#after(update, was)
-    const { window: told = this.first, top = 0, overtaken = 0 } = this.#options.events ?? {}
+    const { window: reported = this.first, top = 0, overtaken = 0 } = this.#options.events ?? {}
     const before = this.ranking(watched).find(member)
-    const ranked = this.ranking(told)
+    const ranked = this.ranking(reported)
     const applied = this.#count(update, watched)
     const after = this.ranking(watched).find(member)
     const change = {
@@ -192,8 +192,10 @@ export class BoardModel {
       rank: after?.rank ?? null,
       applied,
     }
-    const events = this.#options.events ? changesOf(member, ranked, this.ranking(told), top, overtaken) : []
-    return { change, value, events: events.map((event) => ({ ...event, window: told })) }
+    const events = this.#options.events
+      ? changesOf(member, ranked, this.ranking(reported), top, overtaken)
+      : []
+    return { change, value, events: events.map((event) => ({ ...event, window: reported })) }
   }
 
   /** Counts an update in every window; whether it counted in the one that is watched. */

@@ -20,10 +20,10 @@ async function attempt(at: number): Promise<void> {
   if ((await reserved.reservation.commit()).state === 'committed') taken += 1
 }
 
-async function lane(): Promise<void> {
+async function caller(): Promise<void> {
   while (made < attempts) await attempt(made++)
 }
 
-await Promise.all(Array.from({ length: 100 }, lane))
+await Promise.all(Array.from({ length: 100 }, caller))
 await penknife.close()
 console.log(`took ${taken} in ${made}`)

@@ -36,8 +36,8 @@ async function hold(): Promise<void> {
     if (!lease) continue
     if (first) say('first')
     first = false
-    most = Math.max(most, await raw.incr('held'))
-    await raw.decr('held')
+    most = Math.max(most, await raw.incr('kept'))
+    await raw.decr('kept')
     await lease.release()
   }
 }

@@ -26,7 +26,7 @@ const worker = stream.worker(
     if (word === 'die') process.kill(process.pid, 'SIGKILL')
     if (word === 'close') setImmediate(() => void close())
     if (word === 'close and fail') void close()
-    if (word?.endsWith('fail')) throw new Error('told to fail')
+    if (word?.endsWith('fail')) throw new Error('as instructed')
   },
   { concurrency: 1, ...(JSON.parse(options) as WorkerOptions) },
 )

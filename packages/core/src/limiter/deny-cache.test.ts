@@ -82,7 +82,7 @@ describe('a denial', () => {
     const cache = createDenyCache({})
     cache.learn('ann', 'A', 5, denial(4700))
     expect(cache.denied('ann', 'A', 4)).toBeUndefined()
-    // 8 tokens are there when two seconds are left until the rule is rested.
+    // 8 tokens are available when two seconds are left until the rule is full again.
     expect(cache.denied('ann', 'A', 8)?.decision).toMatchObject({ retryAfterMs: 7700, rule: 'r' })
     cache.learn('ann', 'A', 1, denial(700))
     expect(cache.denied('ann', 'A', 4)?.decision.retryAfterMs).toBe(3700)
@@ -163,7 +163,7 @@ describe('not cached', () => {
 })
 
 describe('memory is bounded', () => {
-  const held = (cache: ReturnType<typeof createDenyCache>): number =>
+  const taken = (cache: ReturnType<typeof createDenyCache>): number =>
     Array.from({ length: 1000 }, (_, at) => cache.denied(`s${at}`, 'A', 1)).filter(Boolean).length
 
   test('by the number of subjects, and the latest half is always there', () => {
@@ -172,7 +172,7 @@ describe('memory is bounded', () => {
       cache.learn(`s${at}`, 'A', 1, denial(60_000))
       expect(cache.denied(`s${Math.max(0, at - 49)}`, 'A', 1)).toBeDefined()
     }
-    expect(held(cache)).toBeLessThanOrEqual(100)
+    expect(taken(cache)).toBeLessThanOrEqual(100)
   })
 
   test('by the number of rule sets of a subject', () => {

@@ -24,7 +24,7 @@ export interface IdempotentOptions<Context = unknown> {
   readonly required?: boolean
   /**
    * Returns the text or bytes that make two requests the same; their SHA-256 is stored. Give it for multipart bodies, whose boundary changes
-   * with each attempt. Default: the query and the body's bytes.
+   * with each attempt. Default: the query, the media type and the body's bytes.
    */
   readonly fingerprint?: (exchange: Exchange<Context>, body: Uint8Array) => Answered<string | Uint8Array>
   /** The longest request body, which is buffered; a longer one gets 413. 0 to 16,777,216 bytes. Default: 1 MiB. */

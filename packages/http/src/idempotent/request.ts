@@ -26,14 +26,19 @@ export async function identify(exchange: Exchange, key: string, settings: Settin
   const body = await exchange.rawBody(maxRequestBytes)
   const hash = createHash('sha256')
   if (fingerprint) hash.update(payloadOf(await fingerprint(exchange, body)))
-  // A path has no '?', and a query no line break.
-  else hash.update(`${url.slice(path.length)}\n`).update(body)
+  // Neither has a line break.
+  else hash.update(`${url.slice(path.length)}\n${mediaTypeOf(exchange)}\n`).update(body)
   return {
     id: createHash('sha256')
       .update(JSON.stringify([tenant, method, route, key]))
       .digest('base64url'),
     fingerprint: hash.digest('base64url'),
   }
+}
+
+/** Without parameters: a repetition of the same bytes may write a charset in another way. */
+function mediaTypeOf(exchange: Exchange): string {
+  return (exchange.header('content-type')?.split(';')[0] ?? '').trim().toLowerCase()
 }
 
 function textOf(callback: string, answer: unknown): string {

@@ -67,8 +67,8 @@ describe('the key of an address', () => {
 
   test('all text that is not an address shares a key, and the first such text causes a warning that is safe for a log', async () => {
     const warnings: Error[] = []
-    const hear = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', hear)
+    const record = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', record)
     given.clear()
     const texts = [
       'unknown\u009b31m',
@@ -81,7 +81,7 @@ describe('the key of an address', () => {
     ]
     expect(texts.map((text) => ipKey(text))).toEqual(texts.map(() => 'no-address'))
     await new Promise(setImmediate)
-    process.off('warning', hear)
+    process.off('warning', record)
     expect(warnings.map(({ message }) => message)).toEqual([
       expect.stringContaining('address is "unknown\ufffd31m", which is not an IP address'),
     ])

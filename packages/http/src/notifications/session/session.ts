@@ -9,8 +9,8 @@ import type {
 import { advance, createCursor, type Cursor } from './cursor.ts'
 import { EarlyEvents } from './early-events.ts'
 import type { ChannelFanOut } from './fan-out.ts'
-import type { Start } from './resume.ts'
 import { type SessionChange, type SessionState, stateAfter } from './states.ts'
+import { type Followed, writeStart } from './start.ts'
 import type { Farewell, Transport } from './transport.ts'
 
 /** The settings of all sessions of one middleware. */
@@ -24,10 +24,7 @@ export interface SessionSettings {
 }
 
 /** The channels that a client follows, after its rights were checked. */
-export interface Following extends Start {
-  readonly channels: readonly string[]
-  /** Requested channels that the client may not follow. */
-  readonly refused: readonly string[]
+export interface Following extends Followed {
   /** Writes to all clients of this channel together. Undefined if the client follows several channels. */
   readonly fanOut?: ChannelFanOut | undefined
 }
@@ -193,24 +190,8 @@ export class Session {
   }
 
   #begin(transport: Transport, subscription: NotifierSubscription, early: EarlyEvents): void {
-    const { channels, from, lost, refused, fanOut } = this.#following
-    const positions = early.positionsBefore(channels, from, subscription)
-    // A channel with lost history gets no position before its reset is written: the client may be disconnected in between.
-    const kept = [...positions].filter(([channel]) => !lost.includes(channel))
-    const cursor = createCursor(channels, new Map(kept))
-    this.#cursor = cursor
-    const position = cursor.text()
-    if (position !== '') transport.position(position)
-    for (const channel of refused) transport.revoked(channel, position)
-    for (const channel of lost) {
-      const found = positions.get(channel)
-      if (found !== undefined) cursor.set(channel, found)
-      transport.reset(channel, cursor.text())
-    }
-    for (const event of early.events) {
-      advance(cursor, event)
-      transport.event(event, cursor)
-    }
+    const { fanOut } = this.#following
+    this.#cursor = writeStart(transport, this.#following, early, subscription)
     if (transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
     else subscription.resume()
     fanOut?.settle(this)

@@ -1,0 +1,164 @@
+import type { LimiterRule } from '@penknife/core'
+import { describe, expect, test } from 'vitest'
+
+import { failure } from '../support/connect.ts'
+import { GCRA, HOUR_US, SECOND_US, useSubjects } from './subject-setup.ts'
+
+const { bench, keys, setUp } = useSubjects()
+
+describe('a refund', () => {
+  test('never lifts a subject above its limit, and creates no state', async () => {
+    const { limiter, left } = await setUp([
+      GCRA,
+      { name: 'f', algorithm: 'fixed-window', limit: 10, window: '1h' },
+      { name: 'w', algorithm: 'sliding-window', limit: 10, window: '1h' },
+      { name: 'l', algorithm: 'sliding-log', limit: 10, window: '1h' },
+    ])
+    await limiter.refund('ann', { cost: 5 })
+    expect(await keys()).toEqual([])
+    await limiter.take('ann', { cost: 3 })
+    const states = await limiter.refund('ann', { cost: 1000 })
+    expect(states.map(({ remaining }) => remaining)).toEqual([10, 10, 10, 10])
+    expect(await left('ann')).toEqual([10, 10, 10, 10])
+    for (const key of await keys()) expect(await bench.raw.pttl(key)).toBeGreaterThan(0)
+  })
+
+  test('past the end of a state leaves no key without a TTL', async () => {
+    const { limiter } = await setUp([GCRA])
+    await limiter.take('ann')
+    const [key] = (await keys()) as [string]
+    await bench.raw.del(key)
+    await limiter.refund('ann')
+    expect(await keys()).toEqual([])
+  })
+
+  test('gives back to the given rules', async () => {
+    const other: LimiterRule = { name: 'other', limit: 10, window: '1h' }
+    const { limiter, left } = await setUp([GCRA, other])
+    await limiter.take('ann', { cost: 4 })
+    await limiter.refund('ann', { cost: 2, rules: [other] })
+    expect(await left('ann')).toEqual([6, 8])
+  })
+})
+
+describe('a penalty', () => {
+  test('charges also when a call would be denied, up to twice the limit', async () => {
+    const { limiter, clock } = await setUp([GCRA])
+    await limiter.take('ann', { cost: 9 })
+    expect(await limiter.penalty('ann', { cost: 1000 })).toMatchObject([{ remaining: 0, resetMs: 7_200_000 }])
+    expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ allowed: false, retryAfterMs: 3_600_000 })
+    await clock.advance(HOUR_US)
+    expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ allowed: true, remaining: 0 })
+  })
+})
+
+describe('a block', () => {
+  const mixed: readonly LimiterRule[] = [
+    GCRA,
+    { name: 'l', algorithm: 'sliding-log', limit: 5, window: '1h' },
+  ]
+  test.each([
+    ['one GCRA rule', [GCRA]],
+    ['several GCRA rules', [GCRA, { ...GCRA, name: 's' }]],
+    ['mixed rules', mixed],
+    ['no rule with a state of its own', mixed.slice(1)],
+  ] as const)('denies with its reason until it ends, and keeps what was used: %s', async (_, rules) => {
+    const { limiter, clock, left } = await setUp(rules)
+    await limiter.take('ann', { cost: 3 })
+    const before = await left('ann')
+    await limiter.block('ann', { duration: '10s', reason: 'too curious' })
+    const denied = await limiter.take('ann')
+    expect(denied).toMatchObject({
+      allowed: false,
+      blocked: { reason: 'too curious', endsInMs: 10_000 },
+      retryAfterMs: 10_000,
+      remaining: 0,
+      violated: [],
+      decidedBy: 'redis',
+    })
+    expect(denied.rules).toHaveLength(rules.length)
+    expect((await limiter.take('bob')).allowed).toBe(true)
+    await clock.advance(10 * SECOND_US)
+    expect((await left('ann')).map((each, at) => each - (before[at] as number))).toEqual(rules.map(() => 0))
+    expect((await limiter.take('ann')).allowed).toBe(true)
+    expect((await left('ann')).map((each, at) => each - (before[at] as number))).toEqual(rules.map(() => -1))
+  })
+
+  test('ends when it is unblocked, and leaves nothing of an unused subject', async () => {
+    const { limiter } = await setUp([GCRA])
+    expect(await limiter.unblock('ann')).toBe(false)
+    await limiter.block('ann', { duration: '1h', reason: 'x' })
+    const [key] = (await keys()) as [string]
+    expect(await bench.raw.pttl(key)).toBeGreaterThan(3_500_000)
+    expect(await limiter.unblock('ann')).toBe(true)
+    expect(await keys()).toEqual([])
+    expect((await limiter.take('ann')).allowed).toBe(true)
+  })
+
+  test('applies under other rules of the limiter too, and can be prolonged', async () => {
+    const { limiter, clock } = await setUp([GCRA])
+    await limiter.block('ann', { duration: '1m', reason: 'x' })
+    await limiter.block('ann', { duration: '2m', reason: 'y' })
+    await clock.advance(90 * SECOND_US)
+    const decision = await limiter.take('ann', { rules: [{ name: 'else', limit: 1, window: '1h' }] })
+    expect(decision).toMatchObject({ allowed: false, blocked: { reason: 'y', endsInMs: 30_000 } })
+  })
+
+  test('is not prolonged when the clock is set back', async () => {
+    const { limiter, clock } = await setUp([GCRA])
+    await limiter.block('ann', { duration: '1m', reason: 'x' })
+    await clock.advance(-24 * HOUR_US)
+    expect(await limiter.take('ann')).toMatchObject({ blocked: { endsInMs: 60_000 } })
+    await clock.advance(60 * SECOND_US)
+    expect((await limiter.take('ann')).allowed).toBe(true)
+  })
+
+  test.each([
+    [{ duration: '1m', reason: '' }, 'reason'],
+    [{ duration: '1m', reason: 'x'.repeat(257) }, 'reason'],
+    [{ duration: 0, reason: 'x' }, 'duration'],
+    [{ duration: '1m', reason: 'x', per: 'user' }, 'per'],
+    [{ duration: '1m', reason: 'x', until: 5 }, "block option 'until'"],
+  ])('refuses %j', async (options, option) => {
+    const { limiter } = await setUp([GCRA])
+    expect(await failure(limiter.block('ann', options as never))).toMatchObject({ option })
+  })
+})
+
+describe('a shadow rule', () => {
+  const shadow: LimiterRule = {
+    name: 'candidate',
+    shadow: true,
+    algorithm: 'sliding-log',
+    limit: 2,
+    window: '1h',
+  }
+
+  test('is counted and reported, never denies, and does not keep others from being charged', async () => {
+    const { limiter, left } = await setUp([GCRA, shadow])
+    const taken = []
+    for (let at = 0; at < 4; at++) taken.push(await limiter.take('ann'))
+    expect(taken.map(({ allowed }) => allowed)).toEqual([true, true, true, true])
+    expect(taken.map((each) => each.shadow[0]?.allowed)).toEqual([true, true, false, false])
+    expect(taken.map((each) => each.shadow[0]?.remaining)).toEqual([1, 0, 0, 0])
+    expect(taken.map(({ rule }) => rule)).toEqual(['r', 'r', 'r', 'r'])
+    expect(await left('ann')).toEqual([6])
+    expect((await limiter.take('ann', { cost: 3 })).allowed).toBe(true)
+  })
+
+  test('is not charged by a call that an enforced rule denies', async () => {
+    const { limiter } = await setUp([
+      { ...GCRA, limit: 1 },
+      { ...GCRA, name: 'candidate', shadow: true },
+    ])
+    for (let at = 0; at < 3; at++) await limiter.take('ann')
+    expect((await limiter.take('ann', { cost: 0 })).shadow).toMatchObject([{ remaining: 9, allowed: true }])
+  })
+
+  test('keeps its count when it becomes enforced', async () => {
+    const { limiter } = await setUp([GCRA, { ...GCRA, name: 'candidate', shadow: true }])
+    await limiter.take('ann', { cost: 4 })
+    const promoted: readonly LimiterRule[] = [{ ...GCRA, name: 'candidate' }]
+    expect(await limiter.take('ann', { cost: 0, rules: promoted })).toMatchObject({ remaining: 6 })
+  })
+})

@@ -1,0 +1,73 @@
+import { createKeys } from '../../packages/core/src/redis/keys.ts'
+import type { Arg } from '../../packages/core/src/redis/script.ts'
+import type { Sample } from './sample.ts'
+
+const keys = createKeys('samples', { keyPrefix: 'app:', db: 0 })
+const shard = keys.shard('ann')
+const limiter = keys.limit(shard, 'api', 'ann')
+const log = keys.limitLog(shard, 'api/exact', 'ann')
+const limitRules = keys.limitRules('api')
+const limitDeclared = keys.limitDeclared('api')
+const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
+const ONE_RULE = Buffer.alloc(32)
+for (const [at, number] of [1, 5, 1_000_000, 5_000_000].entries()) ONE_RULE.writeDoubleLE(number, 8 * at)
+const TWO_RULES = '1 5 1000000 5000000 2 50 60000000 3000000000'
+/** A limiter's state with one entry; with id 0 a block. */
+function stateOf(id: number): readonly Arg[] {
+  const script = `redis.call('SET', KEYS[1], struct.pack('<ddddd', ${id}, 2 ^ 52, 1, 0, 0) .. 'x')`
+  return ['EVAL', script, 1, limiter]
+}
+
+/** Samples of the scripts of rate limiters. */
+export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse'] }],
+  'limiter/unblock': [{ returns: 'integer', item: [limiter, 0, ''], before: [stateOf(0)] }],
+  'limiter/charge': [
+    {
+      returns: 'list',
+      shared: [
+        [
+          'g 1 0 1 5 1000000 5000000 0',
+          'f 1 0 2 5 1000000 0 0',
+          'c 1 0 3 5 0 4000000000000000 5000000000000000',
+          'w 1 0 4 5 1000000 1 0',
+          'l 2 0 5 5 1000000 0 0',
+          's 3 0 6 5 1000000 0 0',
+        ].join('\n'),
+      ],
+      item: [limiter, log, slots, 1, 'take', 'lease'],
+    },
+  ],
+  'limiter/declare': [
+    {
+      returns: 'list',
+      before: [
+        ['ZADD', limitDeclared, '9e15', '/day day of UTC', '9e15', '= day: fixed-window, 5 a day of UTC'],
+      ],
+      item: [limitDeclared, '/day day of UTC', 1_000_000, 'day: fixed-window, 6 a day of UTC', 1_000_000],
+    },
+  ],
+  'limiter/lease': [
+    {
+      returns: 'integer',
+      item: [slots, 'lease', 1_000_000],
+      before: [
+        ['ZADD', slots, '4000000000000000', 'lease'],
+        ['PEXPIRE', slots, 1000],
+      ],
+    },
+  ],
+  'limiter/register': [{ returns: 'integer', item: [limitRules, 'l//exact', 1_000_000] }],
+  'limiter/registered': [{ returns: 'list', item: [limitRules] }],
+  'limiter/reset': [{ returns: 'integer', item: [limiter] }],
+  'limiter/take': [
+    { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },
+    { returns: 'string', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(0)] },
+    { returns: 'null', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(2)] },
+  ],
+  'limiter/take-all': [
+    { returns: 'integers', shared: [TWO_RULES], item: [limiter, 1] },
+    { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },
+    { returns: 'null', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(2)] },
+  ],
+}
