@@ -14,6 +14,8 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   http: ['index', 'adapter', 'plugins'],
   express: ['index'],
   koa: ['index'],
+  fastify: ['index'],
+  fetch: ['index', 'hono'],
   testing: ['index'],
 }
 

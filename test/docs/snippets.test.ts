@@ -57,7 +57,7 @@ afterAll(async () => {
 })
 
 function isServer(code: string): boolean {
-  return /\.listen\(\d/.test(code)
+  return /\.listen\(\d|\bport: \d/.test(code)
 }
 
 test('the documentation has snippets', () => expect(snippets.length).toBeGreaterThan(4))

@@ -47,3 +47,57 @@ test('handlers in Koa and node:http read them too', async () => {
   })
   expect((await supertest(server).get('/')).text).toBe('3')
 })
+
+test('headersFor gives those who answer by themselves the headers that rateLimit sends', async () => {
+  const [one] = await limiters()
+  const app = express()
+  app.get('/ours', forExpress.rateLimit(one, { key: () => 'ann', headers: 'both' }), (_request, response) => {
+    response.end()
+  })
+  const sent = (await supertest(app).get('/ours')).headers
+  const decision = await one.take('bob')
+  const made = forNode.headersFor(decision, { headers: 'both' })
+  for (const [name, value] of Object.entries(made)) {
+    const seconds = /reset/i.test(name) ? Number(value) : Number.NaN
+    if (Number.isNaN(seconds)) expect(sent[name.toLowerCase()]).toBe(value)
+    else expect(Math.abs(seconds - Number(sent[name.toLowerCase()]))).toBeLessThan(10)
+  }
+  expect(Object.keys(made)).toHaveLength(5)
+  const denied = await one.take('bob', { cost: 5 })
+  expect(denied.allowed).toBe(false)
+  expect(forNode.headersFor(denied)['Retry-After']).toMatch(/^\d+$/)
+  expect(() => forNode.headersFor(decision, { draft: 9 as never })).toThrow('headersFor draft is 9')
+})
+
+test("callbacks get the framework's own context, typed", async () => {
+  const [one, two] = await limiters()
+  const app = express()
+  app.get(
+    '/users/:id',
+    (request, _response, next) => {
+      Object.assign(request, { user: { plan: 'free' } })
+      next()
+    },
+    forExpress.rateLimit<{ request: express.Request & { user: { plan: string } } }>(one, {
+      key: ({ context: { request } }) => `${request.user.plan} ${String(request.params['id'])}`,
+    }),
+    forExpress.rateLimit(two, { key: ({ context }) => context.request.params['id'] }),
+    (_request, response) => void response.end(),
+  )
+  await supertest(app).get('/users/7').expect(200)
+  expect(await one.take('free 7', { cost: 0 })).toMatchObject({ remaining: 4 })
+  expect(await two.take('7', { cost: 0 })).toMatchObject({ remaining: 8 })
+
+  const koa = new Koa<{ user: { id: string } }>()
+  koa.use((context, next) => {
+    context.state.user = { id: 'kim' }
+    return next()
+  })
+  koa.use(
+    forKoa.rateLimit<Koa.ParameterizedContext<{ user: { id: string } }>>(one, {
+      key: ({ context }) => context.state.user.id,
+    }),
+  )
+  await supertest(koa.callback()).get('/')
+  expect(await one.take('kim', { cost: 0 })).toMatchObject({ remaining: 4 })
+})

@@ -1,12 +1,18 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { adapt as forExpress } from '@penknife/express'
+import { adapt as forFastify } from '@penknife/fastify'
+import { adapt as forFetch, forwardedFor } from '@penknife/fetch'
+import { adapt as forHono, clientAddress } from '@penknife/fetch/hono'
 import { adapt as forNode, definePlugin, type Handler, type Plugin } from '@penknife/http'
 import type { AdapterUnderTest, RunningServer, StartOptions } from '@penknife/http/testkit'
 import { adapt as forKoa } from '@penknife/koa'
 import express5, { type ErrorRequestHandler } from 'express'
 import express4 from 'express4'
+import { fastify as makeFastify } from 'fastify'
+import { Hono } from 'hono'
 import Koa3 from 'koa'
 import Koa2 from 'koa2'
 
@@ -30,6 +36,9 @@ export const frameworks: readonly Framework[] = [
   koa('Koa 3', Koa3),
   koa('Koa 2', Koa2),
   node('node:http'),
+  fastify('Fastify'),
+  hono('Hono on Node'),
+  bareFetch('a bare fetch server'),
 ]
 
 /** A plugin around a handler, for adapters take nothing else. */
@@ -48,6 +57,110 @@ function framework(name: string, knowsMore: boolean, listener: MakeListener): Fr
       return listen(listener(handlers, options, errors), errors)
     },
   }
+}
+
+function fastify(name: string): Framework {
+  return framework(name, true, (handlers, { mount = '', bodyParser, trustProxy = false }, errors) => {
+    const app = makeFastify({
+      trustProxy: trustProxy ? (_address, hop) => hop === 0 : false,
+      routerOptions: { ignoreDuplicateSlashes: false },
+    })
+    if (!bodyParser) {
+      app.removeAllContentTypeParsers()
+      app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    }
+    app.setErrorHandler((error, _request, reply) => {
+      errors.push(error)
+      void reply.send(error)
+    })
+    const hook = bodyParser ? 'preHandler' : 'onRequest'
+    app.register(
+      (scope, _options, done) => {
+        for (const handler of handlers) scope.addHook(hook as 'onRequest', forFastify(asPlugin(handler))())
+        scope.setNotFoundHandler((_request, reply) => reply.code(404).send(''))
+        scope.get('/items/:id', (request, reply) => reply.send({ id: (request.params as { id: string }).id }))
+        scope.post('/echo', (request, reply) => reply.send(request.body))
+        done()
+      },
+      { prefix: mount },
+    )
+    let ready = false
+    const readied = app.ready().then(() => (ready = true))
+    return (request, response) => {
+      if (ready) app.routing(request, response)
+      else void readied.then(() => app.routing(request, response))
+    }
+  })
+}
+
+function hono(name: string): Framework {
+  const made = framework(name, true, (handlers, { mount = '/', bodyParser, trustProxy = false }, errors) => {
+    const app = new Hono()
+    if (trustProxy) app.use(clientAddress(({ req }) => forwardedFor(req.raw)))
+    const routes = new Hono()
+    if (bodyParser) {
+      routes.use(async (context, next) => {
+        if (bodyParser === 'text') await context.req.text()
+        else await context.req.raw.json()
+        await next()
+      })
+    }
+    for (const handler of handlers) routes.use(forHono(asPlugin(handler))())
+    routes.get('/items/:id', (context) => context.json({ id: context.req.param('id') }))
+    routes.post('/echo', (context) => new Response(context.req.raw.body))
+    app.route(mount, routes)
+    app.onError((error, context) => {
+      errors.push(error)
+      return context.text('', ((error as { status?: number }).status ?? 500) as 500)
+    })
+    const serve = getRequestListener(app.fetch)
+    return (request, response) => void serve(request, response)
+  })
+  return { ...made, passesTargets: false }
+}
+
+/** The test kit's application for Request and Response alone, as a route handler of Next or a server of Bun calls it. */
+export function fetchApp(
+  handlers: readonly Handler[],
+  { mount = '', bodyParser }: StartOptions,
+  errors: unknown[],
+): (request: Request, ip: string | undefined) => Promise<Response> {
+  const middlewares = handlers.map((handler) => forFetch(asPlugin(handler))())
+
+  function app(request: Request): Response {
+    const path = new URL(request.url).pathname
+    const id = itemOf(path, mount)
+    if (request.method === 'GET' && id !== undefined) return Response.json({ id })
+    const echoes = request.method === 'POST' && path === `${mount}/echo`
+    return echoes ? new Response(request.body) : new Response(null, { status: 404 })
+  }
+
+  return async (request, ip) => {
+    const rawBody = bodyParser && (await request.text())
+    const context = bodyParser === 'text' ? { ip, rawBody } : { ip }
+    let next: (request: Request) => Response | Promise<Response> = app
+    for (const middleware of middlewares.toReversed()) {
+      const inner = next
+      next = (given) => middleware(given, context, inner)
+    }
+    try {
+      return await next(request)
+    } catch (error) {
+      errors.push(error)
+      return new Response(null, { status: (error as { status?: number }).status ?? 500 })
+    }
+  }
+}
+
+function bareFetch(name: string): Framework {
+  const made = framework(name, false, (handlers, options, errors) => {
+    const app = fetchApp(handlers, options, errors)
+    const serve = getRequestListener((request, env) =>
+      app(request, (env as HttpBindings).incoming.socket?.remoteAddress),
+    )
+    return (request, response) => void serve(request, response)
+  })
+  return { ...made, knowsConnections: false, passesTargets: false }
 }
 
 function express(name: string, make: typeof express5): Framework {
@@ -133,7 +246,7 @@ export function nodeApp(
   }
 }
 
-async function listen(app: RequestListener, errors: readonly unknown[]): Promise<RunningServer> {
+export async function listen(app: RequestListener, errors: readonly unknown[]): Promise<RunningServer> {
   const server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {

@@ -2,6 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { promisify } from 'node:util'
 
 import * as forExpress from '@penknife/express'
+import * as forFastify from '@penknife/fastify'
+import * as forFetch from '@penknife/fetch'
+import * as forHono from '@penknife/fetch/hono'
 import * as forNode from '@penknife/http'
 import * as forKoa from '@penknife/koa'
 import express from 'express'
@@ -25,6 +28,7 @@ test('every adapter exports the same names', () => {
       'adapt',
       'decisionOf',
       'definePlugin',
+      'headersFor',
       'idempotent',
       'ipKey',
       'leaderboard',
@@ -36,6 +40,9 @@ test('every adapter exports the same names', () => {
   )
   expect(Object.keys(forExpress).toSorted()).toEqual(names)
   expect(Object.keys(forKoa).toSorted()).toEqual(names)
+  expect(Object.keys(forFastify).toSorted()).toEqual([...names, 'mount'].toSorted())
+  expect(Object.keys(forFetch).toSorted()).toEqual([...names, 'forwardedFor'].toSorted())
+  expect(Object.keys(forHono).toSorted()).toEqual([...names, 'clientAddress', 'forwardedFor'].toSorted())
 })
 
 describe('the middlewares in an application of the README', () => {

@@ -23,6 +23,16 @@ const USES = {
   '@penknife/http': ['rateLimit', 'requestLog', 'idempotent', 'notifications', 'definePlugin', 'adapt'],
   '@penknife/express': ['rateLimit', 'requestLog', 'idempotent', 'notifications', 'definePlugin', 'adapt'],
   '@penknife/koa': ['rateLimit', 'requestLog', 'idempotent', 'notifications', 'definePlugin', 'adapt'],
+  '@penknife/fastify': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt', 'mount'],
+  '@penknife/fetch': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt', 'forwardedFor'],
+  '@penknife/fetch/hono': [
+    'rateLimit',
+    'requestLog',
+    'notifications',
+    'definePlugin',
+    'adapt',
+    'clientAddress',
+  ],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
@@ -46,7 +56,17 @@ function run(...args: string[]): string {
 
 beforeAll(() => {
   mkdirSync(project)
-  const needed = ['ioredis', 'express', 'koa', 'typescript', '@types/express', '@types/koa', '@types/node']
+  const needed = [
+    'ioredis',
+    'express',
+    'koa',
+    'fastify',
+    'hono',
+    'typescript',
+    '@types/express',
+    '@types/koa',
+    '@types/node',
+  ]
   const dependencies = Object.fromEntries([
     ...packed.tarballs.map(({ name, path }) => [name, `file:${path}`]),
     ...needed.map((name) => [name, versions.devDependencies[name]]),

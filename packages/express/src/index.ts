@@ -1,17 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import { type Closable, type Exchange, PASS, type Plugin } from '@penknife/http'
+import type { Closable, Exchange, Plugin } from '@penknife/http'
 import {
   closable,
   createExchanges,
-  idempotentPlugin,
   keptBody,
-  leaderboardPlugin,
+  type Middlewares,
+  middlewares,
   misplaced,
-  notificationsPlugin,
+  NodeCarrier,
   prepare,
-  rateLimitPlugin,
-  requestLogPlugin,
   socketAddress,
   type View,
 } from '@penknife/http/adapter'
@@ -30,10 +28,30 @@ export interface ExpressRequest extends IncomingMessage {
   readonly route?: { readonly path: unknown }
 }
 
-/** What body parsers add to a request. Not in `ExpressRequest`, so that the type of `request.body` in handlers stays. */
-interface Parsed {
+declare global {
+  // The one that @types/express declares, and that an application extends: it has `user` of passport, for example.
+  namespace Express {
+    interface Request {}
+    interface Response {}
+  }
+}
+
+/**
+ * The request in `exchange.context`, with what the application added to `Express.Request`. Not in `ExpressRequest`, so that the types of
+ * `request.body` and `request.params` in handlers stay.
+ */
+export interface ExpressContextRequest extends ExpressRequest, Express.Request {
+  /** The parameters of the matched route. */
+  readonly params: Readonly<Record<string, string>>
+  /** What a body parser left, and a raw copy that it kept. */
   readonly body?: unknown
   readonly rawBody?: unknown
+}
+
+/** `exchange.context` of the middlewares for Express. For your own types: `rateLimit<{ request: Request; response: Response }>(…)`. */
+export interface ExpressContext {
+  readonly request: ExpressContextRequest
+  readonly response: ServerResponse
 }
 
 /** A middleware for Express 4 and 5: `app.use(…)`. */
@@ -41,24 +59,19 @@ export interface ExpressMiddleware extends Closable {
   (request: ExpressRequest, response: ServerResponse, next: (error?: unknown) => void): void
 }
 
-interface Context {
-  readonly request: ExpressRequest
-  readonly response: ServerResponse
-}
-
-const view: View<Context> = {
+const view: View<ExpressContext> = {
   request: ({ request }) => request,
-  response: ({ response }) => response,
+  carrier: ({ request, response }) => new NodeCarrier(request, response),
   url: ({ request }) => request.originalUrl ?? request.url,
   ip: ({ request }) => request.ip ?? socketAddress(request),
   ipCanBeForged: ({ request }) =>
     (request.app?.settings as Record<string, unknown> | undefined)?.['trust proxy'] === true,
   proxyFix: "app.set('trust proxy', 1) for one proxy, or the proxies' addresses",
   route: ({ request }) => routeOf(request),
-  parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
+  parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
 }
 
-const exchangeOf: (context: Context) => Exchange = createExchanges(view)
+const exchangeOf: (context: ExpressContext) => Exchange<ExpressContext> = createExchanges(view)
 
 /** Turns a plugin into a middleware for Express. */
 export function adapt<Args extends readonly unknown[]>(
@@ -66,32 +79,28 @@ export function adapt<Args extends readonly unknown[]>(
 ): (...args: Args) => ExpressMiddleware {
   return (...args) => {
     const prepared = prepare(plugin, args)
-    const { decide, send } = prepared
-    async function continues(exchange: Exchange): Promise<boolean> {
-      const answer = await decide(exchange)
-      if (answer !== PASS) send(exchange, answer)
-      return answer === PASS
-    }
     // Express 4 ignores promises, so nothing may reject here.
     const middleware: (...given: Parameters<ExpressMiddleware>) => void = (request, response, next) => {
       if (typeof next !== 'function' || typeof response?.setHeader !== 'function') {
         throw misplaced('@penknife/express', 'a request, a response and next, as Express does')
       }
-      continues(exchangeOf({ request, response })).then((goesOn) => goesOn && next(), next)
+      prepared
+        .continues(exchangeOf({ request: request as ExpressContextRequest, response }))
+        .then((goesOn) => goesOn && next(), next)
     }
     return closable(middleware, prepared)
   }
 }
 
-type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => ExpressMiddleware : never
+const made: Middlewares<ExpressContext, ExpressMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
-export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
+export const rateLimit: typeof made.rateLimit = made.rateLimit
 /** Adds each finished request to a stream. Requests do not wait for it. */
-export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
+export const requestLog: typeof made.requestLog = made.requestLog
 /** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
-export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
+export const notifications: typeof made.notifications = made.notifications
 /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
-export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)
+export const leaderboard: typeof made.leaderboard = made.leaderboard
 /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
-export const idempotent: Middleware<typeof idempotentPlugin> = adapt(idempotentPlugin)
+export const idempotent: typeof made.idempotent = made.idempotent

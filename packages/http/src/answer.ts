@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 
 import { isPromiseLike, reportFault } from '@penknife/core/internal'
 
-import type { Exchange, HeaderValue } from './exchange/exchange.ts'
+import type { Exchange, HeaderValue, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { cutOff, endingOf, isGone } from './exchange/ending.ts'
 import { isHeld } from './exchange/hold.ts'
 import type { Flushes } from './flushes.ts'
@@ -104,7 +104,7 @@ function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean, flush
   const tooLate = gone || response.headersSent
   if (!tooLate) {
     writeHead(exchange, reply.status, reply.headers ?? {})
-    if (reply.endless && !('stream' in response)) endWithConnection(exchange)
+    if (reply.endless) endWithConnection(exchange.request, exchange.response)
     response.flushHeaders()
   }
   const writer = createWriter(exchange.response, {
@@ -117,14 +117,19 @@ function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean, flush
   if (tooLate && !gone) refuseSecondAnswer(exchange)
 }
 
-/** Not with `Connection: close`: then Node's fetch takes a broken connection for the end of the response. */
-function endWithConnection({ request, response }: Exchange): void {
+/**
+ * Closes the connection after this response, on HTTP/1. Not with `Connection: close`: then Node's fetch takes a broken connection for
+ * the end of the response.
+ */
+export function endWithConnection(request: NativeRequest, response: NativeResponse): void {
+  if ('stream' in response) return
   // In-process servers (inject) have sockets without all methods.
   const socket: Partial<Socket> | undefined = request.socket
   endingOf(response).onEnd((outcome) => outcome === 'finished' && socket?.destroySoon?.())
 }
 
-function begin({ stream }: StreamReply, writer: StreamWriter): void {
+/** Calls the stream function of a reply. What it throws or rejects with cuts the stream, and is reported. */
+export function begin({ stream }: StreamReply, writer: StreamWriter): void {
   const failed = (error: unknown): void => {
     writer.destroy()
     reportFault('the stream of a reply failed', error)

@@ -1,16 +1,18 @@
 import type { LimiterDecision } from '@penknife/core'
 
-import type { NativeRequest } from './exchange/exchange.ts'
+import type { Exchange } from './exchange/exchange.ts'
+import { carrierOf } from './exchange/http-exchange.ts'
+import { knownState } from './exchange/state.ts'
 
-const DECISIONS = Symbol.for('penknife.decisions')
+const DECISIONS: unique symbol = Symbol.for('penknife.decisions') as never
 
 interface Decided {
   [DECISIONS]?: { readonly limiter: string; readonly decision: LimiterDecision }[]
 }
 
 /** Stores a rate limit's decision on the request, for `decisionOf`. */
-export function storeDecision(request: NativeRequest, limiter: string, decision: LimiterDecision): void {
-  const decided = request as Decided
+export function storeDecision(exchange: Exchange, limiter: string, decision: LimiterDecision): void {
+  const decided = carrierOf(exchange).holder as Decided
   ;(decided[DECISIONS] ??= []).push({ limiter, decision })
 }
 
@@ -20,13 +22,16 @@ export function storeDecision(request: NativeRequest, limiter: string, decision:
  *
  *     app.get('/', (request, response) => response.json({ left: decisionOf(request)?.remaining }))
  *
- * @param request node's request, Express' request, or Koa's context
+ * @param request the request of node:http, Express, Fastify or Nest; the context of Koa or Hono; in fetch the Request
  * @param limiter the name of a limiter. Default: the latest decision.
  */
-export function decisionOf(
-  request: NativeRequest | { readonly req: NativeRequest },
-  limiter?: string,
-): LimiterDecision | undefined {
-  const { [DECISIONS]: decisions } = ('req' in request ? request.req : request) as Decided
-  return decisions?.findLast((decided) => limiter === undefined || decided.limiter === limiter)?.decision
+export function decisionOf(request: object, limiter?: string): LimiterDecision | undefined {
+  const { req, raw } = request as { req?: object; raw?: object }
+  for (const holder of [knownState(request), request, req, raw] as readonly (Decided | undefined)[]) {
+    const found = holder?.[DECISIONS]?.findLast(
+      (decided) => limiter === undefined || decided.limiter === limiter,
+    )
+    if (found) return found.decision
+  }
+  return undefined
 }

@@ -2,6 +2,7 @@ export {
   adapt,
   idempotent,
   leaderboard,
+  type NodeContext,
   type NodeMiddleware,
   notifications,
   rateLimit,

@@ -1,16 +1,12 @@
 import type { ServerResponse } from 'node:http'
 
-import { PASS } from './answer.ts'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
-import { keptBody, socketAddress, type View } from './exchange/view.ts'
-import { idempotentPlugin } from './idempotent/plugin.ts'
-import { leaderboardPlugin } from './leaderboard/plugin.ts'
+import { NodeCarrier, socketAddress } from './exchange/node-carrier.ts'
+import { keptBody, type View } from './exchange/view.ts'
+import { type Middlewares, middlewares } from './middlewares.ts'
 import { misplaced } from './misplaced.ts'
-import { notificationsPlugin } from './notifications/plugin.ts'
 import { closable, type Closable, type Plugin, prepare } from './plugin.ts'
-import { rateLimitPlugin } from './rate-limit/plugin.ts'
-import { requestLogPlugin } from './request-log/plugin.ts'
 
 /**
  * A middleware for plain node:http and node:http2 servers. Resolves with true when the request continues, and with false
@@ -28,7 +24,8 @@ export interface NodeMiddleware extends Closable {
   (request: NativeRequest, response: NativeResponse): Promise<boolean>
 }
 
-interface Context {
+/** `exchange.context` of the middlewares for node:http. */
+export interface NodeContext {
   readonly request: NativeRequest
   readonly response: NativeResponse
 }
@@ -39,9 +36,9 @@ interface Parsed {
   readonly body?: unknown
 }
 
-const view: View<Context> = {
+const view: View<NodeContext> = {
   request: ({ request }) => request,
-  response: ({ response }) => response,
+  carrier: ({ request, response }) => new NodeCarrier(request, response),
   url: ({ request }) => request.url ?? '',
   ip: ({ request }) => socketAddress(request),
   proxyFix:
@@ -50,7 +47,7 @@ const view: View<Context> = {
   parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }
 
-const exchangeOf: (context: Context) => Exchange = createExchanges(view)
+const exchangeOf: (context: NodeContext) => Exchange<NodeContext> = createExchanges(view)
 
 /** Turns a plugin into a middleware for plain node:http, HTTP/1.1 and HTTP/2. */
 export function adapt<Args extends readonly unknown[]>(
@@ -58,12 +55,6 @@ export function adapt<Args extends readonly unknown[]>(
 ): (...args: Args) => NodeMiddleware {
   return (...args) => {
     const prepared = prepare(plugin, args)
-    const { decide, send } = prepared
-    async function continues(exchange: Exchange): Promise<boolean> {
-      const answer = await decide(exchange)
-      if (answer !== PASS) send(exchange, answer)
-      return answer === PASS
-    }
     // A third argument is a `next`, which nothing would call: the request would hang.
     function middleware(
       request: NativeRequest,
@@ -73,21 +64,21 @@ export function adapt<Args extends readonly unknown[]>(
       if (rest.length > 0 || typeof (response as ServerResponse | undefined)?.setHeader !== 'function') {
         throw misplaced('@penknife/http', "a request and a response alone, as a node:http server's listener")
       }
-      return continues(exchangeOf({ request, response }))
+      return prepared.continues(exchangeOf({ request, response }))
     }
     return closable(middleware, prepared)
   }
 }
 
-type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => NodeMiddleware : never
+const made: Middlewares<NodeContext, NodeMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429. */
-export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
+export const rateLimit: typeof made.rateLimit = made.rateLimit
 /** Adds each finished request to a stream. Requests do not wait for it. */
-export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
+export const requestLog: typeof made.requestLog = made.requestLog
 /** Serves the channels of a notifier as server-sent events. */
-export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
+export const notifications: typeof made.notifications = made.notifications
 /** Serves a board's top, around and rank as JSON, with ETag. */
-export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)
+export const leaderboard: typeof made.leaderboard = made.leaderboard
 /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
-export const idempotent: Middleware<typeof idempotentPlugin> = adapt(idempotentPlugin)
+export const idempotent: typeof made.idempotent = made.idempotent

@@ -11,7 +11,7 @@ import {
 import { type Answer, PASS, type Reply, send, type StreamReply } from './answer.ts'
 import { checkReply } from './check-reply.ts'
 import type { Exchange } from './exchange/exchange.ts'
-import { createFlushes } from './flushes.ts'
+import { createFlushes, type Flushes } from './flushes.ts'
 
 /**
  * Decides about one request: it lets the request pass (PASS) or answers it. Any other answer is an error.
@@ -65,8 +65,12 @@ export interface Prepared {
    * as an object: frameworks take `undefined` for no error, and Express takes 'route' for a way to continue.
    */
   decide(exchange: Exchange): Promise<Answer>
+  /** Decides about a request, and sends a reply. Resolves with whether the request continues. */
+  continues(exchange: Exchange): Promise<boolean>
   /** As `send`. The streams of this middleware are flushed together, and those with the same text share its bytes. */
   send(exchange: Exchange, reply: Reply | StreamReply): void
+  /** Flushes the streams of this middleware together. */
+  readonly flushes: Flushes
   close(options?: CloseOptions): Promise<void>
 }
 
@@ -96,18 +100,27 @@ export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, a
     }
   }
 
+  async function decide(exchange: Exchange): Promise<Answer> {
+    try {
+      const decideOn = typeof handler === 'function' ? handler : await handler
+      const answer = await decideOn(exchange)
+      return answer === PASS ? answer : checkReply(title, answer)
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) throw error
+      throw new Error(`${title} failed with ${errorText(error)}, which is no Error`, { cause: error })
+    }
+  }
+
   return {
-    send: (exchange, reply) => send(exchange, reply, flushes),
-    async decide(exchange) {
-      try {
-        const decideOn = typeof handler === 'function' ? handler : await handler
-        const answer = await decideOn(exchange)
-        return answer === PASS ? answer : checkReply(title, answer)
-      } catch (error) {
-        if (typeof error === 'object' && error !== null) throw error
-        throw new Error(`${title} failed with ${errorText(error)}, which is no Error`, { cause: error })
-      }
+    decide,
+    async continues(exchange) {
+      const answer = await decide(exchange)
+      if (answer === PASS) return true
+      send(exchange, answer, flushes)
+      return false
     },
+    send: (exchange, reply) => send(exchange, reply, flushes),
+    flushes,
     close(options = {}) {
       const ms = closeDeadlineMs(options, CLOSE_MS)
       return atMost(ms, end(ms))

@@ -2,11 +2,12 @@ import type { Socket } from 'node:net'
 
 import type { Flushes } from './flushes.ts'
 import { pieceOf } from './piece.ts'
-import { MAX_QUEUED_BYTES, type ResponseWriter } from './writer.ts'
+import type { SharedWriter } from './stream-writer.ts'
+import { MAX_QUEUED_BYTES } from './writer.ts'
 
 export interface WriterGroupOptions<Member> {
   readonly flushes: Flushes
-  readonly writerOf: (member: Member) => ResponseWriter
+  readonly writerOf: (member: Member) => SharedWriter
   /** Called for a member that left the group because its socket's buffer is full. */
   readonly onFull: (member: Member) => void
 }

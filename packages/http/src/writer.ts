@@ -7,9 +7,9 @@ import type { NativeResponse } from './exchange/exchange.ts'
 import { cutOff, endingOf, isGone } from './exchange/ending.ts'
 import { createFlushes, type Flushes } from './flushes.ts'
 import type { Part, Piece } from './piece.ts'
-import type { StreamWriter } from './stream-writer.ts'
+import type { SharedWriter } from './stream-writer.ts'
 
-const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
+export const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
 /** With more queued bytes than this, the queue is sent before the tick ends. */
 export const MAX_QUEUED_BYTES = 32_768
 
@@ -38,7 +38,7 @@ const { write: plainWrite } = ServerResponse.prototype
  *
  * A server has one for each client, so it consists of few objects.
  */
-export class ResponseWriter implements StreamWriter {
+export class ResponseWriter implements SharedWriter {
   readonly #native: NativeResponse
   readonly #flushes: Flushes
   readonly #maxUnsentBytes: number

@@ -5,16 +5,14 @@ import {
   closable,
   createExchanges,
   endUnsent,
-  idempotentPlugin,
   isStreamReply,
   keptBody,
-  leaderboardPlugin,
+  type Middlewares,
+  middlewares,
   misplaced,
-  notificationsPlugin,
+  NodeCarrier,
   prepare,
-  rateLimitPlugin,
   renderReply,
-  requestLogPlugin,
   socketAddress,
   type View,
 } from '@penknife/http/adapter'
@@ -49,7 +47,7 @@ export interface KoaMiddleware extends Closable {
 
 const view: View<KoaContext> = {
   request: ({ req }) => req,
-  response: ({ res }) => res,
+  carrier: ({ req, res }) => new NodeCarrier(req, res),
   url: ({ originalUrl }) => originalUrl,
   ip: ({ req, request }) => request.ip || socketAddress(req),
   ipCanBeForged: ({ app }) => Boolean(app?.proxy && !app.maxIpsCount && hasMany(app.proxyIpHeader)),
@@ -59,7 +57,7 @@ const view: View<KoaContext> = {
   parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }
 
-const exchangeOf: (context: KoaContext) => Exchange = createExchanges(view)
+const exchangeOf: (context: KoaContext) => Exchange<KoaContext> = createExchanges(view)
 
 /** Turns a plugin into a middleware for Koa. */
 export function adapt<Args extends readonly unknown[]>(
@@ -120,15 +118,15 @@ function isList(value: unknown): value is readonly string[] {
   return Array.isArray(value)
 }
 
-type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => KoaMiddleware : never
+const made: Middlewares<KoaContext, KoaMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
-export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
+export const rateLimit: typeof made.rateLimit = made.rateLimit
 /** Adds each finished request to a stream. Requests do not wait for it. */
-export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
+export const requestLog: typeof made.requestLog = made.requestLog
 /** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
-export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
+export const notifications: typeof made.notifications = made.notifications
 /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
-export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)
+export const leaderboard: typeof made.leaderboard = made.leaderboard
 /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
-export const idempotent: Middleware<typeof idempotentPlugin> = adapt(idempotentPlugin)
+export const idempotent: typeof made.idempotent = made.idempotent

@@ -14379,7 +14379,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '725dcb1def02dbe7492d0b2747b05f83f70603fc',
+  sha: 'fc3dd04cb4dac94787f917d4c395353ab996f8f9',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -15669,7 +15669,7 @@ return text
 end
 local version = tonumber(text or 0)
 if not version or version > LARGEST then
-return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
@@ -16342,7 +16342,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'a80de329d05cc7bc9bb52802a0ac5f938622f918',
+  sha: 'b7722d930b292700301812767878476f1361d4a5',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -17632,7 +17632,7 @@ return text
 end
 local version = tonumber(text or 0)
 if not version or version > LARGEST then
-return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)

@@ -102,9 +102,16 @@ export function finalStatus(response: NativeResponse, outcome: Outcome): number 
   return begun ? response.statusCode : 499
 }
 
+/** The error code of HTTP/2 for a stream that is given up (RFC 9113, 7). */
+const CANCEL = 8
+
 /** Cuts the connection; on HTTP/2 the stream. */
 export function cutOff(response: NativeResponse): void {
-  if (isHttp2(response)) return void response.stream.destroy()
+  if (isHttp2(response)) {
+    // Without the code, clients take what they got for a whole response.
+    response.stream.close(CANCEL)
+    return void response.stream.destroy()
+  }
   response.destroy()
   // A response that waits behind another one on its connection does not close the socket yet.
   socketOf(response)?.destroy()

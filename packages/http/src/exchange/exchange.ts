@@ -12,8 +12,15 @@ export type HeaderValue = string | number | readonly string[]
  *
  * A request has one exchange, which all its middlewares share. Unused members cost nothing: `query`, `bytes`, `signal`,
  * `rawBody`, `captureBody` and `onFinish` start at their first use.
+ *
+ * @typeParam Context what the framework gives its middlewares
  */
-export interface Exchange {
+export interface Exchange<Context = unknown> {
+  /**
+   * What the framework gives its middlewares: `{ request, response }` in Express and node:http, Koa's and Hono's context,
+   * `{ request, reply }` in Fastify, `{ request, ip }` and your own members in @penknife/fetch.
+   */
+  readonly context: Context
   /** The method, as the client sent it: 'GET'. */
   readonly method: string
   /**
@@ -33,6 +40,8 @@ export interface Exchange {
    * because a middleware in between may set another one.
    */
   readonly ip: string | undefined
+  /** The address at the other end of the connection: the client's, or that of a proxy. Undefined where no server shows it. */
+  readonly peerAddress: string | undefined
   /** Whether the framework believes every forwarded header, so that a client can claim any `ip`. For warnings. */
   readonly ipCanBeForged: boolean
   /** The setting that tells the framework about one proxy. For warnings. */
@@ -56,6 +65,10 @@ export interface Exchange {
 
   /** The current status of the response. It is final in `onFinish`. */
   readonly status: number
+  /** Whether nothing more can reach the client: it left, or the response is complete. */
+  readonly gone: boolean
+  /** The value of a response header that was set so far. */
+  getHeader(name: string): HeaderValue | undefined
   /** Sets a response header. Does nothing once the headers were sent. */
   setHeader(name: string, value: HeaderValue): void
   /** Adds a member to a response header that is a list ('a, b'). Does nothing once the headers were sent. */
@@ -79,7 +92,10 @@ export interface Exchange {
   /** Aborted when the client leaves before it got the whole response. */
   readonly signal: AbortSignal
 
-  /** Node's own objects. Prefer the other members where they suffice. */
+  /**
+   * Node's own objects. Prefer the other members where they suffice. On a fetch server without node:http below it, they throw
+   * PENKNIFE_INVALID.
+   */
   readonly request: NativeRequest
   readonly response: NativeResponse
 }

@@ -235,7 +235,7 @@ function refuseEvents(response: ServerResponse): void {
   if (typeof type === 'string' && /^text\/event-stream\b/i.test(type)) throw streaming(`the type ${type}`)
 }
 
-function streaming(what: string): PenknifeError {
+export function streaming(what: string): PenknifeError {
   return new PenknifeError(
     'PENKNIFE_INVALID',
     `idempotent: the handler streams its response (${what}), which cannot be stored and replayed: ` +

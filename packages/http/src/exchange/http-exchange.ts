@@ -1,9 +1,10 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 
 import { PenknifeError } from '@penknife/core'
 import { runSafely } from '@penknife/core/internal'
 
-import { arrivedBefore, endingOf, finalStatus, type Outcome } from './ending.ts'
+import type { Carrier } from './carrier.ts'
+import type { Outcome } from './ending.ts'
 import type {
   ByteCount,
   CapturedBody,
@@ -13,8 +14,6 @@ import type {
   NativeRequest,
   NativeResponse,
 } from './exchange.ts'
-import { readRawBody } from './raw-body.ts'
-import { countRequest, tapResponse } from './tap.ts'
 import { pathAndQuery } from './target.ts'
 import type { View } from './view.ts'
 
@@ -23,23 +22,28 @@ import type { View } from './view.ts'
  *
  * The first penknife middleware of a request starts its clock.
  */
-export function createExchanges<Context>(view: View<Context>): (context: Context) => Exchange {
+export function createExchanges<Context>(view: View<Context>): (context: Context) => Exchange<Context> {
   // Stored on the request: a WeakMap of all requests would cost the garbage collector more than everything else here.
   const own = Symbol('penknife.exchange')
   return (context) => {
-    const request = view.request(context) as NativeRequest & { [own]?: Exchange }
-    return (request[own] ??= new HttpExchange(view, context))
+    const request = view.request(context) as { [own]?: HttpExchange<Context> }
+    const known = request[own]
+    if (!known) return (request[own] = new HttpExchange(view, context))
+    known.context = context
+    return known
   }
 }
 
-class HttpExchange<Context> implements Exchange {
-  readonly request: NativeRequest
-  readonly response: NativeResponse
+/** The request and response of an exchange as the server's API has them. */
+export function carrierOf(exchange: Exchange): Carrier {
+  return (exchange as HttpExchange<unknown>).carrier
+}
+
+class HttpExchange<Context> implements Exchange<Context> {
+  context: Context
+  readonly carrier: Carrier
   readonly #view: View<Context>
-  readonly #context: Context
   readonly #startedAt = performance.now()
-  /** The same object as `response`. Both protocols' APIs share this type, but TypeScript cannot call the union. */
-  readonly #out: ServerResponse
   #query: URLSearchParams | undefined
   #body: Promise<Uint8Array> | undefined
   #bytes: { in: number; out: number } | undefined
@@ -50,18 +54,24 @@ class HttpExchange<Context> implements Exchange {
 
   constructor(view: View<Context>, context: Context) {
     this.#view = view
-    this.#context = context
-    this.request = view.request(context)
-    this.response = view.response(context)
-    this.#out = this.response as ServerResponse
+    this.context = context
+    this.carrier = view.carrier(context)
+  }
+
+  get request(): NativeRequest {
+    return this.carrier.request
+  }
+
+  get response(): NativeResponse {
+    return this.carrier.response
   }
 
   get method(): string {
-    return this.request.method ?? ''
+    return this.carrier.method
   }
 
   get url(): string {
-    return pathAndQuery(this.#view.url(this.#context))
+    return pathAndQuery(this.#view.url(this.context))
   }
 
   get path(): string {
@@ -76,11 +86,15 @@ class HttpExchange<Context> implements Exchange {
   }
 
   get ip(): string | undefined {
-    return this.#view.ip(this.#context)
+    return this.#view.ip(this.context)
+  }
+
+  get peerAddress(): string | undefined {
+    return this.carrier.peerAddress
   }
 
   get ipCanBeForged(): boolean {
-    return this.#view.ipCanBeForged?.(this.#context) ?? false
+    return this.#view.ipCanBeForged?.(this.context) ?? false
   }
 
   get proxyFix(): string {
@@ -88,52 +102,55 @@ class HttpExchange<Context> implements Exchange {
   }
 
   get headers(): IncomingHttpHeaders {
-    return this.request.headers
+    return this.carrier.headers
   }
 
   header(name: string): string | undefined {
-    const value = this.headers[name.toLowerCase()]
-    return (Array.isArray(value) ? value.join(', ') : value) || undefined
+    return this.carrier.header(name)
   }
 
   route(): string | undefined {
-    return this.#view.route(this.#context)
+    return this.#view.route(this.context)
   }
 
   async rawBody(limitBytes: number): Promise<Uint8Array> {
     const known = await this.#body?.catch(() => undefined)
     if (known && known.byteLength <= limitBytes) return known
-    this.#body = readRawBody(this.request, limitBytes, () => known ?? this.#view.parsedBody(this.#context))
+    this.#body = this.carrier.readBody(limitBytes, () => known ?? this.#view.parsedBody(this.context))
     return this.#body
   }
 
   get status(): number {
-    return this.response.statusCode
+    return this.carrier.status
+  }
+
+  get gone(): boolean {
+    return this.carrier.gone
+  }
+
+  getHeader(name: string): HeaderValue | undefined {
+    return this.carrier.getHeader(name)
   }
 
   setHeader(name: string, value: HeaderValue): void {
-    if (!this.response.headersSent) this.#out.setHeader(name, value)
+    if (!this.carrier.begun) this.carrier.setHeader(name, value)
   }
 
   appendHeader(name: string, member: string): void {
-    const before = this.#out.getHeader(name)
+    const before = this.carrier.getHeader(name)
     this.setHeader(name, before === undefined ? member : `${String(before)}, ${member}`)
   }
 
   get bytes(): ByteCount {
     if (this.#bytes) return this.#bytes
     const bytes = { in: 0, out: 0 }
-    countRequest(this.request as IncomingMessage, (count) => (bytes.in += count))
-    tapResponse(
-      this.#out,
-      this.method,
-      (chunk, encoding) => (bytes.out += Buffer.byteLength(chunk, encoding)),
-    )
+    this.carrier.countRequest((count) => (bytes.in += count))
+    this.carrier.countResponse((count) => (bytes.out += count))
     return (this.#bytes = bytes)
   }
 
   captureBody(limitBytes: number): Promise<CapturedBody> {
-    if (this.response.headersSent) {
+    if (this.carrier.begun) {
       throw new PenknifeError(
         'PENKNIFE_INVALID',
         'captureBody: the response has already begun; call it before the handler runs',
@@ -141,10 +158,10 @@ class HttpExchange<Context> implements Exchange {
     }
     let chunks: Buffer[] = []
     let size = 0
-    tapResponse(this.#out, this.method, (chunk, encoding) => {
-      size += Buffer.byteLength(chunk, encoding)
+    this.carrier.tapResponse((chunk) => {
+      size += chunk.byteLength
       if (size > limitBytes) chunks = []
-      else chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk))
+      else chunks.push(Buffer.from(chunk))
     })
     return new Promise((resolve) => {
       this.onFinish(({ status, aborted }) => {
@@ -165,7 +182,7 @@ class HttpExchange<Context> implements Exchange {
   get signal(): AbortSignal {
     if (this.#abort) return this.#abort.signal
     this.#abort = new AbortController()
-    if (endingOf(this.response).outcome === 'aborted') this.#abort.abort()
+    if (this.carrier.outcome === 'aborted') this.#abort.abort()
     else this.#watch()
     return this.#abort.signal
   }
@@ -173,19 +190,19 @@ class HttpExchange<Context> implements Exchange {
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
-    endingOf(this.response).onEnd((outcome) => this.#end(outcome))
+    this.carrier.onEnd((outcome) => this.#end(outcome))
   }
 
   #end(outcome: Outcome): void {
-    const { response } = this
+    const { carrier } = this
     const aborted = outcome === 'aborted'
     this.#finish = {
-      status: finalStatus(response, outcome),
-      bytesIn: Math.max(this.#bytes?.in ?? 0, arrivedBefore(this.request)),
+      status: carrier.finalStatus(outcome),
+      bytesIn: Math.max(this.#bytes?.in ?? 0, carrier.arrivedBytes),
       bytesOut: this.#bytes?.out ?? 0,
       durationMs: performance.now() - this.#startedAt,
       aborted,
-      error: this.#out.errored ?? this.request.errored ?? undefined,
+      error: carrier.error,
     }
     if (aborted) this.#abort?.abort()
     const listeners = this.#listeners ?? []

@@ -6,7 +6,7 @@ import { PenknifeError } from '@penknife/core'
 import { HttpError } from '../http-error.ts'
 import type { NativeRequest } from './exchange.ts'
 
-const EMPTY = new Uint8Array()
+export const EMPTY: Uint8Array = new Uint8Array()
 
 /**
  * Reads the request's body and puts it back, so that the next reader gets all of it.
@@ -18,7 +18,9 @@ export async function readRawBody(
   limitBytes: number,
   kept: () => unknown,
 ): Promise<Uint8Array> {
-  const body = isConsumed(request) ? fromParser(kept()) : await read(request as IncomingMessage, limitBytes)
+  const body = isConsumed(request)
+    ? await parsed(request, kept)
+    : await read(request as IncomingMessage, limitBytes)
   if (body.byteLength > limitBytes) throw tooLarge(limitBytes)
   return body
 }
@@ -27,7 +29,14 @@ function isConsumed(request: NativeRequest): boolean {
   return !isEmpty(request) && (request.readableDidRead || request.readableEnded)
 }
 
-function fromParser(kept: unknown): Uint8Array {
+async function parsed(request: NativeRequest, kept: () => unknown): Promise<Uint8Array> {
+  const body = await kept()
+  // HTTP/2 drops the body of a client that left, which looks as if it was read.
+  if (body === undefined && isHttp2(request) && request.stream.aborted) throw clientLeft()
+  return fromParser(body)
+}
+
+export function fromParser(kept: unknown): Uint8Array {
   if (kept instanceof Uint8Array) return kept
   if (typeof kept === 'string') return Buffer.from(kept)
   throw new PenknifeError(
@@ -54,7 +63,7 @@ function read(request: IncomingMessage, limitBytes: number): Promise<Uint8Array>
         size += bytes.length
         if (size > limitBytes) return settle(() => reject(tooLarge(limitBytes)))
       }
-      if (allArrived(request)) settle(resolve)
+      if (allArrived(request, size)) settle(resolve)
     }
     const onEnd = (): void => settle(resolve)
     const onClose = (): void => settle(() => reject(clientLeft()))
@@ -77,8 +86,10 @@ function isEmpty(request: NativeRequest): boolean {
 }
 
 /** Whether the last byte of the body has arrived. */
-function allArrived(request: NativeRequest): boolean {
-  return isHttp2(request) ? request.stream.readableEnded : request.complete
+function allArrived(request: NativeRequest, size: number): boolean {
+  if (isHttp2(request)) return request.stream.readableEnded
+  // In-process servers may not say `complete`.
+  return request.complete || size === Number(request.headers['content-length'])
 }
 
 /** Not by the version in the request: a client of HTTP/1 may write `GET / HTTP/2.0`. */
@@ -86,10 +97,10 @@ function isHttp2(request: NativeRequest): request is Http2ServerRequest {
   return 'stream' in request
 }
 
-function clientLeft(): HttpError {
+export function clientLeft(): HttpError {
   return new HttpError(400, 'The client left before it sent the whole request')
 }
 
-function tooLarge(limitBytes: number): HttpError {
+export function tooLarge(limitBytes: number): HttpError {
   return new HttpError(413, `The request body is longer than ${limitBytes} bytes`)
 }

@@ -4,19 +4,20 @@ import { checkOptions, durationMs, invalid, wholeNumber } from '@penknife/core/i
 import type { Answered } from '../ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 
-export interface IdempotentOptions {
+/** @typeParam Context what the framework gives its middlewares: `exchange.context` in the callbacks */
+export interface IdempotentOptions<Context = unknown> {
   /**
    * Returns the account that the request belongs to, such as the id of the authenticated user. Keys of different tenants never meet, so
    * that no client gets the stored response of another. An empty or missing answer is an error (PENKNIFE_INVALID).
    */
-  readonly tenant: (exchange: Exchange) => Answered<string | undefined>
+  readonly tenant: (exchange: Exchange<Context>) => Answered<string | undefined>
   /** Part of the keys in Redis. Middlewares with one name share their keys. Default: 'http'. */
   readonly name?: string
   /**
    * Returns the operation that a key belongs to. Default: the path as the client sent it. The pattern of a route is too coarse: with
    * '/orders/:id/pay' one key would be used for two orders.
    */
-  readonly route?: (exchange: Exchange) => Answered<string>
+  readonly route?: (exchange: Exchange<Context>) => Answered<string>
   /** The methods whose requests need a key; others pass. POST, PUT, PATCH and DELETE are possible. Default: POST and PATCH. */
   readonly methods?: readonly string[]
   /** Whether a request without a key is refused with 400; `false` lets it pass unprotected. Default: true. */
@@ -25,7 +26,7 @@ export interface IdempotentOptions {
    * Returns the text or bytes that make two requests the same; their SHA-256 is stored. Give it for multipart bodies, whose boundary changes
    * with each attempt. Default: the query, the media type and the body's bytes.
    */
-  readonly fingerprint?: (exchange: Exchange, body: Uint8Array) => Answered<string | Uint8Array>
+  readonly fingerprint?: (exchange: Exchange<Context>, body: Uint8Array) => Answered<string | Uint8Array>
   /** The longest request body, which is buffered; a longer one gets 413. 0 to 16,777,216 bytes. Default: 1 MiB. */
   readonly maxRequestBytes?: number
   /**

@@ -3,9 +3,8 @@ import { atMost, createRequestClaims, type RequestClaim, type RequestState } fro
 
 import { type Answer, PASS } from '../answer.ts'
 import { isYes } from '../ask.ts'
-import { isGone } from '../exchange/ending.ts'
-import type { Exchange } from '../exchange/exchange.ts'
-import { holdResponse } from '../exchange/hold.ts'
+import type { Exchange, HeaderValue } from '../exchange/exchange.ts'
+import { carrierOf } from '../exchange/http-exchange.ts'
 import { hasBody } from '../exchange/tap.ts'
 import { HttpError } from '../http-error.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
@@ -31,8 +30,8 @@ interface Claimed {
   [CLAIMED]?: true
 }
 
-function isClaimed({ request }: Exchange): boolean {
-  return (request as Claimed)[CLAIMED] === true
+function isClaimed(exchange: Exchange): boolean {
+  return (carrierOf(exchange).holder as Claimed)[CLAIMED] === true
 }
 
 /**
@@ -93,10 +92,10 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
 
     /** Completes the claim by the response. Does not reject. */
     async function complete(exchange: Exchange, claim: RequestClaim, body: Buffer): Promise<void> {
-      const { status, response } = exchange
+      const { status } = exchange
       try {
         if (forgets(status)) return await claim.release()
-        const getHeader = response.getHeader.bind(response)
+        const getHeader = (header: string): HeaderValue | undefined => exchange.getHeader(header)
         const sent = hasBody(exchange.method, status) ? body : Buffer.alloc(0)
         const storable = status >= 200 && status < 600
         const stored = storable ? encodeResponse({ status, getHeader, body: sent }, names) : undefined
@@ -109,7 +108,7 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
 
     /** Lets the handler run, and completes the claim when it ends the response. */
     function run(exchange: Exchange, claim: RequestClaim): Answer {
-      ;(exchange.request as Claimed)[CLAIMED] = true
+      ;(carrierOf(exchange).holder as Claimed)[CLAIMED] = true
       let done: (() => void) | undefined
       const ends = new Promise<void>((resolve) => (done = resolve))
       running.add(ends)
@@ -119,7 +118,7 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
       }
       // A handler may never end its response. Its request is then forgotten when the claim is too old.
       claim.onLost(end)
-      holdResponse(exchange.response, {
+      carrierOf(exchange).hold({
         maxBytes: settings.maxResponseBytes,
         ended: (body) => atMost(claims.deadlineMs, complete(exchange, claim, body).finally(end)),
         tooLarge() {
@@ -138,7 +137,7 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
     function answerTo(exchange: Exchange, state: RequestState): Answer {
       switch (state.state) {
         case 'claimed':
-          if (!isGone(exchange.response)) return run(exchange, state.claim)
+          if (!exchange.gone) return run(exchange, state.claim)
           state.claim.release().catch(failed)
           return DISCONNECTED
         case 'running':
@@ -154,7 +153,7 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
 
     /** The answer when a request could not be claimed. Throws what the framework is to handle. */
     function answerToFailure(exchange: Exchange, error: unknown): Answer {
-      if (isGone(exchange.response)) return DISCONNECTED
+      if (exchange.gone) return DISCONNECTED
       if (error instanceof HttpError) return problem(error.status, { detail: error.message })
       if (!(error instanceof PenknifeError) || !(error.outage || error.code === 'PENKNIFE_CLOSED'))
         throw error

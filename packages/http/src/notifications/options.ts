@@ -4,28 +4,29 @@ import { checkChannel, checkOptions, durationMs, invalid } from '@penknife/core/
 import type { Exchange } from '../exchange/exchange.ts'
 import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
 
-export interface NotificationsOptions {
+/** @typeParam Context what the framework gives its middlewares: `exchange.context` in the callbacks */
+export interface NotificationsOptions<Context = unknown> {
   /**
    * The channels that a client follows: the same for all, or a function of the request. A wrong channel name is answered with
    * 400. A result that is not a list of text is an error (PENKNIFE_INVALID).
    */
   readonly channels:
     | readonly string[]
-    | ((exchange: Exchange) => readonly string[] | Promise<readonly string[]>)
+    | ((exchange: Exchange<Context>) => readonly string[] | Promise<readonly string[]>)
   /**
    * Whether this client may follow these channels, or which of them: the client gets `revoked` for the others. It is called at
    * each connect, also when a client resumes. Only `true` and a list of channels allow any. `false` and an empty list are
    * answered with 403. So is any other value, which is reported once. Default: all clients may follow all channels.
    */
   readonly authorize?: (
-    exchange: Exchange,
+    exchange: Exchange<Context>,
     channels: readonly string[],
   ) => boolean | readonly string[] | Promise<boolean | readonly string[]>
   /**
    * The user of a connection, 1 to 256 characters: for `notifier.revoke(user, channels)` and `perUser`. Neither reaches a
    * connection without a user (undefined). Another result is an error (PENKNIFE_INVALID). Default: no user.
    */
-  readonly user?: (exchange: Exchange) => string | undefined | Promise<string | undefined>
+  readonly user?: (exchange: Exchange<Context>) => string | undefined | Promise<string | undefined>
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
   readonly perUser?: number
   /**

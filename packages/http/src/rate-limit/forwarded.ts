@@ -1,5 +1,4 @@
 import type { Exchange } from '../exchange/exchange.ts'
-import { socketAddress } from '../exchange/view.ts'
 import { warnOnce } from '../warn.ts'
 import { isPrivate } from './ip.ts'
 
@@ -15,10 +14,10 @@ export function proxyWarnings(): (exchange: Exchange, ip: string | undefined) =>
   let checked = false
   let warned = false
   return (exchange, ip) => {
-    const { headers } = exchange
-    const name = headers['x-forwarded-for'] === undefined ? 'forwarded' : 'x-forwarded-for'
     // The cheapest checks are first, because every request runs them, and most stop there.
-    if (headers[name] === undefined || warned) return
+    if (warned) return
+    const name = exchange.header('x-forwarded-for') === undefined ? 'forwarded' : 'x-forwarded-for'
+    if (exchange.header(name) === undefined) return
     if (!checked) {
       // A setting of the application, which is the same for all requests.
       checked = true
@@ -33,7 +32,7 @@ export function proxyWarnings(): (exchange: Exchange, ip: string | undefined) =>
         return
       }
     }
-    if (ip === undefined || ip !== socketAddress(exchange.request) || !isPrivate(ip)) return
+    if (ip === undefined || ip !== exchange.peerAddress || !isPrivate(ip)) return
     warned = true
     warnOnce(
       'PENKNIFE_UNTRUSTED_PROXY',

@@ -21,7 +21,10 @@ export interface HeaderOptions {
 export const HEADERS = ['draft', 'legacy', 'both', 'none'] as const
 export const DRAFTS = [6, 7, 11, 'next'] as const
 
-type Writer = (exchange: Exchange, decision: LimiterDecision, cost: number) => void
+/** The headers of a response that is being made. */
+type ResponseHeaders = Pick<Exchange, 'getHeader' | 'setHeader' | 'appendHeader'>
+
+type Writer = (response: ResponseHeaders, decision: LimiterDecision, cost: number) => void
 
 /**
  * Creates the function that writes a decision into the response as structured fields (RFC 9651). Names of rules need no escape,
@@ -34,8 +37,8 @@ export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): 
   const writers: Writer[] = []
   if (headers === 'draft' || headers === 'both') writers.push(...DRAFT_WRITERS[draft])
   if (headers === 'legacy' || headers === 'both') writers.push(writeLegacy)
-  return (exchange, decision, cost) => {
-    for (const write of writers) write(exchange, decision, cost)
+  return (response, decision, cost) => {
+    for (const write of writers) write(response, decision, cost)
   }
 }
 
@@ -47,11 +50,11 @@ const MEMBER_NAME = /(?:^|,)\s*"([^"]*)"/g
  * does not confuse two quotas.
  */
 export function distinctNames(
-  exchange: Exchange,
+  response: ResponseHeaders,
   decision: LimiterDecision,
   limiter: string,
 ): LimiterDecision {
-  const before = exchange.response.getHeader('RateLimit-Policy')
+  const before = response.getHeader('RateLimit-Policy')
   if (before === undefined) return decision
   const taken = new Set(Array.from(String(before).matchAll(MEMBER_NAME), ([, name]) => name))
   const names = new Map(decision.rules.map(({ name }) => [name, freeName(taken, name, limiter)]))
@@ -84,8 +87,8 @@ const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readon
  *
  * A concurrency rule has no window and no time at which a slot is free.
  */
-function writePolicy(exchange: Exchange, { rules }: LimiterDecision): void {
-  if (rules.length > 0) exchange.appendHeader('RateLimit-Policy', rules.map(policyMember).join(', '))
+function writePolicy(response: ResponseHeaders, { rules }: LimiterDecision): void {
+  if (rules.length > 0) response.appendHeader('RateLimit-Policy', rules.map(policyMember).join(', '))
 }
 
 function policyMember(rule: LimiterRuleState): string {
@@ -95,56 +98,56 @@ function policyMember(rule: LimiterRuleState): string {
 }
 
 /** `r` tokens are left, and one more is available after `t` seconds. */
-function writeLimit(exchange: Exchange, decision: LimiterDecision): void {
+function writeLimit(response: ResponseHeaders, decision: LimiterDecision): void {
   const rules = known(decision)
-  if (rules.length > 0) exchange.appendHeader('RateLimit', rules.map(limitMember).join(', '))
+  if (rules.length > 0) response.appendHeader('RateLimit', rules.map(limitMember).join(', '))
 }
 
 function limitMember(rule: LimiterRuleState): string {
   return `"${rule.name}";r=${rule.remaining}${comesBack(rule) ? `;t=${secondsUp(rule.nextMs)}` : ''}`
 }
 
-function writeLimitOfNext(exchange: Exchange, decision: LimiterDecision, cost: number): void {
+function writeLimitOfNext(response: ResponseHeaders, decision: LimiterDecision, cost: number): void {
   const members = known(decision).map((rule) => {
     const window = comesBack(rule) ? `;w=${secondsUp(rule.nextMs)}` : ''
     return `"${rule.name}";a=${rule.remaining}${window};c=${cost}`
   })
-  if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
+  if (members.length > 0) response.appendHeader('RateLimit', members.join(', '))
 }
 
 /** Drafts up to 7 have no names for policies. */
-function writeOldPolicy(exchange: Exchange, { rules }: LimiterDecision): void {
+function writeOldPolicy(response: ResponseHeaders, { rules }: LimiterDecision): void {
   const members = rules.flatMap(({ limit, windowMs }) =>
     wholeSeconds(windowMs) === undefined ? [] : [`${limit};w=${wholeSeconds(windowMs)}`],
   )
-  if (members.length > 0) exchange.appendHeader('RateLimit-Policy', members.join(', '))
+  if (members.length > 0) response.appendHeader('RateLimit-Policy', members.join(', '))
 }
 
-function writeDraft7(exchange: Exchange, decision: LimiterDecision): void {
-  const written = /remaining=(\d+)/.exec(String(exchange.response.getHeader('RateLimit')))?.[1]
+function writeDraft7(response: ResponseHeaders, decision: LimiterDecision): void {
+  const written = /remaining=(\d+)/.exec(String(response.getHeader('RateLimit')))?.[1]
   const rule = tighter(decision, written)
   if (!rule) return
   const { limit, remaining, resetMs } = rule
   const reset = Number.isFinite(resetMs) ? `, reset=${secondsUp(resetMs)}` : ''
-  exchange.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}${reset}`)
+  response.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}${reset}`)
 }
 
-function writeDraft6(exchange: Exchange, decision: LimiterDecision): void {
-  const rule = tighter(decision, exchange.response.getHeader('RateLimit-Remaining'))
+function writeDraft6(response: ResponseHeaders, decision: LimiterDecision): void {
+  const rule = tighter(decision, response.getHeader('RateLimit-Remaining'))
   if (!rule) return
-  exchange.setHeader('RateLimit-Limit', String(rule.limit))
-  exchange.setHeader('RateLimit-Remaining', String(rule.remaining))
-  if (Number.isFinite(rule.resetMs)) exchange.setHeader('RateLimit-Reset', String(secondsUp(rule.resetMs)))
+  response.setHeader('RateLimit-Limit', String(rule.limit))
+  response.setHeader('RateLimit-Remaining', String(rule.remaining))
+  if (Number.isFinite(rule.resetMs)) response.setHeader('RateLimit-Reset', String(secondsUp(rule.resetMs)))
 }
 
 /** `X-RateLimit-Reset` is in seconds since 1970, by this process' clock. */
-function writeLegacy(exchange: Exchange, decision: LimiterDecision): void {
-  const rule = tighter(decision, exchange.response.getHeader('X-RateLimit-Remaining'))
+function writeLegacy(response: ResponseHeaders, decision: LimiterDecision): void {
+  const rule = tighter(decision, response.getHeader('X-RateLimit-Remaining'))
   if (!rule) return
-  exchange.setHeader('X-RateLimit-Limit', String(rule.limit))
-  exchange.setHeader('X-RateLimit-Remaining', String(rule.remaining))
+  response.setHeader('X-RateLimit-Limit', String(rule.limit))
+  response.setHeader('X-RateLimit-Remaining', String(rule.remaining))
   if (Number.isFinite(rule.resetMs)) {
-    exchange.setHeader('X-RateLimit-Reset', String(secondsUp(Date.now() + rule.resetMs)))
+    response.setHeader('X-RateLimit-Reset', String(secondsUp(Date.now() + rule.resetMs)))
   }
 }
 

@@ -6,9 +6,11 @@ import { checkOptions, invalid } from '@penknife/core/internal'
 import type { Reply } from '../answer.ts'
 import type { Answered } from '../ask.ts'
 import type { Exchange, Finish } from '../exchange/exchange.ts'
-import { DRAFTS, type HeaderOptions, HEADERS } from './headers.ts'
+import { checkHeaderOptions } from './headers-for.ts'
+import type { HeaderOptions } from './headers.ts'
 
-export interface RateLimitOptions extends HeaderOptions {
+/** @typeParam Context what the framework gives its middlewares: `exchange.context` in the callbacks */
+export interface RateLimitOptions<Context = unknown> extends HeaderOptions {
   /**
    * The subject of a request. Default: the client's address as the framework resolved it, for IPv6 its network.
    *
@@ -17,22 +19,22 @@ export interface RateLimitOptions extends HeaderOptions {
    * (PENKNIFE_INVALID), so that requests without a key never share one quota.
    */
   readonly key?: (
-    exchange: Exchange,
+    exchange: Exchange<Context>,
   ) => Answered<LimiterSubject | Readonly<Record<string, string | undefined>> | undefined>
   /** How many bits of an IPv6 address the default key uses: 1 to 128. Refused together with `key`. Default: 64. */
   readonly ipv6Prefix?: number
   /** Tokens of a request: a whole number from 0 to the smallest burst; more is an error. Default: 1. */
-  readonly cost?: number | ((exchange: Exchange) => Answered<number>)
+  readonly cost?: number | ((exchange: Exchange<Context>) => Answered<number>)
   /**
    * The rules for this request, such as those of the client's plan; undefined means the limiter's own. Return the same array
    * for the same plan: an array is parsed once.
    */
-  readonly rules?: (exchange: Exchange) => Answered<readonly LimiterRule[] | undefined>
+  readonly rules?: (exchange: Exchange<Context>) => Answered<readonly LimiterRule[] | undefined>
   /**
    * Return (or resolve with) `true` to let a request pass without counting it. Anything but true and false is reported once, and
    * the request is counted. Default: count all.
    */
-  readonly skip?: (exchange: Exchange) => Answered<boolean>
+  readonly skip?: (exchange: Exchange<Context>) => Answered<boolean>
   /** Addresses and networks (CIDR) that pass without being counted, or a BlockList of node:net. Default: none. */
   readonly allow?: readonly string[] | BlockList
   /** Addresses and networks (CIDR) that get 403, checked before `allow`. Costs no Redis command. Default: none. */
@@ -44,14 +46,14 @@ export interface RateLimitOptions extends HeaderOptions {
    * It is called once, when the response is finished or the client disconnected (`aborted`; status 499 without a response).
    * Anything but true and false, and an error, gives nothing back and is reported once.
    */
-  readonly refundIf?: (finish: Finish, exchange: Exchange) => Answered<boolean>
+  readonly refundIf?: (finish: Finish, exchange: Exchange<Context>) => Answered<boolean>
   /** Send the block's reason to a blocked client, as the problem's `detail`. Refused together with `onLimited`. Default: false. */
   readonly tellReason?: boolean
   /**
    * Creates the reply to a denied request; `Retry-After` is set already. A result that is not a reply with a status from 200 to
    * 599 is an error (PENKNIFE_INVALID). Default: 429 as problem+json.
    */
-  readonly onLimited?: (exchange: Exchange, decision: LimiterDecision) => Answered<Reply>
+  readonly onLimited?: (exchange: Exchange<Context>, decision: LimiterDecision) => Answered<Reply>
 }
 
 const OPTIONS = [
@@ -82,18 +84,13 @@ export function checkRateLimit(limiter: RateLimiter, options: RateLimitOptions):
     }
   }
   checkCost(limiter, options)
-  const { ipv6Prefix = 64, headers = 'draft', draft = 11, tellReason = false } = options
+  checkHeaderOptions('rateLimit', options)
+  const { ipv6Prefix = 64, tellReason = false } = options
   if (!Number.isInteger(ipv6Prefix) || ipv6Prefix < 1 || ipv6Prefix > 128) {
     throw invalid('rateLimit ipv6Prefix', ipv6Prefix, 'give a whole number of bits from 1 to 128')
   }
   if (typeof tellReason !== 'boolean') {
     throw invalid('rateLimit tellReason', tellReason, 'give true or false')
-  }
-  if (!HEADERS.includes(headers)) {
-    throw invalid('rateLimit headers', headers, `give one of ${HEADERS.join(', ')}`)
-  }
-  if (!DRAFTS.includes(draft)) {
-    throw invalid('rateLimit draft', draft, `give one of ${DRAFTS.join(', ')} (11 is written like 8 to 10)`)
   }
   checkTogether(options)
 }
@@ -117,28 +114,12 @@ function checkCost({ rules }: RateLimiter, { cost = 1, rules: ofRequest }: RateL
 }
 
 /** Refuses options that have no effect together with others, because their author expects an effect. */
-function checkTogether({
-  key,
-  ipv6Prefix,
-  headers,
-  draft,
-  tellReason,
-  onLimited,
-  cost,
-  refundIf,
-}: RateLimitOptions): void {
+function checkTogether({ key, ipv6Prefix, tellReason, onLimited, cost, refundIf }: RateLimitOptions): void {
   if (key && ipv6Prefix !== undefined) {
     throw invalid(
       'rateLimit ipv6Prefix',
       ipv6Prefix,
       'it is for the default key: call ipKey(exchange.ip, prefix) in the key function instead',
-    )
-  }
-  if (draft !== undefined && (headers === 'legacy' || headers === 'none')) {
-    throw invalid(
-      'rateLimit draft',
-      draft,
-      `leave it out: no draft's headers are sent with headers: '${headers}'`,
     )
   }
   if (tellReason && onLimited) {

@@ -4,7 +4,6 @@ import { PASS } from '../answer.ts'
 import { decides, isYes } from '../ask.ts'
 import { checkReply } from '../check-reply.ts'
 import { storeDecision } from '../decisions.ts'
-import { isGone } from '../exchange/ending.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
 import { recordCharge } from './charged-twice.ts'
@@ -49,7 +48,7 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
       const handler: Handler = async (exchange) => {
         const ip = needsAddress || !options.key ? exchange.ip : undefined
         if (needsAddress) {
-          if (ip === undefined && isGone(exchange.response)) return DISCONNECTED
+          if (ip === undefined && exchange.gone) return DISCONNECTED
           if (denied && isListed(denied, ip)) return FORBIDDEN
           if (allowed && isListed(allowed, ip)) return PASS
         }
@@ -67,7 +66,7 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
             ? await limiter.reserve(subject, { ...taking, cost: tokens, expires: LONGEST_REQUEST })
             : undefined
         const decision = reservation?.decision ?? (await limiter.take(subject, taking))
-        storeDecision(exchange.request, limiter.name, decision)
+        storeDecision(exchange, limiter.name, decision)
         if (decision.lease) keepUntilEnd(exchange, decision.lease, report)
         const named = distinctNames(exchange, decision, limiter.name)
         writeHeaders(exchange, named, tokens)

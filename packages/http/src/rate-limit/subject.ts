@@ -2,7 +2,6 @@ import { hashSubject, type LimiterSubject } from '@penknife/core'
 import { invalid, isSubject } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
-import { isGone } from '../exchange/ending.ts'
 import { warnOnce } from '../warn.ts'
 import { proxyWarnings } from './forwarded.ts'
 import { ipKey } from './ip.ts'
@@ -40,7 +39,7 @@ export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubjec
 function subjectOf(exchange: Exchange, key: unknown, fix: string): LimiterSubject | undefined {
   const missing = missingIn(key)
   if (!missing) return hashUnfit(key as LimiterSubject)
-  if (isGone(exchange.response)) return undefined
+  if (exchange.gone) return undefined
   throw invalid(missing.name, missing.value, fix)
 }
 

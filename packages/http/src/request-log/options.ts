@@ -9,18 +9,19 @@ export interface RequestStream {
   add(payload: RequestEntry): Promise<unknown>
 }
 
-export interface RequestLogOptions {
+/** @typeParam Context what the framework gives its middlewares: `exchange.context` in the callbacks */
+export interface RequestLogOptions<Context = unknown> {
   /**
    * Returns `true`, or a promise of it, for a request that is not logged. It is called when the request arrives; the request
    * does not wait for it. An error, or another value than true and false, is reported once, and the request is logged.
    * Default: none.
    */
-  readonly skip?: (exchange: Exchange) => Answered<boolean>
+  readonly skip?: (exchange: Exchange<Context>) => Answered<boolean>
   /**
    * Returns more fields of an entry, or other values for its own. It is called when the request is finished. If it fails, or
    * returns anything but an object, the entry is lost and `onError` is called. Default: none.
    */
-  readonly fields?: (exchange: Exchange, entry: RequestEntry) => Answered<object>
+  readonly fields?: (exchange: Exchange<Context>, entry: RequestEntry) => Answered<object>
   /** The most entries on their way to Redis. Further ones are dropped. A whole number from 1 to 1,000,000. Default: 1,000. */
   readonly maxPending?: number
   /**

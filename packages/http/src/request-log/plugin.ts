@@ -3,7 +3,6 @@ import { invalid } from '@penknife/core/internal'
 import { PASS } from '../answer.ts'
 import { decides } from '../ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { isGone } from '../exchange/ending.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
 import { type RequestEntry, toEntry } from './entry.ts'
@@ -51,7 +50,7 @@ export const requestLogPlugin: Plugin<[stream: RequestStream, options?: RequestL
       const handler: Handler = (exchange) => {
         const skipped = skips(exchange)
         if (skipped === true) return PASS
-        if (isGone(exchange.response) && !admitReset()) {
+        if (exchange.gone && !admitReset()) {
           sink.drop(TOO_MANY_RESETS)
           return PASS
         }

@@ -17,6 +17,18 @@ export interface AdapterUnderTest {
   readonly knowsRoutes: boolean
   /** Whether the framework finds the client's address behind a trusted proxy. */
   readonly knowsProxies: boolean
+  /**
+   * Whether the adapter sees the connections of clients. Otherwise it knows what the server shows of them: a response has left when
+   * the server took its body, and a request was given up when its signal says so. Default: true.
+   */
+  readonly knowsConnections?: boolean
+  /** Whether the server passes on targets such as `http://host/path` unchanged. Default: true. */
+  readonly passesTargets?: boolean
+  /**
+   * Whether the server takes and gives only whole messages, as serverless ones do: no client leaves, and nothing arrives in parts.
+   * Default: false.
+   */
+  readonly wholeMessages?: boolean
   start(handlers: readonly Handler[], options?: StartOptions): Promise<RunningServer>
 }
 
@@ -84,4 +96,17 @@ export function later<T = void>(): Later<T> {
     settle = resolve
   })
   return { promise, resolve: (value) => settle?.(value) }
+}
+
+/** For claims about connections. */
+export function knowsConnections({
+  knowsConnections: knows = true,
+  wholeMessages,
+}: AdapterUnderTest): boolean {
+  return knows && !wholeMessages
+}
+
+/** For claims about clients that leave, and about messages that arrive in parts. */
+export function hasClients({ wholeMessages = false }: AdapterUnderTest): boolean {
+  return !wholeMessages
 }

@@ -1,4 +1,4 @@
-import type { ContractCase } from './contract.ts'
+import { type ContractCase, hasClients } from './contract.ts'
 import { lifecycleCases } from './lifecycle.ts'
 import { replyCases } from './replies.ts'
 import { requestCases } from './requests.ts'
@@ -26,5 +26,9 @@ export const contractCases: readonly ContractCase[] = [
   ...requestCases,
   ...replyCases,
   ...lifecycleCases,
-  ...streamCases,
+  ...streamCases.map(ofStreams),
 ]
+
+function ofStreams(contractCase: ContractCase): ContractCase {
+  return { ...contractCase, applies: (adapter) => hasClients(adapter) && contractCase.applies(adapter) }
+}

@@ -7,7 +7,15 @@ import type { CapturedBody, Exchange, Finish } from '../exchange/exchange.ts'
 import type { HttpError } from '../http-error.ts'
 import type { Handler } from '../plugin.ts'
 import { begin, call, httpGet, open, raw } from './client.ts'
-import { claim, type ContractCase, later, type Later, serve } from './contract.ts'
+import {
+  claim,
+  type ContractCase,
+  hasClients,
+  knowsConnections,
+  later,
+  type Later,
+  serve,
+} from './contract.ts'
 
 function watching(finishes: Finish[], done: Later<Finish>): Handler {
   return (exchange) => {
@@ -97,27 +105,31 @@ export const lifecycleCases: readonly ContractCase[] = [
       assert.equal(exchange.signal.aborted, false)
     })
   }),
-  claim('a client that leaves before the answer aborts the signal and counts as 499', (adapter) => {
-    const arrived = later<Exchange>()
-    const done = later<Finish>()
-    const wait: Handler = async (exchange) => {
-      exchange.onFinish(done.resolve)
-      const aborted = once(exchange.signal, 'abort')
-      arrived.resolve(exchange)
-      await aborted
-      return { status: 200, body: 'to nobody' }
-    }
-    return serve(adapter, [wait], async ({ url, errors }) => {
-      const sent = begin(url)
-      sent.on('error', () => {})
-      const exchange = await arrived.promise
-      assert.equal(exchange.signal.aborted, false)
-      sent.destroy()
-      const { status, aborted } = await done.promise
-      assert.deepEqual([status, aborted, exchange.signal.aborted], [499, true, true])
-      assert.deepEqual(errors, [])
-    })
-  }),
+  claim(
+    'a client that leaves before the answer aborts the signal and counts as 499',
+    (adapter) => {
+      const arrived = later<Exchange>()
+      const done = later<Finish>()
+      const wait: Handler = async (exchange) => {
+        exchange.onFinish(done.resolve)
+        const aborted = once(exchange.signal, 'abort')
+        arrived.resolve(exchange)
+        await aborted
+        return { status: 200, body: 'to nobody' }
+      }
+      return serve(adapter, [wait], async ({ url, errors }) => {
+        const sent = begin(url)
+        sent.on('error', () => {})
+        const exchange = await arrived.promise
+        assert.equal(exchange.signal.aborted, false)
+        sent.destroy()
+        const { status, aborted } = await done.promise
+        assert.deepEqual([status, aborted, exchange.signal.aborted], [499, true, true])
+        assert.deepEqual(errors, [])
+      })
+    },
+    hasClients,
+  ),
   claim(
     'a client that leaves in the middle of the response counts as aborted, with the status it got',
     (adapter) => {
@@ -134,48 +146,57 @@ export const lifecycleCases: readonly ContractCase[] = [
         assert.deepEqual([status, aborted, bytesOut], [200, true, 5])
       })
     },
+    hasClients,
   ),
-  claim('pipelined requests end when the client leaves', (adapter) => {
-    const exchanges: Exchange[] = []
-    const finishes: Finish[] = []
-    const arrived = later()
-    const done = later()
-    const hold: Handler = (exchange) => {
-      exchange.onFinish((finish) => finishes.push(finish) === 3 && done.resolve())
-      assert.equal(exchange.signal.aborted, false)
-      if (exchanges.push(exchange) === 3) arrived.resolve()
-      // The second is answered, though nothing of that can leave before the first is.
-      return exchange.path === '/2' ? { status: 200, body: 'to nobody' } : new Promise(() => {})
-    }
-    return serve(adapter, [hold], async ({ url, errors }) => {
-      const client = raw(url, httpGet('/1') + httpGet('/2') + httpGet('/3'))
-      await arrived.promise
-      client.socket.destroy()
-      await done.promise
-      for (const { status, aborted } of finishes) assert.deepEqual([status, aborted], [499, true])
-      for (const { signal } of exchanges) assert.equal(signal.aborted, true)
-      assert.deepEqual(errors, [])
-    })
-  }),
-  claim('pipelined requests finish in their order', (adapter) => {
-    const finishes: string[] = []
-    const first = later()
-    const done = later()
-    const answer: Handler = async (exchange) => {
-      exchange.onFinish(({ status, aborted }) => {
-        if (finishes.push(`${exchange.path} ${status} ${aborted}`) === 3) done.resolve()
+  claim(
+    'pipelined requests end when the client leaves',
+    (adapter) => {
+      const exchanges: Exchange[] = []
+      const finishes: Finish[] = []
+      const arrived = later()
+      const done = later()
+      const hold: Handler = (exchange) => {
+        exchange.onFinish((finish) => finishes.push(finish) === 3 && done.resolve())
+        assert.equal(exchange.signal.aborted, false)
+        if (exchanges.push(exchange) === 3) arrived.resolve()
+        // The second is answered, though nothing of that can leave before the first is.
+        return exchange.path === '/2' ? { status: 200, body: 'to nobody' } : new Promise(() => {})
+      }
+      return serve(adapter, [hold], async ({ url, errors }) => {
+        const client = raw(url, httpGet('/1') + httpGet('/2') + httpGet('/3'))
+        await arrived.promise
+        client.socket.destroy()
+        await done.promise
+        for (const { status, aborted } of finishes) assert.deepEqual([status, aborted], [499, true])
+        for (const { signal } of exchanges) assert.equal(signal.aborted, true)
+        assert.deepEqual(errors, [])
       })
-      if (exchange.path === '/1') await first.promise
-      else first.resolve()
-      return { status: 200, body: exchange.path }
-    }
-    return serve(adapter, [answer], async ({ url }) => {
-      const client = raw(url, httpGet('/1') + httpGet('/2') + httpGet('/3'))
-      await done.promise
-      client.socket.destroy()
-      assert.deepEqual(finishes, ['/1 200 false', '/2 200 false', '/3 200 false'])
-    })
-  }),
+    },
+    knowsConnections,
+  ),
+  claim(
+    'pipelined requests finish in their order',
+    (adapter) => {
+      const finishes: string[] = []
+      const first = later()
+      const done = later()
+      const answer: Handler = async (exchange) => {
+        exchange.onFinish(({ status, aborted }) => {
+          if (finishes.push(`${exchange.path} ${status} ${aborted}`) === 3) done.resolve()
+        })
+        if (exchange.path === '/1') await first.promise
+        else first.resolve()
+        return { status: 200, body: exchange.path }
+      }
+      return serve(adapter, [answer], async ({ url }) => {
+        const client = raw(url, httpGet('/1') + httpGet('/2') + httpGet('/3'))
+        await done.promise
+        client.socket.destroy()
+        assert.deepEqual(finishes, ['/1 200 false', '/2 200 false', '/3 200 false'])
+      })
+    },
+    knowsConnections,
+  ),
   claim(
     'a request whose socket the application took over ends with the socket, and is not aborted',
     (adapter) => {
@@ -197,24 +218,29 @@ export const lifecycleCases: readonly ContractCase[] = [
         assert.deepEqual([status, aborted, signals[0]?.aborted, errors], [101, false, false, []])
       })
     },
+    knowsConnections,
   ),
-  claim('reading the body after its client left is an error of the request at once', (adapter) => {
-    const arrived = later()
-    const refused = later<unknown>()
-    const late: Handler = async (exchange) => {
-      const aborted = once(exchange.signal, 'abort')
-      arrived.resolve()
-      await aborted
-      await exchange.rawBody(100).catch(refused.resolve)
-      return { status: 200 }
-    }
-    return serve(adapter, [late], async ({ url }) => {
-      const client = raw(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
-      await arrived.promise
-      client.socket.destroy()
-      assert.equal(((await refused.promise) as HttpError).status, 400)
-    })
-  }),
+  claim(
+    'reading the body after its client left is an error of the request at once',
+    (adapter) => {
+      const arrived = later()
+      const refused = later<unknown>()
+      const late: Handler = async (exchange) => {
+        const aborted = once(exchange.signal, 'abort')
+        arrived.resolve()
+        await aborted
+        await exchange.rawBody(100).catch(refused.resolve)
+        return { status: 200 }
+      }
+      return serve(adapter, [late], async ({ url }) => {
+        const client = raw(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
+        await arrived.promise
+        client.socket.destroy()
+        assert.equal(((await refused.promise) as HttpError).status, 400)
+      })
+    },
+    hasClients,
+  ),
   claim('an error of an onFinish listener, sync or async, is reported only', (adapter) => {
     const warnings: string[] = []
     const warned = ({ message }: Error): unknown => warnings.push(message)

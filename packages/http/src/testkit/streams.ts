@@ -7,7 +7,14 @@ import type { Exchange } from '../exchange/exchange.ts'
 import type { Handler } from '../plugin.ts'
 import type { StreamWriter } from '../stream-writer.ts'
 import { call, httpGet, nextChunk, open, raw, type RawConnection } from './client.ts'
-import { type AdapterUnderTest, claim, type ContractCase, later, serve } from './contract.ts'
+import {
+  type AdapterUnderTest,
+  claim,
+  type ContractCase,
+  knowsConnections,
+  later,
+  serve,
+} from './contract.ts'
 
 /** Responses that are written bit by bit. */
 export const streamCases: readonly ContractCase[] = [
@@ -62,6 +69,7 @@ export const streamCases: readonly ContractCase[] = [
         assert.deepEqual([writer.closed, response.complete, errors], [true, true, []])
       })
     },
+    knowsConnections,
   ),
   claim('a client can tell a cut stream from an ended one', (adapter) => {
     const begun = later<StreamWriter>()
@@ -100,36 +108,44 @@ export const streamCases: readonly ContractCase[] = [
       },
     )
   }),
-  claim('a stream waits for the earlier response on its connection', (adapter) => {
-    const begun = later<StreamWriter>()
-    const released = later()
-    const answer: Handler = async ({ path }) => {
-      if (path === '/stream') return { status: 200, endless: true, stream: begun.resolve }
-      await released.promise
-      return { status: 200, body: 'first' }
-    }
-    return serve(adapter, [answer], async ({ url }) => {
-      const client = raw(url, httpGet('/first') + httpGet('/stream'))
-      const writer = await begun.promise
-      writer.write('one ')
-      await turn()
-      assert.equal(client.text, '')
-      released.resolve()
-      writer.write('two ')
-      await turn()
-      writer.write('three')
-      writer.end()
-      await client.closed
-      const [, , body = ''] = client.text.split(/\r\n\r\n(?=first|4)/)
-      assert.match(client.text, /\r\n\r\nfirst/)
-      assert.equal(unchunked(body), 'one two three')
-    })
-  }),
-  claim('a waiting stream ends when its client leaves', (adapter) =>
-    pipelined(adapter, (client) => void client.socket.end()),
+  claim(
+    'a stream waits for the earlier response on its connection',
+    (adapter) => {
+      const begun = later<StreamWriter>()
+      const released = later()
+      const answer: Handler = async ({ path }) => {
+        if (path === '/stream') return { status: 200, endless: true, stream: begun.resolve }
+        await released.promise
+        return { status: 200, body: 'first' }
+      }
+      return serve(adapter, [answer], async ({ url }) => {
+        const client = raw(url, httpGet('/first') + httpGet('/stream'))
+        const writer = await begun.promise
+        writer.write('one ')
+        await turn()
+        assert.equal(client.text, '')
+        released.resolve()
+        writer.write('two ')
+        await turn()
+        writer.write('three')
+        writer.end()
+        await client.closed
+        const [, , body = ''] = client.text.split(/\r\n\r\n(?=first|4)/)
+        assert.match(client.text, /\r\n\r\nfirst/)
+        assert.equal(unchunked(body), 'one two three')
+      })
+    },
+    knowsConnections,
   ),
-  claim('a waiting stream can be cut', (adapter) =>
-    pipelined(adapter, (_client, [, second]) => second?.destroy()),
+  claim(
+    'a waiting stream ends when its client leaves',
+    (adapter) => pipelined(adapter, (client) => void client.socket.end()),
+    knowsConnections,
+  ),
+  claim(
+    'a waiting stream can be cut',
+    (adapter) => pipelined(adapter, (_client, [, second]) => second?.destroy()),
+    knowsConnections,
   ),
   claim(
     "an error of a stream's functions, thrown or rejected, cuts the stream and is reported only",

@@ -1,8 +1,7 @@
 import type { NotifierEvent } from '@penknife/core'
 
 import { createFlushes } from '../../flushes.ts'
-import type { StreamWriter } from '../../stream-writer.ts'
-import { ResponseWriter } from '../../writer.ts'
+import { isShared, type SharedWriter, type StreamWriter } from '../../stream-writer.ts'
 import { WriterGroup } from '../../writer-group.ts'
 import type { Cursor } from '../session/cursor.ts'
 import type { Farewell, GroupMember, Transport, TransportGroup, TransportKind } from '../session/transport.ts'
@@ -28,8 +27,8 @@ export function createServerSentEvents(): ServerSentEvents {
   return {
     transport: (writer) => new SseTransport(writer, frames),
     createGroup<Member extends GroupMember>(onFull: (member: Member) => void): TransportGroup<Member> {
-      const writerOf = (member: Member): ResponseWriter =>
-        (member.transport as SseTransport).writer as ResponseWriter
+      const writerOf = (member: Member): SharedWriter =>
+        (member.transport as SseTransport).writer as SharedWriter
       const writers = new WriterGroup<Member>({ flushes, writerOf, onFull })
       return {
         get size() {
@@ -92,11 +91,11 @@ class SseTransport implements Transport {
   }
 
   get full(): boolean {
-    return this.writer instanceof ResponseWriter && this.writer.full
+    return isShared(this.writer) && this.writer.full
   }
 
   flush(): void {
-    if (this.writer instanceof ResponseWriter) this.writer.flush()
+    if (isShared(this.writer)) this.writer.flush()
   }
 
   onDrain(listener: () => void): void {
@@ -112,6 +111,6 @@ class SseTransport implements Transport {
   }
 
   get groupable(): boolean {
-    return this.writer instanceof ResponseWriter
+    return isShared(this.writer)
   }
 }

@@ -1,0 +1,53 @@
+import type { AnyNotifier, Leaderboard, RateLimiter, Space } from '@penknife/core'
+
+import type { IdempotentOptions } from './idempotent/options.ts'
+import { idempotentPlugin } from './idempotent/plugin.ts'
+import type { LeaderboardRouteOptions } from './leaderboard/options.ts'
+import { leaderboardPlugin } from './leaderboard/plugin.ts'
+import type { NotificationsOptions } from './notifications/options.ts'
+import { notificationsPlugin } from './notifications/plugin.ts'
+import type { Plugin } from './plugin.ts'
+import type { RateLimitOptions } from './rate-limit/options.ts'
+import { rateLimitPlugin } from './rate-limit/plugin.ts'
+import type { RequestLogOptions, RequestStream } from './request-log/options.ts'
+import { requestLogPlugin } from './request-log/plugin.ts'
+
+/** Turns a plugin into a framework's middleware. */
+export type Adapt<Middleware> = <Args extends readonly unknown[]>(
+  plugin: Plugin<Args>,
+) => (...args: Args) => Middleware
+
+/** penknife's middlewares in a framework. `Base` is what the framework gives its
+ * middlewares. An application may name its own type for it: `rateLimit<MyContext>(…)`. */
+export interface Middlewares<Base, Middleware> {
+  /** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
+  readonly rateLimit: <Context = Base>(
+    limiter: RateLimiter,
+    options?: RateLimitOptions<Context>,
+  ) => Middleware
+  /** Adds each finished request to a stream. Requests do not wait for it. */
+  readonly requestLog: <Context = Base>(
+    stream: RequestStream,
+    options?: RequestLogOptions<Context>,
+  ) => Middleware
+  /** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
+  readonly notifications: <Context = Base>(
+    notifier: AnyNotifier,
+    options: NotificationsOptions<Context>,
+  ) => Middleware
+  /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
+  readonly leaderboard: (board: Leaderboard, options?: LeaderboardRouteOptions) => Middleware
+  /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
+  readonly idempotent: <Context = Base>(space: Space, options: IdempotentOptions<Context>) => Middleware
+}
+
+/** Makes penknife's middlewares for a framework. The context that it gives is the one that the callbacks get. */
+export function middlewares<Base, Middleware>(adapt: Adapt<Middleware>): Middlewares<Base, Middleware> {
+  return {
+    rateLimit: adapt(rateLimitPlugin),
+    requestLog: adapt(requestLogPlugin),
+    notifications: adapt(notificationsPlugin),
+    leaderboard: adapt(leaderboardPlugin),
+    idempotent: adapt(idempotentPlugin),
+  } as Middlewares<Base, Middleware>
+}

@@ -1,0 +1,59 @@
+import type { LimiterDecision } from '@penknife/core'
+import { checkOptions, invalid } from '@penknife/core/internal'
+
+import type { HeaderValue } from '../exchange/exchange.ts'
+import { DRAFTS, type HeaderOptions, HEADERS, headerWriter } from './headers.ts'
+import { retryAfterSeconds } from './replies.ts'
+
+export interface HeadersForOptions extends HeaderOptions {
+  /** The tokens that the request asked for; only the draft 'next' shows them. Default: 1. */
+  readonly cost?: number
+}
+
+/**
+ * The headers that `rateLimit` would send for a decision, for those who answer by themselves: the fields of the rate limit, and
+ * `Retry-After` if it was denied and may pass later.
+ *
+ *     const decision = await limiter.take(user)
+ *     return Response.json(body, { status: decision.allowed ? 200 : 429, headers: headersFor(decision) })
+ *
+ * @throws PENKNIFE_INVALID for a wrong option.
+ */
+export function headersFor(
+  decision: LimiterDecision,
+  options: HeadersForOptions = {},
+): Record<string, string> {
+  checkOptions('headersFor', options, ['headers', 'draft', 'cost'])
+  checkHeaderOptions('headersFor', options)
+  const headers: Record<string, string> = {}
+  const response = {
+    getHeader: (name: string) => headers[name],
+    setHeader(name: string, value: HeaderValue) {
+      headers[name] = String(value)
+    },
+    appendHeader(name: string, member: string) {
+      headers[name] = headers[name] === undefined ? member : `${headers[name]}, ${member}`
+    },
+  }
+  headerWriter(options)(response, decision, options.cost ?? 1)
+  const seconds = decision.allowed ? undefined : retryAfterSeconds(decision)
+  if (seconds !== undefined) headers['Retry-After'] = String(seconds)
+  return headers
+}
+
+export function checkHeaderOptions(name: string, { headers = 'draft', draft }: HeaderOptions): void {
+  if (!HEADERS.includes(headers)) {
+    throw invalid(`${name} headers`, headers, `give one of ${HEADERS.join(', ')}`)
+  }
+  if (draft === undefined) return
+  if (!DRAFTS.includes(draft)) {
+    throw invalid(`${name} draft`, draft, `give one of ${DRAFTS.join(', ')} (11 is written like 8 to 10)`)
+  }
+  if (headers === 'legacy' || headers === 'none') {
+    throw invalid(
+      `${name} draft`,
+      draft,
+      `leave it out: no draft's headers are sent with headers: '${headers}'`,
+    )
+  }
+}
