@@ -15,7 +15,7 @@ const NONE = {}
  * Stores a value under the key of a fence, unless a holder of a later lease has written: with any write of the space that had a fence of
  * this key. `fencedRead` reads the value.
  *
- * The value is kept as JSON of at most 64 KiB. One script call; about 250 bytes beside the value.
+ * The value is kept as JSON of at most 64 KiB. One script call; about 290 bytes beside the value.
  *
  * @throws PENKNIFE_INVALID for a wrong fence, value or option; PENKNIFE_TIMEOUT and the like when Redis is away.
  */
