@@ -61,7 +61,7 @@ test('a server that adds filled is drained: by workers that start then, through 
       if (handled.size % 50 === 1) throw new NeverRetryError('never')
       if (handled.size % 50 === 2 && attempt === 1) throw new Error('again')
     },
-    { lease: 200, retryDelay: 10, concurrency: 50 },
+    { lease: 1000, retryDelay: 10, concurrency: 50 },
   )
   const { deadLetters } = orders.group('billing')
   await until('all of it is worked off', async () => {

@@ -106,6 +106,7 @@ test('a reply that cannot be read is no reason to refuse rules or a board from t
   const limiter = createRateLimiter(space, 'api', {
     rules: [{ name: 'day', limit: 5, algorithm: 'fixed-window', calendar: 'day', timeZone: 'UTC' }],
     whenUnavailable: 'throw',
+    deadline: '5s',
   })
   const board = createLeaderboard(space, 'points', { windows: { day: { calendar: 'day' } } })
   for (const reply of [
