@@ -69,6 +69,7 @@ export class RateLimitGuard implements CanActivate {
 }
 
 @Module({})
+// oxlint-disable-next-line typescript/no-extraneous-class -- Nest wants a class
 export class RateLimitModule {
   /** Guards every route of the application. */
   static forRoot(limiter: RateLimiter): DynamicModule {

@@ -40,6 +40,8 @@ test.each([
   onTestFinished(() => penknife.close())
   const rules = [{ name: 'hour', limit: 4, window: '1h' }] as const
   const limiter = createRateLimiter(penknife.space('nest'), 'api', { rules })
+  // Nest wants a class.
+  // oxlint-disable-next-line typescript/no-extraneous-class
   class App {}
   Module({ imports: [RateLimitModule.forRoot(limiter)], controllers: [Items] })(App)
   const app = await NestFactory.create(App, makeAdapter(), { logger: false })

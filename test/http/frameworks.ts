@@ -36,6 +36,10 @@ export const frameworks: readonly Framework[] = [
   koa('Koa 3', Koa3),
   koa('Koa 2', Koa2),
   node('node:http'),
+]
+
+/** The frameworks that the contract and idempotent are tested on, too. */
+export const moreFrameworks: readonly Framework[] = [
   fastify('Fastify'),
   hono('Hono on Node'),
   bareFetch('a bare fetch server'),

@@ -79,7 +79,7 @@ export async function readBody(
 
 /** The same request with another body. */
 export function withBody(request: Request, body: Readable | Uint8Array<ArrayBuffer>): Request {
-  const init: RequestInit = { body, duplex: 'half' }
+  const init = { body, duplex: 'half' as const }
   return new Request(request, init)
 }
 
