@@ -28,7 +28,7 @@ export async function holdBody(response: Response, options: HoldOptions): Promis
     options.abandoned()
     throw error
   }
-  options.tooLarge()
+  await options.tooLarge()
   return new Response(rest(chunks, reader), response)
 }
 
