@@ -41,7 +41,7 @@ export interface MemberLife {
 // oxlint-disable-next-line typescript/explicit-module-boundary-types, typescript/explicit-function-return-type -- a list of objects
 export function openObjects(space: Space) {
   return {
-    /** Each job that was recorded, for ever: what boards and counters must agree with. */
+    /** All jobs that were recorded. Boards and counters must agree with it. */
     log: createStream<Job>(space, 'log', { retain: { entries: KEPT } }),
     jobs: createStream<Job>(space, 'jobs', { groups: ['work'] }),
     done: createStream<Job>(space, 'done', { retain: { entries: KEPT } }),

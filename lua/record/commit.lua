@@ -2,7 +2,7 @@
 --
 -- Invariants. As record.lua; and only the consumer that has the lease of the entry's position makes changes. Finishing ends the lease, so
 -- the changes of an entry are made once in its group, however often its handler runs. `answers` has the results of a consumer's last
--- commits, until it says that it got them: so a commit of unknown fate is sent again, and is told from a lost lease.
+-- commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
 --
 -- When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
 -- changes are done, and nobody handles it again. There is no moment between the two.

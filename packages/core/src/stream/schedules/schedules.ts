@@ -8,7 +8,7 @@ import type { StreamSettings } from '../settings.ts'
 import type { StreamEvent } from '../event-types.ts'
 import { createChanges } from './changes.ts'
 import { checkSchedule, type Definition, fromText } from './definition.ts'
-import { look } from './look.ts'
+import { checkSchedules } from './check.ts'
 import { createScheduleStore, type Stored, type Ticked } from './store.ts'
 import { createTicker } from './ticker.ts'
 import { createTimetable } from './timing.ts'
@@ -18,7 +18,7 @@ const LONGEST_ID = 128
 const LARGEST_PAYLOAD = 64 << 10
 /** Definitions that a process keeps, to declare them again when Redis has lost its data. */
 const MOST_KEPT = 1000
-/** A worker's process looks for schedules this long after its start, at random: processes that start together do not ask together. */
+/** A worker's process reads the schedules this long after its start, at random: processes that start together do not ask together. */
 const WORKER_MS = [1000, 5000] as const
 
 export interface ScheduleParts {
@@ -44,8 +44,8 @@ export function createSchedules<T>(
 
   const ticker = createTicker(
     {
-      look: () =>
-        look({
+      check: () =>
+        checkSchedules({
           store,
           occurrencesOf,
           stopped: () => ticker.stopped,

@@ -131,7 +131,7 @@ export function createScheduleStore(
       const [, more, ...items] = await list(route, schedules, due, ids, after, limit)
       return readReply('stream/schedules_list', () => ({ more: more === 1, items: items.map(toStored) }))
     },
-    /** The ticks of one turn of the event loop are carried out in order. */
+    /** Calls of one tick of the event loop are carried out in order. */
     async tick({ id, seen, nextAtMs, payload }: Tick): Promise<Ticked> {
       const next = textOf(nextAtMs)
       return (await tick(route, key, schedules, due, ids, id, seen, next, payload, '')) as Ticked

@@ -2,35 +2,35 @@ import type { Runtime } from '../../redis/penknife.ts'
 
 export interface TickerOptions {
   /** Adds what is due; resolves with the milliseconds until it should be called again. */
-  readonly look: () => Promise<number>
-  /** A look failed; another follows. */
+  readonly check: () => Promise<number>
+  /** A check failed; another follows. */
   readonly failed: (error: unknown) => void
   readonly succeeded: () => void
 }
 
-/** Calls `look` at the next due time, while somebody needs it. */
+/** Calls `check` at the next due time, while a schedule or a worker of the process needs it. */
 export interface Ticker {
-  /** Looks from now on; the returned function ends that. */
+  /** Checks from now on; the returned function ends that. */
   keep(): () => void
-  /** Looks after at most that time. */
+  /** Checks after at most that time. */
   within(ms: number): void
   readonly stopped: boolean
 }
 
-/** The longest time between two looks: a schedule that another process created is found after this time at the latest. */
+/** The longest time between two checks: a schedule that another process created is found after this time at the latest. */
 const CHECK_MS = 60_000
-/** Each process looks up to this much after a due time, so that usually one of them adds the entry and the others find nothing. */
+/** Each process checks up to this much after a due time, so that usually one of them adds the entry and the others find nothing. */
 const SPREAD_MS = 100
 const RETRY_MS = 2000
 
 export function createTicker(
-  { look, failed, succeeded }: TickerOptions,
+  { check, failed, succeeded }: TickerOptions,
   { onClose, movedTime }: Pick<Runtime, 'onClose' | 'movedTime'>,
 ): Ticker {
   let keepers = 0
   let timer: NodeJS.Timeout | undefined
   let nextAt = Infinity
-  let looking: Promise<void> | undefined
+  let checking: Promise<void> | undefined
   let ends: readonly (() => void)[] = []
 
   function within(ms: number): void {
@@ -38,17 +38,17 @@ export function createTicker(
     if (keepers === 0 || at >= nextAt) return
     nextAt = at
     clearTimeout(timer)
-    // A look that is asked for during another one follows it.
+    // A check that is requested during another one follows it.
     timer = setTimeout(() => {
       nextAt = Infinity
-      looking = (looking ?? Promise.resolve()).then(run)
+      checking = (checking ?? Promise.resolve()).then(run)
     }, ms).unref()
   }
 
   async function run(): Promise<void> {
     if (keepers === 0) return
     try {
-      const waitMs = await look()
+      const waitMs = await check()
       succeeded()
       within(CHECK_MS * (0.9 + Math.random() / 10))
       if (waitMs < CHECK_MS) within(waitMs + 1 + Math.random() * SPREAD_MS)
@@ -72,7 +72,7 @@ export function createTicker(
         ends = [
           onClose(async () => {
             stop()
-            await looking
+            await checking
           }),
           movedTime.on(() => within(0)),
         ]

@@ -5,7 +5,7 @@ import { stepsOf, type Step } from './due.ts'
 import type { Due, ScheduleStore, Stored, Ticked } from './store.ts'
 import type { Occurrences, Timing } from './timing.ts'
 
-export interface LookOptions {
+export interface ScheduleCheckOptions {
   readonly store: ScheduleStore
   readonly occurrencesOf: (timing: Timing) => Promise<Occurrences>
   readonly stopped: () => boolean
@@ -20,15 +20,15 @@ export interface LookOptions {
 /** Most occurrences of a schedule that are sent together, and bytes of their payloads. */
 const MOST_STEPS = 64
 const MOST_BYTES = 1 << 20
-/** The stream is full: looks again after this time. */
+/** The stream is full: the next check follows after this time. */
 const FULL_MS = 1000
-/** Another process adds the same occurrences: the longest wait before looking again. */
+/** Another process adds the same occurrences: the longest wait before the next check. */
 const ELSEWHERE_MS = 50
 
 type Outcome = 'moved' | 'elsewhere' | 'full' | 'broken'
 
 /** Adds everything that is due. Resolves with the milliseconds until it should be called again; Infinity when nothing is to come. */
-export async function look(options: LookOptions): Promise<number> {
+export async function checkSchedules(options: ScheduleCheckOptions): Promise<number> {
   const { store, stopped } = options
   const broken = new Set<string>()
   for (let skip = 0; ;) {
@@ -51,7 +51,7 @@ export async function look(options: LookOptions): Promise<number> {
   }
 }
 
-async function tickOne(options: LookOptions, stored: Stored, { nowMs }: Due): Promise<Outcome> {
+async function tickOne(options: ScheduleCheckOptions, stored: Stored, { nowMs }: Due): Promise<Outcome> {
   const { store, occurrencesOf, ticked, broken } = options
   const { id, nextAtMs: atMs } = stored
   let definition: Definition
