@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 
 import { createChanges, type Changes } from '../../packages/core/src/stream/schedules/changes.ts'
-import { look } from '../../packages/core/src/stream/schedules/look.ts'
+import { checkSchedules } from '../../packages/core/src/stream/schedules/check.ts'
 import { createScheduleStore, type ScheduleStore } from '../../packages/core/src/stream/schedules/store.ts'
 import { createTimetable } from '../../packages/core/src/stream/schedules/timing.ts'
 import { createScope } from '../../packages/core/src/stream/scope.ts'
@@ -160,7 +160,7 @@ test(
           await clock.set(nowMs * 1000)
 
           async function lookOnce({ store, occurrencesOf }: Process): Promise<void> {
-            await look({
+            await checkSchedules({
               store,
               occurrencesOf,
               stopped: () => false,
