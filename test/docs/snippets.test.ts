@@ -3,8 +3,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import type { Plugin } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { bundlePrograms } from '../../scripts/programs.ts'
 import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
 import { runProgram } from '../support/program.ts'
 
@@ -25,7 +27,7 @@ const snippets = files
       file,
       at: at + 1,
       code,
-      path: join(FOLDER, `${file.replaceAll(/[./]/g, '-')}-${at + 1}.ts`),
+      name: `${file.replaceAll(/[./]/g, '-')}-${at + 1}`,
     })),
   )
   .map((snippet) => ({ ...snippet, title: `${snippet.file}, snippet ${snippet.at}` }))
@@ -36,11 +38,25 @@ beforeAll(async () => {
   redis = await startRedis()
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER)
-  for (const { path, code } of snippets) {
+  for (const { name, code } of snippets) {
     const onClient = NODE_REDIS ? onNodeRedis(code) : code
-    writeFileSync(path, isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
+    writeFileSync(sourceOf(name), isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
   }
+  const sources = snippets.map(({ name }) => [name, sourceOf(name)] as const)
+  const preload = fileURLToPath(new URL('preload.ts', import.meta.url))
+  // The preload changes the client library that the snippet uses.
+  const clients: Plugin = {
+    name: 'clients',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^(ioredis|redis)$/ }, ({ path }) => ({ path, external: true })),
+  }
+  const programs = Object.fromEntries([...sources, ['preload', preload]])
+  await bundlePrograms(programs, FOLDER, { plugins: [clients] })
 })
+
+function sourceOf(name: string): string {
+  return join(FOLDER, `${name}.ts`)
+}
 
 const NODE_REDIS = process.env['PENKNIFE_DRIVER'] === 'node-redis'
 
@@ -72,8 +88,8 @@ test('every snippet passes the type check', () => {
   }
 }, 60_000)
 
-test.each(snippets)('$title runs', async ({ path, code }) => {
-  const preload = fileURLToPath(new URL('preload.ts', import.meta.url))
+test.each(snippets)('$title runs', async ({ name, code }) => {
+  const [path, preload] = [join(FOLDER, `${name}.mjs`), join(FOLDER, 'preload.mjs')]
   await using program = runProgram(path, { SNIPPET_REDIS_PORT: String(redis.port) }, ['--import', preload])
   if (!isServer(code)) {
     const { code: status, output } = await program.ended
