@@ -63,6 +63,8 @@ export function createSchedules<T>(
 
   function failed(schedule: string | undefined, error: unknown): void {
     if (topic.hasListeners) return topic.emit({ kind: 'schedule-failed', ...identity, schedule, error })
+    // A process that only has a worker may have no schedules. The outage itself is reported by penknife.
+    if (schedule === undefined && declared.size === 0) return
     // Once for each schedule, and once for each outage.
     if (reported.has(schedule ?? '') || reported.size >= MOST_KEPT) return
     reported.add(schedule ?? '')
