@@ -78,10 +78,11 @@ export function check(journals: Journals, left: Left): Verdict {
   for (const job of times.keys())
     handled(doneTimes.get(job) === 1, () => `${job}: ${doneTimes.get(job)} times`)
   handled(done.length === log.length, () => `${done.length} done of ${log.length}`)
-  const told = claims.claim('every job of the log was published once')
+  const published = claims.claim('every job of the log was published once')
   const newsTimes = timesOf(news)
-  for (const job of times.keys()) told(newsTimes.get(job) === 1, () => `${job}: ${newsTimes.get(job)} times`)
-  told(news.length === log.length, () => `${news.length} published of ${log.length}`)
+  for (const job of times.keys())
+    published(newsTimes.get(job) === 1, () => `${job}: ${newsTimes.get(job)} times`)
+  published(news.length === log.length, () => `${news.length} published of ${log.length}`)
 
   const replayed = claims.claim('every board is what a replay of its stream gives')
   const compare = (board: string, wanted: ReadonlyMap<string, number>): void => {

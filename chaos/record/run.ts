@@ -80,7 +80,7 @@ export async function runRecordChaos(options: RecordChaosOptions): Promise<Recor
     await strikes.untilEach(30_000)
     log('the faults stop')
     await strikes.stop()
-    // One that is told to end before it began would not end well.
+    // A process that gets SIGTERM before its handler is in place does not end cleanly.
     await untilBorn(folder, cast)
     const ends = await Promise.all(
       cast.parts.map(async (part) => ({ life: part.life, code: await endIn(15_000, part.end()) })),

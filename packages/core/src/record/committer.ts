@@ -79,13 +79,13 @@ export function createCommitter(parts: CommitterParts): Committer {
     { placed, shape }: CheckedCommit,
   ): Promise<string> {
     const own: string[] = []
-    const told = received.slice(0, MOST_RECEIVED)
-    received = received.slice(told.length)
+    const reported = received.slice(0, MOST_RECEIVED)
+    received = received.slice(reported.length)
     try {
-      const values = await encode(shape, placed, own, textsOf(source, position, told.join(' ')))
+      const values = await encode(shape, placed, own, textsOf(source, position, reported.join(' ')))
       return await call(own, values)
     } catch (error) {
-      received.push(...told)
+      received.push(...reported)
       throw error
     }
   }
