@@ -28,7 +28,7 @@ export function lineOver(connection: Connection, isReady: () => boolean): Line {
     if (!neverSent(error)) lastError = error
     // ioredis listens for one error of a socket. A connection that is closed while its TLS handshake fails has two: about the
     // certificate, then about the handshake that was cut. The second would end the process.
-    if (!connection.isCluster) connection.stream?.on('error', ignore)
+    if ('stream' in connection) connection.stream.on('error', ignore)
   })
   connection.on('ready', () => (lastError = undefined))
   return {
