@@ -8,6 +8,8 @@ import type { SocketTransport } from './transport.ts'
 
 /** A client that does not answer the close frame within this time is disconnected. */
 const GRACE_MS = 1000
+/** With more unsent bytes than this, pings get no answer. */
+const MOST_UNSENT = 65_536
 /** The most frames of a client that wait for the one before. */
 const MOST_WAITING = 100
 
@@ -96,7 +98,10 @@ export function serveClient(webSocket: WebSocket, transport: SocketTransport, op
     waiting += 1
     last = last.then(() => answer(frame)).finally(() => (waiting -= 1))
   })
-  webSocket.on('ping', counts)
+  webSocket.on('ping', (data: Buffer) => {
+    // A client that floods pings and reads nothing fills no buffer.
+    if (counts() && writer.unsentBytes < MOST_UNSENT) webSocket.pong(data)
+  })
   webSocket.on('pong', counts)
   // A frame that ws refuses: 'close' follows, and ws sends the code that says why.
   webSocket.on('error', () => {})

@@ -82,6 +82,7 @@ export function notificationSockets(
     perMessageDeflate: false,
     maxPayload: MAX_FRAME,
     maxFragments: 64,
+    autoPong: false,
     handleProtocols: () => SUBPROTOCOL,
   })
 
