@@ -70,6 +70,8 @@ export function createUpdates(parts: UpdateParts): Updates {
     !settings.dense &&
     settings.limit === undefined &&
     !settings.keep
+  /** Whether an increment is a ZINCRBY for each window, and nothing has to be read for it. */
+  const isRaisable = !settings.dense && settings.limit === undefined && !settings.keep && !settings.ties
   /** How many single updates may share a call. */
   const items = Math.max(3, Math.floor(32 / windows.length))
 
@@ -82,7 +84,12 @@ export function createUpdates(parts: UpdateParts): Updates {
     runtime,
     layout(nowMs) {
       const { keys, plan, period } = layouts.update({ nowMs })
-      return { keys, plan: { plan }, period }
+      return {
+        keys,
+        plan: [plan],
+        lean: isRaisable ? { kind: 'raise', plan: [windowsText(plan)] } : undefined,
+        period,
+      }
     },
     cost: costOf(settings),
     gate,
@@ -91,7 +98,7 @@ export function createUpdates(parts: UpdateParts): Updates {
 
   function effect(update: BoardUpdate): Effect<number> {
     const [kind, member, amount, id] = pack(update)
-    if (kind !== 'i' || id !== undefined)
+    if (kind !== 'i' || id !== undefined || Math.abs(amount) >= HARMLESS)
       return new Effect({ target, texts: textsOf(kind, member, amount, id ?? ''), read: scoreOf })
     return new Effect({ target, texts: textsOf(member, amount), full: asIncrement, read: scoreOf })
   }
@@ -212,6 +219,27 @@ export function createUpdates(parts: UpdateParts): Updates {
 /** The texts of an increment without an id, in the full form. */
 function asIncrement(texts: string): string {
   return textsOf('i') + texts + textsOf('')
+}
+
+/** A smaller number added to any finite double gives a finite double. */
+const HARMLESS = 2 ** 970
+
+/** The windows of a plan for lua/_lib/record/raising.lua. */
+function windowsText(plan: string): string {
+  const { windows } = JSON.parse(plan) as {
+    readonly windows: readonly {
+      readonly z: readonly number[]
+      readonly start?: number
+      readonly next?: number
+      readonly finish?: number
+      readonly lives?: readonly number[]
+    }[]
+  }
+  return windows
+    .map(({ z, start, next, finish, lives = [] }) =>
+      next === undefined ? z.join(' ') : [...z, start, next, finish, ...lives].join(' '),
+    )
+    .join()
 }
 
 /** Microseconds of Redis that an update costs on a board of a million members, see `EffectTarget`. */

@@ -6,12 +6,12 @@ import { readTime } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Script } from '../redis/script.ts'
-import type { EffectTarget } from './effect.ts'
+import { type EffectTarget, textsOf } from './effect.ts'
 import { type Caller, layOut, type Shape } from './shapes.ts'
 
 /** A script of lua/record. */
 export type RecordScript = Script<
-  [keys: readonly string[], each: Arg, plan: Arg],
+  [keys: readonly string[], each: Arg, size: Arg, plan: Arg],
   [...own: string[], values: Arg],
   number | string
 >
@@ -21,8 +21,8 @@ export interface CallerParts {
   readonly title: string
   readonly script: RecordScript
   readonly shape: Shape
-  /** Fields of the plan beside `groups`. */
-  readonly plan: Readonly<Record<string, unknown>>
+  /** Texts of the plan in front of its groups. */
+  readonly plan: readonly (string | number)[]
   /** Keys in front of those of the shape. */
   readonly keys: readonly string[]
   /** Own keys of an item in front of those of its effects. */
@@ -53,10 +53,12 @@ export function createCaller(parts: CallerParts): Caller {
     const nowMs = period && period.endMs === Infinity && period.startMs === -Infinity ? 0 : Date.now() + skew
     if (port && period && (nowMs === 0 || (nowMs >= period.startMs && nowMs < period.endMs))) return port
     const layout = layOut(shape, Date.now() + skew, keys, own)
-    const shared: [readonly string[], Arg, Arg] = [
+    const texts = [...plan, ...layout.plan]
+    const shared: [readonly string[], Arg, Arg, Arg] = [
       layout.keys,
       each,
-      JSON.stringify({ ...plan, groups: layout.groups }),
+      texts.length,
+      textsOf(...texts),
     ]
     const sized = { ...script, batch }
     port = safety

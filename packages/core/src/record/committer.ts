@@ -64,7 +64,7 @@ export function createCommitter(parts: CommitterParts): Committer {
     let caller = callers.get(shape)
     if (!caller) {
       const safety = safetyOfTargets(shape)
-      const plan = { group, consumer, declared, durable: safety && true }
+      const plan = [group, consumer, declared, safety ? 1 : '']
       const keys = [...sourceKeys, answersKey]
       caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
       callers.set(shape, caller)

@@ -8,10 +8,12 @@ import type { RecordRefusalReason } from './refusals.ts'
 export const KINDS = ['add', 'publish', 'claim', 'count', 'object', 'score'] as const
 export type EffectKind = (typeof KINDS)[number]
 
-/** The keys of a target, and its group in the plan without `k`, `n`, `from` and `to`. */
+/** The keys of a target, and the fields of its kind in a plan. */
 export interface EffectLayout {
   readonly keys: readonly string[]
-  readonly plan: Readonly<Record<string, unknown>>
+  readonly plan: readonly (string | number)[]
+  /** The kind and its fields for a group whose effects are all lean, if another one is better. */
+  readonly lean?: { readonly kind: string; readonly plan: readonly (string | number)[] } | undefined
   /** While these keys are the right ones. Undefined: always. */
   readonly period?: Period
   /** Whether there is another layout once a call has changed the target. */
@@ -42,7 +44,7 @@ export interface EffectTarget {
 }
 
 /** Ends each text of a script's item. No text of an effect contains it: JSON and checked names have no control characters. */
-export const END = '\x1f'
+export const END = '\0'
 
 /** Effects that are made only when a counter reaches a value. */
 export interface Reaching {

@@ -152,13 +152,7 @@ function callerOf(runtime: Runtime, title: string, shape: Shape, mode: Mode): Ca
     title,
     script: recordRecord,
     shape,
-    plan: {
-      // Text, which the script only hands on.
-      window: windowMs === undefined ? undefined : String(windowMs),
-      print: digest(shape.text).slice(1, PRINT + 1),
-      durable: safety && true,
-      explain: explain || undefined,
-    },
+    plan: [windowMs ?? '', digest(shape.text).slice(1, PRINT + 1), safety ? 1 : '', explain ? 1 : ''],
     keys: [],
     own: windowMs === undefined ? 0 : 1,
     safety,

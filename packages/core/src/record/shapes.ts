@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import type { Period } from '../calendar.ts'
-import { type Effect, type EffectTarget, END, KINDS } from './effect.ts'
+import { type Effect, type EffectLayout, type EffectTarget, END, KINDS } from './effect.ts'
 
 /** The changes of one target, or of one key of it, in a call. */
 export interface Group {
@@ -212,7 +212,8 @@ export function sameSpace(
 /** Keys and plan of a shape at a time of Redis' clock. */
 export interface ShapeLayout {
   readonly keys: readonly string[]
-  readonly groups: readonly unknown[]
+  /** The texts of the groups in the plan. */
+  readonly plan: readonly (string | number)[]
   readonly period: Period
   /** Targets that have another layout once a call has changed them. */
   readonly once: readonly EffectTarget[]
@@ -232,13 +233,13 @@ export function layOut(
   /** Of targets with several groups. */
   const places = new Map<
     EffectTarget,
-    { readonly from: number; readonly to: number; readonly plan: object }
+    { readonly from: number; readonly to: number; readonly layout: EffectLayout }
   >()
-  const groups = shape.groups.map(({ target, effects, when, hasKey, lean }) => {
+  const plan = shape.groups.flatMap(({ target, effects, when, hasKey, lean }) => {
     let found = places.get(target)
     if (!found) {
       const layout = target.layout(nowMs)
-      found = { from: keys.length + 1, to: keys.length + layout.keys.length, plan: layout.plan }
+      found = { from: keys.length + 1, to: keys.length + layout.keys.length, layout }
       keys.push(...layout.keys)
       places.set(target, found)
       if (layout.once) once.push(target)
@@ -249,19 +250,12 @@ export function layOut(
         }
       }
     }
-    return {
-      ...found.plan,
-      k: target.kind,
-      n: effects.length,
-      from: found.from,
-      to: found.to,
-      lean: lean || undefined,
-      own: hasKey ? ++own : undefined,
-      when: when?.group,
-      line: when?.line,
-    }
+    const { from, to, layout } = found
+    const { kind, plan: fields } = (lean && layout.lean) || { kind: target.kind, plan: layout.plan }
+    const place = [from, to, hasKey ? ++own : '']
+    return [kind, effects.length, lean ? 1 : '', ...place, when?.group ?? '', when?.line ?? '', ...fields]
   })
-  return { keys, groups, period, once }
+  return { keys, plan, period, once }
 }
 
 /** The own keys and texts of a call, in the order of its groups. */

@@ -10628,7 +10628,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '8f165d9e1beff2acb579725508255f55c6c570cc',
+  sha: '54db59feccf3b20c6adaa33c947110cefef1e183',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -10768,6 +10768,17 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -10879,7 +10890,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -10940,22 +10951,16 @@ local has_ttl = of.has_ttl
 if has_ttl[window] or not (window.lives or window.log) then
 return
 end
+if window.lives then
+has_ttl[window] = period_ttl(window)
+return
+end
 local left = redis.call('PTTL', window.z)
 has_ttl[window] = left ~= -2
-if window.lives then
-if left == -1 then
-local life = math.ceil((window.lives - now) / 1000)
-redis.call('PEXPIRE', window.z, life)
-if window.d then
-redis.call('PEXPIRE', window.d, life)
-end
-end
-else
 local last = math.ceil(window.last / 1000)
 if left < last + 1800000 then
 for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
 redis.call('PEXPIRE', key, last + 3600000)
-end
 end
 end
 end
@@ -11183,10 +11188,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.adds(of, amount)
-return of.current and of.plain and math.abs(amount) < HARMLESS
-end
-function scoring.add(of, member, amount)
+local function add(of, member, amount)
 local windows, first = of.windows, nil
 for at = 1, #windows do
 local window = windows[at]
@@ -11201,7 +11203,7 @@ end
 function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
-return scoring.add(of, plan[2], plan[3])
+return add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -13662,7 +13664,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'd6ce168d20094fc3eda265eab5d14293ccd8dcf2',
+  sha: '59fa9a4db52c54e9c82d25bb21493d74d214bd55',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -13710,20 +13712,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -13739,11 +13742,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -13754,20 +13763,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -13877,7 +13891,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: '35d07e6d3457093625b32ba068a4909e6cfe098f',
+  sha: 'f89d61cd2b4498651142a29b312b171985e23b1f',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -13925,20 +13939,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -13954,11 +13969,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -13969,20 +13990,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -14371,35 +14397,47 @@ return replies`,
  *
  * - shared keys `keys`: stream, stream of entries to handle again, hash of answers; then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
- * - shared `plan`: JSON, see lua/_lib/record/effects.lua; also `group`, `consumer`, and `declared`: groups of a work queue, - for an event log
+ * - shared `size`: how many texts the plan has
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with the byte 31: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
-export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
+export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'fc3dd04cb4dac94787f917d4c395353ab996f8f9',
+  sha: '69d8e08cd094d9ea662dfed4ec5b86485f14ebd4',
   batch: 64,
   sharedKeys: true,
-  shared: ["each","plan"],
+  shared: ["each","size","plan"],
   keys: ["own"],
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
   text: `#!lua
-local function typed(key, type)
-local is = redis.call('TYPE', key).ok
-if is ~= type and is ~= 'none' then
-return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
 end
 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function due_at(due)
-local delay = string.match(due, '^%+(%d+)$')
-return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
-end
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -14442,6 +14480,29 @@ found[at] = group
 end
 return found
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
+local function load_adding()
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -14463,35 +14524,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -14507,10 +14541,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -14520,7 +14551,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -14543,6 +14574,45 @@ return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
 end
 end
 return 0
+end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -14602,13 +14672,63 @@ end
 if not stream.queue then
 local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
 if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
 stream.length = ok and length - trimmed or length
 end
 end
 stream.fresh = false
 return id
 end
+local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function adding.open(group, keys, from, _, fields, at, streams)
+local key = keys[from]
+streams[key] = streams[key] or append.open(key, fields[at])
+group.of = streams[key]
+end
+function adding.commands(group)
+return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
+end
+function adding.prepare(group)
+local stream = group.of
+stream.prepared = 0
+for nth = 1, group.n do
+local may = append.prepare(stream)
+if may == false then
+return nil, nth .. ' full'
+elseif may ~= true then
+return nil, may
+end
+end
+return true
+end
+function adding.apply(group, _, texts, from)
+local stream, lean = group.of, group.lean
+if lean and group.n == 1 then
+return append.apply(stream, texts[from], '', '')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if lean then
+id = append.apply(stream, texts[from], '', '')
+from = from + 1
+else
+id = append.apply(stream, texts[from], texts[from + 1], texts[from + 2])
+from = from + 3
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return adding
+end
+local function load_publishing()
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
@@ -14647,20 +14767,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -14676,11 +14797,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -14691,20 +14818,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -14723,6 +14855,62 @@ trim_old(history, age)
 end
 return event_id
 end
+local publishing = { rank = 1, texts = 5, lean_texts = 3, fields = 3, open = nil, commands = nil, prepare = nil, apply = nil }
+function publishing.open(group, keys, from, _, fields, at)
+group.of = {
+history = false,
+next = keys[from],
+live = false,
+keep = fields[at],
+ttl = fields[at + 1],
+age = tonumber(fields[at + 2]),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+}
+end
+function publishing.commands(group)
+return group.of.age > 0 and { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO', 'XRANGE', 'XTRIM' } or { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO' }
+end
+function publishing.prepare(group, texts, from, key)
+local channel = group.of
+channel.history, channel.live = key, texts[from]
+local may = publication.prepare(channel)
+if may ~= true then
+return nil, may
+end
+return true
+end
+function publishing.apply(group, _, texts, from)
+local channel = group.of
+if group.lean and group.n == 1 then
+return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if group.lean then
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+from = from + 3
+else
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], texts[from + 3], texts[from + 4])
+from = from + 5
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return publishing
+end
+local function load_changing()
 local board = {}
 function board.open(keys, plan)
 local open = {}
@@ -14947,7 +15135,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -15008,22 +15196,16 @@ local has_ttl = of.has_ttl
 if has_ttl[window] or not (window.lives or window.log) then
 return
 end
+if window.lives then
+has_ttl[window] = period_ttl(window)
+return
+end
 local left = redis.call('PTTL', window.z)
 has_ttl[window] = left ~= -2
-if window.lives then
-if left == -1 then
-local life = math.ceil((window.lives - now) / 1000)
-redis.call('PEXPIRE', window.z, life)
-if window.d then
-redis.call('PEXPIRE', window.d, life)
-end
-end
-else
 local last = math.ceil(window.last / 1000)
 if left < last + 1800000 then
 for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
 redis.call('PEXPIRE', key, last + 3600000)
-end
 end
 end
 end
@@ -15251,10 +15433,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.adds(of, amount)
-return of.current and of.plain and math.abs(amount) < HARMLESS
-end
-function scoring.add(of, member, amount)
+local function add(of, member, amount)
 local windows, first = of.windows, nil
 for at = 1, #windows do
 local window = windows[at]
@@ -15269,7 +15448,7 @@ end
 function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
-return scoring.add(of, plan[2], plan[3])
+return add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -15291,6 +15470,132 @@ end
 end
 return replies
 end
+local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function changing.open(group, keys, from, to, fields, at)
+group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+end
+function changing.commands(group)
+local config = group.of.config
+local rolling, dense = false, false
+for _, window in ipairs(config.windows) do
+rolling = rolling or window.log
+dense = dense or window.d
+end
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+if rolling then
+needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
+end
+if dense then
+needed = needed .. ' ZCOUNT'
+end
+if config.keep then
+needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+end
+if config.ids then
+needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
+end
+local commands = {}
+for command in string.gmatch(needed, '%u+') do
+commands[#commands + 1] = command
+end
+return commands
+end
+function changing.prepare(group, texts, from)
+local of, lean = group.of, group.lean
+local changes = {}
+for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
+local id = texts[from + 3]
+changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
+from = from + 4
+end
+end
+local plan = scoring.prepare(of, changes, true)
+if type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function changing.apply(group, plan)
+local values = scoring.apply(group.of, plan, 0, false)
+if type(values) == 'string' then
+return values
+end
+local lines = {}
+for nth, reply in ipairs(values) do
+lines[nth] = reply[1]
+end
+return table.concat(lines, '\\n')
+end
+return changing
+end
+local function load_raising()
+local raising = { rank = 3, texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function raising.open(group, keys, from, _, fields, at)
+local windows = {}
+for text in string.gmatch(fields[at], '[^,]+') do
+local words = {}
+for word in string.gmatch(text, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+local first, second, start, turn, finish, lives, next_lives = unpack(words)
+if start and (now < start or now >= finish) then
+group.answer = now
+elseif start and now >= turn then
+first, lives = second, next_lives
+end
+windows[#windows + 1] = { z = keys[from + first - 1], lives = lives }
+end
+group.windows, group.looked = windows, false
+end
+function raising.commands(group)
+local lives = false
+for _, window in ipairs(group.windows) do
+lives = lives or window.lives
+end
+return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+end
+function raising.prepare(group)
+if not group.looked then
+group.looked = true
+for _, window in ipairs(group.windows) do
+group.answer = group.answer or typed(window.z, 'zset')
+end
+end
+if group.answer then
+return nil, group.answer
+end
+return true
+end
+local function raise(group, amount, member)
+local first
+for _, window in ipairs(group.windows) do
+local value = redis.call('ZINCRBY', window.z, amount, member)
+if window.lives then
+period_ttl(window)
+window.lives = nil
+end
+first = first or value
+end
+return first
+end
+function raising.apply(group, _, texts, from)
+if group.n == 1 then
+return raise(group, texts[from + 1], texts[from])
+end
+local values = {}
+for nth = 1, group.n do
+values[nth] = raise(group, texts[from + 1], texts[from])
+from = from + 2
+end
+return table.concat(values, '\\n')
+end
+return raising
+end
+local function load_counted()
 local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
@@ -15603,6 +15908,48 @@ local answer = counting.apply(of, planned)
 dedup.apply(key, print .. answer, window)
 return answer
 end
+local counted = { rank = 2, texts = 1, fields = 1, open = nil, commands = nil, wrong = nil, prepare = nil, apply = nil, reaches = nil }
+function counted.open(group, keys, from, to, fields, at)
+group.of = counters.open({ unpack(keys, from, to) }, fields[at])
+end
+function counted.commands()
+return { 'HGET', 'HSET', 'HDEL', 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }
+end
+function counted.wrong(group)
+local wrong
+for at, key in ipairs(group.of.keys) do
+wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
+end
+return wrong
+end
+function counted.prepare(group, texts, from)
+local last = from + group.n - 1
+local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
+if type(plan) == 'string' then
+return nil, string.sub(plan, 3)
+elseif type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function counted.apply(group, plan)
+return string.sub(counting.apply(group.of, plan), 3)
+end
+function counted.reaches(plan, line, text, target)
+local at, after = 0, nil
+for value in string.gmatch(plan.answer, '\\n(%S+)') do
+at = at + 1
+if at == line then
+after = tonumber(value)
+break
+end
+end
+local before = after - string.match(text, '^%-?%d+')
+return (before < target and after >= target) or (before > target and after <= target)
+end
+return counted
+end
+local function load_claiming()
 local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
 local ms = math.floor(now / 1000)
 local MOST_GONE = 128
@@ -15659,6 +16006,34 @@ seeing.trim(of, #adds / 2)
 end
 return answers
 end
+local claiming = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function claiming.open(group, keys, from, _, fields, at)
+group.of = seeing.open(keys[from], fields[at], fields[at + 1])
+end
+function claiming.commands()
+return { 'ZADD', 'ZREM', 'ZRANGE', 'ZCARD', 'ZCOUNT', 'PEXPIRE' }
+end
+function claiming.prepare(group, texts, from)
+for nth = 1, group.n do
+local new = seeing.prepare(group.of, texts[from + nth - 1])
+if new == false then
+return nil, nth .. ' known'
+elseif new ~= true then
+return nil, new
+end
+end
+return true
+end
+function claiming.apply(group, _, texts, from)
+for nth = 1, group.n do
+seeing.apply(group.of, texts[from + nth - 1])
+end
+seeing.trim(group.of)
+return string.rep('\\n', group.n - 1)
+end
+return claiming
+end
+local function load_writing()
 local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
 local given = {}
@@ -15751,248 +16126,13 @@ function objects.apply_removal(key, plan)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = nil }
-local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
-local KINDS =
-{ add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
-adding.runs = 'XADD'
-publishing.runs = 'XADD PEXPIRE ZREM XINFO'
-changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
-counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
-claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
-writing.runs = 'HSET HDEL DEL PEXPIRE'
-local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
-local AGEING = 'XRANGE XTRIM'
-local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
-local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
-local COUNTING_SCORES = 'ZCOUNT'
-local REMEMBERING = 'XADD XRANGE XDEL HGET HSET HDEL'
-function effects.denied(runs, key, asked)
-for command in string.gmatch(runs, '%u+') do
-if not asked[command] then
-local may
-if command == 'XGROUP' or command == 'XINFO' then
-may = redis.acl_check_cmd(command, command == 'XGROUP' and 'CREATE' or 'STREAM', key, '1', '1')
-elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
-may = redis.acl_check_cmd(command, key)
-else
-may = redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function writing.open(group, _, _, _, fields, at)
+group.ttl = tonumber(fields[at])
 end
-if not may then
-return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+function writing.commands()
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
 end
-asked[command] = true
-end
-end
-end
-function adding.open(group, keys, streams)
-local key = keys[1]
-streams[key] = streams[key] or append.open(key, group.limits)
-group.of = streams[key]
-end
-function adding.wrong(group)
-return typed(group.of.key, 'stream')
-end
-function adding.runs_of(group)
-return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
-end
-function adding.prepare(group, texts, from)
-for nth = 1, group.n do
-local may = append.prepare(group.of)
-if may == false then
-return nil, nth .. ' full'
-elseif may ~= true then
-return nil, may
-end
-end
-group.at = from
-return texts
-end
-function adding.apply(group, texts)
-local from, lean, ids = group.at, group.lean, nil
-for nth = 1, group.n do
-local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 1 or 3)
-end
-return ids
-end
-function publishing.open(group, keys)
-group.of = {
-history = false,
-next = keys[1],
-live = false,
-keep = group.keep,
-ttl = group.ttl,
-age = group.age,
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-}
-end
-function publishing.wrong(group)
-return typed(group.of.next, 'zset')
-end
-function publishing.runs_of(group)
-return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
-end
-function publishing.prepare(group, texts, from, key)
-local channel = group.of
-channel.history, channel.live = key, texts[from]
-local may = publication.prepare(channel)
-if may ~= true then
-return nil, may
-end
-group.at = from
-return texts
-end
-function publishing.apply(group, texts)
-local from, lean, channel, ids = group.at, group.lean, group.of, nil
-for nth = 1, group.n do
-local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
-local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 3 or 5)
-end
-return ids
-end
-function changing.open(group, keys)
-group.of = scoring.open(keys, group.plan)
-end
-function changing.wrong(group)
-local of = group.of
-local windows = board.open(of.keys, of.config)
-if not windows then
-return now
-end
-return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
-end
-function changing.runs_of(group)
-local config, runs = group.of.config, changing.runs
-local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
-for _, window in ipairs(config.windows) do
-runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
-plain = plain and not window.d
-end
-if plain then
-return PLAIN_INCREMENT
-end
-return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
-end
-function changing.prepare(group, texts, from)
-local changes, lean = {}, group.lean
-if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
-group.at = from
-return texts
-end
-for nth = 1, group.n do
-if lean then
-changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
-from = from + 2
-else
-local id = texts[from + 3]
-changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
-from = from + 4
-end
-end
-local plan = scoring.prepare(group.of, changes, true)
-if type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-return plan
-end
-function changing.apply(group, plan)
-if plan == group.texts then
-return scoring.add(group.of, plan[group.at], plan[group.at + 1])
-end
-local values = scoring.apply(group.of, plan, 0, false)
-if type(values) == 'string' then
-return values
-end
-local lines = {}
-for nth, reply in ipairs(values) do
-lines[nth] = reply[1]
-end
-return table.concat(lines, '\\n')
-end
-function counted.open(group, keys)
-group.of = counters.open(keys, group.plan)
-end
-function counted.wrong(group)
-local wrong
-for at, key in ipairs(group.of.keys) do
-wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
-end
-return wrong
-end
-function counted.prepare(group, texts, from)
-local last = from + group.n - 1
-local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
-if type(plan) == 'string' then
-return nil, string.sub(plan, 3)
-elseif type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-plan.texts, plan.from = texts, from
-return plan
-end
-function counted.apply(group, plan)
-return string.sub(counting.apply(group.of, plan), 3)
-end
-local function reaches(plan, line, target)
-local at, after = 0, nil
-for value in string.gmatch(plan.answer, '\\n(%S+)') do
-at = at + 1
-if at == line then
-after = tonumber(value)
-break
-end
-end
-local by = tonumber(string.match(plan.texts[plan.from + line - 1], '^%-?%d+'))
-local before = after - by
-return (before < target and after >= target) or (before > target and after <= target)
-end
-function claiming_ids.open(group, keys)
-group.of = seeing.open(keys[1], group.window, group.most)
-end
-function claiming_ids.wrong(group)
-return typed(group.of.key, 'zset')
-end
-function claiming_ids.prepare(group, texts, from)
-for nth = 1, group.n do
-local new = seeing.prepare(group.of, texts[from + nth - 1])
-if new == false then
-return nil, nth .. ' known'
-elseif new ~= true then
-return nil, new
-end
-end
-group.at = from
-return texts
-end
-function claiming_ids.apply(group, texts)
-for nth = 1, group.n do
-seeing.apply(group.of, texts[group.at + nth - 1])
-end
-seeing.trim(group.of)
-return string.rep('\\n', group.n - 1)
-end
-function writing.open() end
-function writing.wrong() end
 function writing.prepare(_, texts, from, key)
 local request = {
 ops = cjson.decode(texts[from]),
@@ -16011,65 +16151,90 @@ end
 function writing.apply(group, plan)
 return objects.apply(plan.key, plan, group.ttl)
 end
-local list = {}
-local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
+return writing
+end
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local LOAD = {
+add = load_adding,
+publish = load_publishing,
+score = load_changing,
+raise = load_raising,
+count = load_counted,
+claim = load_claiming,
+object = load_writing,
+}
 local LAST_RANK = 5
-local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 3 }
-local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
-function effects.open(keys, plan)
-local of = cjson.decode(plan)
-local streams, asked, needs, at = {}, {}, {}, 1
-for number, group in ipairs(of.groups) do
-local kind = KINDS[group.k]
-group.kind, group.texts = kind, list
-kind.open(group, { unpack(keys, group.from, group.to) }, streams)
-group.texts_at = at
-at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
-needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
-end
-of.texts = at - 1
-of.order, of.plans, of.results = {}, {}, {}
-for rank = 1, LAST_RANK do
-for number, group in ipairs(of.groups) do
-if (group.when and LAST_RANK or RANK[group.k]) == rank then
-of.order[#of.order + 1] = number
+local function insert(order, group)
+for at = #order, 1, -1 do
+if order[at].rank <= group.rank then
+table.insert(order, at + 1, group)
+return
 end
 end
+table.insert(order, 1, group)
 end
-for number, group in ipairs(of.groups) do
-of.wrong = of.wrong or effects.denied(needs[number], keys[1], asked)
-local wrong = not of.wrong and group.kind.wrong(group)
-of.wrong = of.wrong or wrong or nil
+function effects.open(keys, plan, size, head, before)
+size = tonumber(size)
+local fields = { struct.unpack(string.rep('s', size), plan) }
+local kinds, streams, asked, groups, order = {}, {}, {}, {}, {}
+local wrong, text, at = nil, before + 1, head + 1
+for number = 1, size do
+if at > size then
+break
 end
-return of
+local name, n, lean = fields[at], tonumber(fields[at + 1]), fields[at + 2] == '1'
+local from, to, own = tonumber(fields[at + 3]), tonumber(fields[at + 4]), tonumber(fields[at + 5])
+local when, line = tonumber(fields[at + 6]), tonumber(fields[at + 7])
+local kind = kinds[name] or LOAD[name]()
+kinds[name] = kind
+text = when and text + 1 or text
+local group = {
+number = number,
+n = n,
+lean = lean,
+own = own,
+when = when,
+line = line,
+rank = when and LAST_RANK or kind.rank,
+at = text,
+prepare = kind.prepare,
+apply = kind.apply,
+reaches = kind.reaches,
+}
+kind.open(group, keys, from, to, fields, at + 8, streams)
+at = at + 8 + kind.fields
+text = text + n * (lean and kind.lean_texts or kind.texts)
+groups[number] = group
+insert(order, group)
+wrong = wrong or denied(kind.commands(group), keys[1], asked) or kind.wrong and kind.wrong(group)
 end
-function effects.texts(values, count)
-local from = 1
-for at = 1, count do
-local to = string.find(values, '\\31', from, true)
-list[at] = string.sub(values, from, to - 1)
-from = to + 1
+return {
+fields = fields,
+groups = groups,
+order = order,
+wrong = wrong,
+format = string.rep('s', text - 1),
+plans = {},
+results = {},
+}
 end
-return list
+function effects.texts(of, values)
+return { struct.unpack(of.format, values) }
 end
-function effects.prepare(of, own, texts, offset)
-local groups, order, plans, refused = of.groups, of.order, of.plans, nil
-for at = 1, #order do
-local number = order[at]
-local group = groups[number]
-local from = group.texts_at + offset
-local wanted = true
-if group.when then
-local counter = plans[group.when]
-wanted = counter and reaches(counter, group.line, tonumber(texts[from]))
-from = from + 1
+local function is_wanted(of, group, texts)
+local counter = of.groups[group.when]
+local plan = of.plans[group.when]
+return plan and counter.reaches(plan, group.line, texts[counter.at + group.line - 1], tonumber(texts[group.at - 1]))
 end
-if group.k == 'add' then
-group.of.prepared = 0
+function effects.prepare(of, own, texts)
+local order, plans, refused = of.order, of.plans, nil
+for nth = 1, #order do
+local group = order[nth]
+local number, plan, stop = group.number, nil, nil
+if not group.when or is_wanted(of, group, texts) then
+plan, stop = group.prepare(group, texts, group.at, own[group.own])
 end
-plans[number] = false
-if wanted then
-local plan, stop = group.kind.prepare(group, texts, from, own[group.own])
+plans[number] = plan or false
 if type(stop) == 'string' then
 refused = refused or { '-' }
 for line in string.gmatch(stop, '[^\\n]+') do
@@ -16078,21 +16243,18 @@ end
 elseif stop then
 return nil, stop
 end
-plans[number] = plan or false
-end
 end
 if refused then
 return nil, table.concat(refused, '\\n')
 end
-return plans
+return true
 end
-function effects.apply(of, plans)
-local groups, results, wrote = of.groups, of.results, false
+function effects.apply(of, texts)
+local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
-local group, plan = groups[number], plans[number]
-results[number] = ''
+local group, plan, result = groups[number], plans[number], ''
 if plan then
-local result = group.kind.apply(group, plan)
+result = group.apply(group, plan, texts, group.at)
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -16100,11 +16262,12 @@ end
 return result
 end
 wrote = true
-results[number] = result
 end
+results[number] = result
 end
 return table.concat(results, '\\30')
 end
+local function load_acknowledge()
 local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
@@ -16182,63 +16345,75 @@ if left[1] then
 redis.call('XDEL', stream, unpack(left))
 end
 end
+return acknowledge
+end
+local alone
+local function finishing(stream, group, declared, id)
+if declared ~= '-' and alone == nil then
+alone = declared == group and #groups(stream) == 1
+end
+if declared == '-' then
+redis.call('XACK', stream, group, id)
+elseif alone then
+redis.call('XACK', stream, group, id)
+redis.call('XDEL', stream, id)
+else
+load_acknowledge()(stream, group, declared, { id })
+end
+end
 local keys = KEYS
 local each = ARGV[1]
-local plan = ARGV[2]
+local size = ARGV[2]
+local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan)
-local group, declared = of.group, of.declared
+local of = effects.open(keys, plan, size, 4, 3)
+local group, consumer, declared, durable = unpack(of.fields, 1, 4)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
 or typed(answers, 'hash')
-or effects.denied('XACK XDEL XTRIM XPENDING HSET HDEL PEXPIRE', stream, {})
-local alone
+or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local expires = false
-local function finish(from, position)
-if from == 'r' then
-redis.call('XACK', ready, group, position)
-redis.call('XDEL', ready, position)
-elseif declared == '-' then
-redis.call('XACK', stream, group, position)
-elseif alone then
-redis.call('XACK', stream, group, position)
-redis.call('XDEL', stream, position)
-else
-acknowledge(stream, group, declared, { position })
+local function is_leased(key, position)
+local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
+if leases.err and not string.match(leases.err, '^NOGROUP') then
+error(leases)
 end
+return leases[1] ~= nil
 end
-local items = (#ARGV - 2) / 1
+local items = (#ARGV - 3) / 1
 if items == 1 then
-local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[3]
+local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
 do
 if wrong then
 return wrong
 end
-local texts = effects.texts(values, of.texts + 3)
+local texts = effects.texts(of, values)
 local from, position, received = texts[1], texts[2], texts[3]
 local field = from .. position
 local key = from == 'r' and ready or stream
-if not pending(key, group, { position }, of.consumer)[position] then
+if not is_leased(key, position) then
 local first = redis.call('HGET', answers, field)
-if first and of.durable then
+if first and durable == '1' then
 redis.call('HSET', answers, field, first)
 end
 return first and '=' .. first or 'l'
 end
-local plans, stop = effects.prepare(of, own, texts, 3)
-if not plans then
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if alone == nil and from == 'm' then
-alone = declared == group and #groups(stream) == 1
-end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
-finish(from, position)
+if from == 'r' then
+redis.call('XACK', ready, group, position)
+redis.call('XDEL', ready, position)
+else
+finishing(stream, group, declared, position)
+end
 redis.call('HSET', answers, field, results)
 if received ~= '' then
 local gone = {}
@@ -16259,29 +16434,31 @@ local function item(own, values)
 if wrong then
 return wrong
 end
-local texts = effects.texts(values, of.texts + 3)
+local texts = effects.texts(of, values)
 local from, position, received = texts[1], texts[2], texts[3]
 local field = from .. position
 local key = from == 'r' and ready or stream
-if not pending(key, group, { position }, of.consumer)[position] then
+if not is_leased(key, position) then
 local first = redis.call('HGET', answers, field)
-if first and of.durable then
+if first and durable == '1' then
 redis.call('HSET', answers, field, first)
 end
 return first and '=' .. first or 'l'
 end
-local plans, stop = effects.prepare(of, own, texts, 3)
-if not plans then
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if alone == nil and from == 'm' then
-alone = declared == group and #groups(stream) == 1
-end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
-finish(from, position)
+if from == 'r' then
+redis.call('XACK', ready, group, position)
+redis.call('XDEL', ready, position)
+else
+finishing(stream, group, declared, position)
+end
 redis.call('HSET', answers, field, results)
 if received ~= '' then
 local gone = {}
@@ -16300,7 +16477,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
-local arg = 2 + done * 1
+local arg = 3 + done * 1
 done = done + 1
 local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
 if reply == nil then reply = false end
@@ -16334,35 +16511,47 @@ return replies`,
  *
  * - shared keys `keys`: of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
- * - shared `plan`: JSON, see lua/_lib/record/effects.lua; also `window`, the milliseconds for which answers are stored, `print`, which the calls of an id must have in common, `durable`, and `explain`, to change nothing
- * - key `own`: the string of the id, if there is a `window`; then those of the changes
- * - `values`: the texts of the changes, each ending with the byte 31
+ * - shared `size`: how many texts the plan has
+ * - shared `plan`: texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
+ * - key `own`: the string of the id, if answers are stored; then those of the changes
+ * - `values`: the texts of the changes, each ending with a zero byte
  * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
  * - on a full server refused: it adds entries, members and events
  */
-export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
+export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'b7722d930b292700301812767878476f1361d4a5',
+  sha: '997dd2cf5502d93e878c5a9c4fb46fd1e9e0030e',
   batch: 64,
   sharedKeys: true,
-  shared: ["each","plan"],
+  shared: ["each","size","plan"],
   keys: ["own"],
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
   text: `#!lua
-local function typed(key, type)
-local is = redis.call('TYPE', key).ok
-if is ~= type and is ~= 'none' then
-return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
 end
 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function due_at(due)
-local delay = string.match(due, '^%+(%d+)$')
-return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
-end
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -16374,6 +16563,36 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local function load_adding()
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function load_limits()
 local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
@@ -16426,35 +16645,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -16470,10 +16662,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -16483,7 +16672,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -16506,6 +16695,45 @@ return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
 end
 end
 return 0
+end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -16565,13 +16793,63 @@ end
 if not stream.queue then
 local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
 if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
 stream.length = ok and length - trimmed or length
 end
 end
 stream.fresh = false
 return id
 end
+local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function adding.open(group, keys, from, _, fields, at, streams)
+local key = keys[from]
+streams[key] = streams[key] or append.open(key, fields[at])
+group.of = streams[key]
+end
+function adding.commands(group)
+return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
+end
+function adding.prepare(group)
+local stream = group.of
+stream.prepared = 0
+for nth = 1, group.n do
+local may = append.prepare(stream)
+if may == false then
+return nil, nth .. ' full'
+elseif may ~= true then
+return nil, may
+end
+end
+return true
+end
+function adding.apply(group, _, texts, from)
+local stream, lean = group.of, group.lean
+if lean and group.n == 1 then
+return append.apply(stream, texts[from], '', '')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if lean then
+id = append.apply(stream, texts[from], '', '')
+from = from + 1
+else
+id = append.apply(stream, texts[from], texts[from + 1], texts[from + 2])
+from = from + 3
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return adding
+end
+local function load_publishing()
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
@@ -16610,20 +16888,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -16639,11 +16918,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -16654,20 +16939,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -16686,6 +16976,62 @@ trim_old(history, age)
 end
 return event_id
 end
+local publishing = { rank = 1, texts = 5, lean_texts = 3, fields = 3, open = nil, commands = nil, prepare = nil, apply = nil }
+function publishing.open(group, keys, from, _, fields, at)
+group.of = {
+history = false,
+next = keys[from],
+live = false,
+keep = fields[at],
+ttl = fields[at + 1],
+age = tonumber(fields[at + 2]),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+}
+end
+function publishing.commands(group)
+return group.of.age > 0 and { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO', 'XRANGE', 'XTRIM' } or { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO' }
+end
+function publishing.prepare(group, texts, from, key)
+local channel = group.of
+channel.history, channel.live = key, texts[from]
+local may = publication.prepare(channel)
+if may ~= true then
+return nil, may
+end
+return true
+end
+function publishing.apply(group, _, texts, from)
+local channel = group.of
+if group.lean and group.n == 1 then
+return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if group.lean then
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+from = from + 3
+else
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], texts[from + 3], texts[from + 4])
+from = from + 5
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return publishing
+end
+local function load_changing()
 local board = {}
 function board.open(keys, plan)
 local open = {}
@@ -16910,7 +17256,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -16971,22 +17317,16 @@ local has_ttl = of.has_ttl
 if has_ttl[window] or not (window.lives or window.log) then
 return
 end
+if window.lives then
+has_ttl[window] = period_ttl(window)
+return
+end
 local left = redis.call('PTTL', window.z)
 has_ttl[window] = left ~= -2
-if window.lives then
-if left == -1 then
-local life = math.ceil((window.lives - now) / 1000)
-redis.call('PEXPIRE', window.z, life)
-if window.d then
-redis.call('PEXPIRE', window.d, life)
-end
-end
-else
 local last = math.ceil(window.last / 1000)
 if left < last + 1800000 then
 for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
 redis.call('PEXPIRE', key, last + 3600000)
-end
 end
 end
 end
@@ -17214,10 +17554,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.adds(of, amount)
-return of.current and of.plain and math.abs(amount) < HARMLESS
-end
-function scoring.add(of, member, amount)
+local function add(of, member, amount)
 local windows, first = of.windows, nil
 for at = 1, #windows do
 local window = windows[at]
@@ -17232,7 +17569,7 @@ end
 function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
-return scoring.add(of, plan[2], plan[3])
+return add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -17254,6 +17591,132 @@ end
 end
 return replies
 end
+local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function changing.open(group, keys, from, to, fields, at)
+group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+end
+function changing.commands(group)
+local config = group.of.config
+local rolling, dense = false, false
+for _, window in ipairs(config.windows) do
+rolling = rolling or window.log
+dense = dense or window.d
+end
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+if rolling then
+needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
+end
+if dense then
+needed = needed .. ' ZCOUNT'
+end
+if config.keep then
+needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+end
+if config.ids then
+needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
+end
+local commands = {}
+for command in string.gmatch(needed, '%u+') do
+commands[#commands + 1] = command
+end
+return commands
+end
+function changing.prepare(group, texts, from)
+local of, lean = group.of, group.lean
+local changes = {}
+for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
+local id = texts[from + 3]
+changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
+from = from + 4
+end
+end
+local plan = scoring.prepare(of, changes, true)
+if type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function changing.apply(group, plan)
+local values = scoring.apply(group.of, plan, 0, false)
+if type(values) == 'string' then
+return values
+end
+local lines = {}
+for nth, reply in ipairs(values) do
+lines[nth] = reply[1]
+end
+return table.concat(lines, '\\n')
+end
+return changing
+end
+local function load_raising()
+local raising = { rank = 3, texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function raising.open(group, keys, from, _, fields, at)
+local windows = {}
+for text in string.gmatch(fields[at], '[^,]+') do
+local words = {}
+for word in string.gmatch(text, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+local first, second, start, turn, finish, lives, next_lives = unpack(words)
+if start and (now < start or now >= finish) then
+group.answer = now
+elseif start and now >= turn then
+first, lives = second, next_lives
+end
+windows[#windows + 1] = { z = keys[from + first - 1], lives = lives }
+end
+group.windows, group.looked = windows, false
+end
+function raising.commands(group)
+local lives = false
+for _, window in ipairs(group.windows) do
+lives = lives or window.lives
+end
+return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+end
+function raising.prepare(group)
+if not group.looked then
+group.looked = true
+for _, window in ipairs(group.windows) do
+group.answer = group.answer or typed(window.z, 'zset')
+end
+end
+if group.answer then
+return nil, group.answer
+end
+return true
+end
+local function raise(group, amount, member)
+local first
+for _, window in ipairs(group.windows) do
+local value = redis.call('ZINCRBY', window.z, amount, member)
+if window.lives then
+period_ttl(window)
+window.lives = nil
+end
+first = first or value
+end
+return first
+end
+function raising.apply(group, _, texts, from)
+if group.n == 1 then
+return raise(group, texts[from + 1], texts[from])
+end
+local values = {}
+for nth = 1, group.n do
+values[nth] = raise(group, texts[from + 1], texts[from])
+from = from + 2
+end
+return table.concat(values, '\\n')
+end
+return raising
+end
+local function load_counted()
 local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
@@ -17472,13 +17935,6 @@ end
 end
 return of.answer
 end
-local dedup = { prepare = nil, apply = nil }
-function dedup.prepare(key)
-return redis.pcall('GET', key) or nil
-end
-function dedup.apply(key, answer, window)
-redis.call('SET', key, answer, 'PX', window)
-end
 local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
 local function text_of(state)
 return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
@@ -17566,6 +18022,48 @@ local answer = counting.apply(of, planned)
 dedup.apply(key, print .. answer, window)
 return answer
 end
+local counted = { rank = 2, texts = 1, fields = 1, open = nil, commands = nil, wrong = nil, prepare = nil, apply = nil, reaches = nil }
+function counted.open(group, keys, from, to, fields, at)
+group.of = counters.open({ unpack(keys, from, to) }, fields[at])
+end
+function counted.commands()
+return { 'HGET', 'HSET', 'HDEL', 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }
+end
+function counted.wrong(group)
+local wrong
+for at, key in ipairs(group.of.keys) do
+wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
+end
+return wrong
+end
+function counted.prepare(group, texts, from)
+local last = from + group.n - 1
+local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
+if type(plan) == 'string' then
+return nil, string.sub(plan, 3)
+elseif type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function counted.apply(group, plan)
+return string.sub(counting.apply(group.of, plan), 3)
+end
+function counted.reaches(plan, line, text, target)
+local at, after = 0, nil
+for value in string.gmatch(plan.answer, '\\n(%S+)') do
+at = at + 1
+if at == line then
+after = tonumber(value)
+break
+end
+end
+local before = after - string.match(text, '^%-?%d+')
+return (before < target and after >= target) or (before > target and after <= target)
+end
+return counted
+end
+local function load_claiming()
 local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
 local ms = math.floor(now / 1000)
 local MOST_GONE = 128
@@ -17622,6 +18120,34 @@ seeing.trim(of, #adds / 2)
 end
 return answers
 end
+local claiming = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function claiming.open(group, keys, from, _, fields, at)
+group.of = seeing.open(keys[from], fields[at], fields[at + 1])
+end
+function claiming.commands()
+return { 'ZADD', 'ZREM', 'ZRANGE', 'ZCARD', 'ZCOUNT', 'PEXPIRE' }
+end
+function claiming.prepare(group, texts, from)
+for nth = 1, group.n do
+local new = seeing.prepare(group.of, texts[from + nth - 1])
+if new == false then
+return nil, nth .. ' known'
+elseif new ~= true then
+return nil, new
+end
+end
+return true
+end
+function claiming.apply(group, _, texts, from)
+for nth = 1, group.n do
+seeing.apply(group.of, texts[from + nth - 1])
+end
+seeing.trim(group.of)
+return string.rep('\\n', group.n - 1)
+end
+return claiming
+end
+local function load_writing()
 local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
 local given = {}
@@ -17714,248 +18240,13 @@ function objects.apply_removal(key, plan)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = nil }
-local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
-local KINDS =
-{ add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
-adding.runs = 'XADD'
-publishing.runs = 'XADD PEXPIRE ZREM XINFO'
-changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
-counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
-claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
-writing.runs = 'HSET HDEL DEL PEXPIRE'
-local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
-local AGEING = 'XRANGE XTRIM'
-local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
-local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
-local COUNTING_SCORES = 'ZCOUNT'
-local REMEMBERING = 'XADD XRANGE XDEL HGET HSET HDEL'
-function effects.denied(runs, key, asked)
-for command in string.gmatch(runs, '%u+') do
-if not asked[command] then
-local may
-if command == 'XGROUP' or command == 'XINFO' then
-may = redis.acl_check_cmd(command, command == 'XGROUP' and 'CREATE' or 'STREAM', key, '1', '1')
-elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
-may = redis.acl_check_cmd(command, key)
-else
-may = redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function writing.open(group, _, _, _, fields, at)
+group.ttl = tonumber(fields[at])
 end
-if not may then
-return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+function writing.commands()
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
 end
-asked[command] = true
-end
-end
-end
-function adding.open(group, keys, streams)
-local key = keys[1]
-streams[key] = streams[key] or append.open(key, group.limits)
-group.of = streams[key]
-end
-function adding.wrong(group)
-return typed(group.of.key, 'stream')
-end
-function adding.runs_of(group)
-return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
-end
-function adding.prepare(group, texts, from)
-for nth = 1, group.n do
-local may = append.prepare(group.of)
-if may == false then
-return nil, nth .. ' full'
-elseif may ~= true then
-return nil, may
-end
-end
-group.at = from
-return texts
-end
-function adding.apply(group, texts)
-local from, lean, ids = group.at, group.lean, nil
-for nth = 1, group.n do
-local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 1 or 3)
-end
-return ids
-end
-function publishing.open(group, keys)
-group.of = {
-history = false,
-next = keys[1],
-live = false,
-keep = group.keep,
-ttl = group.ttl,
-age = group.age,
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-}
-end
-function publishing.wrong(group)
-return typed(group.of.next, 'zset')
-end
-function publishing.runs_of(group)
-return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
-end
-function publishing.prepare(group, texts, from, key)
-local channel = group.of
-channel.history, channel.live = key, texts[from]
-local may = publication.prepare(channel)
-if may ~= true then
-return nil, may
-end
-group.at = from
-return texts
-end
-function publishing.apply(group, texts)
-local from, lean, channel, ids = group.at, group.lean, group.of, nil
-for nth = 1, group.n do
-local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
-local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 3 or 5)
-end
-return ids
-end
-function changing.open(group, keys)
-group.of = scoring.open(keys, group.plan)
-end
-function changing.wrong(group)
-local of = group.of
-local windows = board.open(of.keys, of.config)
-if not windows then
-return now
-end
-return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
-end
-function changing.runs_of(group)
-local config, runs = group.of.config, changing.runs
-local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
-for _, window in ipairs(config.windows) do
-runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
-plain = plain and not window.d
-end
-if plain then
-return PLAIN_INCREMENT
-end
-return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
-end
-function changing.prepare(group, texts, from)
-local changes, lean = {}, group.lean
-if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
-group.at = from
-return texts
-end
-for nth = 1, group.n do
-if lean then
-changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
-from = from + 2
-else
-local id = texts[from + 3]
-changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
-from = from + 4
-end
-end
-local plan = scoring.prepare(group.of, changes, true)
-if type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-return plan
-end
-function changing.apply(group, plan)
-if plan == group.texts then
-return scoring.add(group.of, plan[group.at], plan[group.at + 1])
-end
-local values = scoring.apply(group.of, plan, 0, false)
-if type(values) == 'string' then
-return values
-end
-local lines = {}
-for nth, reply in ipairs(values) do
-lines[nth] = reply[1]
-end
-return table.concat(lines, '\\n')
-end
-function counted.open(group, keys)
-group.of = counters.open(keys, group.plan)
-end
-function counted.wrong(group)
-local wrong
-for at, key in ipairs(group.of.keys) do
-wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
-end
-return wrong
-end
-function counted.prepare(group, texts, from)
-local last = from + group.n - 1
-local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
-if type(plan) == 'string' then
-return nil, string.sub(plan, 3)
-elseif type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-plan.texts, plan.from = texts, from
-return plan
-end
-function counted.apply(group, plan)
-return string.sub(counting.apply(group.of, plan), 3)
-end
-local function reaches(plan, line, target)
-local at, after = 0, nil
-for value in string.gmatch(plan.answer, '\\n(%S+)') do
-at = at + 1
-if at == line then
-after = tonumber(value)
-break
-end
-end
-local by = tonumber(string.match(plan.texts[plan.from + line - 1], '^%-?%d+'))
-local before = after - by
-return (before < target and after >= target) or (before > target and after <= target)
-end
-function claiming_ids.open(group, keys)
-group.of = seeing.open(keys[1], group.window, group.most)
-end
-function claiming_ids.wrong(group)
-return typed(group.of.key, 'zset')
-end
-function claiming_ids.prepare(group, texts, from)
-for nth = 1, group.n do
-local new = seeing.prepare(group.of, texts[from + nth - 1])
-if new == false then
-return nil, nth .. ' known'
-elseif new ~= true then
-return nil, new
-end
-end
-group.at = from
-return texts
-end
-function claiming_ids.apply(group, texts)
-for nth = 1, group.n do
-seeing.apply(group.of, texts[group.at + nth - 1])
-end
-seeing.trim(group.of)
-return string.rep('\\n', group.n - 1)
-end
-function writing.open() end
-function writing.wrong() end
 function writing.prepare(_, texts, from, key)
 local request = {
 ops = cjson.decode(texts[from]),
@@ -17974,65 +18265,90 @@ end
 function writing.apply(group, plan)
 return objects.apply(plan.key, plan, group.ttl)
 end
-local list = {}
-local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
+return writing
+end
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local LOAD = {
+add = load_adding,
+publish = load_publishing,
+score = load_changing,
+raise = load_raising,
+count = load_counted,
+claim = load_claiming,
+object = load_writing,
+}
 local LAST_RANK = 5
-local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 3 }
-local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
-function effects.open(keys, plan)
-local of = cjson.decode(plan)
-local streams, asked, needs, at = {}, {}, {}, 1
-for number, group in ipairs(of.groups) do
-local kind = KINDS[group.k]
-group.kind, group.texts = kind, list
-kind.open(group, { unpack(keys, group.from, group.to) }, streams)
-group.texts_at = at
-at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
-needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
-end
-of.texts = at - 1
-of.order, of.plans, of.results = {}, {}, {}
-for rank = 1, LAST_RANK do
-for number, group in ipairs(of.groups) do
-if (group.when and LAST_RANK or RANK[group.k]) == rank then
-of.order[#of.order + 1] = number
+local function insert(order, group)
+for at = #order, 1, -1 do
+if order[at].rank <= group.rank then
+table.insert(order, at + 1, group)
+return
 end
 end
+table.insert(order, 1, group)
 end
-for number, group in ipairs(of.groups) do
-of.wrong = of.wrong or effects.denied(needs[number], keys[1], asked)
-local wrong = not of.wrong and group.kind.wrong(group)
-of.wrong = of.wrong or wrong or nil
+function effects.open(keys, plan, size, head, before)
+size = tonumber(size)
+local fields = { struct.unpack(string.rep('s', size), plan) }
+local kinds, streams, asked, groups, order = {}, {}, {}, {}, {}
+local wrong, text, at = nil, before + 1, head + 1
+for number = 1, size do
+if at > size then
+break
 end
-return of
+local name, n, lean = fields[at], tonumber(fields[at + 1]), fields[at + 2] == '1'
+local from, to, own = tonumber(fields[at + 3]), tonumber(fields[at + 4]), tonumber(fields[at + 5])
+local when, line = tonumber(fields[at + 6]), tonumber(fields[at + 7])
+local kind = kinds[name] or LOAD[name]()
+kinds[name] = kind
+text = when and text + 1 or text
+local group = {
+number = number,
+n = n,
+lean = lean,
+own = own,
+when = when,
+line = line,
+rank = when and LAST_RANK or kind.rank,
+at = text,
+prepare = kind.prepare,
+apply = kind.apply,
+reaches = kind.reaches,
+}
+kind.open(group, keys, from, to, fields, at + 8, streams)
+at = at + 8 + kind.fields
+text = text + n * (lean and kind.lean_texts or kind.texts)
+groups[number] = group
+insert(order, group)
+wrong = wrong or denied(kind.commands(group), keys[1], asked) or kind.wrong and kind.wrong(group)
 end
-function effects.texts(values, count)
-local from = 1
-for at = 1, count do
-local to = string.find(values, '\\31', from, true)
-list[at] = string.sub(values, from, to - 1)
-from = to + 1
+return {
+fields = fields,
+groups = groups,
+order = order,
+wrong = wrong,
+format = string.rep('s', text - 1),
+plans = {},
+results = {},
+}
 end
-return list
+function effects.texts(of, values)
+return { struct.unpack(of.format, values) }
 end
-function effects.prepare(of, own, texts, offset)
-local groups, order, plans, refused = of.groups, of.order, of.plans, nil
-for at = 1, #order do
-local number = order[at]
-local group = groups[number]
-local from = group.texts_at + offset
-local wanted = true
-if group.when then
-local counter = plans[group.when]
-wanted = counter and reaches(counter, group.line, tonumber(texts[from]))
-from = from + 1
+local function is_wanted(of, group, texts)
+local counter = of.groups[group.when]
+local plan = of.plans[group.when]
+return plan and counter.reaches(plan, group.line, texts[counter.at + group.line - 1], tonumber(texts[group.at - 1]))
 end
-if group.k == 'add' then
-group.of.prepared = 0
+function effects.prepare(of, own, texts)
+local order, plans, refused = of.order, of.plans, nil
+for nth = 1, #order do
+local group = order[nth]
+local number, plan, stop = group.number, nil, nil
+if not group.when or is_wanted(of, group, texts) then
+plan, stop = group.prepare(group, texts, group.at, own[group.own])
 end
-plans[number] = false
-if wanted then
-local plan, stop = group.kind.prepare(group, texts, from, own[group.own])
+plans[number] = plan or false
 if type(stop) == 'string' then
 refused = refused or { '-' }
 for line in string.gmatch(stop, '[^\\n]+') do
@@ -18041,21 +18357,18 @@ end
 elseif stop then
 return nil, stop
 end
-plans[number] = plan or false
-end
 end
 if refused then
 return nil, table.concat(refused, '\\n')
 end
-return plans
+return true
 end
-function effects.apply(of, plans)
-local groups, results, wrote = of.groups, of.results, false
+function effects.apply(of, texts)
+local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
-local group, plan = groups[number], plans[number]
-results[number] = ''
+local group, plan, result = groups[number], plans[number], ''
 if plan then
-local result = group.kind.apply(group, plan)
+result = group.apply(group, plan, texts, group.at)
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -18063,20 +18376,22 @@ end
 return result
 end
 wrote = true
-results[number] = result
 end
+results[number] = result
 end
 return table.concat(results, '\\30')
 end
 local keys = KEYS
 local each = ARGV[1]
-local plan = ARGV[2]
-local of = effects.open(keys, plan)
-local window = of.window
-local wrong = of.wrong or window and effects.denied('SET', keys[1], {})
-local items = (#ARGV - 2) / 1
+local size = ARGV[2]
+local plan = ARGV[3]
+local of = effects.open(keys, plan, size, 4, 0)
+local window, print, durable, explain = unpack(of.fields, 1, 4)
+window, durable, explain = window ~= '' and window, durable == '1', explain == '1'
+local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
+local items = (#ARGV - 3) / 1
 if items == 1 then
-local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[3]
+local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
 do
 if wrong then
 return wrong
@@ -18087,26 +18402,27 @@ if first then
 if type(first) == 'table' then
 return first
 end
-if of.durable then
+if durable then
 redis.call('SET', own[1], first, 'KEEPTTL')
 end
-local length = #of.print
-return string.sub(first, 1, length) == of.print and '=' .. string.sub(first, length + 1) or '!'
+local length = #print
+return string.sub(first, 1, length) == print and '=' .. string.sub(first, length + 1) or '!'
 end
 end
-local plans, stop = effects.prepare(of, own, effects.texts(values, of.texts), 0)
-if not plans then
+local texts = effects.texts(of, values)
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if of.explain then
+if explain then
 return '+'
 end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
 if window then
-dedup.apply(own[1], of.print .. results, window)
+dedup.apply(own[1], print .. results, window)
 end
 return '+' .. results
 end
@@ -18122,26 +18438,27 @@ if first then
 if type(first) == 'table' then
 return first
 end
-if of.durable then
+if durable then
 redis.call('SET', own[1], first, 'KEEPTTL')
 end
-local length = #of.print
-return string.sub(first, 1, length) == of.print and '=' .. string.sub(first, length + 1) or '!'
+local length = #print
+return string.sub(first, 1, length) == print and '=' .. string.sub(first, length + 1) or '!'
 end
 end
-local plans, stop = effects.prepare(of, own, effects.texts(values, of.texts), 0)
-if not plans then
+local texts = effects.texts(of, values)
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if of.explain then
+if explain then
 return '+'
 end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
 if window then
-dedup.apply(own[1], of.print .. results, window)
+dedup.apply(own[1], print .. results, window)
 end
 return '+' .. results
 end
@@ -18149,7 +18466,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
-local arg = 2 + done * 1
+local arg = 3 + done * 1
 done = done + 1
 local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
 if reply == nil then reply = false end
@@ -18256,7 +18573,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'c769af4ed15f1cb532f58a903c5bc4efea7a370d',
+  sha: 'b9e399ceb2d66640f3d7c45e26f5588a69935c7b',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18270,6 +18587,7 @@ local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
+local function load_limits()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -18333,35 +18651,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -18377,10 +18668,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -18390,7 +18678,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -18413,6 +18701,45 @@ return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
 end
 end
 return 0
+end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -18472,7 +18799,7 @@ end
 if not stream.queue then
 local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
 if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
 stream.length = ok and length - trimmed or length
 end
 end
@@ -18541,7 +18868,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '47f97c3f670a65062168c8df74a142cf5811d376',
+  sha: '4f7abd699c322f11dadf87e71b46b970780da537',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -18555,6 +18882,7 @@ local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
+local function load_limits()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -18618,35 +18946,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -18662,10 +18963,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -18675,7 +18973,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -18698,6 +18996,45 @@ return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
 end
 end
 return 0
+end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -18757,7 +19094,7 @@ end
 if not stream.queue then
 local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
 if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
 stream.length = ok and length - trimmed or length
 end
 end
@@ -21001,7 +21338,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'a3d7fdd0d4164e7c23297cc0ea64845f950dcc62',
+  sha: '996191b69bb01db7264501570732b8975b4312a0',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -21033,6 +21370,18 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function load_limits()
 local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
@@ -21052,17 +21401,6 @@ if number ~= MOST then
 return time .. '-' .. plus_one(number)
 end
 return time == MOST and id or plus_one(time) .. '-0'
-end
-local function groups(stream)
-local found = {}
-for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-local group = {}
-for field = 1, #fields, 2 do
-group[fields[field]] = fields[field + 1]
-end
-found[at] = group
-end
-return found
 end
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
@@ -21085,35 +21423,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -21129,10 +21440,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -21142,7 +21450,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -21165,6 +21473,45 @@ return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
 end
 end
 return 0
+end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -21224,7 +21571,7 @@ end
 if not stream.queue then
 local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
 if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
 stream.length = ok and length - trimmed or length
 end
 end

@@ -57,7 +57,7 @@ export function createAdder<T>(
     runtime: scope.runtime,
     layout: () => ({
       keys: [stream],
-      plan: { limits: declared ? limits : firstLimits },
+      plan: [declared ? limits : firstLimits],
       once: !declared,
     }),
     cost: ADD_COST,
