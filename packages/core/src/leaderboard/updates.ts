@@ -96,8 +96,7 @@ export function createUpdates(parts: UpdateParts): Updates {
     shapes: new WeakMap(),
   }
 
-  function effect(update: BoardUpdate): Effect<number> {
-    const [kind, member, amount, id] = pack(update)
+  function effect([kind, member, amount, id]: Packed): Effect<number> {
     if (kind !== 'i' || id !== undefined || Math.abs(amount) >= HARMLESS)
       return new Effect({ target, texts: textsOf(kind, member, amount, id ?? ''), read: scoreOf })
     return new Effect({ target, texts: textsOf(member, amount), full: asIncrement, read: scoreOf })
@@ -206,13 +205,17 @@ export function createUpdates(parts: UpdateParts): Updates {
       }
       return (await make(Array.from(updates, pack), watchOf(options))) as never
     },
-    incrementing(member, by = 1, options = {}) {
+    incrementing(member, by = 1, options = NONE) {
+      if (options === NONE && !settings.keep) {
+        checkMember(member)
+        return effect(['i', member, scores.amount('increment', by)])
+      }
       checkOptions('incrementing', options, ['id'])
       const { id } = options
-      return effect(id === undefined ? { member, increment: by } : { member, increment: by, id })
+      return effect(pack(id === undefined ? { member, increment: by } : { member, increment: by, id }))
     },
-    setting: (member, score) => effect({ member, set: score }),
-    improving: (member, score) => effect({ member, best: score }),
+    setting: (member, score) => effect(pack({ member, set: score })),
+    improving: (member, score) => effect(pack({ member, best: score })),
   }
 }
 

@@ -69,32 +69,56 @@ export function createCaller(parts: CallerParts): Caller {
     return port
   }
 
-  return async (ownKeys, values) => {
-    for (let corrections = 0; ;) {
-      if (safety) await gate?.()
-      const send = present()
-      const during = period
-      const reply = await send(route, ...ownKeys, values)
-      if (typeof reply === 'string') {
-        if (once.length > 0 && reply.startsWith('+')) {
-          for (const { made } of once) made?.()
-          once = []
-          port = undefined
-        }
-        return reply
+  /** Takes a reply: the text, or undefined when the call must be repeated. */
+  function taken(reply: number | string, during: Period | undefined): string | undefined {
+    if (typeof reply === 'string') {
+      if (once.length > 0 && reply.startsWith('+')) {
+        for (const { made } of once) made?.()
+        once = []
+        port = undefined
       }
-      if (reply === 0) continue
-      const time = readTime(script.name, reply)
-      if (++corrections > 3) {
-        throw new PenknifeError(
-          'PENKNIFE_UNAVAILABLE',
-          `${title}: the clock of Redis moved to another period in each of 3 attempts; it shows ${new Date(time / 1000).toISOString()}`,
-        )
-      }
-      skew = Math.floor(time / 1000) - Date.now()
+      return reply
+    }
+    if (reply !== 0) {
+      skew = Math.floor(readTime(script.name, reply) / 1000) - Date.now()
       // Only one of the calls under way computes the layout again, because that is slow.
       if (period === during) port = undefined
     }
+    return undefined
+  }
+
+  async function repeat(ownKeys: readonly string[], values: string, first: number): Promise<string> {
+    let reply: number | string = first
+    for (let corrections = 0; ;) {
+      if (reply !== 0 && ++corrections > 3) {
+        throw new PenknifeError(
+          'PENKNIFE_UNAVAILABLE',
+          `${title}: the clock of Redis moved to another period in each of 3 attempts; it shows ${new Date(Number(reply) / 1000).toISOString()}`,
+        )
+      }
+      if (safety) await gate?.()
+      const send = present()
+      const during = period
+      reply = await send(route, ...ownKeys, values)
+      const text = taken(reply, during)
+      if (text !== undefined) return text
+    }
+  }
+
+  return (ownKeys, values) => {
+    const opening = safety && gate?.()
+    if (opening) return opening.then(() => repeat(ownKeys, values, 0))
+    const send = present()
+    const during = period
+    // The usual case needs no other promise than that of the script call.
+    return new Promise((resolve, reject) => {
+      const received = (reply: number | string): void => {
+        const text = taken(reply, during)
+        if (text !== undefined) resolve(text)
+        else repeat(ownKeys, values, reply as number).then(resolve, reject)
+      }
+      send.to({ received, failed: reject }, route, ...ownKeys, values)
+    })
   }
 }
 

@@ -6,7 +6,7 @@ import type { Runtime } from '../redis/penknife.ts'
 import { recordCommit } from '../redis/scripts.gen.ts'
 import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
-import { type Effect, textsOf } from './effect.ts'
+import { type Effect, END } from './effect.ts'
 import { isEffect, safetyOfTargets } from './record.ts'
 import { type Caller, encode, place, type Placed, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { CommitAnswer } from './types.ts'
@@ -79,11 +79,11 @@ export function createCommitter(parts: CommitterParts): Committer {
     { placed, shape }: CheckedCommit,
   ): Promise<string> {
     const own: string[] = []
-    const reported = received.slice(0, MOST_RECEIVED)
-    received = received.slice(reported.length)
+    const reported = received.length > MOST_RECEIVED ? received.splice(0, MOST_RECEIVED) : received
+    if (reported === received) received = []
     try {
-      const values = await encode(shape, placed, own, textsOf(source, position, reported.join(' ')))
-      return await call(own, values)
+      const texts = encode(shape, placed, own, source + END + position + END + reported.join(' ') + END)
+      return await call(own, typeof texts === 'string' ? texts : await texts)
     } catch (error) {
       received.push(...reported)
       throw error

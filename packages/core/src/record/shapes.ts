@@ -48,7 +48,8 @@ const BASE_COST = 2
 /** Checks the effects of a call. Effects that depend on a counter follow the others. */
 export function place(effects: readonly unknown[], isEffect: (value: unknown) => value is Effect): Placed[] {
   const placed: Placed[] = []
-  for (const [at, effect] of effects.entries()) {
+  for (let at = 0; at < effects.length; at++) {
+    const effect = effects[at]
     if (!isEffect(effect)) {
       throw invalid(`effects[${at}]`, effect, 'give what a method such as orders.adding(payload) returns')
     }
@@ -57,8 +58,9 @@ export function place(effects: readonly unknown[], isEffect: (value: unknown) =>
   const { length } = placed
   for (let at = 0; at < length; at++) {
     const reaching = (placed[at] as Placed).effect.parts.reaching
-    for (const effect of reaching?.effects ?? []) {
-      placed.push({ effect, at, when: { counter: at, value: (reaching as { value: number }).value } })
+    if (!reaching) continue
+    for (const effect of reaching.effects) {
+      placed.push({ effect, at, when: { counter: at, value: reaching.value } })
     }
   }
   if (placed.length === 0 || placed.length > MOST_EFFECTS) {
