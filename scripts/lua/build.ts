@@ -110,7 +110,8 @@ function included(names: readonly string[], given: Readonly<Record<string, strin
   const add = (name: string): void => {
     if (texts.has(name)) return
     for (const needed of includes.named(name, 'include')) add(needed)
-    for (const module of includes.lazy([name]).values()) for (const need of module) if (eager.has(need)) add(need)
+    for (const module of includes.lazy([name]).values())
+      for (const need of module) if (eager.has(need)) add(need)
     texts.set(name, textOf(name, eager))
   }
   for (const name of names) add(name)

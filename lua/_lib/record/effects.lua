@@ -1,7 +1,7 @@
 -- `effects`: several changes of one space, in two phases: all of an item's changes, or none.
 --
 -- The changes of an item are in groups: all those of one object, or of one key. A plan has for each group eight texts: its kind, the
--- number of its changes, 1 if it is lean, the range of its keys in `keys`, the number of its own key in each item, the number of the
+-- number of its changes, 1 if it is lean, the range of its keys in `keys`, the number of its first own key in each item, the number of the
 -- `count` group and its change on which it depends; and then the fields of its kind. Kinds with their fields, the texts of a change, and the
 -- text of its result:
 --
@@ -12,6 +12,7 @@
 -- - `count` (plan): a line of counting.lua -> "value down up"
 -- - `claim` an id (window, most): the id -> nothing
 -- - `object` (ttl; the object is its own key), one for a group: ops, whole, version -> "+version" and lines
+-- - `limit` a subject (rules, keys of a subject; these are its own): cost -> the state of the rules
 --
 -- A lean group has fewer texts: of `add` the payload; of `publish` pub/sub channel, type, JSON; of `score` member and amount, which are
 -- increments without an id. A group that depends on a counter has one more text in front, a target. Its changes are made only when that
@@ -28,7 +29,7 @@
 --   newlines. Or an error when Redis refused the first write: it then changed nothing.
 --
 -- A kind is a module: `texts` and `lean_texts` of a change, `fields` in the plan; `open(group, keys, from, to, fields, at, streams)`;
--- `commands(group)`, those of `apply`, and those with which `prepare` removes what has expired; `prepare(group, texts, from, key)`, which
+-- `commands(group)`, those of `apply`, and those with which `prepare` removes what has expired; `prepare(group, texts, from, key, own)`, which
 -- returns a plan, or nil and why not; and `apply(group, plan, texts, from)`. `rank` is its place in the order of `prepare`: first the kinds
 -- that remove nothing, so that a wrong type leaves no trace; then counters, on which others may depend; last streams, which count what was
 -- prepared.
@@ -40,6 +41,7 @@
 -- @lazy record/counted
 -- @lazy record/claiming
 -- @lazy record/writing
+-- @lazy record/limiting
 local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
 local LOAD = {
   add = load_adding,
@@ -49,6 +51,7 @@ local LOAD = {
   count = load_counted,
   claim = load_claiming,
   object = load_writing,
+  limit = load_limiting,
 }
 local LAST_RANK = 5
 
@@ -126,7 +129,7 @@ function effects.prepare(of, own, texts)
     local group = order[nth]
     local number, plan, stop = group.number, nil, nil
     if not group.when or is_wanted(of, group, texts) then
-      plan, stop = group.prepare(group, texts, group.at, own[group.own])
+      plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
     end
     plans[number] = plan or false
     if type(stop) == 'string' then

@@ -13,7 +13,7 @@ export function readResults(
   text: string | undefined,
 ): unknown[] {
   const given = placed.findIndex(({ when }) => when !== undefined)
-  const results = new Array<unknown>(given < 0 ? placed.length : given).fill(undefined)
+  const results = Array.from<unknown>({ length: given < 0 ? placed.length : given })
   if (text === undefined) return results
   return readReply(title, () => {
     const lines = text.split(GROUP_END)

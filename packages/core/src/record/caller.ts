@@ -7,7 +7,8 @@ import type { Runtime } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Script } from '../redis/script.ts'
 import { type EffectTarget, textsOf } from './effect.ts'
-import { type Caller, layOut, type Shape } from './shapes.ts'
+import { layOut } from './layout.ts'
+import type { Caller, Shape } from './shapes.ts'
 
 /** A script of lua/record. */
 export type RecordScript = Script<
@@ -42,7 +43,7 @@ export function createCaller(parts: CallerParts): Caller {
   const { runtime, title, script, shape, plan, keys, own, safety } = parts
   const { route } = runtime.keys
   const batch = Math.max(1, Math.min(MOST_ITEMS, Math.floor(BUDGET / shape.cost)))
-  const each = own + shape.groups.filter(({ hasKey }) => hasKey).length
+  const each = shape.groups.reduce((sum, { ownKeys }) => sum + ownKeys, own)
   const gate = gateOf(shape)
   let skew = 0
   let period: Period | undefined
@@ -54,12 +55,7 @@ export function createCaller(parts: CallerParts): Caller {
     if (port && period && (nowMs === 0 || (nowMs >= period.startMs && nowMs < period.endMs))) return port
     const layout = layOut(shape, Date.now() + skew, keys, own)
     const texts = [...plan, ...layout.plan]
-    const shared: [readonly string[], Arg, Arg, Arg] = [
-      layout.keys,
-      each,
-      texts.length,
-      textsOf(...texts),
-    ]
+    const shared: [readonly string[], Arg, Arg, Arg] = [layout.keys, each, texts.length, textsOf(...texts)]
     const sized = { ...script, batch }
     port = safety
       ? runtime.bindDurable(sized, shared, safety, title)

@@ -8,7 +8,8 @@ import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
 import { type Effect, END } from './effect.ts'
 import { isEffect, safetyOfTargets } from './record.ts'
-import { type Caller, encode, place, type Placed, sameSpace, type Shape, shapeOf } from './shapes.ts'
+import { encode } from './layout.ts'
+import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { CommitAnswer } from './types.ts'
 
 export interface CommitterParts {
@@ -92,7 +93,7 @@ export function createCommitter(parts: CommitterParts): Committer {
 
   return {
     check(effects) {
-      const placed = place(effects, isEffect)
+      const placed = placeEffects(effects, isEffect)
       const { target } = (placed[0] as Placed).effect.parts
       if (!sameSpace({ runtime, space }, target)) {
         throw invalid(

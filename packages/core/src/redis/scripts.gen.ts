@@ -11599,7 +11599,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'db469402e7aa349e7c0a1433480e2bd6248f8d23',
+  sha: '16199b63b67668aa117cbf731731074a8b836a1b',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -12005,28 +12005,30 @@ text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot b
 end
 return nil, { err = text }
 end
-local rules = ARGV[1]
+local charging = { open = nil, prepare = nil, apply = nil }
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
 local HUGE = 2 ^ 62
 local ZERO = string.byte('0')
 local MARGIN = 2
-local call = redis.call
-local list, owners, mistimed = {}, {}, false
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
 for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
 local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
 rule.does = PACKED[letter] or OWN_KEY[letter]
-list[#list + 1] = rule
+of.list[#of.list + 1] = rule
 if OWN_KEY[letter] then
-owners[rule.place] = rule
+of.owners[rule.place] = rule
 end
 if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
-mistimed = true
+of.mistimed = true
 end
 end
-local function open(key, place)
-local saved = call('GET', key)
+return of
+end
+local function open(of, key, place)
+local saved = redis.call('GET', key)
 local time, ends, reason, at = leading_block(saved)
 if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
 damaged(key)
@@ -12058,7 +12060,7 @@ state.expires = math.max(state.expires, expires)
 others[#others + 1] = { id, expires, from }
 end
 state.rules = {}
-for _, rule in ipairs(list) do
+for _, rule in ipairs(of.list) do
 if rule.place == place then
 local entry = found[rule.id] or {}
 if entry[4] then
@@ -12107,9 +12109,9 @@ for _, entry in ipairs(entries) do
 after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
 end
 if fits then
-call('SETRANGE', state.key, state.start, after)
+redis.call('SETRANGE', state.key, state.start, after)
 else
-call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
 end
 end
 local function settled(how)
@@ -12132,17 +12134,17 @@ else
 rule.does.give_back(rule, -tokens, now, true)
 end
 end
-local function prepare(places, cost, how, lease)
+local function read(of, places, cost, how, lease)
 local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
-local owner = owners[place]
+local owner = of.owners[place]
 if owner then
 owner.does.open(owner, key)
 plan.apart[#plan.apart + 1] = owner
 else
-local state = open(key, place)
+local state = open(of, key, place)
 plan.states[#plan.states + 1] = state
 if asked and state.ends and not (blocked and blocked.ends > state.ends) then
 blocked = state
@@ -12150,14 +12152,14 @@ end
 end
 end
 local allowed = not blocked
-for _, rule in ipairs(list) do
+for _, rule in ipairs(of.list) do
 rule.refuses = rule.does.over(rule, tokens)
 if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
 if allowed and tokens ~= 0 then
-for at, rule in ipairs(list) do
+for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
 if not (asked and rule.refuses or spared) then
 charge(rule, tokens, lease, charged)
@@ -12170,29 +12172,22 @@ plan.reply = { 2, blocked.ends - now, blocked.reason }
 return plan
 end
 plan.reply = { allowed and 1 or 0, now }
-for _, rule in ipairs(list) do
+for _, rule in ipairs(of.list) do
 plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
 rule.does.report(rule, plan.reply, tokens)
 end
 return plan
 end
+function charging.prepare(of, places, cost, how, lease)
 local function type_of(place)
-return owners[place] and owners[place].letter == 's' and 'zset' or 'string'
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
 end
-local items = (#ARGV - 1) / 3
-if items == 1 then
-local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do
-if mistimed then
-return { 3, now }
+return checked_read(places, type_of, read, of, places, cost, how, lease)
 end
-local plan, refused = checked_read(places, type_of, prepare, places, cost, how, lease)
-if not plan then
-return refused
-end
+function charging.apply(_, plan)
 for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
-call('SETRANGE', state.key, step[1], step[2])
+redis.call('SETRANGE', state.key, step[1], step[2])
 end
 if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
@@ -12201,29 +12196,34 @@ end
 for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
+end
+local rules = ARGV[1]
+local of = charging.open(rules)
+local items = (#ARGV - 1) / 3
+if items == 1 then
+local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
+do
+if of.mistimed then
+return { 3, now }
+end
+local plan, refused = charging.prepare(of, places, cost, how, lease)
+if not plan then
+return refused
+end
+charging.apply(of, plan)
 return plan.reply
 end
 return nil
 end
 local function item(places, cost, how, lease)
-if mistimed then
+if of.mistimed then
 return { 3, now }
 end
-local plan, refused = checked_read(places, type_of, prepare, places, cost, how, lease)
+local plan, refused = charging.prepare(of, places, cost, how, lease)
 if not plan then
 return refused
 end
-for _, state in ipairs(plan.states) do
-for _, step in ipairs(state.steps) do
-call('SETRANGE', state.key, step[1], step[2])
-end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
-write(state)
-end
-end
-for _, rule in ipairs(plan.apart) do
-rule.does.save(rule)
-end
+charging.apply(of, plan)
 return plan.reply
 end
 local replies, done = {}, 0
@@ -14406,7 +14406,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '69d8e08cd094d9ea662dfed4ec5b86485f14ebd4',
+  sha: '78351ad79ef489d7dccce191634008bb22069cae',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -16153,6 +16153,637 @@ return objects.apply(plan.key, plan, group.ttl)
 end
 return writing
 end
+local function load_limiting()
+local function leading_block(saved)
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local gcra = {}
+function gcra.define(rule, drain, token, capacity)
+rule.drain, rule.token, rule.capacity = drain, token, capacity
+end
+function gcra.load(rule, time, counted, level)
+if time then
+if counted ~= rule.token then
+level = level / counted
+level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+level = math.min(level, 2 * rule.capacity)
+end
+level = math.max(0, level - (now - time) * rule.drain)
+end
+rule.level = level or 0
+end
+function gcra.over(rule, tokens)
+return rule.level + tokens * rule.token > rule.capacity
+end
+function gcra.add(rule, tokens)
+rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
+end
+function gcra.entry(rule)
+return now, rule.token, rule.level, rule.level / rule.drain
+end
+function gcra.report(rule, reply)
+reply[#reply + 1] = rule.level
+end
+local fixed_window = {}
+function fixed_window.define(rule, limit, window)
+rule.limit, rule.window = limit, window
+end
+function fixed_window.load(rule, time, counted, used)
+rule.start, rule.used = now, 0
+if time and used > 0 and now < time + counted then
+rule.used = used
+if now < time + rule.window then
+rule.start = time
+end
+end
+end
+function fixed_window.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function fixed_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function fixed_window.entry(rule)
+return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+function fixed_window.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end
+local calendar = {}
+function calendar.define(rule, limit, start, turn, finish)
+rule.limit = limit
+rule.start, rule.finish = start, turn
+if now >= turn then
+rule.start, rule.finish = turn, finish
+end
+return now < rule.start or now >= rule.finish
+end
+function calendar.load(rule, time, _, used)
+rule.used = time and time >= rule.start and used or 0
+end
+function calendar.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function calendar.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function calendar.entry(rule)
+return rule.start, rule.finish, rule.used, rule.finish - now
+end
+function calendar.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.finish - now
+end
+local sliding_window = {}
+local SHIFT = 2 ^ 26
+function sliding_window.define(rule, limit, window, tick)
+rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+end
+local function covered(before, window, tick, elapsed)
+return before * (window / tick - math.floor(elapsed / tick))
+end
+function sliding_window.load(rule, time, counted, level)
+local start, before, used = now, 0, 0
+if time and level > 0 then
+before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+local passed = math.floor((now - time) / counted)
+start = time + passed * counted
+if passed == 1 then
+before, used = used, 0
+elseif passed > 1 then
+before, used = 0, 0
+end
+if before + used == 0 then
+start = now
+end
+if counted ~= rule.window then
+local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+end
+end
+rule.start, rule.before, rule.used = start, before, used
+end
+function sliding_window.over(rule, tokens)
+local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+end
+function sliding_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+if since >= rule.start then
+local rest = math.max(0, tokens - rule.used)
+rule.used = math.max(0, rule.used - tokens)
+if not latest then
+return
+end
+tokens = rest
+elseif since < rule.start - rule.window then
+return
+end
+rule.before = math.max(0, rule.before - tokens)
+end
+function sliding_window.entry(rule)
+return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+end
+function sliding_window.report(rule, reply)
+reply[#reply + 1] = rule.before
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = now - rule.start
+end
+local function damaged(key)
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
+end
+local sliding_log = {}
+local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
+local HALVINGS = 11
+function sliding_log.define(rule, limit, window)
+rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
+end
+local function charge_at(rule, at)
+return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+end
+local function charged_to(rule, at)
+if at == 0 then
+return rule.base
+end
+local _, sum = charge_at(rule, at)
+return sum
+end
+local function first_from(rule, at, which, least)
+local low, high = at, rule.count + 1
+for _ = 1, HALVINGS do
+if low >= high then
+break
+end
+local middle = math.floor((low + high) / 2)
+local found = { charge_at(rule, middle) }
+if found[which] >= least then
+high = middle
+else
+low = middle + 1
+end
+end
+return low
+end
+local function moved(rule, from, to, time_by, sum_by)
+local charges = {}
+for at = from, to do
+local time, sum = charge_at(rule, at)
+charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
+end
+return table.concat(charges)
+end
+function sliding_log.open(rule, key)
+rule.key, rule.changed = key, false
+rule.log = redis.call('GET', key)
+rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
+if not rule.log then
+return
+end
+rule.count = (#rule.log - HEAD) / CHARGE
+if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+damaged(key)
+end
+rule.base = struct.unpack('<d', rule.log)
+local last = charge_at(rule, rule.count)
+if last > now then
+rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+rule.changed = true
+end
+rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+damaged(key)
+end
+end
+function sliding_log.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+local function keep(rule, last, others, count)
+local head = struct.pack('<d', charged_to(rule, rule.first - 1))
+local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+rule.log = head .. kept .. others
+rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+rule.changed = true
+end
+function sliding_log.add(rule, tokens)
+tokens = math.min(tokens, 2 * rule.limit - rule.used)
+if tokens > 0 then
+keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+rule.used = rule.used + tokens
+end
+end
+local function give_back_latest(rule, tokens)
+local last, sum = rule.first - 1, charged_to(rule, rule.count)
+local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+for at = rule.count, rule.first, -1 do
+if not (charged_to(rule, at - 1) >= wanted) then
+last = at
+break
+end
+end
+rule.used = rule.used - (sum - wanted)
+if last < rule.first then
+keep(rule, last, '', 0)
+else
+keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+if rule.used == 0 then
+return
+end
+if latest then
+give_back_latest(rule, tokens)
+return
+end
+local from = first_from(rule, rule.first, 1, since)
+local behind = first_from(rule, from, 1, since + 1)
+if behind == from then
+return
+end
+local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+local back = math.min(tokens, last - before)
+local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+local count = #left / CHARGE + rule.count - behind + 1
+keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+if not rule.changed then
+return
+end
+if rule.count == 0 then
+redis.call('DEL', rule.key)
+else
+redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+end
+end
+function sliding_log.report(rule, reply, tokens)
+local gone = charged_to(rule, rule.first - 1)
+local function ends(fewer)
+local at = first_from(rule, rule.first, 2, gone + fewer)
+local time = at <= rule.count and charge_at(rule, at) or now
+return fewer > 0 and time + rule.window - now or 0
+end
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+reply[#reply + 1] = ends(rule.used)
+end
+local slots = {}
+local CLOCK = ''
+local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
+local STEP = 1000
+function slots.define(rule, limit, lease)
+rule.limit, rule.lease = limit, lease
+end
+function slots.clock_step(key)
+local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+local by = math.max(0, -charged - now)
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
+damaged(key)
+end
+return by
+end
+function slots.adjust(key, by)
+if by <= 0 then
+return
+end
+local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
+for from = 1, #leases, STEP do
+local moved = {}
+for at = from, math.min(from + STEP - 1, #leases), 2 do
+moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+moved[#moved + 1] = leases[at]
+end
+redis.call('ZADD', key, unpack(moved))
+end
+end
+function slots.store(key, lease, ends, had)
+redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+local ttl = math.ceil((ends - now) / 1000) + 1000
+if had then
+redis.call('PEXPIRE', key, ttl, 'GT')
+else
+redis.call('PEXPIRE', key, ttl)
+end
+end
+function slots.has(key, lease, by)
+return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
+end
+function slots.open(rule, key)
+rule.key, rule.adding = key, nil
+rule.by = slots.clock_step(key)
+rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+rule.wait = 0
+if rule.used > 0 and rule.used >= rule.limit then
+local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+rule.wait = last[2] and last[2] - rule.by - now or 0
+end
+end
+function slots.over(rule, tokens)
+return tokens > 0 and rule.used + 1 > rule.limit
+end
+function slots.add(rule, lease)
+rule.adding = lease
+rule.had = rule.used > 0
+rule.used = rule.used + 1
+end
+function slots.save(rule)
+slots.adjust(rule.key, rule.by)
+if rule.adding then
+redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
+end
+end
+function slots.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.wait
+end
+local function checked_read(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local charging = { open = nil, prepare = nil, apply = nil }
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
+local MARGIN = 2
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+rule.does = PACKED[letter] or OWN_KEY[letter]
+of.list[#of.list + 1] = rule
+if OWN_KEY[letter] then
+of.owners[rule.place] = rule
+end
+if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+of.mistimed = true
+end
+end
+return of
+end
+local function open(of, key, place)
+local saved = redis.call('GET', key)
+local time, ends, reason, at = leading_block(saved)
+if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+damaged(key)
+end
+local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+state.steps = {}
+if time then
+if time > now then
+time, ends = now, ends - (time - now)
+state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
+end
+if ends > now then
+state.ends, state.reason = ends, reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+else
+state.plain = false
+end
+end
+state.start = at
+local found = {}
+local others = {}
+for from = at + 1, saved and #saved or 0, ENTRY do
+local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+damaged(key)
+end
+found[id] = { math.min(written, now), first, second, written > now and from }
+state.expires = math.max(state.expires, expires)
+others[#others + 1] = { id, expires, from }
+end
+state.rules = {}
+for _, rule in ipairs(of.list) do
+if rule.place == place then
+local entry = found[rule.id] or {}
+if entry[4] then
+state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
+state.back = true
+end
+rule.does.load(rule, entry[1], entry[2], entry[3])
+found[rule.id] = nil
+state.rules[#state.rules + 1] = rule
+local same = others[#state.rules]
+state.plain = state.plain and same ~= nil and same[1] == rule.id
+end
+end
+for _, other in ipairs(others) do
+if found[other[1]] and other[2] > now then
+state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+state.count = state.count + 1
+end
+end
+if state.count + #state.rules > MOST then
+error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+end
+return state
+end
+local function write(state)
+local longest, slack = 0, SECOND
+local entries = {}
+for at, rule in ipairs(state.rules) do
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
+if rule.letter == 'g' then
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
+end
+entries[at] = { rule.id, time, first, second }
+end
+local fits = state.plain and not state.back and now + longest <= state.expires
+local ttl = math.ceil(math.max(longest, slack) / 1000)
+if not fits then
+if state.others ~= '' or state.ends then
+ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+end
+state.expires = now + ttl * 1000
+end
+local after = ''
+for _, entry in ipairs(entries) do
+after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
+end
+if fits then
+redis.call('SETRANGE', state.key, state.start, after)
+else
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+end
+end
+local function settled(how)
+local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+if not charged then
+return nil
+end
+return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+if rule.letter == 's' then
+if lease ~= '' then
+rule.does.add(rule, lease)
+end
+elseif tokens > 0 then
+rule.does.add(rule, tokens)
+elseif charged then
+rule.does.give_back(rule, -tokens, charged.since, false)
+else
+rule.does.give_back(rule, -tokens, now, true)
+end
+end
+local function read(of, places, cost, how, lease)
+local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = of.owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(of, key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(of.list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+if allowed and tokens ~= 0 then
+for at, rule in ipairs(of.list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and rule.refuses or spared) then
+charge(rule, tokens, lease, charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(of.list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.report(rule, plan.reply, tokens)
+end
+return plan
+end
+function charging.prepare(of, places, cost, how, lease)
+local function type_of(place)
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
+end
+return checked_read(places, type_of, read, of, places, cost, how, lease)
+end
+function charging.apply(_, plan)
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+redis.call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+end
+local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function limiting.open(group, _, _, _, fields, at)
+group.of = charging.open(fields[at])
+group.keys = tonumber(fields[at + 1])
+end
+function limiting.commands(group)
+local commands = { 'GET', 'SET', 'SETRANGE' }
+if next(group.of.owners) then
+commands[4] = 'DEL'
+end
+return commands
+end
+local function text_of(reply)
+local words = { reply[1] }
+for at = reply[1] == 2 and 2 or 3, #reply do
+words[#words + 1] = type(reply[at]) == 'number' and string.format('%.0f', math.floor(reply[at])) or reply[at]
+end
+return table.concat(words, ' ')
+end
+function limiting.prepare(group, texts, from, _, own)
+if group.of.mistimed then
+return nil, now
+end
+local cost = 0
+for nth = 1, group.n do
+cost = cost + texts[from + nth - 1]
+end
+local places = { unpack(own, group.own, group.own + group.keys - 1) }
+local plan, wrong = charging.prepare(group.of, places, cost, 'take', '')
+if not plan then
+return nil, wrong
+end
+plan.text = text_of(plan.reply)
+if not plan.allowed then
+charging.apply(group.of, plan)
+local lines = {}
+for nth = 1, group.n do
+lines[nth] = nth .. ' ' .. plan.text
+end
+return nil, table.concat(lines, '\\n')
+end
+return plan
+end
+function limiting.apply(group, plan)
+charging.apply(group.of, plan)
+return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
+end
+return limiting
+end
 local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
 local LOAD = {
 add = load_adding,
@@ -16162,6 +16793,7 @@ raise = load_raising,
 count = load_counted,
 claim = load_claiming,
 object = load_writing,
+limit = load_limiting,
 }
 local LAST_RANK = 5
 local function insert(order, group)
@@ -16232,7 +16864,7 @@ for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
 if not group.when or is_wanted(of, group, texts) then
-plan, stop = group.prepare(group, texts, group.at, own[group.own])
+plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
 if type(stop) == 'string' then
@@ -16520,7 +17152,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '997dd2cf5502d93e878c5a9c4fb46fd1e9e0030e',
+  sha: '457dddf83cf39ce7f3ca6ae99c0301b287e08125',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18267,6 +18899,637 @@ return objects.apply(plan.key, plan, group.ttl)
 end
 return writing
 end
+local function load_limiting()
+local function leading_block(saved)
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local gcra = {}
+function gcra.define(rule, drain, token, capacity)
+rule.drain, rule.token, rule.capacity = drain, token, capacity
+end
+function gcra.load(rule, time, counted, level)
+if time then
+if counted ~= rule.token then
+level = level / counted
+level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+level = math.min(level, 2 * rule.capacity)
+end
+level = math.max(0, level - (now - time) * rule.drain)
+end
+rule.level = level or 0
+end
+function gcra.over(rule, tokens)
+return rule.level + tokens * rule.token > rule.capacity
+end
+function gcra.add(rule, tokens)
+rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
+end
+function gcra.entry(rule)
+return now, rule.token, rule.level, rule.level / rule.drain
+end
+function gcra.report(rule, reply)
+reply[#reply + 1] = rule.level
+end
+local fixed_window = {}
+function fixed_window.define(rule, limit, window)
+rule.limit, rule.window = limit, window
+end
+function fixed_window.load(rule, time, counted, used)
+rule.start, rule.used = now, 0
+if time and used > 0 and now < time + counted then
+rule.used = used
+if now < time + rule.window then
+rule.start = time
+end
+end
+end
+function fixed_window.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function fixed_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function fixed_window.entry(rule)
+return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+function fixed_window.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end
+local calendar = {}
+function calendar.define(rule, limit, start, turn, finish)
+rule.limit = limit
+rule.start, rule.finish = start, turn
+if now >= turn then
+rule.start, rule.finish = turn, finish
+end
+return now < rule.start or now >= rule.finish
+end
+function calendar.load(rule, time, _, used)
+rule.used = time and time >= rule.start and used or 0
+end
+function calendar.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function calendar.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function calendar.entry(rule)
+return rule.start, rule.finish, rule.used, rule.finish - now
+end
+function calendar.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.finish - now
+end
+local sliding_window = {}
+local SHIFT = 2 ^ 26
+function sliding_window.define(rule, limit, window, tick)
+rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+end
+local function covered(before, window, tick, elapsed)
+return before * (window / tick - math.floor(elapsed / tick))
+end
+function sliding_window.load(rule, time, counted, level)
+local start, before, used = now, 0, 0
+if time and level > 0 then
+before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+local passed = math.floor((now - time) / counted)
+start = time + passed * counted
+if passed == 1 then
+before, used = used, 0
+elseif passed > 1 then
+before, used = 0, 0
+end
+if before + used == 0 then
+start = now
+end
+if counted ~= rule.window then
+local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+end
+end
+rule.start, rule.before, rule.used = start, before, used
+end
+function sliding_window.over(rule, tokens)
+local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+end
+function sliding_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+if since >= rule.start then
+local rest = math.max(0, tokens - rule.used)
+rule.used = math.max(0, rule.used - tokens)
+if not latest then
+return
+end
+tokens = rest
+elseif since < rule.start - rule.window then
+return
+end
+rule.before = math.max(0, rule.before - tokens)
+end
+function sliding_window.entry(rule)
+return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+end
+function sliding_window.report(rule, reply)
+reply[#reply + 1] = rule.before
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = now - rule.start
+end
+local function damaged(key)
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
+end
+local sliding_log = {}
+local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
+local HALVINGS = 11
+function sliding_log.define(rule, limit, window)
+rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
+end
+local function charge_at(rule, at)
+return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+end
+local function charged_to(rule, at)
+if at == 0 then
+return rule.base
+end
+local _, sum = charge_at(rule, at)
+return sum
+end
+local function first_from(rule, at, which, least)
+local low, high = at, rule.count + 1
+for _ = 1, HALVINGS do
+if low >= high then
+break
+end
+local middle = math.floor((low + high) / 2)
+local found = { charge_at(rule, middle) }
+if found[which] >= least then
+high = middle
+else
+low = middle + 1
+end
+end
+return low
+end
+local function moved(rule, from, to, time_by, sum_by)
+local charges = {}
+for at = from, to do
+local time, sum = charge_at(rule, at)
+charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
+end
+return table.concat(charges)
+end
+function sliding_log.open(rule, key)
+rule.key, rule.changed = key, false
+rule.log = redis.call('GET', key)
+rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
+if not rule.log then
+return
+end
+rule.count = (#rule.log - HEAD) / CHARGE
+if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+damaged(key)
+end
+rule.base = struct.unpack('<d', rule.log)
+local last = charge_at(rule, rule.count)
+if last > now then
+rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+rule.changed = true
+end
+rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+damaged(key)
+end
+end
+function sliding_log.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+local function keep(rule, last, others, count)
+local head = struct.pack('<d', charged_to(rule, rule.first - 1))
+local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+rule.log = head .. kept .. others
+rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+rule.changed = true
+end
+function sliding_log.add(rule, tokens)
+tokens = math.min(tokens, 2 * rule.limit - rule.used)
+if tokens > 0 then
+keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+rule.used = rule.used + tokens
+end
+end
+local function give_back_latest(rule, tokens)
+local last, sum = rule.first - 1, charged_to(rule, rule.count)
+local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+for at = rule.count, rule.first, -1 do
+if not (charged_to(rule, at - 1) >= wanted) then
+last = at
+break
+end
+end
+rule.used = rule.used - (sum - wanted)
+if last < rule.first then
+keep(rule, last, '', 0)
+else
+keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+if rule.used == 0 then
+return
+end
+if latest then
+give_back_latest(rule, tokens)
+return
+end
+local from = first_from(rule, rule.first, 1, since)
+local behind = first_from(rule, from, 1, since + 1)
+if behind == from then
+return
+end
+local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+local back = math.min(tokens, last - before)
+local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+local count = #left / CHARGE + rule.count - behind + 1
+keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+if not rule.changed then
+return
+end
+if rule.count == 0 then
+redis.call('DEL', rule.key)
+else
+redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+end
+end
+function sliding_log.report(rule, reply, tokens)
+local gone = charged_to(rule, rule.first - 1)
+local function ends(fewer)
+local at = first_from(rule, rule.first, 2, gone + fewer)
+local time = at <= rule.count and charge_at(rule, at) or now
+return fewer > 0 and time + rule.window - now or 0
+end
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+reply[#reply + 1] = ends(rule.used)
+end
+local slots = {}
+local CLOCK = ''
+local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
+local STEP = 1000
+function slots.define(rule, limit, lease)
+rule.limit, rule.lease = limit, lease
+end
+function slots.clock_step(key)
+local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+local by = math.max(0, -charged - now)
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
+damaged(key)
+end
+return by
+end
+function slots.adjust(key, by)
+if by <= 0 then
+return
+end
+local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
+for from = 1, #leases, STEP do
+local moved = {}
+for at = from, math.min(from + STEP - 1, #leases), 2 do
+moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+moved[#moved + 1] = leases[at]
+end
+redis.call('ZADD', key, unpack(moved))
+end
+end
+function slots.store(key, lease, ends, had)
+redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+local ttl = math.ceil((ends - now) / 1000) + 1000
+if had then
+redis.call('PEXPIRE', key, ttl, 'GT')
+else
+redis.call('PEXPIRE', key, ttl)
+end
+end
+function slots.has(key, lease, by)
+return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
+end
+function slots.open(rule, key)
+rule.key, rule.adding = key, nil
+rule.by = slots.clock_step(key)
+rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+rule.wait = 0
+if rule.used > 0 and rule.used >= rule.limit then
+local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+rule.wait = last[2] and last[2] - rule.by - now or 0
+end
+end
+function slots.over(rule, tokens)
+return tokens > 0 and rule.used + 1 > rule.limit
+end
+function slots.add(rule, lease)
+rule.adding = lease
+rule.had = rule.used > 0
+rule.used = rule.used + 1
+end
+function slots.save(rule)
+slots.adjust(rule.key, rule.by)
+if rule.adding then
+redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
+end
+end
+function slots.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.wait
+end
+local function checked_read(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local charging = { open = nil, prepare = nil, apply = nil }
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
+local MARGIN = 2
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+rule.does = PACKED[letter] or OWN_KEY[letter]
+of.list[#of.list + 1] = rule
+if OWN_KEY[letter] then
+of.owners[rule.place] = rule
+end
+if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+of.mistimed = true
+end
+end
+return of
+end
+local function open(of, key, place)
+local saved = redis.call('GET', key)
+local time, ends, reason, at = leading_block(saved)
+if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+damaged(key)
+end
+local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+state.steps = {}
+if time then
+if time > now then
+time, ends = now, ends - (time - now)
+state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
+end
+if ends > now then
+state.ends, state.reason = ends, reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+else
+state.plain = false
+end
+end
+state.start = at
+local found = {}
+local others = {}
+for from = at + 1, saved and #saved or 0, ENTRY do
+local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+damaged(key)
+end
+found[id] = { math.min(written, now), first, second, written > now and from }
+state.expires = math.max(state.expires, expires)
+others[#others + 1] = { id, expires, from }
+end
+state.rules = {}
+for _, rule in ipairs(of.list) do
+if rule.place == place then
+local entry = found[rule.id] or {}
+if entry[4] then
+state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
+state.back = true
+end
+rule.does.load(rule, entry[1], entry[2], entry[3])
+found[rule.id] = nil
+state.rules[#state.rules + 1] = rule
+local same = others[#state.rules]
+state.plain = state.plain and same ~= nil and same[1] == rule.id
+end
+end
+for _, other in ipairs(others) do
+if found[other[1]] and other[2] > now then
+state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+state.count = state.count + 1
+end
+end
+if state.count + #state.rules > MOST then
+error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+end
+return state
+end
+local function write(state)
+local longest, slack = 0, SECOND
+local entries = {}
+for at, rule in ipairs(state.rules) do
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
+if rule.letter == 'g' then
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
+end
+entries[at] = { rule.id, time, first, second }
+end
+local fits = state.plain and not state.back and now + longest <= state.expires
+local ttl = math.ceil(math.max(longest, slack) / 1000)
+if not fits then
+if state.others ~= '' or state.ends then
+ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+end
+state.expires = now + ttl * 1000
+end
+local after = ''
+for _, entry in ipairs(entries) do
+after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
+end
+if fits then
+redis.call('SETRANGE', state.key, state.start, after)
+else
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+end
+end
+local function settled(how)
+local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+if not charged then
+return nil
+end
+return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+if rule.letter == 's' then
+if lease ~= '' then
+rule.does.add(rule, lease)
+end
+elseif tokens > 0 then
+rule.does.add(rule, tokens)
+elseif charged then
+rule.does.give_back(rule, -tokens, charged.since, false)
+else
+rule.does.give_back(rule, -tokens, now, true)
+end
+end
+local function read(of, places, cost, how, lease)
+local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = of.owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(of, key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(of.list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+if allowed and tokens ~= 0 then
+for at, rule in ipairs(of.list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and rule.refuses or spared) then
+charge(rule, tokens, lease, charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(of.list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.report(rule, plan.reply, tokens)
+end
+return plan
+end
+function charging.prepare(of, places, cost, how, lease)
+local function type_of(place)
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
+end
+return checked_read(places, type_of, read, of, places, cost, how, lease)
+end
+function charging.apply(_, plan)
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+redis.call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+end
+local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function limiting.open(group, _, _, _, fields, at)
+group.of = charging.open(fields[at])
+group.keys = tonumber(fields[at + 1])
+end
+function limiting.commands(group)
+local commands = { 'GET', 'SET', 'SETRANGE' }
+if next(group.of.owners) then
+commands[4] = 'DEL'
+end
+return commands
+end
+local function text_of(reply)
+local words = { reply[1] }
+for at = reply[1] == 2 and 2 or 3, #reply do
+words[#words + 1] = type(reply[at]) == 'number' and string.format('%.0f', math.floor(reply[at])) or reply[at]
+end
+return table.concat(words, ' ')
+end
+function limiting.prepare(group, texts, from, _, own)
+if group.of.mistimed then
+return nil, now
+end
+local cost = 0
+for nth = 1, group.n do
+cost = cost + texts[from + nth - 1]
+end
+local places = { unpack(own, group.own, group.own + group.keys - 1) }
+local plan, wrong = charging.prepare(group.of, places, cost, 'take', '')
+if not plan then
+return nil, wrong
+end
+plan.text = text_of(plan.reply)
+if not plan.allowed then
+charging.apply(group.of, plan)
+local lines = {}
+for nth = 1, group.n do
+lines[nth] = nth .. ' ' .. plan.text
+end
+return nil, table.concat(lines, '\\n')
+end
+return plan
+end
+function limiting.apply(group, plan)
+charging.apply(group.of, plan)
+return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
+end
+return limiting
+end
 local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
 local LOAD = {
 add = load_adding,
@@ -18276,6 +19539,7 @@ raise = load_raising,
 count = load_counted,
 claim = load_claiming,
 object = load_writing,
+limit = load_limiting,
 }
 local LAST_RANK = 5
 local function insert(order, group)
@@ -18346,7 +19610,7 @@ for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
 if not group.when or is_wanted(of, group, texts) then
-plan, stop = group.prepare(group, texts, group.at, own[group.own])
+plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
 if type(stop) == 'string' then
