@@ -14379,7 +14379,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'fc3dd04cb4dac94787f917d4c395353ab996f8f9',
+  sha: '0ab0d905650a93d7716805f4d7a57e8c75981306',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -14472,6 +14472,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -14554,18 +14555,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -14594,19 +14612,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local publication = { prepare = nil, apply = nil }
@@ -16342,7 +16350,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'b7722d930b292700301812767878476f1361d4a5',
+  sha: '0cfd2afcca1d8c468489bf3461f67e2cab700844',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -16435,6 +16443,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -16517,18 +16526,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -16557,19 +16583,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local publication = { prepare = nil, apply = nil }
@@ -18256,7 +18272,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'c769af4ed15f1cb532f58a903c5bc4efea7a370d',
+  sha: '3946572fc88b25b095d911ac218eb628f732c46b',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18342,6 +18358,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -18424,18 +18441,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -18464,19 +18498,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local of = KEYS
@@ -18541,7 +18565,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '47f97c3f670a65062168c8df74a142cf5811d376',
+  sha: '67b3a5d318ac23f6e34b35ffe4257146a5f8d7c5',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -18627,6 +18651,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -18709,18 +18734,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -18749,19 +18791,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local limits = ARGV[1]
@@ -21001,7 +21033,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'a3d7fdd0d4164e7c23297cc0ea64845f950dcc62',
+  sha: '5f24cc00e84d169e61e5aa7ac5e6e74a5a828a22',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -21094,6 +21126,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -21176,18 +21209,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -21216,19 +21266,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local schedule = { seen = nil, state = nil }
