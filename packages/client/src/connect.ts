@@ -17,6 +17,8 @@ import type {
 import { isOffline, onWake } from './wake.ts'
 import { openWebSocket } from './web-socket.ts'
 
+/** More than the server's heartbeat of 15 s. */
+const SILENCE_MS = 25_000
 const IDLE: LiveStatus = { kind: 'idle' }
 
 /**
@@ -33,6 +35,7 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
   const channels = new Map<string, Channel>()
   const kept = createPositions(typeof url === 'string' ? url : 'live', options.storage)
   const listeners = new Set<(status: LiveStatus) => void>()
+  const { silenceMs = SILENCE_MS } = options
   const Socket = options.WebSocket ?? globalThis.WebSocket
   let status = IDLE
   let link: Link | undefined
@@ -74,8 +77,13 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
       if (mine !== round) return
       link =
         transport === 'sse'
-          ? openEventStream(found, options.headers ?? {}, listenerOf(mine, transport))
-          : openWebSocket(Socket as WebSocketClass, socketAddress(found), listenerOf(mine, transport))
+          ? openEventStream(found, options.headers ?? {}, silenceMs, listenerOf(mine, transport))
+          : openWebSocket(
+              Socket as WebSocketClass,
+              socketAddress(found),
+              silenceMs,
+              listenerOf(mine, transport),
+            )
       // An event stream opens with its channels.
       if (transport === 'sse') link.join(positions(channels.keys()), positions(channels.keys()))
     } catch {

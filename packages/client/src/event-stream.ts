@@ -1,7 +1,7 @@
 import type { Frame, Link, LinkEnd, LinkListener, Positions } from './frames.ts'
 
-/** A server that sent nothing for this long, not even a heartbeat, is given up. */
-const SILENT_MS = 45_000
+/** Times the silence after which a server could be asked for a sign: a stream cannot ask. */
+const PATIENCE = 1.8
 /** After this long without even a heartbeat, a stream may be dead. */
 const QUIET_MS = 16_000
 
@@ -9,6 +9,7 @@ const QUIET_MS = 16_000
 export function openEventStream(
   url: string,
   headers: Readonly<Record<string, string>>,
+  silenceMs: number,
   listener: LinkListener,
 ): Link {
   let abort = new AbortController()
@@ -58,8 +59,8 @@ export function openEventStream(
 
   const silence = setInterval(() => {
     if (over) clearInterval(silence)
-    else if (Date.now() - heardAt > SILENT_MS) end({})
-  }, SILENT_MS / 3)
+    else if (Date.now() - heardAt > silenceMs * PATIENCE) end({})
+  }, silenceMs / 2)
   ;(silence as { unref?: () => void }).unref?.()
 
   return {

@@ -99,6 +99,11 @@ export interface LiveOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Keeps positions in this storage, so that a page that is loaded again resumes: `sessionStorage`. Default: in memory. */
   readonly storage?: LiveStorage
+  /**
+   * After so many milliseconds without anything from the server, not even a heartbeat, it is asked for a sign. An event stream,
+   * which cannot be asked, is given up after 1.8 times that. Give more than the server's heartbeat. Default: 25,000.
+   */
+  readonly silenceMs?: number
   /** The WebSocket class, for Node 20: that of `ws`. Default: the global one. `false`: only server-sent events. */
   readonly WebSocket?: WebSocketClass | false
 }

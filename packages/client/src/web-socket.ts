@@ -5,9 +5,7 @@ const PROTOCOL = 'penknife.v1'
 const OPEN = 1
 /** A WebSocket that is not open by then cannot get through. */
 const OPENS_MS = 10_000
-/** A server that sent nothing for this long is asked for a sign. */
-const SILENT_MS = 25_000
-/** It answers within this time, or the connection is given up. */
+/** A server that is asked for a sign answers within this time, or the connection is given up. */
 const ANSWERS_MS = 5000
 /** The most channels of a frame. */
 const NAMED = 50
@@ -34,7 +32,12 @@ type ServerFrame =
 type Reply = ServerFrame & { kind: 'reply' }
 
 /** Opens a WebSocket of the subprotocol penknife.v1. */
-export function openWebSocket(Socket: WebSocketClass, url: string, listener: LinkListener): Link {
+export function openWebSocket(
+  Socket: WebSocketClass,
+  url: string,
+  silenceMs: number,
+  listener: LinkListener,
+): Link {
   const socket = new Socket(url, PROTOCOL)
   const replies = new Map<number, (reply: Reply | undefined) => void>()
   /** Channels whose subscribe frame has no reply yet: what comes of them is of an earlier subscription. */
@@ -58,9 +61,9 @@ export function openWebSocket(Socket: WebSocketClass, url: string, listener: Lin
   function watch(): void {
     timer = setTimeout(() => {
       const silentMs = Date.now() - heardAt
-      if (silentMs >= SILENT_MS) probe()
+      if (silentMs >= silenceMs) probe()
       else watch()
-    }, SILENT_MS)
+    }, silenceMs)
   }
 
   function probe(): void {
