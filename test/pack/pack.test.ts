@@ -33,6 +33,8 @@ const USES = {
     'adapt',
     'clientAddress',
   ],
+  '@penknife/http/websocket': ['notificationSockets'],
+  '@penknife/client': ['connect'],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
@@ -62,6 +64,7 @@ beforeAll(() => {
     'koa',
     'fastify',
     'hono',
+    'ws',
     'typescript',
     '@types/express',
     '@types/koa',
