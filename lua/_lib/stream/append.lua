@@ -27,6 +27,8 @@ function append.open(key, limits)
     key = key,
     queue = queue == '1',
     most = tonumber(most),
+    -- Whether an add changes more of this object than the first one does.
+    counts = queue ~= '1' or most ~= '0',
     entries = tonumber(entries),
     bytes = tonumber(bytes),
     age = tonumber(age),
@@ -71,9 +73,9 @@ function append.prepare(stream)
     stream.declares = stream.names ~= ''
       and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if stream.most > 0 then
+  if stream.counts then
     local most = stream.most - stream.prepared
-    if stream.length >= most and backlog_of(stream) >= most then
+    if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
       return false
     end
     stream.prepared = stream.prepared + 1
@@ -81,9 +83,29 @@ function append.prepare(stream)
   return true
 end
 
+-- Counts an entry that was added, and trims the stream.
+local function added(stream, payload)
+  local length = stream.length + 1
+  stream.length = length
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
+  end
+  if not stream.queue then
+    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+    if length % every == 0 or (stream.fresh and stream.age > 0) then
+      -- The entry was added, so an error of the trim must not fail the add.
+      local ok, trimmed = pcall(limits_of(stream).trim, stream)
+      stream.length = ok and length - trimmed or length
+    end
+  end
+  stream.fresh = false
+end
+
 function append.apply(stream, payload, trace, due)
-  stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-  local declares = stream.declares
+  local counts, declares = stream.counts, stream.declares
+  if counts then
+    stream.prepared = stream.prepared - 1
+  end
   if declares then
     local refused = declare(stream)
     if refused then
@@ -112,19 +134,8 @@ function append.apply(stream, payload, trace, due)
     end
     return id
   end
-  local length = stream.length + 1
-  stream.length = length
-  if stream.backlog then
-    stream.backlog = stream.backlog + 1
+  if counts then
+    added(stream, payload)
   end
-  if not stream.queue then
-    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-    if length % every == 0 or (stream.fresh and stream.age > 0) then
-      -- The entry was added, so an error of the trim must not fail the add.
-      local ok, trimmed = pcall(limits_of(stream).trim, stream)
-      stream.length = ok and length - trimmed or length
-    end
-  end
-  stream.fresh = false
   return id
 end

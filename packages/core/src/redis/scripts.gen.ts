@@ -14406,7 +14406,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '78351ad79ef489d7dccce191634008bb22069cae',
+  sha: 'ece049e6a6477be90b18d54e82f98b52ef2ab81f',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14586,6 +14586,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -14624,18 +14625,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -14664,19 +14682,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(limits_of(stream).trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
@@ -17152,7 +17160,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '457dddf83cf39ce7f3ca6ae99c0301b287e08125',
+  sha: 'a463916748fb0d96660b78d3a9c071ad03132e9d',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17339,6 +17347,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -17377,18 +17386,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -17417,19 +17443,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(limits_of(stream).trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
@@ -20009,7 +20025,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'b9e399ceb2d66640f3d7c45e26f5588a69935c7b',
+  sha: '876f9cd25ffadd06a9c42c8d95e09146fce2928c',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -20149,6 +20165,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -20187,18 +20204,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -20227,19 +20261,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(limits_of(stream).trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local of = KEYS
@@ -20304,7 +20328,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '4f7abd699c322f11dadf87e71b46b970780da537',
+  sha: 'aeeea91a396e13da331c6ba76de20241c63ae889',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -20444,6 +20468,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -20482,18 +20507,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -20522,19 +20564,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(limits_of(stream).trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local limits = ARGV[1]
@@ -22774,7 +22806,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '996191b69bb01db7264501570732b8975b4312a0',
+  sha: '750e10df27b60decd2a26ef4f472568d8b596da2',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -22921,6 +22953,7 @@ return {
 key = key,
 queue = queue == '1',
 most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
@@ -22959,18 +22992,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -22999,19 +23049,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(limits_of(stream).trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local schedule = { seen = nil, state = nil }
