@@ -25,6 +25,7 @@ export default class LongestFirst extends BaseSequencer {
       const at = LONGEST.findIndex((name) => moduleId.endsWith(name))
       return at < 0 ? LONGEST.length : at
     }
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is the method of the sequencer
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
   }
 }
