@@ -13,11 +13,12 @@
 -- @include stream/groups
 -- @include stream/pending
 -- @include stream/acknowledge
--- @shared keys keys  stream, stream of entries to handle again, hash of answers; then those of the changes, at the indexes in the plan
+-- @include stream/places
+-- @shared keys keys  stream, stream of entries to handle again, hash of answers, with order by key its places (lua/_lib/stream/places.lua); then those of the changes, at the indexes in the plan
 -- @shared each       how many keys an item has
--- @shared plan       JSON, see lua/_lib/record/effects.lua; also `group`, `consumer`, and `declared`: groups of a work queue, - for an event log
+-- @shared plan       JSON, see lua/_lib/record/effects.lua; also `group`, `consumer`, `declared`: groups of a work queue, - for an event log, and `places` of a key, if they have an order
 -- @item keys own     of the changes
--- @item arg values   texts, each ending with the byte 31: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
+-- @item arg values   texts, each ending with the byte 31: m for the stream or r for the entries to handle again, position, with order by key a space and the place, positions whose answers were received, separated by spaces; then those of the changes
 -- @returns integer|string as record.lua; "=" and the first results of this delivery; "l": the lease is lost
 
 local DAY = 86400000
@@ -29,6 +30,8 @@ local wrong = of.wrong
   or typed(ready, 'stream')
   or typed(answers, 'hash')
   or effects.denied('XACK XDEL XTRIM XPENDING HSET HDEL PEXPIRE', stream, {})
+local held = of.places and places.open(keys[4], keys[5], ready, of.places)
+wrong = wrong or held and (places.wrong(held) or effects.denied('ZREM XADD', stream, {}))
 -- Whether every group of the stream is this one: then it alone decides when an entry is deleted.
 local alone
 local expires = false
@@ -52,7 +55,11 @@ local function item(own, values)
     return wrong
   end
   local texts = effects.texts(values, of.texts + 3)
-  local from, position, received = texts[1], texts[2], texts[3]
+  local from, position, received, place, location = texts[1], texts[2], texts[3], nil, nil
+  if held then
+    position, place = string.match(position, '^(%S+) ?(.*)$')
+    location = from .. position
+  end
   local field = from .. position
   local key = from == 'r' and ready or stream
   if not pending(key, group, { position }, of.consumer)[position] then
@@ -62,6 +69,10 @@ local function item(own, values)
       redis.call('HSET', answers, field, first)
     end
     return first and '=' .. first or 'l'
+  end
+  -- Another entry of its key has to be finished first, so the lease counts as lost.
+  if place and place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
+    return 'l'
   end
   local plans, stop = effects.prepare(of, own, texts, 3)
   if not plans then
@@ -75,6 +86,9 @@ local function item(own, values)
     return results
   end
   finish(from, position)
+  if place and place ~= '' then
+    places.leave(held, place, location, 1)
+  end
   redis.call('HSET', answers, field, results)
   if received ~= '' then
     local gone = {}

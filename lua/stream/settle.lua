@@ -11,7 +11,11 @@
 -- @include stream/pending
 -- @include stream/acknowledge
 -- @include stream/entry
+-- @include stream/places
 -- @include typed
+-- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared most     places of a key; 0 without order
+-- @shared stops    1 when a dead letter stops its key
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -21,7 +25,7 @@
 -- @item key dead   stream of its dead letters
 -- @item key settled string: number and reply of the worker's last batch
 -- @item arg number number of this batch
--- @item arg finished JSON: two lists of positions, ascending: in the stream and in ready
+-- @item arg finished JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
 -- @item arg moves  JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason]
 -- @returns string  positions whose lease is lost, separated by spaces; a position in ready has a leading r
 
@@ -30,6 +34,8 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 
 local function item(stream, ready, delayed, dead, settled, number, finished, moves)
   local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+  local of = most ~= '0' and places.open(held[1], held[2], ready, most) or nil
+  wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong
   end
@@ -41,9 +47,9 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
 
   -- Everything that can be refused is refused before the first write.
   moves = cjson.decode(moves)
-  local places = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
+  local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
   for _, move in ipairs(moves) do
-    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+    wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
   end
 
   if wrong then
@@ -84,11 +90,110 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     end
   end
 
-  local of_stream, of_ready = unpack(cjson.decode(finished))
-  for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-    local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
-    if mine[1] then
-      leave(key, mine)
+  -- Moves an entry that has a key. Returns false when an entry before it in its place has to be finished first.
+  local function put_keyed(delivery, location, to, ms, kind, reason)
+    local place = delivery.k
+    if delivery.q then
+      entry.put_delayed(delayed, delivery, delivery.n or ms)
+    elseif to == 'waiting' then
+      places.give_back(of, delivery, location)
+    elseif places.follows(redis.call('HGET', of.busy, place), location) then
+      return false
+    elseif to == 'dead' then
+      places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+    else
+      local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
+      entry.put_delayed(delayed, delivery, due)
+      places.move(of, place, location, places.later(due, delivery.i))
+    end
+    return true
+  end
+
+  -- Of the finished entries, removes those that an entry before them in their place forbids, and passes the places of the others on.
+  local function finish_in_order(lists, theirs, run)
+    local all, names = {}, {}
+    for at, ids in ipairs(lists) do
+      for nth, id in ipairs(ids) do
+        local place = theirs[at][id]
+        all[#all + 1] = { id = id, location = (at == 1 and 'm' or 'r') .. id, place = place, at = at, nth = nth }
+        if place then
+          names[#names + 1] = place
+        end
+      end
+    end
+    if not names[1] then
+      return lists
+    end
+    local values, touched = {}, {}
+    for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
+      values[names[nth]] = value
+    end
+    -- Twice, because an entry that was retried is behind those that were passed on together with it.
+    for _ = 1, 2 do
+      for _, each in ipairs(all) do
+        local place, value = each.place, values[each.place]
+        if not each.done and (not place or not places.follows(value, each.location)) then
+          each.done = true
+          if place then
+            touched[place] = true
+            values[place] = value ~= each.location and places.without(value, each.location) or ''
+          end
+        end
+      end
+    end
+    local left = { {}, {} }
+    for _, each in ipairs(all) do
+      if each.done then
+        left[each.at][#left[each.at] + 1] = each.id
+      else
+        lost[#lost + 1] = (each.at == 1 and '' or 'r') .. each.id
+      end
+    end
+    local free = {}
+    local queued = redis.call('ZCARD', of.queued) > 0
+    for _, place in ipairs(names) do
+      if touched[place] then
+        touched[place] = nil
+        if values[place] ~= '' then
+          redis.call('HSET', of.busy, place, values[place])
+        elseif queued then
+          places.pass_on(of, place, run)
+        else
+          free[#free + 1] = place
+        end
+      end
+    end
+    if free[1] then
+      redis.call('HDEL', of.busy, unpack(free))
+    end
+    return left
+  end
+
+  local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))
+  if of then
+    -- The stream first: an entry in it has its place before those in ready.
+    local theirs, lists = { {}, {} }, { of_stream, of_ready }
+    for at, names in ipairs({ places_stream, places_ready }) do
+      for nth, name in ipairs(names) do
+        theirs[at][lists[at][nth]] = name ~= '' and name or nil
+      end
+    end
+    local mine = {
+      of_stream[1] and leased(stream, of_stream, '') or of_stream,
+      of_ready[1] and leased(ready, of_ready, 'r') or of_ready,
+    }
+    mine = finish_in_order(mine, theirs, run)
+    for at, key in ipairs({ stream, ready }) do
+      if mine[at][1] then
+        leave(key, mine[at])
+      end
+    end
+  else
+    for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
+      local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
+      if mine[1] then
+        leave(key, mine)
+      end
     end
   end
 
@@ -98,11 +203,20 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     if leased(key, { id }, from == 'r' and 'r' or '')[1] then
       -- Nil if the entry was deleted by hand.
       local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+      local done = true
       if delivery then
         delivery.a, delivery.f = attempts, fence
-        put(delivery, to, ms, kind, reason)
+        if of and (delivery.k or delivery.q) then
+          done = put_keyed(delivery, from .. id, to, ms, kind, reason)
+        else
+          put(delivery, to, ms, kind, reason)
+        end
       end
-      leave(key, { id })
+      if done then
+        leave(key, { id })
+      else
+        lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
+      end
     end
   end
 

@@ -50,6 +50,7 @@ counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
 claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
 writing.runs = 'HSET HDEL DEL PEXPIRE'
 local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
+local QUEUEING = 'XSETID ZADD HSET HINCRBY'
 local AGEING = 'XRANGE XTRIM'
 local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
@@ -80,16 +81,17 @@ end
 
 function adding.open(group, keys, streams)
   local key = keys[1]
-  streams[key] = streams[key] or append.open(key, group.limits)
+  streams[key] = streams[key] or append.open(key, group.limits, keys[2], keys[3])
   group.of = streams[key]
 end
 
 function adding.wrong(group)
-  return typed(group.of.key, 'stream')
+  return typed(group.of.key, 'stream') or append.wrong(group.of)
 end
 
 function adding.runs_of(group)
-  return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
+  local runs = group.of.places and adding.runs .. ' ' .. QUEUEING or adding.runs
+  return group.of.names ~= '' and runs .. ' XGROUP' or runs
 end
 
 function adding.prepare(group, texts, from)

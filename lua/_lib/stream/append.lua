@@ -1,10 +1,15 @@
 -- `append`: adds an entry to a stream within its limits, in two phases.
 --
--- - `append.open(key, limits)` returns a stream object; the format of `limits` is described below.
+-- - `append.open(key, limits, busy, queued)` returns a stream object; the format of `limits` is described below. The last two are the
+--   keys of places.lua, of a stream with order by key.
 -- - `append.prepare(stream)` only reads. It returns true when an entry may be added, false when the stream is full, or an error. It
 --   counts the entries that were prepared and not added yet.
 -- - `append.apply(stream, payload, trace, due)` adds the entry and trims the stream. It returns the entry's id, or the error when
---   Redis refused its first write; it then changed nothing.
+--   Redis refused its first write; it then changed nothing. With order by key, `due` may have a space and the key behind it.
+-- - `append.wrong(stream)` returns the error when the keys of places.lua have other types.
+--
+-- With order by key an entry goes into the stream if its key has a free place. Otherwise it is queued, under an id that no other entry
+-- of the stream gets: XSETID raises the last id. A delayed entry takes no place; it asks for one when it is due.
 --
 -- Trimming is considered at every 64th length of a stream, with payloads over 2 KiB more often, so that each trim removes more
 -- than was added. A trim removes at most 256 entries or some 256 KiB, so that adds cost the same while a group keeps a stream
@@ -18,19 +23,23 @@
 -- @include earlier
 -- @include following
 -- @include stream/groups
+-- @include stream/places
 -- @include ids
-local append = { open = nil, prepare = nil, apply = nil }
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
 local EVERY, MOST, LARGE = 64, 256, 2048
 
--- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue; unfinished entries at which the stream is full;
+-- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue, with order by key 1 more than the places of a
+-- key; unfinished entries at which the stream is full;
 -- entries, bytes and milliseconds that a log keeps; 1 for a lossy log; 1 to create the declared groups in any case; the names of
 -- the declared groups.
-function append.open(key, limits)
+function append.open(key, limits, busy, queued)
   local queue, most, entries, bytes, age, lossy, declare, names =
     string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     key = key,
-    queue = queue == '1',
+    queue = queue ~= '0',
+    places = queue ~= '0' and queue ~= '1' and places.open(busy, queued, nil, queue - 1) or nil,
+    last = nil,
     most = tonumber(most),
     entries = tonumber(entries),
     bytes = tonumber(bytes),
@@ -116,15 +125,71 @@ local function trim(stream)
   return 0
 end
 
+function append.wrong(stream)
+  return stream.places and places.wrong(stream.places) or nil
+end
+
+-- Reserves the next id of the stream.
+local function reserve(stream)
+  if not stream.last then
+    local info = redis.call('XINFO', 'STREAM', stream.key)
+    for at = 1, #info, 2 do
+      if info[at] == 'last-generated-id' then
+        stream.last = info[at + 1]
+      end
+    end
+  end
+  local present = string.format('%.0f-0', math.floor(now / 1000))
+  local id = earlier(stream.last, present) and present or following(stream.last)
+  local done = redis.pcall('XSETID', stream.key, id)
+  if done.err then
+    return done
+  end
+  stream.last = id
+  return id
+end
+
+-- Adds an entry of a key: to the stream, or to the queue of its key.
+local function add_keyed(stream, key, payload, trace)
+  local of = stream.places
+  local place = places.free(of, key)
+  if not place then
+    local id = reserve(stream)
+    if type(id) == 'table' then
+      return id
+    end
+    redis.call('HINCRBY', of.busy, '', 1)
+    places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+    return id
+  end
+  local id
+  if trace == '' then
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+  else
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+  end
+  if type(id) ~= 'table' then
+    places.take(of, place, 'm' .. id)
+  end
+  return id
+end
+
 function append.prepare(stream)
   if not stream.length then
     local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    if stream.places then
+      local wrong = append.wrong(stream)
+      if wrong then
+        return wrong
+      end
+      length = length + redis.call('ZCARD', stream.places.queued)
+    end
     stream.length = length
     stream.declares = stream.names ~= ''
-      and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+      and (stream.declares or (length == 0 or stream.places) and redis.call('EXISTS', stream.key) == 0)
   end
   if stream.most > 0 then
     local most = stream.most - stream.prepared
@@ -146,8 +211,13 @@ function append.apply(stream, payload, trace, due)
     end
     stream.declares = false
   end
-  local id
-  if trace == '' and due == '' then
+  local id, key
+  if stream.places then
+    due, key = string.match(due, '^(%S*) ?(.*)$')
+  end
+  if key and key ~= '' and due == '' then
+    id = add_keyed(stream, key, payload, trace)
+  elseif trace == '' and due == '' then
     id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
     local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -159,7 +229,14 @@ function append.apply(stream, payload, trace, due)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
+    if key and key ~= '' then
+      add[#add + 1] = 'q'
+      add[#add + 1] = key
+    end
     id = redis.pcall(unpack(add))
+  end
+  if stream.places and type(id) == 'string' then
+    stream.last = id
   end
   if type(id) == 'table' then
     if declares then

@@ -8,7 +8,15 @@ import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
 import { type Effect, textsOf } from './effect.ts'
 import { isEffect, safetyOfTargets } from './record.ts'
-import { type Caller, encode, place, type Placed, sameSpace, type Shape, shapeOf } from './shapes.ts'
+import {
+  type Caller,
+  encode,
+  place as placeEffects,
+  type Placed,
+  sameSpace,
+  type Shape,
+  shapeOf,
+} from './shapes.ts'
 import type { CommitAnswer } from './types.ts'
 
 export interface CommitterParts {
@@ -23,6 +31,9 @@ export interface CommitterParts {
   readonly consumer: string
   /** Groups of a work queue, '-' for an event log. */
   readonly declared: string
+  /** With order by key: the keys of lua/_lib/stream/places.lua, and the places of a key. */
+  readonly places: readonly string[]
+  readonly most: number | undefined
   /** Called with each failure after which a commit is sent again. */
   readonly trouble: (error: unknown) => void
 }
@@ -37,12 +48,13 @@ export interface Committer {
   /** Checks the effects of a commit; throws for wrong ones. */
   check(effects: readonly Effect[]): CheckedCommit
   /**
-   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'). A call of unknown fate is sent again, and one
+   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'), which has the place of a key, if any. A call of unknown fate is sent again, and one
    * that did not reach Redis, while `mayRetry`: the script answers a repetition with the first results.
    */
   commit(
     source: string,
     position: string,
+    place: string | undefined,
     checked: CheckedCommit,
     mayRetry: () => boolean,
   ): Promise<CommitAnswer<never>>
@@ -55,7 +67,8 @@ const MOST_RECEIVED = 100
 const LOST: CommitAnswer<never> = { ok: false, lost: true, refused: [] }
 
 export function createCommitter(parts: CommitterParts): Committer {
-  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble } = parts
+  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble, places, most } =
+    parts
   const callers = new WeakMap<Shape, Caller>()
   /** Positions whose answers were received, and which Redis still stores. */
   let received: string[] = []
@@ -64,8 +77,8 @@ export function createCommitter(parts: CommitterParts): Committer {
     let caller = callers.get(shape)
     if (!caller) {
       const safety = safetyOfTargets(shape)
-      const plan = { group, consumer, declared, durable: safety && true }
-      const keys = [...sourceKeys, answersKey]
+      const plan = { group, consumer, declared, places: most, durable: safety && true }
+      const keys = [...sourceKeys, answersKey, ...places]
       caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
       callers.set(shape, caller)
     }
@@ -76,13 +89,19 @@ export function createCommitter(parts: CommitterParts): Committer {
     call: Caller,
     source: string,
     position: string,
+    place: string | undefined,
     { placed, shape }: CheckedCommit,
   ): Promise<string> {
     const own: string[] = []
     const reported = received.slice(0, MOST_RECEIVED)
     received = received.slice(reported.length)
     try {
-      const values = await encode(shape, placed, own, textsOf(source, position, reported.join(' ')))
+      const values = await encode(
+        shape,
+        placed,
+        own,
+        textsOf(source, place === undefined ? position : `${position} ${place}`, reported.join(' ')),
+      )
       return await call(own, values)
     } catch (error) {
       received.push(...reported)
@@ -92,7 +111,7 @@ export function createCommitter(parts: CommitterParts): Committer {
 
   return {
     check(effects) {
-      const placed = place(effects, isEffect)
+      const placed = placeEffects(effects, isEffect)
       const { target } = (placed[0] as Placed).effect.parts
       if (!sameSpace({ runtime, space }, target)) {
         throw invalid(
@@ -103,14 +122,14 @@ export function createCommitter(parts: CommitterParts): Committer {
       }
       return { placed, shape: shapeOf(placed) }
     },
-    async commit(source, position, checked, mayRetry) {
+    async commit(source, position, place, checked, mayRetry) {
       const { placed, shape } = checked
       for (const { used } of shape.targets) used?.()
       const call = callerOf(shape)
       let reply: string
       for (;;) {
         try {
-          reply = await send(call, source, position, checked)
+          reply = await send(call, source, position, place, checked)
           break
         } catch (error) {
           if (!isOutage(error) || refusedForMemory(error) || !mayRetry()) throw error

@@ -13,6 +13,10 @@ export interface EntryFields {
   readonly dueMs: number | undefined
   /** It was under lease in a process that died, and may have killed it. */
   readonly suspect: boolean
+  /** Its place, of an entry with a key. */
+  readonly place: string | undefined
+  /** The id of the entry that has to be finished before it, of one that was passed on together with others of its key. */
+  readonly before: string | undefined
 }
 
 /** A first delivery. Also used for an entry that penknife did not write; of that only the payload is used, and only in the main stream. */
@@ -22,10 +26,12 @@ const FIRST: Omit<EntryFields, 'id' | 'json'> = {
   traceparent: undefined,
   dueMs: undefined,
   suspect: false,
+  place: undefined,
+  before: undefined,
 }
 
 /** The fields that `add` writes, in order. */
-const ADDED = /^d(,t)?(,n)?$/
+const ADDED = /^d(,t)?(,n)?(,[kq])?$/
 
 /** Decodes an entry of the main stream, as `add` writes it (lua/_lib/stream/entry.lua). */
 export function parseAdded(position: string, fields: readonly string[]): EntryFields {
@@ -34,7 +40,14 @@ export function parseAdded(position: string, fields: readonly string[]): EntryFi
   const due = fieldOf(fields, 'n')
   if (!ADDED.test(names) || (due !== undefined && !isCount(due))) return { ...FIRST, id: position, json }
   const dueMs = due === undefined ? undefined : Number(due)
-  return { ...FIRST, id: position, json, traceparent: fieldOf(fields, 't'), dueMs }
+  return {
+    ...FIRST,
+    id: position,
+    json,
+    traceparent: fieldOf(fields, 't'),
+    dueMs,
+    place: fieldOf(fields, 'k'),
+  }
 }
 
 /** Decodes an entry of the group's own stream, as scripts write it (lua/_lib/stream/entry.lua). */
@@ -50,6 +63,8 @@ export function parseRetry(_position: string, fields: readonly string[]): EntryF
     traceparent: fieldOf(fields, 't'),
     dueMs: undefined,
     suspect: fieldOf(fields, 'v') !== undefined,
+    place: fieldOf(fields, 'k'),
+    before: fieldOf(fields, 'p'),
   }
 }
 

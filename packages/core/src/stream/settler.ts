@@ -7,6 +7,8 @@ import type { LeasedEntry } from './leased-entry.ts'
 export interface SettlerOptions {
   /** Sends a batch under its number; resolves with the positions whose lease is lost. */
   readonly send: (number: number, finished: string, moves: string) => Promise<string>
+  /** With order by key: how many entries of a key the worker wants at once. */
+  readonly run?: (() => number) | undefined
   readonly settled: (outcome: Outcome) => void
   readonly lost: (entry: LeasedEntry) => void
   /** Called when an outcome cannot be sent to Redis: the lease ends, and the entry is handled again. */
@@ -40,7 +42,14 @@ const RETRY_MS = 200
  * stores tells "already done" from "lost". A batch that Redis refuses (a key of another type) is sent outcome by outcome. An outcome
  * that is refused alone is given up: the lease of its entry ends.
  */
-export function createSettler({ send, settled, lost, abandoned, trouble }: SettlerOptions): Settler {
+export function createSettler({
+  send,
+  run: runLength,
+  settled,
+  lost,
+  abandoned,
+  trouble,
+}: SettlerOptions): Settler {
   let waiting: Outcome[] = []
   let sending = 0
   let number = 0
@@ -83,7 +92,7 @@ export function createSettler({ send, settled, lost, abandoned, trouble }: Settl
 
   async function sendBatch(batch: readonly Outcome[]): Promise<void> {
     const mine = ++number
-    const [finished, moves] = encodeOutcomes(batch)
+    const [finished, moves] = encodeOutcomes(batch, runLength?.())
     for (;;) {
       try {
         conclude(batch, await send(mine, finished, moves))
