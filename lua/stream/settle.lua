@@ -72,6 +72,9 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
   local function leave(key, ids)
     if key == stream then
       acknowledge(stream, group, declared, ids)
+    elseif of then
+      -- Most entries pass through ready, and mostly in order.
+      acknowledge(ready, group, group, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -149,23 +152,22 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
         lost[#lost + 1] = (each.at == 1 and '' or 'r') .. each.id
       end
     end
-    local free = {}
+    local later = { moved = {}, busy = {}, free = {} }
     local queued = redis.call('ZCARD', of.queued) > 0
     for _, place in ipairs(names) do
       if touched[place] then
         touched[place] = nil
         if values[place] ~= '' then
-          redis.call('HSET', of.busy, place, values[place])
+          later.busy[#later.busy + 1] = place
+          later.busy[#later.busy + 1] = values[place]
         elseif queued then
-          places.pass_on(of, place, run)
+          places.pass_on(of, place, run, of.most == 1 and later or nil)
         else
-          free[#free + 1] = place
+          later.free[#later.free + 1] = place
         end
       end
     end
-    if free[1] then
-      redis.call('HDEL', of.busy, unpack(free))
-    end
+    places.done(of, later)
     return left
   end
 

@@ -54,6 +54,9 @@ function entry.read_ready(stream, id)
   if not fields then
     return nil
   end
+  if named.k and not named.a and not named.f then
+    named.a, named.f = '0', '0'
+  end
   if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
     local v = is_count(named.v) and tonumber(named.v) or nil
     -- A dead letter has its kind in k and its key in q.
@@ -68,7 +71,11 @@ function entry.put_ready(ready, delivery)
   if delivery.foreign then
     return redis.call('XADD', ready, '*', 'd', delivery.d)
   end
-  local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+  local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+  -- With order by key most entries come here before their first delivery.
+  if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+    add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+  end
   for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
     if delivery[name] then
       add[#add + 1] = name

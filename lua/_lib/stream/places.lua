@@ -103,12 +103,17 @@ local function first_queued(of, key, skip, count)
 end
 
 -- Passes a place on to the first entries that are queued for its key: at most `run` of them, and some 64 KiB beyond the first one. It
--- becomes free when none is queued, or when a key has fewer places now.
-function places.pass_on(of, place, run)
+-- becomes free when none is queued, or when a key has fewer places now. With `later` the queue and `busy` are changed by `places.done`,
+-- for many places at once; that needs keys with one place, or two of them would get the same entry.
+function places.pass_on(of, place, run, later)
   local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
   local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
   if not found[1] then
-    redis.call('HDEL', of.busy, place)
+    if later then
+      later.free[#later.free + 1] = place
+    else
+      redis.call('HDEL', of.busy, place)
+    end
     return
   end
   local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -137,6 +142,14 @@ function places.pass_on(of, place, run)
       moved[#moved + 1] = member
     end
   end
+  if later and locations[1] then
+    for _, member in ipairs(moved) do
+      later.moved[#later.moved + 1] = member
+    end
+    later.busy[#later.busy + 1] = place
+    later.busy[#later.busy + 1] = table.concat(locations, ' ')
+    return
+  end
   redis.call('ZREM', of.queued, unpack(moved))
   if locations[1] then
     redis.call('HSET', of.busy, place, table.concat(locations, ' '))
@@ -144,6 +157,18 @@ function places.pass_on(of, place, run)
     -- Only unreadable ones; check_places.lua goes on.
     redis.call('HDEL', of.busy, place)
   end
+end
+
+-- What `places.pass_on` left for later.
+function places.done(of, later)
+  local function call(command, key, values)
+    for from = 1, #values, 4000 do
+      redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+    end
+  end
+  call('ZREM', of.queued, later.moved)
+  call('HSET', of.busy, later.busy)
+  call('HDEL', of.busy, later.free)
 end
 
 -- Whether a location of the list `value` has others before it. An unknown location has not: its place was lost.

@@ -14379,7 +14379,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'e9f567217721ebc323a08c2afebd55c0a6317bf7',
+  sha: '38333b097aa38bfe4cc994bbb05583ea3713fb13',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -14481,6 +14481,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -14492,7 +14495,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -14613,11 +14619,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -14645,12 +14655,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -16720,7 +16748,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '0ab9aff3fbccd18f5f96d6aca50f9c5920a19690',
+  sha: '66ba53352b1ef7d754b9a21ce5bd80534dff8028',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -16822,6 +16850,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -16833,7 +16864,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -16954,11 +16988,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -16986,12 +17024,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -18990,7 +19046,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '162c64d7df7f9296d9578f51d51f4fc746c49204',
+  sha: 'b333d52bd9a5a40c1f74574a0d7719b487d00c33',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19085,6 +19141,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -19096,7 +19155,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -19223,11 +19285,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -19255,12 +19321,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -19635,7 +19719,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '9fe8eb99f10e9950b9bb26cbeeb789e26f856481',
+  sha: '0dcc157e5a61e17c721be11132f3aa159a191456',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19730,6 +19814,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -19741,7 +19828,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -19868,11 +19958,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -19900,12 +19994,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -20310,7 +20422,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '7fa856de89f0933923b64b8ab882b2e5795ac4a4',
+  sha: '80271cbb339f22afe09daed0f5ad9fb1682c0ff7',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -20359,6 +20471,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -20370,7 +20485,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -20497,11 +20615,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -20529,12 +20651,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -21041,7 +21181,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '1cfdc6fb6bd4c71683343d1237787a9a5ff06cc1',
+  sha: '3a060317970138d7f3e91f95874dd9e0b408245e',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -21209,6 +21349,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -21220,7 +21363,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -21347,11 +21493,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -21379,12 +21529,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -21629,7 +21797,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '312a8fe4fbea618f8d89c311157a55e315a59f84',
+  sha: 'eb996dc65e208cf34dbfd5bfc76eac5c0178d62b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","group","consumer","declared","lease","attempts"],
@@ -21797,6 +21965,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -21808,7 +21979,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -21935,11 +22109,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -21967,12 +22145,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -22680,7 +22876,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: '9c2bf1159ceb4efa099b61e5297dbe208ca8d5ac',
+  sha: 'd6ea7360e7e87e73e6b6c8891942cbb2562ef524',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -22727,6 +22923,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -22738,7 +22937,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -22865,11 +23067,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -22897,12 +23103,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -23203,7 +23427,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '92cc81c1d3a1ffdc027b5f2800560464d68b7a0a',
+  sha: 'adaf1b1f06631d25261956ab2bdc26c826a8f7a6',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -23250,6 +23474,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -23261,7 +23488,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -23388,11 +23618,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -23420,12 +23654,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -23978,7 +24230,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '188aba8ccef53bcb4fd76a0eb1f2eb4c2d9655f9',
+  sha: 'a77bd8813355a00e8123e86e4332c54cd078e124',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -24080,6 +24332,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -24091,7 +24346,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -24212,11 +24470,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -24244,12 +24506,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -25211,7 +25491,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '257fa96acc670a67e0b50918e8ec9a2e859fb6ad',
+  sha: '997eb3864e62bf22839b60bff9c3b47806b75f5b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","group","consumer","declared"],
@@ -25379,6 +25659,9 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
@@ -25390,7 +25673,10 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+if not delivery.k or delivery.f > 0 or delivery.a > 0 then
+add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+end
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -25517,11 +25803,15 @@ end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
 end
-function places.pass_on(of, place, run)
+function places.pass_on(of, place, run, later)
 local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
 if not found[1] then
+if later then
+later.free[#later.free + 1] = place
+else
 redis.call('HDEL', of.busy, place)
+end
 return
 end
 local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
@@ -25549,12 +25839,30 @@ for _, member in ipairs(put(first_queued(of, key, 1, more))) do
 moved[#moved + 1] = member
 end
 end
+if later and locations[1] then
+for _, member in ipairs(moved) do
+later.moved[#later.moved + 1] = member
+end
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+return
+end
 redis.call('ZREM', of.queued, unpack(moved))
 if locations[1] then
 redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
 redis.call('HDEL', of.busy, place)
 end
+end
+function places.done(of, later)
+local function call(command, key, values)
+for from = 1, #values, 4000 do
+redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+end
+end
+call('ZREM', of.queued, later.moved)
+call('HSET', of.busy, later.busy)
+call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -25680,6 +25988,8 @@ end
 local function leave(key, ids)
 if key == stream then
 acknowledge(stream, group, declared, ids)
+elseif of then
+acknowledge(ready, group, group, ids)
 else
 redis.call('XACK', ready, group, unpack(ids))
 redis.call('XDEL', ready, unpack(ids))
@@ -25751,23 +26061,22 @@ else
 lost[#lost + 1] = (each.at == 1 and '' or 'r') .. each.id
 end
 end
-local free = {}
+local later = { moved = {}, busy = {}, free = {} }
 local queued = redis.call('ZCARD', of.queued) > 0
 for _, place in ipairs(names) do
 if touched[place] then
 touched[place] = nil
 if values[place] ~= '' then
-redis.call('HSET', of.busy, place, values[place])
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = values[place]
 elseif queued then
-places.pass_on(of, place, run)
+places.pass_on(of, place, run, of.most == 1 and later or nil)
 else
-free[#free + 1] = place
+later.free[#later.free + 1] = place
 end
 end
 end
-if free[1] then
-redis.call('HDEL', of.busy, unpack(free))
-end
+places.done(of, later)
 return left
 end
 local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))
@@ -25857,6 +26166,8 @@ end
 local function leave(key, ids)
 if key == stream then
 acknowledge(stream, group, declared, ids)
+elseif of then
+acknowledge(ready, group, group, ids)
 else
 redis.call('XACK', ready, group, unpack(ids))
 redis.call('XDEL', ready, unpack(ids))
@@ -25928,23 +26239,22 @@ else
 lost[#lost + 1] = (each.at == 1 and '' or 'r') .. each.id
 end
 end
-local free = {}
+local later = { moved = {}, busy = {}, free = {} }
 local queued = redis.call('ZCARD', of.queued) > 0
 for _, place in ipairs(names) do
 if touched[place] then
 touched[place] = nil
 if values[place] ~= '' then
-redis.call('HSET', of.busy, place, values[place])
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = values[place]
 elseif queued then
-places.pass_on(of, place, run)
+places.pass_on(of, place, run, of.most == 1 and later or nil)
 else
-free[#free + 1] = place
+later.free[#later.free + 1] = place
 end
 end
 end
-if free[1] then
-redis.call('HDEL', of.busy, unpack(free))
-end
+places.done(of, later)
 return left
 end
 local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))

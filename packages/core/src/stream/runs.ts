@@ -37,7 +37,8 @@ export function createRuns({ together, start, giveBack }: RunsOptions): Runs {
   /** The ids of entries that succeeded and whose successors may be in a later read, by place. */
   const succeededIn = new Map<string, string>()
   const waiting = new Set<LeasedEntry>()
-  let meanMs = RUN_MS
+  /** The time of a handler; undefined before the first one ended. */
+  let meanMs: number | undefined
 
   function remember(place: string, id: string): void {
     if (succeededIn.size >= MOST_FINISHED) succeededIn.delete(succeededIn.keys().next().value as string)
@@ -55,7 +56,9 @@ export function createRuns({ together, start, giveBack }: RunsOptions): Runs {
 
   return {
     get length() {
-      return together ? 1 : Math.max(1, Math.min(LONGEST_RUN, Math.floor(RUN_MS / meanMs)))
+      return together || meanMs === undefined
+        ? 1
+        : Math.max(1, Math.min(LONGEST_RUN, Math.floor(RUN_MS / meanMs)))
     },
     holds(entry) {
       const { keyed, source } = entry
@@ -80,7 +83,8 @@ export function createRuns({ together, start, giveBack }: RunsOptions): Runs {
       if (!keyed) return
       const { place, startedAt } = keyed
       if (succeeded && startedAt > 0) {
-        meanMs = (7 * meanMs + performance.now() - startedAt) / 8
+        const tookMs = performance.now() - startedAt
+        meanMs = meanMs === undefined ? tookMs : (7 * meanMs + tookMs) / 8
         keyed.startedAt = 0
       }
       if (lastOf.get(place) === entry) {
