@@ -127,19 +127,17 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     if not names[1] then
       return lists
     end
-    local values, touched = {}, {}
+    local left_of, touched = {}, {}
     for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
-      values[names[nth]] = value
+      left_of[names[nth]] = left_of[names[nth]] or places.list(value)
     end
     -- Twice, because an entry that was retried is behind those that were passed on together with it.
     for _ = 1, 2 do
       for _, each in ipairs(all) do
-        local place, value = each.place, values[each.place]
-        if not each.done and (not place or not places.follows(value, each.location)) then
-          each.done = true
-          if place then
-            touched[place] = true
-            values[place] = value ~= each.location and places.without(value, each.location) or ''
+        if not each.done then
+          each.done = not each.place or places.shift(left_of[each.place], each.location)
+          if each.done and each.place then
+            touched[each.place] = true
           end
         end
       end
@@ -157,9 +155,10 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     for _, place in ipairs(names) do
       if touched[place] then
         touched[place] = nil
-        if values[place] ~= '' then
+        local rest = left_of[place]
+        if rest[rest.from] then
           later.busy[#later.busy + 1] = place
-          later.busy[#later.busy + 1] = values[place]
+          later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
         elseif queued then
           places.pass_on(of, place, run, of.most == 1 and later or nil)
         else

@@ -71,11 +71,15 @@ function entry.put_ready(ready, delivery)
   if delivery.foreign then
     return redis.call('XADD', ready, '*', 'd', delivery.d)
   end
-  local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
+  local place, before = delivery.k, delivery.p
   -- With order by key most entries come here before their first delivery.
-  if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-    add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+  if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+    if before then
+      return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+    end
+    return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
   end
+  local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
   for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
     if delivery[name] then
       add[#add + 1] = name

@@ -76,25 +76,23 @@ function places.is_queued(of, key, id)
   return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
 
-local function number_at(member, at)
-  local length = (string.byte(member, at) or 64) - 64
-  return string.sub(member, at + 1, at + length), at + length + 1
-end
 
 -- The entry of a member; nil when penknife did not write it.
 local function queued_entry(key, member)
-  local ms, number, at
-  ms, at = number_at(member, #key + 2)
-  number, at = number_at(member, at)
-  local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-  if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+  -- The letters in front of the two numbers say how long they are.
+  local at = #key + 3
+  local second = at + (string.byte(member, at - 1) or 64) - 64
+  local last = second + (string.byte(member, second) or 64) - 64
+  local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+  local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+  if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
     return nil
   end
-  local a, f, d, t, v = unpack(found)
+  local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
   if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
     return nil
   end
-  return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+  return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 
 -- At most `count` queued entries of a key, from the `skip`th on.
@@ -178,6 +176,29 @@ function places.follows(value, location)
   end
   local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
   return at ~= nil and at > 1
+end
+
+-- The locations of `value`, which may be false: a list that begins at `from`.
+function places.list(value)
+  local list = { from = 1 }
+  for each in string.gmatch(value or '', '%S+') do
+    list[#list + 1] = each
+  end
+  return list
+end
+
+-- Takes the first location out of a list. Returns false when others are before it. An unknown location has none before it.
+function places.shift(list, location)
+  if list[list.from] == location then
+    list.from = list.from + 1
+    return true
+  end
+  for at = list.from + 1, #list do
+    if list[at] == location then
+      return false
+    end
+  end
+  return true
 end
 
 -- The list without a location.

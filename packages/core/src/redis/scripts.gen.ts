@@ -14379,7 +14379,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '38333b097aa38bfe4cc994bbb05583ea3713fb13',
+  sha: '70740ee669353b39a0f1b4617d157e5cf7da11c4',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -14495,10 +14495,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -14598,23 +14602,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -14686,6 +14687,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -16748,7 +16768,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '66ba53352b1ef7d754b9a21ce5bd80534dff8028',
+  sha: 'ab51dc7c4efc3610259a057bb87f7e46801dac42',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -16864,10 +16884,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -16967,23 +16991,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -17055,6 +17076,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -19046,7 +19086,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'b333d52bd9a5a40c1f74574a0d7719b487d00c33',
+  sha: 'b4bb76d68f0de2f4cf185c13f910fdca0069e0d6',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19155,10 +19195,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -19264,23 +19308,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -19352,6 +19393,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -19719,7 +19779,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '0dcc157e5a61e17c721be11132f3aa159a191456',
+  sha: '1f66a32affde48ea5c31e56ee238dbc74f57b376',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19828,10 +19888,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -19937,23 +20001,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -20025,6 +20086,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -20422,7 +20502,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '80271cbb339f22afe09daed0f5ad9fb1682c0ff7',
+  sha: '4e4037088d52b44374d0fa0fbcfae2e91a713368',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -20485,10 +20565,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -20594,23 +20678,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -20682,6 +20763,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -21181,7 +21281,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '3a060317970138d7f3e91f95874dd9e0b408245e',
+  sha: '088231f50c24b67a841d824462220b8d6d52cfd1',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -21363,10 +21463,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -21472,23 +21576,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -21560,6 +21661,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -21797,7 +21917,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'eb996dc65e208cf34dbfd5bfc76eac5c0178d62b',
+  sha: '1b24a00acfd969626c6f700f3a28ee014993721b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","group","consumer","declared","lease","attempts"],
@@ -21979,10 +22099,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -22088,23 +22212,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -22176,6 +22297,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -22876,7 +23016,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'd6ea7360e7e87e73e6b6c8891942cbb2562ef524',
+  sha: 'd4274858e204f14cd1fd303f920f12f68e66e5f1',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -22937,10 +23077,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -23046,23 +23190,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -23134,6 +23275,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -23427,7 +23587,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'adaf1b1f06631d25261956ab2bdc26c826a8f7a6',
+  sha: 'ab74f49b1e47fd6d00b7371a8da7a85a7b76ace9',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -23488,10 +23648,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -23597,23 +23761,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -23685,6 +23846,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -24230,7 +24410,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'a77bd8813355a00e8123e86e4332c54cd078e124',
+  sha: 'b1454431d353b5a19b49b4b5a6efcfee55e1e09d',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -24346,10 +24526,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -24449,23 +24633,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -24537,6 +24718,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -25491,7 +25691,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '997eb3864e62bf22839b60bff9c3b47806b75f5b',
+  sha: '740459cb2bb38762710ff3f015637778746e54b8',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","group","consumer","declared"],
@@ -25673,10 +25873,14 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'd', delivery.d }
-if not delivery.k or delivery.f > 0 or delivery.a > 0 then
-add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
@@ -25782,23 +25986,20 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function number_at(member, at)
-local length = (string.byte(member, at) or 64) - 64
-return string.sub(member, at + 1, at + length), at + length + 1
-end
 local function queued_entry(key, member)
-local ms, number, at
-ms, at = number_at(member, #key + 2)
-number, at = number_at(member, at)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, at))
-if not ok or type(found) ~= 'table' or not string.match(ms .. '-' .. number, '^%d+%-%d+$') then
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = unpack(found)
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = ms .. '-' .. number, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 local function first_queued(of, key, skip, count)
 return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
@@ -25870,6 +26071,25 @@ return false
 end
 local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
 return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
 end
 function places.without(value, location)
 local left = {}
@@ -26037,18 +26257,16 @@ end
 if not names[1] then
 return lists
 end
-local values, touched = {}, {}
+local left_of, touched = {}, {}
 for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
-values[names[nth]] = value
+left_of[names[nth]] = left_of[names[nth]] or places.list(value)
 end
 for _ = 1, 2 do
 for _, each in ipairs(all) do
-local place, value = each.place, values[each.place]
-if not each.done and (not place or not places.follows(value, each.location)) then
-each.done = true
-if place then
-touched[place] = true
-values[place] = value ~= each.location and places.without(value, each.location) or ''
+if not each.done then
+each.done = not each.place or places.shift(left_of[each.place], each.location)
+if each.done and each.place then
+touched[each.place] = true
 end
 end
 end
@@ -26066,9 +26284,10 @@ local queued = redis.call('ZCARD', of.queued) > 0
 for _, place in ipairs(names) do
 if touched[place] then
 touched[place] = nil
-if values[place] ~= '' then
+local rest = left_of[place]
+if rest[rest.from] then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = values[place]
+later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
 elseif queued then
 places.pass_on(of, place, run, of.most == 1 and later or nil)
 else
@@ -26215,18 +26434,16 @@ end
 if not names[1] then
 return lists
 end
-local values, touched = {}, {}
+local left_of, touched = {}, {}
 for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
-values[names[nth]] = value
+left_of[names[nth]] = left_of[names[nth]] or places.list(value)
 end
 for _ = 1, 2 do
 for _, each in ipairs(all) do
-local place, value = each.place, values[each.place]
-if not each.done and (not place or not places.follows(value, each.location)) then
-each.done = true
-if place then
-touched[place] = true
-values[place] = value ~= each.location and places.without(value, each.location) or ''
+if not each.done then
+each.done = not each.place or places.shift(left_of[each.place], each.location)
+if each.done and each.place then
+touched[each.place] = true
 end
 end
 end
@@ -26244,9 +26461,10 @@ local queued = redis.call('ZCARD', of.queued) > 0
 for _, place in ipairs(names) do
 if touched[place] then
 touched[place] = nil
-if values[place] ~= '' then
+local rest = left_of[place]
+if rest[rest.from] then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = values[place]
+later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
 elseif queued then
 places.pass_on(of, place, run, of.most == 1 and later or nil)
 else
