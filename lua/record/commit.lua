@@ -31,7 +31,7 @@ local wrong = of.wrong
   or typed(answers, 'hash')
   or effects.denied('XACK XDEL XTRIM XPENDING HSET HDEL PEXPIRE', stream, {})
 local held = of.places and places.open(keys[4], keys[5], ready, of.places)
-wrong = wrong or held and (places.wrong(held) or effects.denied('ZREM XADD', stream, {}))
+wrong = wrong or held and (places.wrong(held) or effects.denied('ZREMRANGEBYLEX XADD', stream, {}))
 -- Whether every group of the stream is this one: then it alone decides when an entry is deleted.
 local alone
 local expires = false

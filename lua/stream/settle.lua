@@ -12,6 +12,7 @@
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include stream/places
+-- @include earlier
 -- @include typed
 -- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
 -- @shared most     places of a key; 0 without order
@@ -30,6 +31,8 @@
 -- @returns string  positions whose lease is lost, separated by spaces; a position in ready has a leading r
 
 local DAY = 86400
+-- With more, each place is passed on to one entry.
+local MOST_PASSED_ON = 128
 local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
 
 local function item(stream, ready, delayed, dead, settled, number, finished, moves)
@@ -112,16 +115,12 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     return true
   end
 
-  -- Of the finished entries, removes those that an entry before them in their place forbids, and passes the places of the others on.
+  -- Removes the finished entries that have to wait for one before them in their place, and passes the places of the others on.
   local function finish_in_order(lists, theirs, run)
-    local all, names = {}, {}
+    local names = {}
     for at, ids in ipairs(lists) do
-      for nth, id in ipairs(ids) do
-        local place = theirs[at][id]
-        all[#all + 1] = { id = id, location = (at == 1 and 'm' or 'r') .. id, place = place, at = at, nth = nth }
-        if place then
-          names[#names + 1] = place
-        end
+      for _, id in ipairs(ids) do
+        names[#names + 1] = theirs[at][id]
       end
     end
     if not names[1] then
@@ -131,27 +130,34 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
       left_of[names[nth]] = left_of[names[nth]] or places.list(value)
     end
-    -- Twice, because an entry that was retried is behind those that were passed on together with it.
-    for _ = 1, 2 do
-      for _, each in ipairs(all) do
-        if not each.done then
-          each.done = not each.place or places.shift(left_of[each.place], each.location)
-          if each.done and each.place then
-            touched[each.place] = true
-          end
-        end
-      end
-    end
-    local left = { {}, {} }
-    for _, each in ipairs(all) do
-      if each.done then
-        left[each.at][#left[each.at] + 1] = each.id
+    local left, waiting = { {}, {} }, {}
+    local function finish(at, id, wait)
+      local place = theirs[at][id]
+      if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
+        left[at][#left[at] + 1] = id
+        touched[place or ''] = true
       else
-        lost[#lost + 1] = (each.at == 1 and '' or 'r') .. each.id
+        wait(at, id)
       end
     end
-    local later = { moved = {}, busy = {}, free = {} }
-    local queued = redis.call('ZCARD', of.queued) > 0
+    for at, ids in ipairs(lists) do
+      for _, id in ipairs(ids) do
+        finish(at, id, function()
+          waiting[#waiting + 1] = { at, id }
+        end)
+      end
+    end
+    -- Once more, because an entry that was retried is behind those that were passed on together with it.
+    for _, each in ipairs(waiting) do
+      finish(each[1], each[2], function(at, id)
+        lost[#lost + 1] = (at == 1 and '' or 'r') .. id
+      end)
+    end
+    if waiting[1] then
+      table.sort(left[2], earlier)
+    end
+    local later = { busy = {}, free = {} }
+    local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
     for _, place in ipairs(names) do
       if touched[place] then
         touched[place] = nil
@@ -160,7 +166,7 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
           later.busy[#later.busy + 1] = place
           later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
         elseif queued then
-          places.pass_on(of, place, run, of.most == 1 and later or nil)
+          budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
         else
           later.free[#later.free + 1] = place
         end

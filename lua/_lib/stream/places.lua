@@ -22,7 +22,7 @@
 -- @include stream/entry
 -- @include typed
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 
 function places.open(busy, queued, ready, most)
   return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
@@ -95,78 +95,70 @@ local function queued_entry(key, member)
   return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
 
--- At most `count` queued entries of a key, from the `skip`th on.
-local function first_queued(of, key, skip, count)
-  return redis.call('ZRANGE', of.queued, '[' .. key .. '\0', '(' .. key .. '\1', 'BYLEX', 'LIMIT', skip, count)
+-- The first queued entries of a key: at most `run`, four at first, and more if those were small.
+local function first_queued(of, key, run)
+  local from, to = '[' .. key .. '\0', '(' .. key .. '\1'
+  local count = math.min(run, STEP)
+  local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+  if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+    for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+      found[#found + 1] = member
+    end
+  end
+  return found
 end
 
 -- Passes a place on to the first entries that are queued for its key: at most `run` of them, and some 64 KiB beyond the first one. It
--- becomes free when none is queued, or when a key has fewer places now. With `later` the queue and `busy` are changed by `places.done`,
--- for many places at once; that needs keys with one place, or two of them would get the same entry.
+-- becomes free when none is queued, or when a key has fewer places now. With `later` `busy` is changed by `places.done`, for many places
+-- at once. Returns how many entries became ready.
 function places.pass_on(of, place, run, later)
-  local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-  local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-  if not found[1] then
-    if later then
-      later.free[#later.free + 1] = place
+  local key, number = place, ''
+  if string.find(place, '\0', 1, true) then
+    key, number = string.match(place, '^([^%z]*)%z(%d*)$')
+  end
+  local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+  local locations, before, bytes, last = {}, nil, 0, nil
+  for at, member in ipairs(found) do
+    bytes = bytes + #member
+    if at > 1 and bytes > MOST_BYTES then
+      break
+    end
+    last = member
+    local delivery = queued_entry(key, member)
+    if delivery then
+      delivery.k, delivery.p = place, before
+      locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+      before = delivery.i
     else
-      redis.call('HDEL', of.busy, place)
-    end
-    return
-  end
-  local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-  local locations, before, bytes = {}, nil, 0
-  local function put(members)
-    for at, member in ipairs(members) do
-      bytes = bytes + #member
-      if bytes > MOST_BYTES and locations[1] then
-        return { unpack(members, 1, at - 1) }
-      end
-      local delivery = queued_entry(key, member)
-      if delivery then
-        delivery.k, delivery.p = place, before
-        locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-        before = delivery.i
-      else
-        -- The worker makes it a dead letter.
-        entry.put_ready(of.ready, { foreign = true, d = member })
-      end
-    end
-    return members
-  end
-  local moved = put(found)
-  if more > 0 then
-    for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-      moved[#moved + 1] = member
+      -- The worker makes it a dead letter.
+      entry.put_ready(of.ready, { foreign = true, d = member })
     end
   end
-  if later and locations[1] then
-    for _, member in ipairs(moved) do
-      later.moved[#later.moved + 1] = member
-    end
+  if last then
+    redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+  end
+  later = later or { busy = {}, free = {}, alone = true }
+  if locations[1] then
     later.busy[#later.busy + 1] = place
     later.busy[#later.busy + 1] = table.concat(locations, ' ')
-    return
-  end
-  redis.call('ZREM', of.queued, unpack(moved))
-  if locations[1] then
-    redis.call('HSET', of.busy, place, table.concat(locations, ' '))
   else
-    -- Only unreadable ones; check_places.lua goes on.
-    redis.call('HDEL', of.busy, place)
+    -- After unreadable ones check_places.lua goes on.
+    later.free[#later.free + 1] = place
   end
+  if later.alone then
+    places.done(of, later)
+  end
+  return #locations
 end
 
--- What `places.pass_on` left for later.
+-- Changes what `places.pass_on` left for later.
 function places.done(of, later)
-  local function call(command, key, values)
-    for from = 1, #values, 4000 do
-      redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
-    end
+  if later.busy[1] then
+    redis.call('HSET', of.busy, unpack(later.busy))
   end
-  call('ZREM', of.queued, later.moved)
-  call('HSET', of.busy, later.busy)
-  call('HDEL', of.busy, later.free)
+  if later.free[1] then
+    redis.call('HDEL', of.busy, unpack(later.free))
+  end
 end
 
 -- Whether a location of the list `value` has others before it. An unknown location has not: its place was lost.

@@ -14379,7 +14379,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '70740ee669353b39a0f1b4617d157e5cf7da11c4',
+  sha: '942a3414040991ccb6df47b6534fcc862c3762c1',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -14563,7 +14563,7 @@ end
 return delivery ~= nil
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -14617,28 +14617,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -14648,38 +14650,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -16599,7 +16591,7 @@ or typed(ready, 'stream')
 or typed(answers, 'hash')
 or effects.denied('XACK XDEL XTRIM XPENDING HSET HDEL PEXPIRE', stream, {})
 local held = of.places and places.open(keys[4], keys[5], ready, of.places)
-wrong = wrong or held and (places.wrong(held) or effects.denied('ZREM XADD', stream, {}))
+wrong = wrong or held and (places.wrong(held) or effects.denied('ZREMRANGEBYLEX XADD', stream, {}))
 local alone
 local expires = false
 local function finish(from, position)
@@ -16768,7 +16760,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'ab51dc7c4efc3610259a057bb87f7e46801dac42',
+  sha: '1cb6e1d2b0df23b6d9732b4d26c5235be20852b0',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -16952,7 +16944,7 @@ end
 return delivery ~= nil
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -17006,28 +16998,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -17037,38 +17031,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -19086,7 +19070,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'b4bb76d68f0de2f4cf185c13f910fdca0069e0d6',
+  sha: '2318036adfa1b879e5e407cd9923b288a8e85c33',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19269,7 +19253,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -19323,28 +19307,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -19354,38 +19340,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -19779,7 +19755,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '1f66a32affde48ea5c31e56ee238dbc74f57b376',
+  sha: '55aa9ca687893c6c2c5f089821351443ae16a92c',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19962,7 +19938,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -20016,28 +19992,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -20047,38 +20025,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -20502,7 +20470,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '4e4037088d52b44374d0fa0fbcfae2e91a713368',
+  sha: '9885268e4cfbc9496c833bbee62e8fb2466e06d1',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -20639,7 +20607,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -20693,28 +20661,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -20724,38 +20694,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -21281,7 +21241,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '088231f50c24b67a841d824462220b8d6d52cfd1',
+  sha: '958796144d83bf4a59dd7992b773b45a1975931f',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -21537,7 +21497,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -21591,28 +21551,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -21622,38 +21584,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -21917,7 +21869,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '1b24a00acfd969626c6f700f3a28ee014993721b',
+  sha: '8ccf0be717bc3b5337c8a5c0b7054604aed037b5',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","group","consumer","declared","lease","attempts"],
@@ -22173,7 +22125,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -22227,28 +22179,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -22258,38 +22212,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -23016,7 +22960,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'd4274858e204f14cd1fd303f920f12f68e66e5f1',
+  sha: '8c63ad238947819eba4f9d5d48b0250a9dab469a',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -23151,7 +23095,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -23205,28 +23149,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -23236,38 +23182,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -23587,7 +23523,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'ab74f49b1e47fd6d00b7371a8da7a85a7b76ace9',
+  sha: '3bada1ef261fb8b1b0a180f66681e6378e50afca',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -23722,7 +23658,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -23776,28 +23712,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -23807,38 +23745,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -24410,7 +24338,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'b1454431d353b5a19b49b4b5a6efcfee55e1e09d',
+  sha: '9f5a44c0c05a20f74415ca54d37adccf19e3f381',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -24594,7 +24522,7 @@ end
 return delivery ~= nil
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -24648,28 +24576,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -24679,38 +24609,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -25691,7 +25611,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '740459cb2bb38762710ff3f015637778746e54b8',
+  sha: 'a51c70f16bddab1677aa29451fe4de78e01f2c42',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","group","consumer","declared"],
@@ -25947,7 +25867,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local MOST_BYTES = 65536
+local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
 end
@@ -26001,28 +25921,30 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
 end
-local function first_queued(of, key, skip, count)
-return redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\1', 'BYLEX', 'LIMIT', skip, count)
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
 end
 function places.pass_on(of, place, run, later)
-local key, number = string.match(place, '^([^%z]*)%z?(%d*)$')
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, 0, 1) or {}
-if not found[1] then
-if later then
-later.free[#later.free + 1] = place
-else
-redis.call('HDEL', of.busy, place)
+local key, number = place, ''
+if string.find(place, '\\0', 1, true) then
+key, number = string.match(place, '^([^%z]*)%z(%d*)$')
 end
-return
-end
-local more = math.min(run, math.floor(MOST_BYTES / #found[1]) + 1) - 1
-local locations, before, bytes = {}, nil, 0
-local function put(members)
-for at, member in ipairs(members) do
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
 bytes = bytes + #member
-if bytes > MOST_BYTES and locations[1] then
-return { unpack(members, 1, at - 1) }
+if at > 1 and bytes > MOST_BYTES then
+break
 end
+last = member
 local delivery = queued_entry(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
@@ -26032,38 +25954,28 @@ else
 entry.put_ready(of.ready, { foreign = true, d = member })
 end
 end
-return members
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
 end
-local moved = put(found)
-if more > 0 then
-for _, member in ipairs(put(first_queued(of, key, 1, more))) do
-moved[#moved + 1] = member
-end
-end
-if later and locations[1] then
-for _, member in ipairs(moved) do
-later.moved[#later.moved + 1] = member
-end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(locations, ' ')
-return
-end
-redis.call('ZREM', of.queued, unpack(moved))
-if locations[1] then
-redis.call('HSET', of.busy, place, table.concat(locations, ' '))
 else
-redis.call('HDEL', of.busy, place)
+later.free[#later.free + 1] = place
 end
+if later.alone then
+places.done(of, later)
+end
+return #locations
 end
 function places.done(of, later)
-local function call(command, key, values)
-for from = 1, #values, 4000 do
-redis.call(command, key, unpack(values, from, math.min(from + 3999, #values)))
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
 end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
 end
-call('ZREM', of.queued, later.moved)
-call('HSET', of.busy, later.busy)
-call('HDEL', of.busy, later.free)
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -26170,6 +26082,7 @@ local group = ARGV[3]
 local consumer = ARGV[4]
 local declared = ARGV[5]
 local DAY = 86400
+local MOST_PASSED_ON = 128
 local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
 local items = (#ARGV - 5) / 3
 if items == 1 then
@@ -26244,14 +26157,10 @@ end
 return true
 end
 local function finish_in_order(lists, theirs, run)
-local all, names = {}, {}
+local names = {}
 for at, ids in ipairs(lists) do
-for nth, id in ipairs(ids) do
-local place = theirs[at][id]
-all[#all + 1] = { id = id, location = (at == 1 and 'm' or 'r') .. id, place = place, at = at, nth = nth }
-if place then
-names[#names + 1] = place
-end
+for _, id in ipairs(ids) do
+names[#names + 1] = theirs[at][id]
 end
 end
 if not names[1] then
@@ -26261,26 +26170,33 @@ local left_of, touched = {}, {}
 for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
 left_of[names[nth]] = left_of[names[nth]] or places.list(value)
 end
-for _ = 1, 2 do
-for _, each in ipairs(all) do
-if not each.done then
-each.done = not each.place or places.shift(left_of[each.place], each.location)
-if each.done and each.place then
-touched[each.place] = true
-end
-end
-end
-end
-local left = { {}, {} }
-for _, each in ipairs(all) do
-if each.done then
-left[each.at][#left[each.at] + 1] = each.id
+local left, waiting = { {}, {} }, {}
+local function finish(at, id, wait)
+local place = theirs[at][id]
+if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
+left[at][#left[at] + 1] = id
+touched[place or ''] = true
 else
-lost[#lost + 1] = (each.at == 1 and '' or 'r') .. each.id
+wait(at, id)
 end
 end
-local later = { moved = {}, busy = {}, free = {} }
-local queued = redis.call('ZCARD', of.queued) > 0
+for at, ids in ipairs(lists) do
+for _, id in ipairs(ids) do
+finish(at, id, function()
+waiting[#waiting + 1] = { at, id }
+end)
+end
+end
+for _, each in ipairs(waiting) do
+finish(each[1], each[2], function(at, id)
+lost[#lost + 1] = (at == 1 and '' or 'r') .. id
+end)
+end
+if waiting[1] then
+table.sort(left[2], earlier)
+end
+local later = { busy = {}, free = {} }
+local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
 for _, place in ipairs(names) do
 if touched[place] then
 touched[place] = nil
@@ -26289,7 +26205,7 @@ if rest[rest.from] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
 elseif queued then
-places.pass_on(of, place, run, of.most == 1 and later or nil)
+budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
 else
 later.free[#later.free + 1] = place
 end
@@ -26421,14 +26337,10 @@ end
 return true
 end
 local function finish_in_order(lists, theirs, run)
-local all, names = {}, {}
+local names = {}
 for at, ids in ipairs(lists) do
-for nth, id in ipairs(ids) do
-local place = theirs[at][id]
-all[#all + 1] = { id = id, location = (at == 1 and 'm' or 'r') .. id, place = place, at = at, nth = nth }
-if place then
-names[#names + 1] = place
-end
+for _, id in ipairs(ids) do
+names[#names + 1] = theirs[at][id]
 end
 end
 if not names[1] then
@@ -26438,26 +26350,33 @@ local left_of, touched = {}, {}
 for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
 left_of[names[nth]] = left_of[names[nth]] or places.list(value)
 end
-for _ = 1, 2 do
-for _, each in ipairs(all) do
-if not each.done then
-each.done = not each.place or places.shift(left_of[each.place], each.location)
-if each.done and each.place then
-touched[each.place] = true
-end
-end
-end
-end
-local left = { {}, {} }
-for _, each in ipairs(all) do
-if each.done then
-left[each.at][#left[each.at] + 1] = each.id
+local left, waiting = { {}, {} }, {}
+local function finish(at, id, wait)
+local place = theirs[at][id]
+if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
+left[at][#left[at] + 1] = id
+touched[place or ''] = true
 else
-lost[#lost + 1] = (each.at == 1 and '' or 'r') .. each.id
+wait(at, id)
 end
 end
-local later = { moved = {}, busy = {}, free = {} }
-local queued = redis.call('ZCARD', of.queued) > 0
+for at, ids in ipairs(lists) do
+for _, id in ipairs(ids) do
+finish(at, id, function()
+waiting[#waiting + 1] = { at, id }
+end)
+end
+end
+for _, each in ipairs(waiting) do
+finish(each[1], each[2], function(at, id)
+lost[#lost + 1] = (at == 1 and '' or 'r') .. id
+end)
+end
+if waiting[1] then
+table.sort(left[2], earlier)
+end
+local later = { busy = {}, free = {} }
+local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
 for _, place in ipairs(names) do
 if touched[place] then
 touched[place] = nil
@@ -26466,7 +26385,7 @@ if rest[rest.from] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
 elseif queued then
-places.pass_on(of, place, run, of.most == 1 and later or nil)
+budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
 else
 later.free[#later.free + 1] = place
 end

@@ -29,6 +29,8 @@ export interface Settler {
 
 /** Limits of one call of lua/stream/settle.lua. */
 const MOST_FINISHED = 256
+/** The same with order by key, where each of them may pass its place on. */
+const MOST_FINISHED_KEYED = 128
 const MOST_MOVES = 64
 /** Most characters of payload that a call moves, so that it does not block Redis. One entry always fits. */
 const MOST_MOVED = 1 << 20
@@ -50,6 +52,7 @@ export function createSettler({
   abandoned,
   trouble,
 }: SettlerOptions): Settler {
+  const mostFinished = runLength ? MOST_FINISHED_KEYED : MOST_FINISHED
   let waiting: Outcome[] = []
   let sending = 0
   let number = 0
@@ -79,7 +82,7 @@ export function createSettler({
     let moves = 0
     let moved = 0
     let end = 0
-    for (; end < waiting.length && end < MOST_FINISHED; end++) {
+    for (; end < waiting.length && end < mostFinished; end++) {
       const { entry, move } = waiting[end] as Outcome
       if (!move) continue
       moved += entry.json?.length ?? 0
