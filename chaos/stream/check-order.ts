@@ -1,4 +1,3 @@
-import type { Evidence } from './check.ts'
 import type { Delivery, GroupHistory } from './history.ts'
 import { intentOf, keyOf, STREAMS } from './plan.ts'
 
@@ -17,7 +16,7 @@ interface Finished {
  * delay are left out, because they join their key when they are due.
  */
 export function checkOrder(
-  { seed }: Pick<Evidence, 'seed'>,
+  seed: number,
   group: GroupHistory,
   claim: (holds: boolean, what: () => string) => void,
   count: (what: string, by?: number) => void,

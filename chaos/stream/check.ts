@@ -111,7 +111,7 @@ export function check(evidence: Evidence): Verdict {
   const ordered = claims.claim(
     'entries of a key are handled one after the other, in the order in which they were added',
   )
-  for (const group of history.groups) checkOrder(evidence, group, ordered, count)
+  for (const group of history.groups) checkOrder(evidence.seed, group, ordered, count)
 
   const lettersOf = new Map([...evidence.dead].map(([name, letters]) => [name, byId(letters)]))
   for (const { n, ids, unknown } of history.adds.values()) {

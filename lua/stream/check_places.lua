@@ -86,7 +86,7 @@ local function item(stream, ready, delayed, dead, cursor, after)
       break
     end
     bytes = bytes + #found
-    after = places.key_of(found)
+    after = string.match(found, '^[^%z]*')
     local place = places.free(of, after)
     if place then
       places.pass_on(of, place, 1)

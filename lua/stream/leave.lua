@@ -7,7 +7,7 @@
 -- @include now
 -- @include stream/acknowledge
 -- @include stream/entry
--- @include stream/places
+-- @include stream/placing
 -- @include typed
 -- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
 -- @shared group    group
@@ -24,7 +24,7 @@ local MOST, MOST_BYTES = 100, 262144
 
 local function item(stream, ready, delayed, settled, most)
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
-  local of = most ~= '0' and places.open(held[1], held[2], ready, most) or nil
+  local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong

@@ -14,7 +14,7 @@
 -- @include now
 -- @include stream/acknowledge
 -- @include stream/entry
--- @include stream/places
+-- @include stream/placing
 -- @include stream/started
 -- @include typed
 -- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
@@ -58,7 +58,7 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   local ms = math.floor(now / 1000)
   local reply = {}
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
-  local of = most ~= '0' and places.open(held[1], held[2], ready, most) or nil
+  local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong

@@ -6,7 +6,7 @@
 -- @batch 16
 -- @full runs         it moves an entry so that it is handled
 -- @include stream/entry
--- @include stream/places
+-- @include stream/placing
 -- @include typed
 -- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
 -- @shared most     places of a key; 0 without order
@@ -17,7 +17,7 @@
 
 local function item(dead, ready, position)
   local wrong = typed(dead, 'stream') or typed(ready, 'stream')
-  local of = most ~= '0' and places.open(held[1], held[2], ready, most) or nil
+  local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong

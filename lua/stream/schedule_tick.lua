@@ -8,7 +8,6 @@
 -- @include now
 -- @include typed
 -- @include stream/append
--- @include stream/places
 -- @include stream/schedule
 -- @include stream/unfinished
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
@@ -55,7 +54,7 @@ local function item(all, id, seen, next, payload, names, name)
   elseif names ~= '' then
     local last = redis.call('HGET', schedules, 'e' .. id)
     if last and string.match(last, '^%d+%-%d+$') then
-      local open = unfinished(stream, last, list) or name ~= '' and places.is_queued(log.places, name, last)
+      local open = unfinished(stream, last, list) or name ~= '' and log.ordered.is_queued(log, name, last)
       if open == 'groups' then
         return open
       end

@@ -11,7 +11,7 @@
 -- @include stream/pending
 -- @include stream/acknowledge
 -- @include stream/entry
--- @include stream/places
+-- @include stream/placing
 -- @include earlier
 -- @include typed
 -- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
@@ -37,7 +37,7 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 
 local function item(stream, ready, delayed, dead, settled, number, finished, moves)
   local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
-  local of = most ~= '0' and places.open(held[1], held[2], ready, most) or nil
+  local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong

@@ -27,6 +27,12 @@ type MakeListener = (
 /** A framework with its adapter, as the test kit drives it, and its application without a server. */
 export interface Framework extends AdapterUnderTest {
   readonly listener: MakeListener
+  start(handlers: readonly Handler[], options?: StartOptions): Promise<TestServer>
+}
+
+export interface TestServer extends RunningServer {
+  /** Node's objects of all requests so far, in the order of their arrival; not every adapter shows them to handlers. */
+  readonly responses: readonly ServerResponse[]
 }
 
 /** Each framework with its adapter; the suite's other tests use them as the test kit does. */
@@ -36,14 +42,23 @@ export const frameworks: readonly Framework[] = [
   koa('Koa 3', Koa3),
   koa('Koa 2', Koa2),
   node('node:http'),
-]
-
-/** The frameworks that the contract and idempotent are tested on, too. */
-export const moreFrameworks: readonly Framework[] = [
   fastify('Fastify'),
   hono('Hono on Node'),
   bareFetch('a bare fetch server'),
 ]
+
+/**
+ * The frameworks whose adapter sees the connections of clients. A server of Request and Response shows none, so it cannot tell
+ * that a connection was reset or taken over, nor that one broke on which the response still waits behind another.
+ */
+export const connected: readonly Framework[] = frameworks.filter(
+  ({ knowsConnections = true }) => knowsConnections,
+)
+
+/** One framework for each way in which adapters send: to node's response, through the framework, as a Response. For slow tests. */
+export const kinds: readonly Framework[] = frameworks.filter(({ name }) =>
+  ['Express 5', 'Koa 3', 'Hono on Node', 'a bare fetch server'].includes(name),
+)
 
 /** A plugin around a handler, for adapters take nothing else. */
 function asPlugin(handler: Handler): Plugin<[]> {
@@ -250,12 +265,17 @@ export function nodeApp(
   }
 }
 
-export async function listen(app: RequestListener, errors: readonly unknown[]): Promise<RunningServer> {
-  const server = createServer(app)
+export async function listen(app: RequestListener, errors: readonly unknown[]): Promise<TestServer> {
+  const responses: ServerResponse[] = []
+  const server = createServer((request, response) => {
+    responses.push(response)
+    app(request, response)
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     errors,
+    responses,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

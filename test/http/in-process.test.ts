@@ -7,14 +7,13 @@ import serverless from 'serverless-http'
 import { describe, expect, test } from 'vitest'
 
 import { until } from '../support/until.ts'
-import { frameworks, moreFrameworks } from './frameworks.ts'
+import { frameworks } from './frameworks.ts'
 import { useFeatures } from './setup.ts'
 
 const features = useFeatures()
 
 /** A response of light-my-request is of a class of its own, which Express exchanges for its own. */
-const all = [...frameworks, ...moreFrameworks]
-const own = all.filter(({ name }) => !name.startsWith('Express'))
+const own = frameworks.filter(({ name }) => !name.startsWith('Express'))
 
 interface Answered {
   readonly statusCode: number
@@ -28,7 +27,7 @@ const injected: Ask = (listener, path) => inject(listener, { url: path, remoteAd
 /** What answers requests without a server: a response there has a socket that is none. */
 const servers = [
   { server: 'light-my-request', ask: injected, used: own },
-  { server: 'serverless-http', ask: invoked, used: all },
+  { server: 'serverless-http', ask: invoked, used: frameworks },
 ]
 
 async function invoked(listener: RequestListener, path: string): Promise<Answered> {

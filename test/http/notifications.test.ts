@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net'
-
 import { type Notifier, PenknifeError } from '@penknife/core'
 import type { Handler, NotificationsOptions } from '@penknife/http'
 import { notificationsPlugin } from '@penknife/http/adapter'
@@ -66,12 +64,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
   test('a client on fetch distinguishes a cut from an end, alone and among others', async () => {
     const notifier = features.notifier()
     const handler = handlerOf({}, notifier)
-    const sockets: Socket[] = []
-    const keeping: Handler = (exchange) => {
-      sockets.push(exchange.request.socket)
-      return handler(exchange)
-    }
-    const { url } = await start(adapter, [keeping])
+    const { url, responses } = await start(adapter, [handler])
     const clients = []
     for (let nth = 0; nth < 3; nth++) clients.push(await fetching(`${url}/?channel=a`))
     for (const client of clients) await client.has('id: a=')
@@ -80,7 +73,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
       for (const client of clients) await client.has(`"data":"${text}"`)
     }
     const [cut, ...others] = clients
-    sockets[0]?.destroy()
+    responses[0]?.req.socket.destroy()
     await expect(cut?.over).rejects.toThrow('terminated')
     await notifier.publish('a', 'last')
     for (const client of others) await client.has('"data":"last"')

@@ -15,7 +15,7 @@ import { deferred } from '../support/deferred.ts'
 import { sendAndReset } from '../support/reset.ts'
 import { nextTurn, until } from '../support/until.ts'
 import { warningsOf } from '../support/warnings.ts'
-import { frameworks } from './frameworks.ts'
+import { connected, frameworks } from './frameworks.ts'
 import { start, useFeatures } from './setup.ts'
 
 const features = useFeatures()
@@ -201,11 +201,13 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     ])
     const { port } = new URL(url)
     const socket = connectSocket(Number(port), '127.0.0.1')
+    // A fetch server makes no Request of a target with a password.
+    const target = `${connected.includes(adapter) ? 'http://ann:secret@test' : ''}/items/7?k=1`
     // As bytes: U+0085 ends a line, U+009B begins an escape sequence.
     const agent = 'a\u0085b\u009b31mc\td'
     socket.write(
       Buffer.from(
-        `GET http://ann:secret@test/items/7?k=1 HTTP/1.1\r\nHost: test\r\nUser-Agent: ${agent}\r\nConnection: close\r\n\r\n`,
+        `GET ${target} HTTP/1.1\r\nHost: test\r\nUser-Agent: ${agent}\r\nConnection: close\r\n\r\n`,
         'latin1',
       ),
     )
@@ -215,34 +217,37 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect(JSON.stringify(logged)).not.toContain('secret')
   })
 
-  test('connections that are reset at once add at most ten entries a second to the log', async () => {
-    const logged: RequestEntry[] = []
-    const reports: string[] = []
-    let seen = 0
-    const log = requestLogPlugin.setup(
-      { add: async (entry) => logged.push(entry) },
-      { onError: (error, lost) => reports.push(`${String(error)} ${lost}`) },
-    )
-    const counted: Handler = (exchange) => {
-      seen++
-      return log(exchange)
-    }
-    const { url } = await start(adapter, [counted])
-    const began = performance.now()
-    await Promise.all(Array.from({ length: 40 }, () => sendAndReset(url)))
-    await until('all were seen', () => seen === 40)
-    const most = 10 * (1 + Math.floor((performance.now() - began) / 1000))
-    await nextTurn()
-    expect(logged.length).toBeGreaterThan(0)
-    expect(logged.length).toBeLessThanOrEqual(most)
-    expect(reports[0]).toBe(
-      'Error: clients reset more than 10 connections a second at once; further requests of such clients are not logged 1',
-    )
-    // Others are logged meanwhile.
-    const before = logged.length
-    expect((await call(`${url}/items/7`)).status).toBe(200)
-    await until('it is logged', () => logged.length === before + 1)
-  })
+  test.runIf(connected.includes(adapter))(
+    'connections that are reset at once add at most ten entries a second to the log',
+    async () => {
+      const logged: RequestEntry[] = []
+      const reports: string[] = []
+      let seen = 0
+      const log = requestLogPlugin.setup(
+        { add: async (entry) => logged.push(entry) },
+        { onError: (error, lost) => reports.push(`${String(error)} ${lost}`) },
+      )
+      const counted: Handler = (exchange) => {
+        seen++
+        return log(exchange)
+      }
+      const { url } = await start(adapter, [counted])
+      const began = performance.now()
+      await Promise.all(Array.from({ length: 40 }, () => sendAndReset(url)))
+      await until('all were seen', () => seen === 40)
+      const most = 10 * (1 + Math.floor((performance.now() - began) / 1000))
+      await nextTurn()
+      expect(logged.length).toBeGreaterThan(0)
+      expect(logged.length).toBeLessThanOrEqual(most)
+      expect(reports[0]).toBe(
+        'Error: clients reset more than 10 connections a second at once; further requests of such clients are not logged 1',
+      )
+      // Others are logged meanwhile.
+      const before = logged.length
+      expect((await call(`${url}/items/7`)).status).toBe(200)
+      await until('it is logged', () => logged.length === before + 1)
+    },
+  )
 
   test('skip leaves requests out, fields adds to an entry', async () => {
     const handler = requestLogPlugin.setup(features.stream(), {

@@ -15,7 +15,7 @@ import {
   type Stream,
 } from '@penknife/core'
 import type { Handler, RequestEntry } from '@penknife/http'
-import type { AdapterUnderTest, RunningServer, StartOptions } from '@penknife/http/testkit'
+import type { RunningServer, StartOptions } from '@penknife/http/testkit'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 
 import { available } from '../support/connect.ts'
@@ -61,11 +61,11 @@ export function useFeatures(): Features {
 }
 
 /** Serves handlers for one test. */
-export async function start(
-  adapter: AdapterUnderTest,
+export async function start<Server extends RunningServer>(
+  adapter: { start(handlers: readonly Handler[], options?: StartOptions): Promise<Server> },
   handlers: readonly Handler[],
   options: StartOptions = {},
-): Promise<RunningServer> {
+): Promise<Server> {
   const server = await adapter.start(handlers, options)
   onTestFinished(() => server.close())
   return server

@@ -402,7 +402,7 @@ async function compareWithRedis(raw: Redis, model: OrderModel): Promise<void> {
   const queued = await raw.zrange(`${ORDERS}:queued:billing`, '0', '-1')
   for (const key of model.keys) {
     for (const [at, ids] of model.placesOf(key).entries()) {
-      const value = busy[at === 0 ? key : `${key}\0${at + 1}`]
+      const value = busy[at === 0 ? key : `${key}\x01${at + 1}`]
       expect(value?.split(' ').map(idOf) ?? []).toEqual(ids)
     }
     const inQueue = queued.filter((member) => member.startsWith(`${key}\0`))

@@ -148,15 +148,16 @@ test('a key with many entries does not delay one with few', async () => {
 test('keys work with dedup ids, delays, schedules, record and commit, and entries without a key', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
-  const stream = createStream<number>(space, 'orders', { groups: ['billing'], order: 'key', maxBacklog: 8 })
+  const stream = createStream<number>(space, 'orders', { groups: ['billing'], order: 'key' })
   expect(await stream.add(0, { key: 'a', id: 'first' })).toBe(await stream.add(0, { key: 'a', id: 'first' }))
   await record(space, stream.adding(1, { key: 'a' }), stream.adding(2, { key: 'a' }), stream.adding(50))
   await stream.addMany([3, 4], { key: () => 'a' })
   await stream.add(9, { key: 'a', delay: 30 })
   expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ queued: 4, waiting: 3 })
-  // The queue of a key counts.
   await stream.add(5, { key: 'a' })
-  expect(await failure(stream.add(6, { key: 'a' }))).toMatchObject({ code: 'PENKNIFE_FULL' })
+  // The queue of a key counts.
+  const full = createStream<number>(space, 'orders', { groups: ['billing'], order: 'key', maxBacklog: 8 })
+  expect(await failure(full.add(6, { key: 'a' }))).toMatchObject({ code: 'PENKNIFE_FULL' })
   const seen: number[] = []
   const { saw } = startWorker(stream, 'billing', async ({ payload, key, commit }) => {
     if (key === 'a') seen.push(payload)

@@ -12,21 +12,16 @@
 -- of the stream gets: XSETID raises the last id. A delayed entry takes no place; it asks for one when it is due.
 --
 -- Trimming is considered at every 64th length of a stream, with payloads over 2 KiB more often, so that each trim removes more
--- than was added. A trim removes at most 256 entries or some 256 KiB, so that adds cost the same while a group keeps a stream
--- far over its limits. It stops at the first entry that a group has not read or not finished, unless the log is lossy.
+-- than was added: see stream/limits.lua.
 --
 -- The declared groups begin before the first entry that the caller adds. The script that adds creates them, and creates them again
 -- when the stream no longer exists (FLUSHALL). Otherwise a process that declares fewer groups could finish and delete the entry
 -- before the others exist.
 -- @include stream/due_at
--- @include now
--- @include earlier
--- @include following
--- @include stream/groups
--- @include stream/places
--- @include ids
+-- @lazy stream/limits
+-- @lazy stream/ordered
 local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
+local EVERY, LARGE = 64, 2048
 
 -- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue, with order by key 1 more than the places of a
 -- key; unfinished entries at which the stream is full;
@@ -38,9 +33,14 @@ function append.open(key, limits, busy, queued)
   return {
     key = key,
     queue = queue ~= '0',
-    places = queue ~= '0' and queue ~= '1' and places.open(busy, queued, nil, queue - 1) or nil,
+    ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+    busy = busy,
+    queued = queued,
+    places = queue - 1,
     last = nil,
     most = tonumber(most),
+    -- Whether an add changes more of this object than the first one does.
+    counts = queue ~= '1' or most ~= '0',
     entries = tonumber(entries),
     bytes = tonumber(bytes),
     age = tonumber(age),
@@ -51,7 +51,18 @@ function append.open(key, limits, busy, queued)
     backlog = nil,
     prepared = 0,
     fresh = true,
+    bounds = nil,
   }
+end
+
+local function limits_of(stream)
+  stream.bounds = stream.bounds or load_limits()
+  return stream.bounds
+end
+
+-- Entries that the slowest group has still to finish.
+local function backlog_of(stream)
+  return stream.queue and stream.length or limits_of(stream).backlog(stream)
 end
 
 -- Creates the declared groups that do not exist. Returns the error when Redis refuses the first of them; it then refuses all.
@@ -64,114 +75,9 @@ local function declare(stream)
   end
 end
 
--- The id before which every group has finished all entries; nil when there is no group.
-local function finished(stream)
-  local bound
-  for _, group in ipairs(groups(stream)) do
-    local first
-    if group.pending > 0 then
-      first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
-    else
-      first = following(group['last-delivered-id'])
-    end
-    if not bound or earlier(first, bound) then
-      bound = first
-    end
-  end
-  return bound
-end
-
--- Entries that the slowest group has still to finish.
-local function backlog_of(stream)
-  if stream.queue then
-    return stream.length
-  end
-  if not stream.backlog then
-    local most = 0
-    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
-      -- Redis does not know the lag after an entry was deleted by hand.
-      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
-    end
-    stream.backlog = most
-  end
-  return stream.backlog
-end
-
--- Trims the stream; returns how many entries were deleted.
-local function trim(stream)
-  local key, age = stream.key, stream.age
-  local bound = not stream.lossy and finished(key) or nil
-  local over = stream.entries > 0 and stream.length - stream.entries or 0
-  if stream.bytes > 0 then
-    -- Not every server has it, and not every user may run it: penknife reports that it is missing.
-    local bytes = redis.pcall('MEMORY', 'USAGE', key)
-    if type(bytes) == 'number' and bytes > stream.bytes then
-      over = math.max(over, 2 * EVERY)
-    end
-  end
-  local oldest = age > 0 and now / 1000 - age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
-    return 0
-  end
-  -- The last entry of the list is never deleted: XTRIM needs an id to stop at.
-  local list = ids(key, '-', '+', most + 1)
-  for at, id in ipairs(list) do
-    local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
-    end
-  end
-  return 0
-end
-
+-- The error when the keys of places.lua have other types.
 function append.wrong(stream)
-  return stream.places and places.wrong(stream.places) or nil
-end
-
--- Reserves the next id of the stream.
-local function reserve(stream)
-  if not stream.last then
-    local info = redis.call('XINFO', 'STREAM', stream.key)
-    for at = 1, #info, 2 do
-      if info[at] == 'last-generated-id' then
-        stream.last = info[at + 1]
-      end
-    end
-  end
-  local present = string.format('%.0f-0', math.floor(now / 1000))
-  local id = earlier(stream.last, present) and present or following(stream.last)
-  local done = redis.pcall('XSETID', stream.key, id)
-  if done.err then
-    return done
-  end
-  stream.last = id
-  return id
-end
-
--- Adds an entry of a key: to the stream, or to the queue of its key.
-local function add_keyed(stream, key, payload, trace)
-  local of = stream.places
-  local place = places.free(of, key)
-  if not place then
-    local id = reserve(stream)
-    if type(id) == 'table' then
-      return id
-    end
-    redis.call('HINCRBY', of.busy, '', 1)
-    places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
-    return id
-  end
-  local id
-  if trace == '' then
-    id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
-  else
-    id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
-  end
-  if type(id) ~= 'table' then
-    places.take(of, place, 'm' .. id)
-  end
-  return id
+  return stream.ordered and stream.ordered.wrong(stream) or nil
 end
 
 function append.prepare(stream)
@@ -180,20 +86,20 @@ function append.prepare(stream)
     if type(length) == 'table' then
       return length
     end
-    if stream.places then
+    if stream.ordered then
       local wrong = append.wrong(stream)
       if wrong then
         return wrong
       end
-      length = length + redis.call('ZCARD', stream.places.queued)
+      length = length + redis.call('ZCARD', stream.queued)
     end
     stream.length = length
     stream.declares = stream.names ~= ''
-      and (stream.declares or (length == 0 or stream.places) and redis.call('EXISTS', stream.key) == 0)
+      and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
   end
-  if stream.most > 0 then
+  if stream.counts then
     local most = stream.most - stream.prepared
-    if stream.length >= most and backlog_of(stream) >= most then
+    if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
       return false
     end
     stream.prepared = stream.prepared + 1
@@ -201,9 +107,29 @@ function append.prepare(stream)
   return true
 end
 
+-- Counts an entry that was added, and trims the stream.
+local function added(stream, payload)
+  local length = stream.length + 1
+  stream.length = length
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
+  end
+  if not stream.queue then
+    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+    if length % every == 0 or (stream.fresh and stream.age > 0) then
+      -- The entry was added, so an error of the trim must not fail the add.
+      local ok, trimmed = pcall(limits_of(stream).trim, stream)
+      stream.length = ok and length - trimmed or length
+    end
+  end
+  stream.fresh = false
+end
+
 function append.apply(stream, payload, trace, due)
-  stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-  local declares = stream.declares
+  local counts, declares = stream.counts, stream.declares
+  if counts then
+    stream.prepared = stream.prepared - 1
+  end
   if declares then
     local refused = declare(stream)
     if refused then
@@ -212,11 +138,11 @@ function append.apply(stream, payload, trace, due)
     stream.declares = false
   end
   local id, key
-  if stream.places then
+  if stream.ordered then
     due, key = string.match(due, '^(%S*) ?(.*)$')
   end
   if key and key ~= '' and due == '' then
-    id = add_keyed(stream, key, payload, trace)
+    id = stream.ordered.add(stream, key, payload, trace)
   elseif trace == '' and due == '' then
     id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
@@ -235,7 +161,7 @@ function append.apply(stream, payload, trace, due)
     end
     id = redis.pcall(unpack(add))
   end
-  if stream.places and type(id) == 'string' then
+  if stream.ordered and type(id) == 'string' then
     stream.last = id
   end
   if type(id) == 'table' then
@@ -244,19 +170,8 @@ function append.apply(stream, payload, trace, due)
     end
     return id
   end
-  local length = stream.length + 1
-  stream.length = length
-  if stream.backlog then
-    stream.backlog = stream.backlog + 1
+  if counts then
+    added(stream, payload)
   end
-  if not stream.queue then
-    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-    if length % every == 0 or (stream.fresh and stream.age > 0) then
-      -- The entry was added, so an error of the trim must not fail the add.
-      local ok, trimmed = pcall(trim, stream)
-      stream.length = ok and length - trimmed or length
-    end
-  end
-  stream.fresh = false
   return id
 end

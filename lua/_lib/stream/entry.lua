@@ -112,7 +112,7 @@ end
 function entry.put_dead(dead, delivery, group, kind, reason)
   local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
   local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
-  local q = delivery.q or delivery.k and string.match(delivery.k, '^[^%z]*')
+  local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\1]*')
   for name, value in pairs({ t = delivery.t, q = q }) do
     add[#add + 1] = name
     add[#add + 1] = value

@@ -2,7 +2,7 @@
 -- place of its key to be handled; without one it is queued.
 --
 -- `busy` is a hash: place -> the locations of the entries that have it, in the order in which they are handled, separated by spaces.
--- The first place of a key has the key as its name; the others have the byte 0 and a number behind it. Several entries have one place
+-- The first place of a key has the key as its name; the others have the byte 1 and a number behind it. Several entries have one place
 -- only when they were passed on together: one worker handles them one after the other. The field '' counts all entries that were
 -- ever queued. Locations:
 --
@@ -34,11 +34,11 @@ function places.wrong(of)
 end
 
 function places.key_of(place)
-  return string.match(place, '^[^%z]*')
+  return string.match(place, '^[^\1]*')
 end
 
 local function named(key, number)
-  return number == 1 and key or key .. '\0' .. number
+  return number == 1 and key or key .. '\1' .. number
 end
 
 -- A free place of a key; nil when there is none.
@@ -113,8 +113,8 @@ end
 -- at once. Returns how many entries became ready.
 function places.pass_on(of, place, run, later)
   local key, number = place, ''
-  if string.find(place, '\0', 1, true) then
-    key, number = string.match(place, '^([^%z]*)%z(%d*)$')
+  if string.find(place, '\1', 1, true) then
+    key, number = string.match(place, '^([^\1]*)\1(%d*)$')
   end
   local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
   local locations, before, bytes, last = {}, nil, 0, nil

@@ -10,6 +10,7 @@ import {
   type NodeBelow,
   prepare,
   serveFetch,
+  socketAddress,
   stateOf,
   type View,
 } from '@penknife/http/adapter'
@@ -28,15 +29,15 @@ export type HonoMiddleware = MiddlewareHandler & Closable
 const ADDRESS = Symbol('penknife.address')
 
 /**
- * Says where the client's address comes from. Mount it once, before the others. On @hono/node-server the default is the address of
- * the socket; elsewhere there is none.
+ * Says where the client's address comes from. Mount it once, before the others. Without it, or if the function returns undefined, the
+ * address is that of the socket on @hono/node-server; elsewhere there is none.
  *
  *     app.use(clientAddress((c) => getConnInfo(c).remote.address))
  *     app.use(clientAddress((c) => forwardedFor(c.req.raw)))   // behind a proxy
  */
 export function clientAddress(addressOf: (context: HonoContext) => string | undefined): MiddlewareHandler {
   return (context, next) => {
-    Object.assign(stateOf(context), { [ADDRESS]: { ip: addressOf(context) } })
+    Object.assign(stateOf(context), { [ADDRESS]: addressOf(context) })
     return next()
   }
 }
@@ -52,8 +53,9 @@ const view: View<HonoContext> = {
   carrier: (context) => new FetchCarrier(context.req.raw, stateOf(context), nodeBelow(context)),
   url: ({ req }) => req.url,
   ip(context) {
-    const given = (stateOf(context) as { [ADDRESS]?: { ip: string | undefined } })[ADDRESS]
-    return given ? given.ip : (nodeBelow(context)?.incoming as Socketed | undefined)?.socket?.remoteAddress
+    const { [ADDRESS]: given } = stateOf(context) as { [ADDRESS]?: string }
+    const below = nodeBelow(context)
+    return given ?? (below && socketAddress(below.incoming))
   },
   proxyFix: 'app.use(clientAddress((c) => forwardedFor(c.req.raw))) for one proxy',
   route(context) {
@@ -72,10 +74,6 @@ const view: View<HonoContext> = {
 interface Cached {
   readonly text?: Promise<string>
   readonly arrayBuffer?: Promise<ArrayBuffer>
-}
-
-interface Socketed {
-  readonly socket?: { readonly remoteAddress?: string }
 }
 
 const exchangeOf: (context: HonoContext) => Exchange<HonoContext> = createExchanges(view)

@@ -72,17 +72,17 @@ describe.each(['express', 'koa', 'node'])('on %s', (framework) => {
     expect(answer.headers['idempotent-replayed']).toBe('true')
     expect(await charges('a')).toBe(1)
   })
+})
 
-  test('the claim of a handler that takes longer than the lease is renewed', async () => {
-    await using server = await serve(framework)
-    const slow = pay(server, 'a')
-    await server.program.printed(/charging a/)
-    await new Promise((resolve) => setTimeout(resolve, 2600))
-    expect((await pay(server, 'a')).status).toBe(409)
-    await go('a')
-    expect((await slow).text).toBe(`charge 1 by ${server.program.pid}`)
-    expect(await charges('a')).toBe(1)
-  })
+test('the claim of a handler that takes longer than the lease is renewed', async () => {
+  await using server = await serve('node')
+  const slow = pay(server, 'a')
+  await server.program.printed(/charging a/)
+  await new Promise((resolve) => setTimeout(resolve, 2600))
+  expect((await pay(server, 'a')).status).toBe(409)
+  await go('a')
+  expect((await slow).text).toBe(`charge 1 by ${server.program.pid}`)
+  expect(await charges('a')).toBe(1)
 })
 
 test('a frozen server whose claim was taken over does not replace the response of the other', async () => {

@@ -9,7 +9,7 @@ import { deferred } from '../../support/deferred.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { callsOf, pattern } from '../../support/redis.ts'
 import { until } from '../../support/until.ts'
-import { frameworks, moreFrameworks } from '../frameworks.ts'
+import { frameworks } from '../frameworks.ts'
 import { start, useFeatures } from '../setup.ts'
 import { application, idempotent, KEY, post } from './kit.ts'
 
@@ -17,7 +17,7 @@ const features = useFeatures()
 const node = frameworks.find(({ name }) => name === 'node:http') as (typeof frameworks)[number]
 const claims = (): Promise<string[]> => features.raw.keys('*:request:*')
 
-describe.each([...frameworks, ...moreFrameworks])('on $name', (adapter) => {
+describe.each(frameworks)('on $name', (adapter) => {
   test('a body that never ends is refused at the bound, and claims nothing', async () => {
     const app = application()
     const { url } = await start(adapter, [

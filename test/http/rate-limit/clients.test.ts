@@ -16,7 +16,7 @@ import { deferred } from '../../support/deferred.ts'
 import { sendAndReset } from '../../support/reset.ts'
 import { nextTurn, until } from '../../support/until.ts'
 import { warningsOf } from '../../support/warnings.ts'
-import { frameworks } from '../frameworks.ts'
+import { connected, frameworks } from '../frameworks.ts'
 import { start, useFeatures } from '../setup.ts'
 
 const features = useFeatures()
@@ -118,41 +118,53 @@ describe.each(frameworks)('the client of a request on $name', (adapter) => {
     expect([await left(server, { 'x-api-key': 'k1' }), server.errors]).toEqual(['2', []])
   })
 
-  test('a connection that is reset at once is no error, and no handler runs for it', async () => {
-    let reached = 0
-    const next: Handler = () => {
-      reached++
-      return PASS
-    }
-    const byHeader: RateLimitOptions = { key: (exchange) => exchange.header('host'), deny: ['127.0.0.1'] }
-    for (const options of [{}, byHeader]) {
-      const seen: Answer[] = []
-      const limit = rateLimitPlugin.setup(features.limiter(), options)
-      const watched: Handler = async (exchange) => {
-        const answer = await limit(exchange)
-        seen.push(answer)
-        return answer
+  test.runIf(connected.includes(adapter))(
+    'a connection that is reset at once is no error, and no handler runs for it',
+    async () => {
+      let reached = 0
+      const next: Handler = () => {
+        reached++
+        return PASS
       }
-      const { url, errors } = await start(adapter, [watched, next])
-      for (let nth = 0; nth < 5; nth++) await sendAndReset(url)
-      await until('all were seen', () => seen.length === 5)
-      await nextTurn()
-      expect([errors, reached]).toEqual([[], 0])
-    }
-  })
+      const byHeader: RateLimitOptions = { key: (exchange) => exchange.header('host'), deny: ['127.0.0.1'] }
+      for (const options of [{}, byHeader]) {
+        const seen: Answer[] = []
+        const limit = rateLimitPlugin.setup(features.limiter(), options)
+        const watched: Handler = async (exchange) => {
+          const answer = await limit(exchange)
+          seen.push(answer)
+          return answer
+        }
+        const { url, errors } = await start(adapter, [watched, next])
+        for (let nth = 0; nth < 5; nth++) await sendAndReset(url)
+        await until('all were seen', () => seen.length === 5)
+        await nextTurn()
+        expect([errors, reached]).toEqual([[], 0])
+      }
+    },
+  )
 
-  test('an untrusted proxy causes one warning, with the fix for the framework', async () => {
-    const before = untrusted.length
-    const fixes = { Express: /'trust proxy', 1/, Koa: /app\.maxIpsCount = 1/, 'node:http': /key function/ }
-    const [, fix] = Object.entries(fixes).find(([name]) => adapter.name.startsWith(name)) ?? []
-    const server = await start(adapter, [rateLimitPlugin.setup(features.limiter())])
-    await left(server, { 'x-forwarded-for': '203.0.113.9' })
-    await left(server, { forwarded: 'for=203.0.113.9' })
-    await nextTurn()
-    // Said for each framework once in a process: not again here, and for both versions together.
-    expect(untrusted.length).toBe(before)
-    expect(untrusted.filter((message) => fix?.test(message))).toHaveLength(1)
-  })
+  test.runIf(connected.includes(adapter))(
+    'an untrusted proxy causes one warning, with the fix for the framework',
+    async () => {
+      const before = untrusted.length
+      const fixes = {
+        Express: /'trust proxy', 1/,
+        Koa: /app\.maxIpsCount = 1/,
+        'node:http': /key function/,
+        Fastify: /trustProxy: 1/,
+        Hono: /clientAddress\(/,
+      }
+      const [, fix] = Object.entries(fixes).find(([name]) => adapter.name.startsWith(name)) ?? []
+      const server = await start(adapter, [rateLimitPlugin.setup(features.limiter())])
+      await left(server, { 'x-forwarded-for': '203.0.113.9' })
+      await left(server, { forwarded: 'for=203.0.113.9' })
+      await nextTurn()
+      // Said for each framework once in a process: not again here, and for both versions together.
+      expect(untrusted.length).toBe(before)
+      expect(untrusted.filter((message) => fix?.test(message))).toHaveLength(1)
+    },
+  )
 
   test.runIf(adapter.knowsProxies)('a trusted proxy causes no warning', async () => {
     const before = untrusted.length
@@ -184,36 +196,39 @@ describe.each(frameworks)('the client of a request on $name', (adapter) => {
     }
   })
 
-  test('a client that disconnected before the middleware ran is no error, and nothing more is done for it', async () => {
-    const arrived = deferred()
-    const answered = deferred<Answer>()
-    let reached = 0
-    const wait: Handler = (exchange) => {
-      arrived.resolve()
-      return new Promise((resolve) => {
-        exchange.signal.addEventListener('abort', () => resolve(PASS))
-      })
-    }
-    const limit = rateLimitPlugin.setup(features.limiter())
-    const watched: Handler = async (exchange) => {
-      expect(exchange.ip).toBeUndefined()
-      const answer = await limit(exchange)
-      answered.resolve(answer)
-      return answer
-    }
-    const next: Handler = () => {
-      reached++
-      return PASS
-    }
-    const { url, errors } = await start(adapter, [wait, watched, next])
-    const sent = begin(`${url}/items/7`)
-    sent.on('error', () => {})
-    await arrived.promise
-    sent.destroy()
-    expect(await answered.promise).not.toBe(PASS)
-    await nextTurn()
-    expect([errors, reached]).toEqual([[], 0])
-  })
+  test.runIf(connected.includes(adapter))(
+    'a client that disconnected before the middleware ran is no error, and nothing more is done for it',
+    async () => {
+      const arrived = deferred()
+      const answered = deferred<Answer>()
+      let reached = 0
+      const wait: Handler = (exchange) => {
+        arrived.resolve()
+        return new Promise((resolve) => {
+          exchange.signal.addEventListener('abort', () => resolve(PASS))
+        })
+      }
+      const limit = rateLimitPlugin.setup(features.limiter())
+      const watched: Handler = async (exchange) => {
+        expect(exchange.ip).toBeUndefined()
+        const answer = await limit(exchange)
+        answered.resolve(answer)
+        return answer
+      }
+      const next: Handler = () => {
+        reached++
+        return PASS
+      }
+      const { url, errors } = await start(adapter, [wait, watched, next])
+      const sent = begin(`${url}/items/7`)
+      sent.on('error', () => {})
+      await arrived.promise
+      sent.destroy()
+      expect(await answered.promise).not.toBe(PASS)
+      await nextTurn()
+      expect([errors, reached]).toEqual([[], 0])
+    },
+  )
 
   test('clients on the allow list are not counted, clients on the deny list get 403, both without a Redis call', async () => {
     const deny = new BlockList()
@@ -246,12 +261,9 @@ describe.each(frameworks)('the client of a request on $name', (adapter) => {
 })
 
 test('each framework is warned about once', async () => {
-  await until('all were reported', () => untrusted.length >= 3)
-  expect(untrusted.map((message) => /'(x-forwarded-for|forwarded)'/.exec(message)?.[1])).toEqual([
-    'x-forwarded-for',
-    'x-forwarded-for',
-    'x-forwarded-for',
-  ])
+  await until('all were reported', () => untrusted.length >= 5)
+  const headers = untrusted.map((message) => /'(x-forwarded-for|forwarded)'/.exec(message)?.[1])
+  expect(headers).toEqual(Array.from({ length: 5 }, () => 'x-forwarded-for'))
 })
 
 test('an address that a middleware sets after the request log is the one that counts, and is logged', async () => {

@@ -6,17 +6,10 @@ import type { Runtime } from '../redis/penknife.ts'
 import { recordCommit } from '../redis/scripts.gen.ts'
 import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
-import { type Effect, textsOf } from './effect.ts'
+import { type Effect, END } from './effect.ts'
 import { isEffect, safetyOfTargets } from './record.ts'
-import {
-  type Caller,
-  encode,
-  place as placeEffects,
-  type Placed,
-  sameSpace,
-  type Shape,
-  shapeOf,
-} from './shapes.ts'
+import { encode } from './layout.ts'
+import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { CommitAnswer } from './types.ts'
 
 export interface CommitterParts {
@@ -67,8 +60,19 @@ const MOST_RECEIVED = 100
 const LOST: CommitAnswer<never> = { ok: false, lost: true, refused: [] }
 
 export function createCommitter(parts: CommitterParts): Committer {
-  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble, places, most } =
-    parts
+  const {
+    runtime,
+    space,
+    title,
+    sourceKeys,
+    answersKey,
+    group,
+    consumer,
+    declared,
+    trouble,
+    places,
+    most = 0,
+  } = parts
   const callers = new WeakMap<Shape, Caller>()
   /** Positions whose answers were received, and which Redis still stores. */
   let received: string[] = []
@@ -77,7 +81,7 @@ export function createCommitter(parts: CommitterParts): Committer {
     let caller = callers.get(shape)
     if (!caller) {
       const safety = safetyOfTargets(shape)
-      const plan = { group, consumer, declared, places: most, durable: safety && true }
+      const plan = [group, consumer, declared, safety ? 1 : '', most]
       const keys = [...sourceKeys, answersKey, ...places]
       caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
       callers.set(shape, caller)
@@ -93,16 +97,12 @@ export function createCommitter(parts: CommitterParts): Committer {
     { placed, shape }: CheckedCommit,
   ): Promise<string> {
     const own: string[] = []
-    const reported = received.slice(0, MOST_RECEIVED)
-    received = received.slice(reported.length)
+    const reported = received.length > MOST_RECEIVED ? received.splice(0, MOST_RECEIVED) : received
+    if (reported === received) received = []
     try {
-      const values = await encode(
-        shape,
-        placed,
-        own,
-        textsOf(source, place === undefined ? position : `${position} ${place}`, reported.join(' ')),
-      )
-      return await call(own, values)
+      const where = place === undefined ? position : `${position} ${place}`
+      const texts = encode(shape, placed, own, source + END + where + END + reported.join(' ') + END)
+      return await call(own, typeof texts === 'string' ? texts : await texts)
     } catch (error) {
       received.push(...reported)
       throw error

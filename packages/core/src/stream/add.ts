@@ -59,7 +59,7 @@ export function createAdder<T>(
     runtime: scope.runtime,
     layout: () => ({
       keys: all,
-      plan: { limits: declared ? limits : firstLimits },
+      plan: [declared ? limits : firstLimits],
       once: !declared,
     }),
     cost: ADD_COST,
@@ -201,9 +201,12 @@ export function createAdder<T>(
       }
       return ids
     },
-    adding(payload, options = {}) {
-      checkOptions('adding', options, ['key', 'delay', 'at', 'traceparent'])
-      const { trace, due } = withKey(addTerms('adding', options, ambientTrace), payload, options.key)
+    adding(payload, options) {
+      if (options !== undefined) checkOptions('adding', options, ['key', 'delay', 'at', 'traceparent'])
+      const usual = options === undefined && traceparent === undefined && !order
+      const { trace, due } = usual
+        ? DEFAULT_TERMS
+        : withKey(addTerms('adding', options ?? {}, ambientTrace), payload, options?.key)
       const json = checked(payload)
       const lean = trace === '' && due === ''
       const end = lean ? END : END + trace + END + due + END

@@ -33,7 +33,7 @@ export class HandlerDelivery<T> implements Delivery<T> {
   }
 
   get key(): string | undefined {
-    return this.#entry.keyed?.place.split('\0', 1)[0]
+    return this.#entry.keyed?.place.split('\x01', 1)[0]
   }
 
   get addedAtMs(): number {

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+
 import { runSafely } from '@penknife/core/internal'
 
 import { cutOff } from '../exchange/ending.ts'
@@ -62,7 +64,9 @@ export class FetchWriter implements SharedWriter {
   }
 
   get unsentBytes(): number {
-    return this.#unpulled + this.#queued
+    const { node } = this.#carrier
+    const taken = node ? (node.outgoing as ServerResponse).writableLength : 0
+    return taken + this.#unpulled + this.#queued
   }
 
   get closed(): boolean {
