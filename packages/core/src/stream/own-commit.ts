@@ -33,6 +33,7 @@ export function createOwnCommit(
         consumer,
         declared,
         places: [],
+        most: undefined,
         trouble: () => {},
       })
       committers.set(name, committer)
