@@ -118,7 +118,7 @@ export function periodAfter(window: BoardCalendarWindow, atMs: number): string {
 }
 
 /** ISO 8601: the week belongs to the year of its Thursday, week 1 has the first Thursday. */
-export function isoWeek(date: string): string {
+function isoWeek(date: string): string {
   const thursday = new Date(`${date}T00:00:00Z`)
   thursday.setUTCDate(thursday.getUTCDate() + 3 - ((thursday.getUTCDay() + 6) % 7))
   const year = thursday.getUTCFullYear()
