@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type * as Core from '@penknife/core'
 import type * as Express from '@penknife/express'
 import type * as Http from '@penknife/http'
+import type * as Sockets from '@penknife/http/websocket'
 
 /** A build of penknife: this one, or the one of another checkout. */
 export interface Library {
@@ -53,11 +54,16 @@ export function coreOf(library: Library): Promise<typeof Core> {
 export const httpOf = (library: Library): Promise<typeof Http> =>
   library.root === undefined ? import('@penknife/http') : importFrom(library.root, 'http')
 
+export const socketsOf = (library: Library): Promise<typeof Sockets> =>
+  library.root === undefined
+    ? import('@penknife/http/websocket')
+    : importFrom(library.root, 'http', 'websocket')
+
 export const expressOf = (library: Library): Promise<typeof Express> =>
   library.root === undefined ? import('@penknife/express') : importFrom(library.root, 'express')
 
-function importFrom<Module>(root: string, name: string): Promise<Module> {
-  return import(pathToFileURL(join(root, 'packages', name, 'dist/index.js')).href) as Promise<Module>
+function importFrom<Module>(root: string, name: string, entry: string = 'index'): Promise<Module> {
+  return import(pathToFileURL(join(root, 'packages', name, 'dist', `${entry}.js`)).href) as Promise<Module>
 }
 
 let copy: Promise<typeof Core> | undefined

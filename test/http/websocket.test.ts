@@ -231,6 +231,25 @@ test('a client that reads nothing costs little memory, delays nobody, and gets e
   expect(order).toEqual(Array.from({ length: events }, (_, at) => at))
 })
 
+test('clients of a channel that lose history together get its state, which is loaded once', async () => {
+  const notifier = features.notifier({ name: 'state' })
+  let loaded = 0
+  const { live } = await serve(notifier, { getState: (channel) => ({ channel, n: ++loaded }) })
+  const clients = [await openSocket(live), await openSocket(live), await openSocket(live)]
+  for (const client of clients) await client.subscribe({ room: null })
+  await notifier.publish('room', 1)
+  for (const client of clients) await client.has('event', 1)
+  expect(loaded).toBe(3)
+  await features.raw.flushall()
+  await notifier.publish('room', 2)
+  for (const client of clients) {
+    await client.has('state', 2)
+    expect(client.frames.findLast(({ kind }) => kind === 'state')?.state).toEqual({ channel: 'room', n: 4 })
+    expect(client.seen('reset')).toEqual([])
+  }
+  expect(loaded).toBe(4)
+})
+
 test('a client that stalls or answers no ping is cut off', async () => {
   const notifier = features.notifier({ name: 'stalled' })
   const { live, connections } = await serve(notifier, { stall: '100ms', heartbeat: '20ms' })

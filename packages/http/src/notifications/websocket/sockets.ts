@@ -11,6 +11,7 @@ import { problem } from '../../problem.ts'
 import { reportOnce } from '../../warn.ts'
 import { allowedBy, userOf } from '../answers.ts'
 import { timesOf } from '../options.ts'
+import { beginningsOf } from '../state.ts'
 import type { Connection } from '../session/connection.ts'
 import { isInvalid, isOutage } from '../session/faults.ts'
 import { createSessions } from '../session/sessions.ts'
@@ -70,6 +71,7 @@ export function notificationSockets(
     notifier,
     perUser,
     ...timesOf(options),
+    ...beginningsOf('notificationSockets', options),
     report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notificationSockets: clients cannot follow their channels'),
   })
   const reportCallback = reportOnce(
