@@ -150,7 +150,7 @@ function fanout(name: string, connections: number, channels: number, events: num
 }
 
 /** Events that arrive together, at 1,000 WebSockets. So rarely that the next ones do not come in the same tick. */
-function sockets(name: string, atOnce: number): Probe {
+function sockets(name: string, atOnce: 1 | 5 | 50): Probe {
   const everyMs = atOnce > 10 ? 100 : 50
   const what = atOnce === 1 ? 'an event' : `${atOnce} events at once`
   return {
@@ -163,7 +163,7 @@ function sockets(name: string, atOnce: number): Probe {
         options,
         (player) =>
           onStage(url, player, 1000, 1, (stage) =>
-            steady(stage, 1000, options.quick ? 20 : 100, everyMs, undefined, atOnce),
+            steady(stage, 1000, options.quick ? 10 : TURNS[atOnce], everyMs, undefined, atOnce),
           ),
         socketPlayersOf,
       ),
@@ -195,6 +195,8 @@ function reconnect(name: string, channels: number): Probe {
 }
 
 const STEADY_MS = 20
+/** How often a number of events is published together. */
+const TURNS = { 1: 100, 5: 60, 50: 20 } as const
 const STALLED = 10
 const MISSED = 20
 

@@ -19766,6 +19766,178 @@ return replies`,
 }
 
 /**
+ * List a part of the members of a sorted set, or of the fields of a hash, for a comparison.
+ *
+ * A member that is there during the whole scan is listed, some several times.
+ *
+ * - key `object`: sorted set or hash
+ * - `kind`: z for a sorted set, h for a hash
+ * - `cursor`: 0 at first
+ * - replies the next cursor, 0 at the end; then members
+ */
+export const recordScan: Script<[], [object: string, kind: Arg, cursor: Arg], readonly Reply[]> = {
+  name: 'record/scan',
+  sha: '6fc1244b3f2051c484b1efe706558f50c66497f5',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["object"],
+  args: ["kind","cursor"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local COUNT = 200
+local items = #KEYS / 1
+if items == 1 then
+local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
+do
+local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
+if reply.err then
+return reply
+end
+local list = { reply[1] }
+for at = 1, #reply[2], 2 do
+list[#list + 1] = reply[2][at]
+end
+return list
+end
+return nil
+end
+local function item(object, kind, cursor)
+local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
+if reply.err then
+return reply
+end
+local list = { reply[1] }
+for at = 1, #reply[2], 2 do
+list[#list + 1] = reply[2][at]
+end
+return list
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read values of an object at a known position of a stream, for a comparison.
+ *
+ * - key `stream`: stream
+ * - key `object`: sorted set, hash, or history of a channel
+ * - `kind`: z, h or x for those three
+ * - `fields`: members or fields, each followed by a zero byte
+ * - replies the last id of the stream, and how many entries were ever added; then the value of each field, null for none; of a history the offset and the tag of its newest event
+ */
+export const recordValues: Script<[], [stream: string, object: string, kind: Arg, fields: Arg], readonly Reply[]> = {
+  name: 'record/values',
+  sha: 'ee1ab4d95d10a0df2ceb493039e28653d572f177',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","object"],
+  args: ["kind","fields"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function position_of(stream)
+if redis.call('EXISTS', stream) == 0 then
+return { '0-0', 0 }
+end
+local info, found = redis.call('XINFO', 'STREAM', stream), {}
+for at = 1, #info, 2 do
+found[info[at]] = info[at + 1]
+end
+return { found['last-generated-id'], found['entries-added'] }
+end
+local function newest(object)
+local entry = redis.call('XREVRANGE', object, '+', '-', 'COUNT', '1')[1]
+if not entry then
+return false
+end
+local tag = entry[2][5] == 'g' and entry[2][6] or ''
+return string.match(entry[1], '%d+$') .. ' ' .. tag
+end
+local items = #KEYS / 2
+if items == 1 then
+local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+do
+local list = position_of(stream)
+if kind == 'x' then
+list[3] = newest(object)
+return list
+end
+local names = {}
+for name in string.gmatch(fields, '(%Z+)%z') do
+names[#names + 1] = name
+end
+local values = kind == 'z' and redis.call('ZMSCORE', object, unpack(names)) or redis.call('HMGET', object, unpack(names))
+for at = 1, #names do
+list[at + 2] = values[at]
+end
+return list
+end
+return nil
+end
+local function item(stream, object, kind, fields)
+local list = position_of(stream)
+if kind == 'x' then
+list[3] = newest(object)
+return list
+end
+local names = {}
+for name in string.gmatch(fields, '(%Z+)%z') do
+names[#names + 1] = name
+end
+local values = kind == 'z' and redis.call('ZMSCORE', object, unpack(names)) or redis.call('HMGET', object, unpack(names))
+for at = 1, #names do
+list[at + 2] = values[at]
+end
+return list
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Store the declaration of a feature, and return the stored one if it differs.
  *
  * - key `declaration`: string
