@@ -146,8 +146,8 @@ export function notificationSockets(
   }
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', ignore)
     const asked = upgradeRequest(request, socket)
+    if (!asked) return
     const connection = sessions.connection(sockets, mostChannels)
     try {
       const refused = await admit(asked, connection)
@@ -181,7 +181,7 @@ export function notificationSockets(
         const [asked] = (request.url ?? '').split('?')
         if (asked === path) void upgrade(request, socket, head)
         else if (upgrading.listenerCount('upgrade') === 1)
-          upgradeRequest(request, socket).refuse(problem(404))
+          upgradeRequest(request, socket)?.refuse(problem(404))
       }
       upgrading.on('upgrade', listener)
       return () => void upgrading.off('upgrade', listener)
@@ -200,5 +200,3 @@ function mayConnect(answer: unknown): boolean {
 function isTrue(answer: unknown): boolean {
   return answer === true
 }
-
-function ignore(): void {}
