@@ -4,8 +4,9 @@ import type { Fuzzer } from './harness.ts'
 import { http } from './http.ts'
 import { keys } from './keys.ts'
 import { replies } from './replies.ts'
+import { sockets } from './sockets.ts'
 
-const FUZZERS: readonly Fuzzer[] = [http, keys, replies]
+const FUZZERS: readonly Fuzzer[] = [http, keys, replies, sockets]
 
 const USAGE = `Usage: pnpm fuzz <name> [options]
 

@@ -11,11 +11,12 @@ const REPORTS = join(ROOT, 'api')
 /** The entries of the packages. A feature's entry of the core has a part of what `index` has. */
 const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   core: ['index', 'internal'],
-  http: ['index', 'adapter', 'plugins'],
+  http: ['index', 'adapter', 'plugins', 'websocket'],
   express: ['index'],
   koa: ['index'],
   fastify: ['index'],
   fetch: ['index', 'hono'],
+  client: ['index'],
   testing: ['index'],
 }
 

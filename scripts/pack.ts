@@ -13,7 +13,16 @@ export interface Packed {
   readonly tarballs: readonly { readonly name: string; readonly path: string }[]
 }
 
-export const PACKAGES: readonly string[] = ['core', 'http', 'express', 'koa', 'fastify', 'fetch', 'testing']
+export const PACKAGES: readonly string[] = [
+  'core',
+  'http',
+  'express',
+  'koa',
+  'fastify',
+  'fetch',
+  'client',
+  'testing',
+]
 
 /** Builds the published packages and packs them as they would be published. */
 export async function packAll(): Promise<Packed> {

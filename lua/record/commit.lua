@@ -9,72 +9,67 @@
 -- @batch 64
 -- @full refused      it adds entries, members and events; the entry stays with its worker
 -- @include record/effects
+-- @include record/denied
 -- @include typed
--- @include stream/groups
--- @include stream/pending
--- @include stream/acknowledge
+-- @include stream/finishing
 -- @shared keys keys  stream, stream of entries to handle again, hash of answers; then those of the changes, at the indexes in the plan
 -- @shared each       how many keys an item has
--- @shared plan       JSON, see lua/_lib/record/effects.lua; also `group`, `consumer`, and `declared`: groups of a work queue, - for an event log
+-- @shared size       how many texts the plan has
+-- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; then groups of changes, see lua/_lib/record/effects.lua
 -- @item keys own     of the changes
--- @item arg values   texts, each ending with the byte 31: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
+-- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
 -- @returns integer|string as record.lua; "=" and the first results of this delivery; "l": the lease is lost
 
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan)
-local group, declared = of.group, of.declared
+local of = effects.open(keys, plan, size, 4, 3)
+local group, consumer, declared, durable = unpack(of.fields, 1, 4)
 local wrong = of.wrong
   or typed(stream, 'stream')
   or typed(ready, 'stream')
   or typed(answers, 'hash')
-  or effects.denied('XACK XDEL XTRIM XPENDING HSET HDEL PEXPIRE', stream, {})
--- Whether every group of the stream is this one: then it alone decides when an entry is deleted.
-local alone
+  or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local expires = false
 
-local function finish(from, position)
-  if from == 'r' then
-    redis.call('XACK', ready, group, position)
-    redis.call('XDEL', ready, position)
-  elseif declared == '-' then
-    redis.call('XACK', stream, group, position)
-  elseif alone then
-    redis.call('XACK', stream, group, position)
-    redis.call('XDEL', stream, position)
-  else
-    acknowledge(stream, group, declared, { position })
+-- Whether this consumer has the lease of a position. Without the group there are no leases.
+local function is_leased(key, position)
+  local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
+  if leases.err and not string.match(leases.err, '^NOGROUP') then
+    error(leases)
   end
+  return leases[1] ~= nil
 end
 
 local function item(own, values)
   if wrong then
     return wrong
   end
-  local texts = effects.texts(values, of.texts + 3)
+  local texts = effects.texts(of, values)
   local from, position, received = texts[1], texts[2], texts[3]
   local field = from .. position
   local key = from == 'r' and ready or stream
-  if not pending(key, group, { position }, of.consumer)[position] then
+  if not is_leased(key, position) then
     local first = redis.call('HGET', answers, field)
-    if first and of.durable then
+    if first and durable == '1' then
       -- A write, so that WAIT also covers this reply.
       redis.call('HSET', answers, field, first)
     end
     return first and '=' .. first or 'l'
   end
-  local plans, stop = effects.prepare(of, own, texts, 3)
-  if not plans then
+  local may, stop = effects.prepare(of, own, texts)
+  if not may then
     return stop
   end
-  if alone == nil and from == 'm' then
-    alone = declared == group and #groups(stream) == 1
-  end
-  local results = effects.apply(of, plans)
+  local results = effects.apply(of, texts)
   if type(results) == 'table' then
     return results
   end
-  finish(from, position)
+  if from == 'r' then
+    redis.call('XACK', ready, group, position)
+    redis.call('XDEL', ready, position)
+  else
+    finishing(stream, group, declared, position)
+  end
   redis.call('HSET', answers, field, results)
   if received ~= '' then
     local gone = {}

@@ -12,17 +12,20 @@
 -- @batch 64
 -- @full refused      it adds entries, members and events
 -- @include record/effects
+-- @include record/denied
 -- @include guard/dedup
 -- @shared keys keys  of the changes, at the indexes in the plan
 -- @shared each       how many keys an item has
--- @shared plan       JSON, see lua/_lib/record/effects.lua; also `window`, the milliseconds for which answers are stored, `print`, which the calls of an id must have in common, `durable`, and `explain`, to change nothing
--- @item keys own     the string of the id, if there is a `window`; then those of the changes
--- @item arg values   the texts of the changes, each ending with the byte 31
+-- @shared size       how many texts the plan has
+-- @shared plan       texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
+-- @item keys own     the string of the id, if answers are stored; then those of the changes
+-- @item arg values   the texts of the changes, each ending with a zero byte
 -- @returns integer|string 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
 
-local of = effects.open(keys, plan)
-local window = of.window
-local wrong = of.wrong or window and effects.denied('SET', keys[1], {})
+local of = effects.open(keys, plan, size, 4, 0)
+local window, print, durable, explain = unpack(of.fields, 1, 4)
+window, durable, explain = window ~= '' and window, durable == '1', explain == '1'
+local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 
 local function item(own, values)
   if wrong then
@@ -34,27 +37,28 @@ local function item(own, values)
       if type(first) == 'table' then
         return first
       end
-      if of.durable then
+      if durable then
         -- A write, so that WAIT also covers this reply.
         redis.call('SET', own[1], first, 'KEEPTTL')
       end
-      local length = #of.print
-      return string.sub(first, 1, length) == of.print and '=' .. string.sub(first, length + 1) or '!'
+      local length = #print
+      return string.sub(first, 1, length) == print and '=' .. string.sub(first, length + 1) or '!'
     end
   end
-  local plans, stop = effects.prepare(of, own, effects.texts(values, of.texts), 0)
-  if not plans then
+  local texts = effects.texts(of, values)
+  local may, stop = effects.prepare(of, own, texts)
+  if not may then
     return stop
   end
-  if of.explain then
+  if explain then
     return '+'
   end
-  local results = effects.apply(of, plans)
+  local results = effects.apply(of, texts)
   if type(results) == 'table' then
     return results
   end
   if window then
-    dedup.apply(own[1], of.print .. results, window)
+    dedup.apply(own[1], print .. results, window)
   end
   return '+' .. results
 end

@@ -37,16 +37,82 @@ function twinOf(script: LuaScript): LuaScript[] {
   return [{ ...script, name: twin, full: { ...full, runs: true, why: full.why.slice(1) } }]
 }
 
-/** The texts of includes and of what they include, each once, what is needed first. */
+/** The files of lua/_lib, with some of them replaced. */
+class Includes {
+  readonly #given: Readonly<Record<string, string>>
+
+  constructor(given: Readonly<Record<string, string>>) {
+    this.#given = given
+  }
+
+  text(name: string): string {
+    return this.#given[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8')
+  }
+
+  named(name: string, tag: 'include' | 'lazy'): string[] {
+    const lines = this.text(name).matchAll(new RegExp(`^-- @${tag} ([\\w/]+)$`, 'gm'))
+    return [...lines].map(([, named = '']) => named)
+  }
+
+  /** A file and all that it includes, what is needed first. */
+  reach(name: string, found = new Set<string>()): Set<string> {
+    if (found.has(name)) return found
+    for (const needed of this.named(name, 'include')) this.reach(needed, found)
+    return found.add(name)
+  }
+
+  /** The lazy modules in files and in what those need, each with all that it includes. */
+  lazy(
+    names: Iterable<string>,
+    found = new Map<string, Set<string>>(),
+  ): ReadonlyMap<string, ReadonlySet<string>> {
+    for (const name of names) {
+      for (const module of this.named(name, 'lazy')) {
+        if (found.has(module)) continue
+        const needs = this.reach(module)
+        found.set(module, needs)
+        this.lazy(needs, found)
+      }
+    }
+    return found
+  }
+}
+
+/**
+ * The texts of includes and of what they include, each once, what is needed first. In a file with `-- @lazy a/b` a function `load_b` takes
+ * the place of that line: it defines the module and returns it, so that a call that needs no such module does not pay for its functions.
+ * What two lazy modules include is defined before them.
+ */
 function included(names: readonly string[], given: Readonly<Record<string, string>>): string[] {
+  const includes = new Includes(given)
+  const eager = new Set(names.flatMap((name) => [...includes.reach(name)]))
+  const lazy = includes.lazy(eager)
+  const counts = new Map<string, number>()
+  for (const needs of lazy.values()) for (const need of needs) counts.set(need, (counts.get(need) ?? 0) + 1)
+  for (const [need, count] of counts) if (count > 1) for (const name of includes.reach(need)) eager.add(name)
+
+  const textOf = (name: string, scope: ReadonlySet<string>): string => {
+    const text = includes.text(name)
+    checkLoops(`_lib/${name}`, text)
+    checkPhases(name, text)
+    let expanded = text
+    for (const module of includes.named(name, 'lazy')) {
+      const own = [...(lazy.get(module) ?? [])].filter((need) => !scope.has(need))
+      const within = new Set([...scope, ...own])
+      const defined = module.slice(module.lastIndexOf('/') + 1)
+      const load = [`local function load_${defined}()`, ...own.map((each) => textOf(each, within))]
+      load.push(`return ${defined}`, 'end')
+      expanded = expanded.replace(`-- @lazy ${module}\n`, () => `${load.join('\n')}\n`)
+    }
+    return expanded
+  }
   const texts = new Map<string, string>()
   const add = (name: string): void => {
     if (texts.has(name)) return
-    const text = given[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8')
-    checkLoops(`_lib/${name}`, text)
-    checkPhases(name, text)
-    for (const [, needed = ''] of text.matchAll(/^-- @include ([\w/]+)$/gm)) add(needed)
-    texts.set(name, text)
+    for (const needed of includes.named(name, 'include')) add(needed)
+    for (const module of includes.lazy([name]).values())
+      for (const need of module) if (eager.has(need)) add(need)
+    texts.set(name, textOf(name, eager))
   }
   for (const name of names) add(name)
   return [...texts.values()]

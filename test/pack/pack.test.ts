@@ -24,6 +24,8 @@ const USES = {
     'adapt',
     'clientAddress',
   ],
+  '@penknife/http/websocket': ['notificationSockets'],
+  '@penknife/client': ['connect'],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
@@ -54,7 +56,7 @@ const folderOf = (clients: string): string => clients.replaceAll(' ', '-')
 
 const EVERYTHING: Dependencies = {
   ...Object.fromEntries(PACKAGES.map((name) => [`@penknife/${name}`, '*'])),
-  ...versions('ioredis', 'express', 'koa', 'fastify', 'hono'),
+  ...versions('ioredis', 'express', 'koa', 'fastify', 'hono', 'ws'),
   ...versions('typescript', '@types/express', '@types/koa', '@types/node'),
 }
 

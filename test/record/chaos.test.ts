@@ -27,7 +27,7 @@ test(`whatever befalls processes, Redis and the network, effects are made once (
 
 const NO_FENCE = {
   script: 'record/commit',
-  from: 'if not pending(key, group, { position }, of.consumer)[position] then',
+  from: 'if not is_leased(key, position) then',
   to: 'if false then',
 }
 const NO_DEDUP = {

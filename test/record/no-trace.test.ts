@@ -36,6 +36,11 @@ describe.each(cases)('$name', (each) => {
   const { script, sample } = each
   const before = sample.before as readonly Command[]
 
+  test('works with all rights', async () => {
+    await prepare(bench.raw, before ?? [])
+    expect(await fails(each)).toBe(false)
+  })
+
   test('changes nothing without the right to one of its commands', async () => {
     const commands = [...script.text.matchAll(/\bp?call\(\s*'(\w+)'/g)].map(([, command = '']) => command)
     let refused = 0

@@ -1,6 +1,6 @@
 import { connect, createRateLimiter, PenknifeError } from '@penknife/core'
 import { Cluster, Redis } from 'ioredis'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { failure, open, openReady } from '../support/connect.ts'
 import { counters } from '../support/counters.ts'
@@ -13,6 +13,7 @@ import {
   useCluster,
   useRedis,
 } from '../support/redis.ts'
+import { until } from '../support/until.ts'
 
 const bench = useRedis()
 const clusterBench = useCluster()
@@ -105,6 +106,26 @@ test('a server whose certificate is not trusted is unavailable, and the event ha
   })
   expect(reasons.join()).toMatch(/self-signed certificate/)
 })
+
+test('penknife can close while a TLS handshake fails, and the process goes on', async () => {
+  const server = await ownRedis({ tls: true })
+  const uncaught: Error[] = []
+  const note = (error: Error): void => void uncaught.push(error)
+  process.prependListener('uncaughtException', note)
+  onTestFinished(() => void process.off('uncaughtException', note))
+  for (let round = 0; round < 30; round++) {
+    const penknife = connect(pattern(server.url))
+    // Close it at another point of the handshake each time.
+    for (let step = 0; step < round; step++) await new Promise(setImmediate)
+    await penknife.close()
+  }
+  // The sockets end after the handshake of the server.
+  await until('all sockets are closed', () => !openTlsSockets().length)
+  expect(uncaught).toEqual([])
+})
+
+const openTlsSockets = (): string[] =>
+  process.getActiveResourcesInfo().filter((name) => name.startsWith('TLS'))
 
 test('user and password are copied', async () => {
   await bench.raw.call('ACL', 'SETUSER', 'ann', 'on', '>secret', '~*', '&*', '+@all')

@@ -152,6 +152,7 @@ test.each(DRIVERS)(
     for (const error of await Promise.all(calls)) {
       expect(error).toBeInstanceOf(Error)
       expect(error).not.toBeInstanceOf(NotSent)
+      expect(String(error)).not.toContain('maxRetriesPerRequest')
       expect(error).not.toBeInstanceOf(ReplyError)
     }
     await closed

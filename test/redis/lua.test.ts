@@ -246,6 +246,21 @@ describe('a header is checked against its body', () => {
     expect(() => buildScript(parseScript('test/script', text))).toThrow(/nowhere/)
   })
 
+  test('a lazy module is defined by a function of its own, and what it shares with others once, before it', () => {
+    const text = buildScripts().find(({ name }) => name === 'record/record')?.text ?? ''
+    const at = (part: string): number => {
+      expect(text.split(part).length - 1, part).toBe(1)
+      return text.indexOf(part)
+    }
+    const [load, end] = [at('local function load_changing()'), at('return changing\nend')]
+    for (const own of ['local scoring = {', 'local board = {}']) {
+      expect(at(own)).toBeGreaterThan(load)
+      expect(at(own)).toBeLessThan(end)
+    }
+    expect(at('local function typed(')).toBeLessThan(load)
+    expect(at("redis.call('TIME')")).toBeLessThan(load)
+  })
+
   test('the shebang decides what Redis does with a script on a full server, and a twin has the other one', () => {
     const built = (full: string): string =>
       buildScript(parseScript('test/script', source({ '-- @full': full }))).text.split('\n')[0] as string

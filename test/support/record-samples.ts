@@ -31,6 +31,8 @@ const ROLLING_PLAN = {
   dedup: 1e15,
 }
 const BEST = [keys.leaderboard('best'), keys.leaderboardPart('best', 'data')]
+/** Two periods of a board of plain scores. */
+const PLAIN = [keys.leaderboardPart('plain', 'a'), keys.leaderboardPart('plain', 'b')]
 const COUNTERS = [
   keys.guard('counter', 'stock'),
   keys.guard('counter', 'stock', 'expiring'),
@@ -43,32 +45,54 @@ const KEYS = [
   ...COUNTERS,
   ...ROLLING,
   ...BEST,
+  ...PLAIN,
 ]
-const OWN = [history, object]
+const subject = keys.limit(keys.route, 'api', 'ann')
+const log = keys.limitLog(keys.route, 'api/log', 'ann')
+const OWN = [history, object, subject, log]
+/** A GCRA rule of 10 a minute, and a sliding log. */
+const RULES = 'g 1 0 1 10 60000000 600000000 0\nl 2 0 2 5 60000000 0 0'
 
-/** A plan with every kind, its keys beginning after `before` others. */
-function planOf(before: number, more: object): string {
-  const group = (k: string, from: number, to: number, rest: object): object => ({
-    k,
-    n: 1,
-    from: from + before,
-    to: to + before,
-    ...rest,
-  })
-  const own = 'window' in more ? 1 : 0
-  return JSON.stringify({
-    ...more,
-    groups: [
-      group('add', 1, 1, { limits: '0 0 1000 0 0 0 1 shipping' }),
-      group('add', 1, 1, { limits: '0 0 1000 0 0 0 1 shipping', when: 5, line: 1 }),
-      group('publish', 2, 2, { keep: 100, ttl: 60_000, age: 1000, own: own + 1 }),
-      group('claim', 3, 3, { window: 60_000, most: 1000 }),
-      group('count', 4, 6, { plan: '0 100 10 60000' }),
-      group('object', 1, 0, { ttl: 60_000, own: own + 2 }),
-      group('score', 7, 14, { plan: JSON.stringify(ROLLING_PLAN) }),
-      group('score', 15, 16, { n: 2, plan: '{"windows":[{"z":[1]}],"data":2,"keep":2}' }),
-    ],
-  })
+type Text = string | number
+
+/** A group of a plan: kind, changes, keys, own key, counter and its change, fields. */
+function group(
+  [kind, n, lean]: readonly [string, number, Text],
+  [from, to, own]: readonly [Text, Text, Text],
+  [when, line]: readonly [Text, Text],
+  ...fields: readonly Text[]
+): readonly Text[] {
+  return [kind, n, lean, from, to, own, when, line, ...fields]
+}
+
+/** The shared values of a plan: how many texts it has, and the texts. */
+function planned(...texts: readonly Text[]): readonly [number, string] {
+  return [texts.length, texts.map((text) => `${text}\0`).join('')]
+}
+
+/** A plan with every kind, its keys beginning after `before` others, and its own keys after `own`. */
+function planOf(before: number, own: number, head: readonly Text[]): readonly [number, string] {
+  const at = (from: number, to: number): [number, number, string] => [from + before, to + before, '']
+  const free = ['', ''] as const
+  const limits = '0 0 1000 0 0 0 1 shipping'
+  return planned(
+    ...head,
+    ...group(['add', 1, ''], at(1, 1), free, limits),
+    ...group(['add', 1, ''], at(1, 1), [5, 1], limits),
+    ...group(['publish', 1, ''], [before + 2, before + 2, own + 1], free, 100, 60_000, 1000),
+    ...group(['claim', 1, ''], at(3, 3), free, 60_000, 1000),
+    ...group(['count', 1, ''], at(4, 6), free, '0 100 10 60000'),
+    ...group(['object', 1, ''], [before + 1, before, own + 2], free, 60_000),
+    ...group(['limit', 1, ''], [before + 1, before, own + 3], free, RULES, 2),
+    ...group(['score', 1, ''], at(7, 14), free, JSON.stringify(ROLLING_PLAN)),
+    ...group(['score', 2, ''], at(15, 16), free, '{"windows":[{"z":[1]}],"data":2,"keep":2}'),
+    ...group(
+      ['raise', 1, 1],
+      at(17, 18),
+      free,
+      '1,1 2 1 2 4000000000000000 4100000000000000 4100000000000000',
+    ),
+  )
 }
 
 function values(before: readonly Arg[], counter = '-2 - - a'): string {
@@ -80,12 +104,14 @@ function values(before: readonly Arg[], counter = '-2 - - a'): string {
     ['evt-1'],
     [counter],
     ['[["s","name","1"],["i","n",1,0,5]]', '0', ''],
+    ['2'],
     ['i', 'ann', '5', 'a'],
     ['s', 'dee', '1', '', 'b', 'eva', '1', ''],
+    ['ann', '5'],
   ]
   return groups
     .flat()
-    .map((text) => `${String(text)}\x1f`)
+    .map((text) => `${String(text)}\0`)
     .join('')
 }
 
@@ -101,19 +127,10 @@ const BEFORE: NonNullable<Sample['before']> = [
 ]
 
 /** A board whose periods are over. */
-const PAST = JSON.stringify({
-  window: 60_000,
-  print: 'print',
-  groups: [
-    {
-      k: 'score',
-      n: 1,
-      from: 1,
-      to: 2,
-      plan: JSON.stringify({ windows: [{ z: [1, 2], start: 1, next: 2, finish: 3, lives: [4, 5] }] }),
-    },
-  ],
-})
+function past(before: number, head: readonly Text[]): readonly [number, string] {
+  const board = JSON.stringify({ windows: [{ z: [1, 2], start: 1, next: 2, finish: 3, lives: [4, 5] }] })
+  return planned(...head, ...group(['score', 1, ''], [before + 1, before + 2, ''], ['', ''], board))
+}
 
 const HELD: NonNullable<Sample['before']> = [
   ['XADD', stream, '1-1', 'd', '{}'],
@@ -126,8 +143,8 @@ const HELD_READY: NonNullable<Sample['before']> = [
   ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', ready, '>'],
 ]
 
-const RECORD = { window: 60_000, print: 'print', durable: true }
-const WORKER = { group: 'billing', consumer: 'w1' }
+const RECORD = [60_000, 'print', 1, '']
+const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '']
 
 function commit(
   declared: string,
@@ -137,7 +154,7 @@ function commit(
 ): Sample {
   return {
     returns: 'string',
-    shared: [[stream, ready, committed, ...KEYS], 2, planOf(3, { ...WORKER, declared })],
+    shared: [[stream, ready, committed, ...KEYS], OWN.length, ...planOf(3, 0, workerOf(declared))],
     item: [...OWN, values([from, position, 'm0-1 m0-2'])],
     before: [...BEFORE, ['HSET', committed, 'm0-1', ''], ...before],
     channels: [live],
@@ -149,29 +166,29 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'record/record': [
     {
       returns: 'string',
-      shared: [KEYS, 3, planOf(0, RECORD)],
+      shared: [KEYS, 1 + OWN.length, ...planOf(0, 1, RECORD)],
       item: [recorded, ...OWN, values([])],
       before: BEFORE,
       channels: [live],
     },
     {
       returns: 'string',
-      shared: [KEYS, 3, planOf(0, RECORD)],
+      shared: [KEYS, 1 + OWN.length, ...planOf(0, 1, RECORD)],
       item: [recorded, ...OWN, values([], '-20 - - a')],
       before: BEFORE,
       channels: [live],
     },
     {
       returns: 'string',
-      shared: [KEYS, 3, planOf(0, RECORD)],
+      shared: [KEYS, 1 + OWN.length, ...planOf(0, 1, RECORD)],
       item: [recorded, ...OWN, values([])],
       before: [['SET', recorded, 'print1-1']],
       channels: [live],
     },
     {
       returns: 'integer',
-      shared: [BEST, 1, PAST],
-      item: [recorded, ['i', 'ann', '1', ''].map((text) => `${text}\x1f`).join('')],
+      shared: [BEST, 1, ...past(0, RECORD)],
+      item: [recorded, ['i', 'ann', '1', ''].map((text) => `${text}\0`).join('')],
     },
   ],
   'record/commit': [
@@ -182,24 +199,8 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     commit('billing', 'm', '7-7', HELD),
     {
       returns: 'integer',
-      shared: [
-        [stream, ready, committed, ...BEST],
-        0,
-        JSON.stringify({
-          ...WORKER,
-          declared: 'billing',
-          groups: [
-            {
-              k: 'score',
-              n: 1,
-              from: 4,
-              to: 5,
-              plan: (JSON.parse(PAST) as { groups: [{ plan: string }] }).groups[0].plan,
-            },
-          ],
-        }),
-      ],
-      item: [['m', '1-1', '', 'i', 'ann', '1', ''].map((text) => `${text}\x1f`).join('')],
+      shared: [[stream, ready, committed, ...BEST], 0, ...past(3, workerOf('billing'))],
+      item: [['m', '1-1', '', 'i', 'ann', '1', ''].map((text) => `${text}\0`).join('')],
       before: HELD,
     },
   ],

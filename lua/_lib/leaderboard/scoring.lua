@@ -8,16 +8,14 @@
 --   value in the first window.
 -- - `scoring.apply(of, plan, watch, wants_events)` makes the changes, and returns the reply of lua/leaderboard/update.lua.
 --
--- - `scoring.adds(of, amount)`: whether an increment needs no plan, on a board that is only sorted sets of plain scores: then
---   `scoring.add(of, member, amount)` makes it. False before anything was prepared.
---
 -- A plan depends on the stored data: apply it before the next one is prepared.
 -- @include leaderboard/board
+-- @include leaderboard/period_ttl
 -- @include leaderboard/remove_expired
 -- @include leaderboard/delete_old_ids
 -- @include now
 -- @include typed
-local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, prepare = nil, apply = nil }
 
 -- A smaller number added to any finite double gives a finite double.
 local HARMLESS = 2 ^ 970
@@ -91,22 +89,16 @@ local function set_ttl(of, window)
   if has_ttl[window] or not (window.lives or window.log) then
     return
   end
+  if window.lives then
+    has_ttl[window] = period_ttl(window)
+    return
+  end
   local left = redis.call('PTTL', window.z)
   has_ttl[window] = left ~= -2
-  if window.lives then
-    if left == -1 then
-      local life = math.ceil((window.lives - now) / 1000)
-      redis.call('PEXPIRE', window.z, life)
-      if window.d then
-        redis.call('PEXPIRE', window.d, life)
-      end
-    end
-  else
-    local last = math.ceil(window.last / 1000)
-    if left < last + 1800000 then
-      for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
-        redis.call('PEXPIRE', key, last + 3600000)
-      end
+  local last = math.ceil(window.last / 1000)
+  if left < last + 1800000 then
+    for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
+      redis.call('PEXPIRE', key, last + 3600000)
     end
   end
 end
@@ -361,11 +353,8 @@ function scoring.prepare(of, changes, brief)
   return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
 
-function scoring.adds(of, amount)
-  return of.current and of.plain and math.abs(amount) < HARMLESS
-end
-
-function scoring.add(of, member, amount)
+-- Makes an increment that needs no plan.
+local function add(of, member, amount)
   local windows, first = of.windows, nil
   for at = 1, #windows do
     local window = windows[at]
@@ -381,7 +370,7 @@ end
 function scoring.apply(of, plan, watch, wants_events)
   local changes = plan.changes
   if not changes then
-    return scoring.add(of, plan[2], plan[3])
+    return add(of, plan[2], plan[3])
   end
   if plan.alone then
     return apply_alone(of, plan)

@@ -62,15 +62,16 @@ local function last_generated(history)
   end
 end
 
--- Adds the entry with its id. If the last event was deleted, or another program added it, Redis refuses the id. Then the entry
--- follows the last id that the stream generated.
-local function add(history, entry)
-  local id = redis.pcall(unpack(entry))
+-- Adds an entry with the channel's next id. If the last event was deleted, or another program added it, Redis refuses the id. Then the
+-- entry follows the last id that the stream generated.
+local function add(channel, ...)
+  local history, keep = channel.history, channel.keep
+  local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
   if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
     return id
   end
-  entry[6] = id_after(last_generated(history))
-  return entry[6] and redis.pcall(unpack(entry)) or id
+  local next_id = id_after(last_generated(history))
+  return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 
 function publication.prepare(channel, once)
@@ -78,7 +79,7 @@ function publication.prepare(channel, once)
   if first then
     return first
   end
-  local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+  local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
   if newest.err then
     return newest
   end
@@ -95,12 +96,18 @@ function publication.prepare(channel, once)
     -- Another program began the history.
     channel.reserved = string.sub(last[1], -2) == '-0'
   else
-    -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
+    channel.tag, channel.at, channel.reserved = '', 0, true
+  end
+  if channel.reserved then
     local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
     if epoch and epoch.err then
       return epoch
     end
-    channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+    channel.reserved = epoch
+    if not last then
+      -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
+      channel.id = string.format('%.0f-1', epoch or now)
+    end
   end
   local live = channel.live
   if allowed[live] == nil then
@@ -114,21 +121,26 @@ function publication.apply(channel, once, kind, json, coalesce, lasts)
   -- A hash of the event and the tag before it: so a tag identifies the whole history up to it. If a server lost the end of a
   -- history, a position there differs from the one that replaced it, even if the same event was added again.
   local tag = string.sub(redis.sha1hex(channel.tag .. '\n' .. kind .. '\n' .. json), 1, 6)
-  local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    -- Never earlier than the event before it, also when the clock was set back: so every event after a kept one is kept.
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+  local id
+  if age == 0 and coalesce == '' and lasts == '0' then
+    id = add(channel, 't', kind, 'd', json, 'g', tag)
+  else
+    local fields = { 't', kind, 'd', json, 'g', tag }
+    if age > 0 then
+      -- Never earlier than the event before it, also when the clock was set back: so every event after a kept one is kept.
+      fields[#fields + 1] = 'a'
+      fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+    end
+    if coalesce ~= '' then
+      fields[#fields + 1] = 'c'
+      fields[#fields + 1] = coalesce
+    end
+    if lasts ~= '0' then
+      fields[#fields + 1] = 'x'
+      fields[#fields + 1] = string.format('%.0f', ms + lasts)
+    end
+    id = add(channel, unpack(fields))
   end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  local id = add(history, entry)
   if id.err then
     return id
   end

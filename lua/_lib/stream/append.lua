@@ -7,20 +7,15 @@
 --   Redis refused its first write; it then changed nothing.
 --
 -- Trimming is considered at every 64th length of a stream, with payloads over 2 KiB more often, so that each trim removes more
--- than was added. A trim removes at most 256 entries or some 256 KiB, so that adds cost the same while a group keeps a stream
--- far over its limits. It stops at the first entry that a group has not read or not finished, unless the log is lossy.
+-- than was added: see stream/limits.lua.
 --
 -- The declared groups begin before the first entry that the caller adds. The script that adds creates them, and creates them again
 -- when the stream no longer exists (FLUSHALL). Otherwise a process that declares fewer groups could finish and delete the entry
 -- before the others exist.
 -- @include stream/due_at
--- @include now
--- @include earlier
--- @include following
--- @include stream/groups
--- @include ids
+-- @lazy stream/limits
 local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
+local EVERY, LARGE = 64, 2048
 
 -- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue; unfinished entries at which the stream is full;
 -- entries, bytes and milliseconds that a log keeps; 1 for a lossy log; 1 to create the declared groups in any case; the names of
@@ -32,6 +27,8 @@ function append.open(key, limits)
     key = key,
     queue = queue == '1',
     most = tonumber(most),
+    -- Whether an add changes more of this object than the first one does.
+    counts = queue ~= '1' or most ~= '0',
     entries = tonumber(entries),
     bytes = tonumber(bytes),
     age = tonumber(age),
@@ -42,7 +39,18 @@ function append.open(key, limits)
     backlog = nil,
     prepared = 0,
     fresh = true,
+    bounds = nil,
   }
+end
+
+local function limits_of(stream)
+  stream.bounds = stream.bounds or load_limits()
+  return stream.bounds
+end
+
+-- Entries that the slowest group has still to finish.
+local function backlog_of(stream)
+  return stream.queue and stream.length or limits_of(stream).backlog(stream)
 end
 
 -- Creates the declared groups that do not exist. Returns the error when Redis refuses the first of them; it then refuses all.
@@ -55,67 +63,6 @@ local function declare(stream)
   end
 end
 
--- The id before which every group has finished all entries; nil when there is no group.
-local function finished(stream)
-  local bound
-  for _, group in ipairs(groups(stream)) do
-    local first
-    if group.pending > 0 then
-      first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
-    else
-      first = following(group['last-delivered-id'])
-    end
-    if not bound or earlier(first, bound) then
-      bound = first
-    end
-  end
-  return bound
-end
-
--- Entries that the slowest group has still to finish.
-local function backlog_of(stream)
-  if stream.queue then
-    return stream.length
-  end
-  if not stream.backlog then
-    local most = 0
-    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
-      -- Redis does not know the lag after an entry was deleted by hand.
-      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
-    end
-    stream.backlog = most
-  end
-  return stream.backlog
-end
-
--- Trims the stream; returns how many entries were deleted.
-local function trim(stream)
-  local key, age = stream.key, stream.age
-  local bound = not stream.lossy and finished(key) or nil
-  local over = stream.entries > 0 and stream.length - stream.entries or 0
-  if stream.bytes > 0 then
-    -- Not every server has it, and not every user may run it: penknife reports that it is missing.
-    local bytes = redis.pcall('MEMORY', 'USAGE', key)
-    if type(bytes) == 'number' and bytes > stream.bytes then
-      over = math.max(over, 2 * EVERY)
-    end
-  end
-  local oldest = age > 0 and now / 1000 - age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
-    return 0
-  end
-  -- The last entry of the list is never deleted: XTRIM needs an id to stop at.
-  local list = ids(key, '-', '+', most + 1)
-  for at, id in ipairs(list) do
-    local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
-    end
-  end
-  return 0
-end
-
 function append.prepare(stream)
   if not stream.length then
     local length = redis.pcall('XLEN', stream.key)
@@ -126,9 +73,9 @@ function append.prepare(stream)
     stream.declares = stream.names ~= ''
       and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if stream.most > 0 then
+  if stream.counts then
     local most = stream.most - stream.prepared
-    if stream.length >= most and backlog_of(stream) >= most then
+    if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
       return false
     end
     stream.prepared = stream.prepared + 1
@@ -136,9 +83,29 @@ function append.prepare(stream)
   return true
 end
 
+-- Counts an entry that was added, and trims the stream.
+local function added(stream, payload)
+  local length = stream.length + 1
+  stream.length = length
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
+  end
+  if not stream.queue then
+    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+    if length % every == 0 or (stream.fresh and stream.age > 0) then
+      -- The entry was added, so an error of the trim must not fail the add.
+      local ok, trimmed = pcall(limits_of(stream).trim, stream)
+      stream.length = ok and length - trimmed or length
+    end
+  end
+  stream.fresh = false
+end
+
 function append.apply(stream, payload, trace, due)
-  stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-  local declares = stream.declares
+  local counts, declares = stream.counts, stream.declares
+  if counts then
+    stream.prepared = stream.prepared - 1
+  end
   if declares then
     local refused = declare(stream)
     if refused then
@@ -167,19 +134,8 @@ function append.apply(stream, payload, trace, due)
     end
     return id
   end
-  local length = stream.length + 1
-  stream.length = length
-  if stream.backlog then
-    stream.backlog = stream.backlog + 1
+  if counts then
+    added(stream, payload)
   end
-  if not stream.queue then
-    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-    if length % every == 0 or (stream.fresh and stream.age > 0) then
-      -- The entry was added, so an error of the trim must not fail the add.
-      local ok, trimmed = pcall(trim, stream)
-      stream.length = ok and length - trimmed or length
-    end
-  end
-  stream.fresh = false
   return id
 end

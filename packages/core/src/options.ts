@@ -19,18 +19,15 @@ export function checkOptions(
     disown(input)
     throw invalid(`${where} options`, input, 'await it, and give the object that it resolves with')
   }
-  for (const [key, value] of Object.entries(input)) {
+  for (const key of Object.keys(input)) {
+    const value = (input as Record<string, unknown>)[key]
     if (known.includes(key)) {
       if (value !== null || nullable.includes(key)) continue
       throw invalid(key, value, `give a value, or leave it out for the default (in the ${where} options)`)
     }
     const near = nearest(key, known)
     const fix = near ? `did you mean '${near}'?` : `known options are ${known.join(', ')}`
-    throw invalid(
-      `${where} option '${key}'`,
-      (input as Record<string, unknown>)[key],
-      `no such option; ${fix}`,
-    )
+    throw invalid(`${where} option '${key}'`, value, `no such option; ${fix}`)
   }
 }
 

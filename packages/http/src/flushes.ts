@@ -8,7 +8,8 @@ export interface Flushes {
   pieceOf(queue: readonly Part[]): Piece
 }
 
-export function createFlushes(): Flushes {
+/** @param join joins queued parts. Default: into a chunk of a response */
+export function createFlushes(join: (queue: readonly Part[]) => Piece = pieceOf): Flushes {
   let scheduled: { flush(): void }[] = []
   let last: { readonly queue: readonly Part[]; readonly piece: Piece } | undefined
 
@@ -24,7 +25,7 @@ export function createFlushes(): Flushes {
       if (scheduled.push(writer) === 1) setImmediate(flushAll)
     },
     pieceOf(queue) {
-      if (!last || !isSame(queue, last.queue)) last = { queue, piece: pieceOf(queue) }
+      if (!last || !isSame(queue, last.queue)) last = { queue, piece: join(queue) }
       return last.piece
     },
   }

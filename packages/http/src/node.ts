@@ -47,7 +47,7 @@ const view: View<NodeContext> = {
   parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }
 
-const exchangeOf: (context: NodeContext) => Exchange<NodeContext> = createExchanges(view)
+export const exchangeOf: (context: NodeContext) => Exchange<NodeContext> = createExchanges(view)
 
 /** Turns a plugin into a middleware for plain node:http, HTTP/1.1 and HTTP/2. */
 export function adapt<Args extends readonly unknown[]>(

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 
 import type { Flushes } from './flushes.ts'
-import { pieceOf } from './piece.ts'
+import { type Piece, pieceOf } from './piece.ts'
 import type { SharedWriter } from './stream-writer.ts'
 import { MAX_QUEUED_BYTES } from './writer.ts'
 
@@ -10,6 +10,8 @@ export interface WriterGroupOptions<Member> {
   readonly writerOf: (member: Member) => SharedWriter
   /** Called for a member that left the group because its socket's buffer is full. */
   readonly onFull: (member: Member) => void
+  /** Joins queued texts. Default: into a chunk of a response. */
+  readonly join?: (queue: readonly string[]) => Piece
 }
 
 /**
@@ -58,8 +60,8 @@ export class WriterGroup<Member> {
   /** Sends the queued text. */
   flush(): void {
     if (this.#queue.length === 0) return
-    const { writerOf, onFull } = this.#options
-    const piece = pieceOf(this.#queue)
+    const { writerOf, onFull, join = pieceOf } = this.#options
+    const piece = join(this.#queue)
     this.#queue = []
     this.#queued = 0
     const full: Member[] = []

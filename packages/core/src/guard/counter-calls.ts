@@ -109,7 +109,7 @@ export function createCounterCalls(
     },
     layout(nowMs) {
       const { keys: own, times, period } = lay(nowMs)
-      return { keys: own, plan: { plan: planText(times) }, period }
+      return { keys: own, plan: [planText(times)], period }
     },
     read: counted,
     async expire() {

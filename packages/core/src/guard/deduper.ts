@@ -84,7 +84,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     title: `deduper '${name}'`,
     space: space.name,
     runtime,
-    layout: () => ({ keys: [keys.guard('seen', name)], plan: { window: windowMs, most } }),
+    layout: () => ({ keys: [keys.guard('seen', name)], plan: [windowMs, most] }),
     cost: 5,
     shapes: new WeakMap(),
   }

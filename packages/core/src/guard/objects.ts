@@ -130,7 +130,7 @@ export function createObjects<Value = unknown>(
     space: space.name,
     runtime,
     // A script asks for the rights to a key of each target; this one never exists.
-    layout: () => ({ keys: [keys.guard('object', name)], plan: { ttl: ttlMs } }),
+    layout: () => ({ keys: [keys.guard('object', name)], plan: [ttlMs] }),
     cost: 6,
     shapes: new WeakMap(),
   }

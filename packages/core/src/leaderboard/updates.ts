@@ -70,6 +70,8 @@ export function createUpdates(parts: UpdateParts): Updates {
     !settings.dense &&
     settings.limit === undefined &&
     !settings.keep
+  /** Whether an increment is a ZINCRBY for each window, and nothing has to be read for it. */
+  const isRaisable = !settings.dense && settings.limit === undefined && !settings.keep && !settings.ties
   /** How many single updates may share a call. */
   const items = Math.max(3, Math.floor(32 / windows.length))
 
@@ -82,16 +84,20 @@ export function createUpdates(parts: UpdateParts): Updates {
     runtime,
     layout(nowMs) {
       const { keys, plan, period } = layouts.update({ nowMs })
-      return { keys, plan: { plan }, period }
+      return {
+        keys,
+        plan: [plan],
+        lean: isRaisable ? { kind: 'raise', plan: [windowsText(plan)] } : undefined,
+        period,
+      }
     },
     cost: costOf(settings),
     gate,
     shapes: new WeakMap(),
   }
 
-  function effect(update: BoardUpdate): Effect<number> {
-    const [kind, member, amount, id] = pack(update)
-    if (kind !== 'i' || id !== undefined)
+  function effect([kind, member, amount, id]: Packed): Effect<number> {
+    if (kind !== 'i' || id !== undefined || Math.abs(amount) >= HARMLESS)
       return new Effect({ target, texts: textsOf(kind, member, amount, id ?? ''), read: scoreOf })
     return new Effect({ target, texts: textsOf(member, amount), full: asIncrement, read: scoreOf })
   }
@@ -199,19 +205,44 @@ export function createUpdates(parts: UpdateParts): Updates {
       }
       return (await make(Array.from(updates, pack), watchOf(options))) as never
     },
-    incrementing(member, by = 1, options = {}) {
+    incrementing(member, by = 1, options = NONE) {
+      if (options === NONE && !settings.keep) {
+        checkMember(member)
+        return effect(['i', member, scores.amount('increment', by)])
+      }
       checkOptions('incrementing', options, ['id'])
       const { id } = options
-      return effect(id === undefined ? { member, increment: by } : { member, increment: by, id })
+      return effect(pack(id === undefined ? { member, increment: by } : { member, increment: by, id }))
     },
-    setting: (member, score) => effect({ member, set: score }),
-    improving: (member, score) => effect({ member, best: score }),
+    setting: (member, score) => effect(pack({ member, set: score })),
+    improving: (member, score) => effect(pack({ member, best: score })),
   }
 }
 
 /** The texts of an increment without an id, in the full form. */
 function asIncrement(texts: string): string {
   return textsOf('i') + texts + textsOf('')
+}
+
+/** A smaller number added to any finite double gives a finite double. */
+const HARMLESS = 2 ** 970
+
+/** The windows of a plan for lua/_lib/record/raising.lua. */
+function windowsText(plan: string): string {
+  const { windows } = JSON.parse(plan) as {
+    readonly windows: readonly {
+      readonly z: readonly number[]
+      readonly start?: number
+      readonly next?: number
+      readonly finish?: number
+      readonly lives?: readonly number[]
+    }[]
+  }
+  return windows
+    .map(({ z, start, next, finish, lives = [] }) =>
+      next === undefined ? z.join(' ') : [...z, start, next, finish, ...lives].join(' '),
+    )
+    .join()
 }
 
 /** Microseconds of Redis that an update costs on a board of a million members, see `EffectTarget`. */

@@ -35,6 +35,22 @@ export type ChargeCall = (
 const BLOCKED = 2
 const OTHER_PERIOD = 3
 
+/** Rules for lua/_lib/limiter/charging.lua, with the calendar periods at a time. */
+export function rulesText(
+  rules: readonly KnownRule[],
+  numberOf: SubjectKeys['numberOf'],
+  nowMs: number,
+  leaseUs: number | undefined,
+): string {
+  return rules
+    .map((rule) => {
+      const [a, b = 0, c = 0, d = 0] = rule.parameters(nowMs)
+      const second = rule.letter === 's' ? leaseUs : b
+      return [rule.letter, numberOf(rule), rule.shadow ? 1 : 0, rule.id, a, second, c, d].join(' ')
+    })
+    .join('\n')
+}
+
 /** Binds charge.lua to rules. `leaseUs` is the length of the lease of their slots. */
 export function bindCharge(
   { name, bind }: Pick<LimiterContext, 'name' | 'bind'>,
@@ -47,12 +63,7 @@ export function bindCharge(
   const bindAt = (
     nowMs: number,
   ): Port<[...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> => {
-    const lines = rules.map((rule) => {
-      const [a, b = 0, c = 0, d = 0] = rule.parameters(nowMs)
-      const second = rule.letter === 's' ? leaseUs : b
-      return [rule.letter, numberOf(rule), rule.shadow ? 1 : 0, rule.id, a, second, c, d].join(' ')
-    })
-    return bind(limiterCharge, [lines.join('\n')])
+    return bind(limiterCharge, [rulesText(rules, numberOf, nowMs, leaseUs)])
   }
   let port = bindAt(Date.now())
 

@@ -9,6 +9,8 @@ export interface LimiterContext {
   readonly keys: Keys
   readonly locate: Locate
   readonly routeBy: string | undefined
+  /** Whether one script can charge rules of all parts of a subject. */
+  readonly together: boolean
   /** Binds a script with the limiter's deadline and circuit breaker. */
   bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,

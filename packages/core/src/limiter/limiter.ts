@@ -7,6 +7,7 @@ import { runtimeOf, type Space } from '../redis/penknife.ts'
 import type { ChargeContext } from './charge.ts'
 import type { LimiterContext } from './context.ts'
 import { createControls } from './controls.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
 import { createDenyCache } from './deny-cache.ts'
@@ -18,6 +19,7 @@ import { createRuleRegistry } from './rule-registry.ts'
 import { ruleInfo } from './parse-rules.ts'
 import { checkSubject, createLocate, subjectText } from './subjects.ts'
 import { createTakes } from './take.ts'
+import { createTaking } from './taking.ts'
 import type {
   LimiterDecisionEvent,
   LimiterRedeclaredEvent,
@@ -38,16 +40,18 @@ import { createWaitQueues } from './wait.ts'
 export function createRateLimiter(space: Space, name: string, options: RateLimiterOptions): RateLimiter {
   checkName('limiter name', name)
   const settings = readOptions(options)
-  const { routeBy, hashSubjects, deadlineMs, denyCache } = settings
-  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtimeOf(space)
+  const { routeBy, hashSubjects, place, deadlineMs, denyCache } = settings
+  const runtime = runtimeOf(space)
+  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtime
   const title = `limiter '${name}' of space '${space.name}'`
   const breaker = breakers.of(deadlineMs)
-  const locate = createLocate(keys, routeBy, hashSubjects)
+  const locate = createLocate(keys, routeBy, hashSubjects, place)
   const limiter: LimiterContext = {
     name,
     keys,
     locate,
     routeBy,
+    together: routeBy !== undefined || place === 'space',
     bind: (script, shared) => bind(script, shared, deadlineMs, title, breaker),
   }
   const context: ChargeContext = {
@@ -62,6 +66,14 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   if (routeBy !== undefined && rules[0]?.per === undefined) {
     throw invalid('routeBy', routeBy, "give every rule a 'per' to go with it, or leave it out")
   }
+  const slots = rules.find(({ letter }) => letter === 's')
+  if (place === 'space' && slots) {
+    throw invalid(
+      'place',
+      place,
+      `rule '${slots.name}' gives slots, whose leases only take hands out; give that rule a limiter of its own`,
+    )
+  }
   const cache =
     denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
@@ -69,7 +81,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
 
   const about = { space: space.name, name }
   const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
-  const text = declarationText(rules, { routeBy, hashSubjects })
+  const text = declarationText(rules, { routeBy, hashSubjects, place })
   const declaration = createDeclaration({
     ...limiter,
     bind: (script, shared) => bind(script, shared, deadlineMs, title),
@@ -81,6 +93,10 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   })
 
   const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter')
+  function onDecision(subject: LimiterSubject, decision: LimiterDecision): void {
+    if (decisions.hasListeners) decisions.emit({ kind: 'decision', ...about, subject, decision })
+  }
+
   /** A part can belong to many subjects: a change of one part makes all cached denials uncertain. */
   function onTokensBack(subject: LimiterSubject): void {
     const one = typeof subject === 'string' ? subject : undefined
@@ -98,10 +114,18 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     cache,
     fallback,
     policies,
-    onDecision(subject, decision) {
-      if (decisions.hasListeners) decisions.emit({ kind: 'decision', ...about, subject, decision })
-    },
+    onDecision,
     onTokensBack,
+  })
+  const effect = createTaking({
+    ...limiter,
+    space: space.name,
+    runtime,
+    place,
+    plan: ownPlan,
+    registry: context.registry,
+    declaration,
+    onDecision,
   })
 
   return {
@@ -113,6 +137,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
       return () => ends.forEach((end) => end())
     },
     take,
+    taking: effect,
     async wait(subject, waiting = {}) {
       checkOptions('wait', waiting, ['cost', 'rules', 'maxWait', 'signal'])
       const { maxWait = 60_000, signal, ...taking } = waiting

@@ -7,6 +7,7 @@ const OPTIONS = [
   'rules',
   'routeBy',
   'hashSubjects',
+  'place',
   'whenUnavailable',
   'deadline',
   'denyCache',
@@ -16,6 +17,7 @@ const OPTIONS = [
 /** A limiter's options, checked and with defaults. Other parts of the limiter check the nested options. */
 export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly routeBy: string | undefined
+  readonly place: NonNullable<RateLimiterOptions['place']>
   readonly hashSubjects: boolean
   readonly deadlineMs: number
   readonly maxWaiters: number
@@ -27,11 +29,17 @@ export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
 export function readOptions(options: RateLimiterOptions): LimiterSettings {
   checkOptions('createRateLimiter', options, OPTIONS)
   const { rules, routeBy, hashSubjects = false, whenUnavailable = 'open', denyCache = true } = options
+  const { place = 'spread' } = options
+  if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
+  if (place === 'space' && routeBy !== undefined) {
+    throw invalid('routeBy', routeBy, "leave it out: with place 'space' one script charges all rules")
+  }
   if (typeof hashSubjects !== 'boolean') throw invalid('hashSubjects', hashSubjects, 'give true or false')
   return {
     rules,
     routeBy: routeBy === undefined ? undefined : checkName('routeBy', routeBy, 32),
     hashSubjects,
+    place,
     deadlineMs: durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS }),
     maxWaiters: wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000),
     whenUnavailable,

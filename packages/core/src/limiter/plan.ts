@@ -13,7 +13,7 @@ export interface Plan {
   readonly parts: readonly (string | undefined)[]
   /** The most tokens that a call can take. */
   readonly most: number
-  /** One charge, unless the rules count different parts of a subject and there is no `routeBy`. */
+  /** One charge, unless the rules count different parts of a subject that are stored in different places. */
   readonly charges: readonly Charge[]
 }
 
@@ -60,7 +60,7 @@ function createPlan(
 ): Plan {
   const { routeBy } = context
   const parts = [...new Set(rules.map(({ per }) => per))]
-  const together = routeBy === undefined ? parts.map((part) => [part]) : [parts]
+  const together = context.together ? [parts] : parts.map((part) => [part])
   return {
     given,
     rules,

@@ -51,12 +51,18 @@ export interface Place {
 export type Locate = (subject: LimiterSubject, part: string | undefined) => Place
 
 /** With `hashed` all names in keys are hashes, otherwise only long ones. */
-export function createLocate(keys: Keys, routeBy: string | undefined, hashed: boolean): Locate {
+export function createLocate(
+  keys: Keys,
+  routeBy: string | undefined,
+  hashed: boolean,
+  place: 'spread' | 'space' = 'spread',
+): Locate {
   const named = (text: string): string => (hashed ? digest(text) : text)
+  const routeOf = place === 'space' ? () => keys.route : keys.shard
   return (subject, part) => {
-    if (typeof subject === 'string') return { route: keys.shard(subject), keyName: named(subject) }
+    if (typeof subject === 'string') return { route: routeOf(subject), keyName: named(subject) }
     const keyName = subject[part as string] as string
-    if (routeBy === undefined) return { route: keys.shard(keyName), keyName: named(keyName) }
+    if (routeBy === undefined) return { route: routeOf(keyName), keyName: named(keyName) }
     const routing = subject[routeBy] as string
     // A state belongs to the routing value too. The length in front makes the name unambiguous.
     const own = part === routeBy ? keyName : `${routing.length}/${routing}/${keyName}`

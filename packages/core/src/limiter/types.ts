@@ -1,4 +1,5 @@
 import type { Duration } from '../duration.ts'
+import type { Effect } from '../record/effect.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
@@ -47,6 +48,12 @@ export interface RateLimiterOptions {
    * tokens already charged are given back when a later rule denies.
    */
   readonly routeBy?: string
+  /**
+   * Where states are stored on a cluster: spread over it by subject, or all in the slot of the space. With `space` the effect `taking` can be
+   * used, and one script charges rules of different parts. Concurrency rules are refused then. Changing it starts all counts anew on a
+   * cluster, and on one server too. Default: `spread`.
+   */
+  readonly place?: 'spread' | 'space'
   /**
    * Key names contain SHA-256 hashes instead of subjects. Use it for secrets such as API keys. Without it only subjects
    * of more than 64 characters are hashed. Changing it starts all counts anew. Default: false.
@@ -112,6 +119,13 @@ export interface RateLimiter {
    * an EVALSHA.
    */
   take(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<LimiterDecision>
+  /**
+   * An effect for `record` and `commit`: takes `cost` tokens (default: 1) of a subject, or refuses all changes of the call. Its result is the
+   * decision. It needs `place: 'space'`, and neither `whenUnavailable` nor `denyCache` apply to it: without Redis the whole call fails.
+   *
+   * @throws PENKNIFE_INVALID for a wrong subject or cost, and without `place: 'space'`.
+   */
+  taking(subject: LimiterSubject, cost?: number): Effect<LimiterDecision>
   /**
    * Takes tokens as soon as the rules allow it, never earlier. Calls for one subject in this process keep their order: a
    * later call never passes an earlier one, whatever they cost.

@@ -40,8 +40,7 @@ export function createPublishing(
     title: `notifier '${name}'`,
     space,
     runtime,
-    // Text, where a script only hands a number on: printing it costs a microsecond.
-    layout: () => ({ keys: [keys.beginnings(name)], plan: { keep: String(history), ttl: String(ttl), age } }),
+    layout: () => ({ keys: [keys.beginnings(name)], plan: [history, ttl, age] }),
     cost: 7,
     used: declare,
     shapes: new WeakMap(),

@@ -1,5 +1,5 @@
 import { readReply } from '../redis/failures.ts'
-import type { Placed, Shape } from './shapes.ts'
+import type { Group, Placed, Shape } from './shapes.ts'
 import type { RecordRefusal } from './types.ts'
 
 /** Between the results of two groups. */
@@ -13,29 +13,32 @@ export function readResults(
   text: string | undefined,
 ): unknown[] {
   const given = placed.findIndex(({ when }) => when !== undefined)
-  const results: unknown[] = Array.from({ length: given < 0 ? placed.length : given }, () => undefined)
+  const results = Array.from<unknown>({ length: given < 0 ? placed.length : given })
   if (text === undefined) return results
   return readReply(title, () => {
     const lines = text.split(GROUP_END)
     if (lines.length !== groups.length) throw new Error(`it has ${lines.length} of ${groups.length} results`)
-    for (const [number, { effects, target, when }] of groups.entries()) {
+    for (let number = 0; number < groups.length; number++) {
+      const { effects, target, when } = groups[number] as Group
       const line = lines[number] as string
       if (when) {
         if (line !== '') markReached(results, (placed[effects[0] as number] as Placed).at)
-        continue
-      }
-      const each = effects.length === 1 || target.kind === 'object' ? [line] : line.split('\n')
-      if (each.length !== effects.length) throw new Error(`${target.title} has ${each.length} results`)
-      for (const [nth, at] of effects.entries()) {
-        const { effect } = placed[at] as Placed
-        const result = effect.parts.read(each[nth] as string)
-        results[at] = effect.parts.reaching
-          ? { ...(result as object), reached: isReached(results[at]) }
-          : result
+      } else if (effects.length === 1) readOne(results, placed, effects[0] as number, line)
+      else {
+        const each = line.split('\n')
+        if (each.length !== effects.length) throw new Error(`${target.title} has ${each.length} results`)
+        for (let nth = 0; nth < effects.length; nth++)
+          readOne(results, placed, effects[nth] as number, each[nth] as string)
       }
     }
     return results
   })
+}
+
+function readOne(results: unknown[], placed: readonly Placed[], at: number, line: string): void {
+  const { read, reaching } = (placed[at] as Placed).effect.parts
+  const result = read(line)
+  results[at] = reaching ? { ...(result as object), reached: isReached(results[at]) } : result
 }
 
 /** Groups of adds are read before those of counters: the mark waits in the counter's place. */

@@ -6,12 +6,13 @@ import { readTime } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Script } from '../redis/script.ts'
-import type { EffectTarget } from './effect.ts'
-import { type Caller, layOut, type Shape } from './shapes.ts'
+import { type EffectTarget, textsOf } from './effect.ts'
+import { layOut } from './layout.ts'
+import type { Caller, Shape } from './shapes.ts'
 
 /** A script of lua/record. */
 export type RecordScript = Script<
-  [keys: readonly string[], each: Arg, plan: Arg],
+  [keys: readonly string[], each: Arg, size: Arg, plan: Arg],
   [...own: string[], values: Arg],
   number | string
 >
@@ -21,8 +22,8 @@ export interface CallerParts {
   readonly title: string
   readonly script: RecordScript
   readonly shape: Shape
-  /** Fields of the plan beside `groups`. */
-  readonly plan: Readonly<Record<string, unknown>>
+  /** Texts of the plan in front of its groups. */
+  readonly plan: readonly (string | number)[]
   /** Keys in front of those of the shape. */
   readonly keys: readonly string[]
   /** Own keys of an item in front of those of its effects. */
@@ -42,7 +43,7 @@ export function createCaller(parts: CallerParts): Caller {
   const { runtime, title, script, shape, plan, keys, own, safety } = parts
   const { route } = runtime.keys
   const batch = Math.max(1, Math.min(MOST_ITEMS, Math.floor(BUDGET / shape.cost)))
-  const each = own + shape.groups.filter(({ hasKey }) => hasKey).length
+  const each = shape.groups.reduce((sum, { ownKeys }) => sum + ownKeys, own)
   const gate = gateOf(shape)
   let skew = 0
   let period: Period | undefined
@@ -53,11 +54,8 @@ export function createCaller(parts: CallerParts): Caller {
     const nowMs = period && period.endMs === Infinity && period.startMs === -Infinity ? 0 : Date.now() + skew
     if (port && period && (nowMs === 0 || (nowMs >= period.startMs && nowMs < period.endMs))) return port
     const layout = layOut(shape, Date.now() + skew, keys, own)
-    const shared: [readonly string[], Arg, Arg] = [
-      layout.keys,
-      each,
-      JSON.stringify({ ...plan, groups: layout.groups }),
-    ]
+    const texts = [...plan, ...layout.plan]
+    const shared: [readonly string[], Arg, Arg, Arg] = [layout.keys, each, texts.length, textsOf(...texts)]
     const sized = { ...script, batch }
     port = safety
       ? runtime.bindDurable(sized, shared, safety, title)
@@ -67,32 +65,56 @@ export function createCaller(parts: CallerParts): Caller {
     return port
   }
 
-  return async (ownKeys, values) => {
-    for (let corrections = 0; ;) {
-      if (safety) await gate?.()
-      const send = present()
-      const during = period
-      const reply = await send(route, ...ownKeys, values)
-      if (typeof reply === 'string') {
-        if (once.length > 0 && reply.startsWith('+')) {
-          for (const { made } of once) made?.()
-          once = []
-          port = undefined
-        }
-        return reply
+  /** Takes a reply: the text, or undefined when the call must be repeated. */
+  function taken(reply: number | string, during: Period | undefined): string | undefined {
+    if (typeof reply === 'string') {
+      if (once.length > 0 && reply.startsWith('+')) {
+        for (const { made } of once) made?.()
+        once = []
+        port = undefined
       }
-      if (reply === 0) continue
-      const time = readTime(script.name, reply)
-      if (++corrections > 3) {
-        throw new PenknifeError(
-          'PENKNIFE_UNAVAILABLE',
-          `${title}: the clock of Redis moved to another period in each of 3 attempts; it shows ${new Date(time / 1000).toISOString()}`,
-        )
-      }
-      skew = Math.floor(time / 1000) - Date.now()
+      return reply
+    }
+    if (reply !== 0) {
+      skew = Math.floor(readTime(script.name, reply) / 1000) - Date.now()
       // Only one of the calls under way computes the layout again, because that is slow.
       if (period === during) port = undefined
     }
+    return undefined
+  }
+
+  async function repeat(ownKeys: readonly string[], values: string, first: number): Promise<string> {
+    let reply: number | string = first
+    for (let corrections = 0; ;) {
+      if (reply !== 0 && ++corrections > 3) {
+        throw new PenknifeError(
+          'PENKNIFE_UNAVAILABLE',
+          `${title}: the clock of Redis moved to another period in each of 3 attempts; it shows ${new Date(Number(reply) / 1000).toISOString()}`,
+        )
+      }
+      if (safety) await gate?.()
+      const send = present()
+      const during = period
+      reply = await send(route, ...ownKeys, values)
+      const text = taken(reply, during)
+      if (text !== undefined) return text
+    }
+  }
+
+  return (ownKeys, values) => {
+    const opening = safety && gate?.()
+    if (opening) return opening.then(() => repeat(ownKeys, values, 0))
+    const send = present()
+    const during = period
+    // The usual case needs no other promise than that of the script call.
+    return new Promise((resolve, reject) => {
+      const received = (reply: number | string): void => {
+        const text = taken(reply, during)
+        if (text !== undefined) resolve(text)
+        else repeat(ownKeys, values, reply as number).then(resolve, reject)
+      }
+      send.to({ received, failed: reject }, route, ...ownKeys, values)
+    })
   }
 }
 

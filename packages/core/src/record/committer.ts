@@ -6,9 +6,10 @@ import type { Runtime } from '../redis/penknife.ts'
 import { recordCommit } from '../redis/scripts.gen.ts'
 import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
-import { type Effect, textsOf } from './effect.ts'
+import { type Effect, END } from './effect.ts'
 import { isEffect, safetyOfTargets } from './record.ts'
-import { type Caller, encode, place, type Placed, sameSpace, type Shape, shapeOf } from './shapes.ts'
+import { encode } from './layout.ts'
+import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { CommitAnswer } from './types.ts'
 
 export interface CommitterParts {
@@ -64,7 +65,7 @@ export function createCommitter(parts: CommitterParts): Committer {
     let caller = callers.get(shape)
     if (!caller) {
       const safety = safetyOfTargets(shape)
-      const plan = { group, consumer, declared, durable: safety && true }
+      const plan = [group, consumer, declared, safety ? 1 : '']
       const keys = [...sourceKeys, answersKey]
       caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
       callers.set(shape, caller)
@@ -79,11 +80,11 @@ export function createCommitter(parts: CommitterParts): Committer {
     { placed, shape }: CheckedCommit,
   ): Promise<string> {
     const own: string[] = []
-    const reported = received.slice(0, MOST_RECEIVED)
-    received = received.slice(reported.length)
+    const reported = received.length > MOST_RECEIVED ? received.splice(0, MOST_RECEIVED) : received
+    if (reported === received) received = []
     try {
-      const values = await encode(shape, placed, own, textsOf(source, position, reported.join(' ')))
-      return await call(own, values)
+      const texts = encode(shape, placed, own, source + END + position + END + reported.join(' ') + END)
+      return await call(own, typeof texts === 'string' ? texts : await texts)
     } catch (error) {
       received.push(...reported)
       throw error
@@ -92,7 +93,7 @@ export function createCommitter(parts: CommitterParts): Committer {
 
   return {
     check(effects) {
-      const placed = place(effects, isEffect)
+      const placed = placeEffects(effects, isEffect)
       const { target } = (placed[0] as Placed).effect.parts
       if (!sameSpace({ runtime, space }, target)) {
         throw invalid(

@@ -5,13 +5,15 @@ import type { Runtime } from '../redis/penknife.ts'
 import type { RecordRefusalReason } from './refusals.ts'
 
 /** The kinds of lua/_lib/record/effects.lua, in the order in which a script makes them. */
-export const KINDS = ['add', 'publish', 'claim', 'count', 'object', 'score'] as const
+export const KINDS = ['add', 'publish', 'claim', 'count', 'object', 'limit', 'score'] as const
 export type EffectKind = (typeof KINDS)[number]
 
-/** The keys of a target, and its group in the plan without `k`, `n`, `from` and `to`. */
+/** The keys of a target, and the fields of its kind in a plan. */
 export interface EffectLayout {
   readonly keys: readonly string[]
-  readonly plan: Readonly<Record<string, unknown>>
+  readonly plan: readonly (string | number)[]
+  /** The kind and its fields for a group whose effects are all lean, if another one is better. */
+  readonly lean?: { readonly kind: string; readonly plan: readonly (string | number)[] } | undefined
   /** While these keys are the right ones. Undefined: always. */
   readonly period?: Period
   /** Whether there is another layout once a call has changed the target. */
@@ -35,6 +37,8 @@ export interface EffectTarget {
   readonly used?: (() => void) | undefined
   /** Called when a call with a layout of `once` has changed the target. */
   readonly made?: (() => void) | undefined
+  /** Whether a call may change only one key of it. */
+  readonly oneKey?: boolean | undefined
   /** What a call waits for when it changes this. */
   readonly safety?: Safety | undefined
   /** Shapes that begin with this target, or go on with it: see shapes.ts. */
@@ -42,7 +46,7 @@ export interface EffectTarget {
 }
 
 /** Ends each text of a script's item. No text of an effect contains it: JSON and checked names have no control characters. */
-export const END = '\x1f'
+export const END = '\0'
 
 /** Effects that are made only when a counter reaches a value. */
 export interface Reaching {
@@ -52,8 +56,10 @@ export interface Reaching {
 
 export interface EffectParts<Result> {
   readonly target: EffectTarget
-  /** A key of this effect alone: of a channel or an object. */
+  /** A key of this effect alone: of a channel, an object or a subject. */
   readonly key?: string | undefined
+  /** All keys of this effect alone, where there are several; `key` is the first. */
+  readonly keys?: readonly string[] | undefined
   /** Its texts for the script, each ending with END. */
   readonly texts: string | Promise<string>
   /**
@@ -70,7 +76,7 @@ export interface EffectParts<Result> {
 
 /**
  * One change that `record` or `commit` makes together with others. It is made by a method of a stream, a board, counters, a notifier, a
- * deduper or objects, such as `orders.adding(payload)`. Making one sends nothing. It may be used several times.
+ * deduper, objects or a limiter, such as `orders.adding(payload)`. Making one sends nothing. It may be used several times.
  */
 export class Effect<Result = unknown> {
   /** For penknife itself. */

@@ -9,7 +9,8 @@ import { recordRecord } from '../redis/scripts.gen.ts'
 import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
 import { Effect } from './effect.ts'
-import { type Caller, encode, type Placed, place, sameSpace, type Shape, shapeOf } from './shapes.ts'
+import { encode } from './layout.ts'
+import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { RecordAnswer, RecordOptions, RecordResults } from './types.ts'
 
 const LONGEST_ID = 512
@@ -51,7 +52,7 @@ export async function record(
   const runtime = runtimeOf(space)
   const [first] = given
   const options = first instanceof Effect || first === undefined ? NONE : first
-  const placed = place(options === NONE ? given : given.slice(1), isEffect)
+  const placed = placeEffects(options === NONE ? given : given.slice(1), isEffect)
   const { target } = (placed[0] as Placed).effect.parts
   if (!sameSpace({ runtime, space: space.name }, target)) {
     throw invalid(
@@ -152,13 +153,7 @@ function callerOf(runtime: Runtime, title: string, shape: Shape, mode: Mode): Ca
     title,
     script: recordRecord,
     shape,
-    plan: {
-      // Text, which the script only hands on.
-      window: windowMs === undefined ? undefined : String(windowMs),
-      print: digest(shape.text).slice(1, PRINT + 1),
-      durable: safety && true,
-      explain: explain || undefined,
-    },
+    plan: [windowMs ?? '', digest(shape.text).slice(1, PRINT + 1), safety ? 1 : '', explain ? 1 : ''],
     keys: [],
     own: windowMs === undefined ? 0 : 1,
     safety,

@@ -12,6 +12,16 @@ export type RecordRefusalReason =
     }
   /** The stream has reached its `maxBacklog`. */
   | { readonly reason: 'full' }
+  /** A limiter denies: `rule` is the one that allows the call last. */
+  | {
+      readonly reason: 'limit'
+      readonly rule: string
+      readonly violated: readonly string[]
+      readonly remaining: number
+      readonly retryAfterMs: number
+      /** Of a blocked subject. */
+      readonly blocked?: { readonly reason: string; readonly endsInMs: number }
+    }
   /** The deduper knows the id. */
   | { readonly reason: 'known' }
   /** The object has another version; 0: there is none. */

@@ -1,15 +1,15 @@
 import { invalid } from '../errors.ts'
-import type { Period } from '../calendar.ts'
-import { type Effect, type EffectTarget, END, KINDS } from './effect.ts'
+import { type Effect, type EffectTarget, KINDS } from './effect.ts'
 
 /** The changes of one target, or of one key of it, in a call. */
 export interface Group {
   readonly target: EffectTarget
-  /** Indexes of its effects in the list of the call, see `Call`. */
+  /** Indexes of its effects in the list of the call. */
   readonly effects: readonly number[]
   /** The group and change of the counter that must reach a value. */
   readonly when: { readonly group: number; readonly line: number } | undefined
-  readonly hasKey: boolean
+  /** How many keys of its own it has in each call. */
+  readonly ownKeys: number
   /** Whether the texts of all its effects are lean. */
   readonly lean: boolean
 }
@@ -46,9 +46,13 @@ const MOST_COST = 1500
 const BASE_COST = 2
 
 /** Checks the effects of a call. Effects that depend on a counter follow the others. */
-export function place(effects: readonly unknown[], isEffect: (value: unknown) => value is Effect): Placed[] {
+export function placeEffects(
+  effects: readonly unknown[],
+  isEffect: (value: unknown) => value is Effect,
+): Placed[] {
   const placed: Placed[] = []
-  for (const [at, effect] of effects.entries()) {
+  for (let at = 0; at < effects.length; at++) {
+    const effect = effects[at]
     if (!isEffect(effect)) {
       throw invalid(`effects[${at}]`, effect, 'give what a method such as orders.adding(payload) returns')
     }
@@ -57,8 +61,9 @@ export function place(effects: readonly unknown[], isEffect: (value: unknown) =>
   const { length } = placed
   for (let at = 0; at < length; at++) {
     const reaching = (placed[at] as Placed).effect.parts.reaching
-    for (const effect of reaching?.effects ?? []) {
-      placed.push({ effect, at, when: { counter: at, value: (reaching as { value: number }).value } })
+    if (!reaching) continue
+    for (const effect of reaching.effects) {
+      placed.push({ effect, at, when: { counter: at, value: reaching.value } })
     }
   }
   if (placed.length === 0 || placed.length > MOST_EFFECTS) {
@@ -120,28 +125,41 @@ function together(a: Placed, b: Placed): boolean {
   return (
     a.effect.parts.target === b.effect.parts.target &&
     a.effect.parts.key === b.effect.parts.key &&
+    (a.effect.parts.keys === undefined || ownKeysOf(a).every((key, at) => key === ownKeysOf(b)[at])) &&
     a.when?.counter === b.when?.counter &&
     a.when?.value === b.when?.value
   )
 }
 
+export function ownKeysOf({ effect }: Placed): readonly string[] {
+  const { key, keys } = effect.parts
+  return keys ?? (key === undefined ? [] : [key])
+}
+
 function build(placed: readonly Placed[]): Shape {
   const targets = [...new Set(placed.map(({ effect }) => effect.parts.target))]
   checkTogether(targets)
-  const groups: { target: EffectTarget; effects: number[]; hasKey: boolean; first: Placed }[] = []
+  const groups: { target: EffectTarget; effects: number[]; first: Placed }[] = []
   for (const [at, each] of placed.entries()) {
     const known = groups.find(({ first }) => together(first, each))
     if (known) known.effects.push(at)
     else {
-      const { target, key } = each.effect.parts
+      const { target } = each.effect.parts
       if (each.when && target.kind !== 'add' && target.kind !== 'publish') {
         throw invalid('reaching', target.title, 'give effects that add to streams or publish')
       }
-      groups.push({ target, effects: [at], hasKey: key !== undefined, first: each })
+      groups.push({ target, effects: [at], first: each })
     }
   }
   groups.sort((a, b) => KINDS.indexOf(a.target.kind) - KINDS.indexOf(b.target.kind))
-  for (const { target, effects } of groups) {
+  for (const [at, { target, effects }] of groups.entries()) {
+    if (target.oneKey && groups.findIndex((other) => other.target === target) < at) {
+      throw invalid(
+        'effects',
+        target.title,
+        'the call takes from two subjects with several parts; make two calls',
+      )
+    }
     if (target.kind === 'object' && effects.length > 1) {
       throw invalid(
         'effects',
@@ -159,10 +177,10 @@ function build(placed: readonly Placed[]): Shape {
     )
   }
   return {
-    groups: groups.map(({ target, effects, hasKey, first }) => ({
+    groups: groups.map(({ target, effects, first }) => ({
       target,
       effects,
-      hasKey,
+      ownKeys: ownKeysOf(first).length,
       lean: effects.every((at) => (placed[at] as Placed).effect.parts.full !== undefined),
       when: first.when && whenOf(groups, first.when.counter),
     })),
@@ -207,91 +225,4 @@ export function sameSpace(
   b: Pick<EffectTarget, 'runtime' | 'space'>,
 ): boolean {
   return a.runtime === b.runtime || (a.space === b.space && a.runtime.subscriber === b.runtime.subscriber)
-}
-
-/** Keys and plan of a shape at a time of Redis' clock. */
-export interface ShapeLayout {
-  readonly keys: readonly string[]
-  readonly groups: readonly unknown[]
-  readonly period: Period
-  /** Targets that have another layout once a call has changed them. */
-  readonly once: readonly EffectTarget[]
-}
-
-/** @param keysBefore keys that the script has in front; own keys in front of the effects' count too */
-export function layOut(
-  shape: Shape,
-  nowMs: number,
-  keysBefore: readonly string[],
-  ownBefore: number,
-): ShapeLayout {
-  const keys = [...keysBefore]
-  let own = ownBefore
-  let period: Period = { startMs: -Infinity, endMs: Infinity }
-  const once: EffectTarget[] = []
-  /** Of targets with several groups. */
-  const places = new Map<
-    EffectTarget,
-    { readonly from: number; readonly to: number; readonly plan: object }
-  >()
-  const groups = shape.groups.map(({ target, effects, when, hasKey, lean }) => {
-    let found = places.get(target)
-    if (!found) {
-      const layout = target.layout(nowMs)
-      found = { from: keys.length + 1, to: keys.length + layout.keys.length, plan: layout.plan }
-      keys.push(...layout.keys)
-      places.set(target, found)
-      if (layout.once) once.push(target)
-      if (layout.period) {
-        period = {
-          startMs: Math.max(period.startMs, layout.period.startMs),
-          endMs: Math.min(period.endMs, layout.period.endMs),
-        }
-      }
-    }
-    return {
-      ...found.plan,
-      k: target.kind,
-      n: effects.length,
-      from: found.from,
-      to: found.to,
-      lean: lean || undefined,
-      own: hasKey ? ++own : undefined,
-      when: when?.group,
-      line: when?.line,
-    }
-  })
-  return { keys, groups, period, once }
-}
-
-/** The own keys and texts of a call, in the order of its groups. */
-export function encode(
-  { groups }: Shape,
-  placed: readonly Placed[],
-  keys: string[],
-  before: string,
-): string | Promise<string> {
-  let texts = before
-  let pending: Promise<string> | undefined
-  for (const { effects, hasKey, when, lean } of groups) {
-    const first = placed[effects[0] as number] as Placed
-    if (hasKey) keys.push(first.effect.parts.key as string)
-    if (when) texts += `${first.when?.value}${END}`
-    for (const at of effects) {
-      const { texts: own, full } = (placed[at] as Placed).effect.parts
-      const more = full && !lean ? inFull(own, full) : own
-      if (typeof more === 'string') texts += more
-      else {
-        const known = texts
-        const earlier = pending
-        pending = Promise.all([earlier, more]).then(([head = '', text]) => head + known + text)
-        texts = ''
-      }
-    }
-  }
-  return pending ? pending.then((head) => head + texts) : texts
-}
-
-function inFull(texts: string | Promise<string>, full: (lean: string) => string): string | Promise<string> {
-  return typeof texts === 'string' ? full(texts) : texts.then(full)
 }

@@ -10628,7 +10628,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '8f165d9e1beff2acb579725508255f55c6c570cc',
+  sha: '54db59feccf3b20c6adaa33c947110cefef1e183',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -10768,6 +10768,17 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -10879,7 +10890,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -10940,22 +10951,16 @@ local has_ttl = of.has_ttl
 if has_ttl[window] or not (window.lives or window.log) then
 return
 end
+if window.lives then
+has_ttl[window] = period_ttl(window)
+return
+end
 local left = redis.call('PTTL', window.z)
 has_ttl[window] = left ~= -2
-if window.lives then
-if left == -1 then
-local life = math.ceil((window.lives - now) / 1000)
-redis.call('PEXPIRE', window.z, life)
-if window.d then
-redis.call('PEXPIRE', window.d, life)
-end
-end
-else
 local last = math.ceil(window.last / 1000)
 if left < last + 1800000 then
 for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
 redis.call('PEXPIRE', key, last + 3600000)
-end
 end
 end
 end
@@ -11183,10 +11188,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.adds(of, amount)
-return of.current and of.plain and math.abs(amount) < HARMLESS
-end
-function scoring.add(of, member, amount)
+local function add(of, member, amount)
 local windows, first = of.windows, nil
 for at = 1, #windows do
 local window = windows[at]
@@ -11201,7 +11203,7 @@ end
 function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
-return scoring.add(of, plan[2], plan[3])
+return add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -11597,7 +11599,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'db469402e7aa349e7c0a1433480e2bd6248f8d23',
+  sha: '16199b63b67668aa117cbf731731074a8b836a1b',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -12003,28 +12005,30 @@ text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot b
 end
 return nil, { err = text }
 end
-local rules = ARGV[1]
+local charging = { open = nil, prepare = nil, apply = nil }
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
 local HUGE = 2 ^ 62
 local ZERO = string.byte('0')
 local MARGIN = 2
-local call = redis.call
-local list, owners, mistimed = {}, {}, false
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
 for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
 local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
 rule.does = PACKED[letter] or OWN_KEY[letter]
-list[#list + 1] = rule
+of.list[#of.list + 1] = rule
 if OWN_KEY[letter] then
-owners[rule.place] = rule
+of.owners[rule.place] = rule
 end
 if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
-mistimed = true
+of.mistimed = true
 end
 end
-local function open(key, place)
-local saved = call('GET', key)
+return of
+end
+local function open(of, key, place)
+local saved = redis.call('GET', key)
 local time, ends, reason, at = leading_block(saved)
 if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
 damaged(key)
@@ -12056,7 +12060,7 @@ state.expires = math.max(state.expires, expires)
 others[#others + 1] = { id, expires, from }
 end
 state.rules = {}
-for _, rule in ipairs(list) do
+for _, rule in ipairs(of.list) do
 if rule.place == place then
 local entry = found[rule.id] or {}
 if entry[4] then
@@ -12105,9 +12109,9 @@ for _, entry in ipairs(entries) do
 after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
 end
 if fits then
-call('SETRANGE', state.key, state.start, after)
+redis.call('SETRANGE', state.key, state.start, after)
 else
-call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
 end
 end
 local function settled(how)
@@ -12130,17 +12134,17 @@ else
 rule.does.give_back(rule, -tokens, now, true)
 end
 end
-local function prepare(places, cost, how, lease)
+local function read(of, places, cost, how, lease)
 local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
-local owner = owners[place]
+local owner = of.owners[place]
 if owner then
 owner.does.open(owner, key)
 plan.apart[#plan.apart + 1] = owner
 else
-local state = open(key, place)
+local state = open(of, key, place)
 plan.states[#plan.states + 1] = state
 if asked and state.ends and not (blocked and blocked.ends > state.ends) then
 blocked = state
@@ -12148,14 +12152,14 @@ end
 end
 end
 local allowed = not blocked
-for _, rule in ipairs(list) do
+for _, rule in ipairs(of.list) do
 rule.refuses = rule.does.over(rule, tokens)
 if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
 if allowed and tokens ~= 0 then
-for at, rule in ipairs(list) do
+for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
 if not (asked and rule.refuses or spared) then
 charge(rule, tokens, lease, charged)
@@ -12168,29 +12172,22 @@ plan.reply = { 2, blocked.ends - now, blocked.reason }
 return plan
 end
 plan.reply = { allowed and 1 or 0, now }
-for _, rule in ipairs(list) do
+for _, rule in ipairs(of.list) do
 plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
 rule.does.report(rule, plan.reply, tokens)
 end
 return plan
 end
+function charging.prepare(of, places, cost, how, lease)
 local function type_of(place)
-return owners[place] and owners[place].letter == 's' and 'zset' or 'string'
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
 end
-local items = (#ARGV - 1) / 3
-if items == 1 then
-local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do
-if mistimed then
-return { 3, now }
+return checked_read(places, type_of, read, of, places, cost, how, lease)
 end
-local plan, refused = checked_read(places, type_of, prepare, places, cost, how, lease)
-if not plan then
-return refused
-end
+function charging.apply(_, plan)
 for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
-call('SETRANGE', state.key, step[1], step[2])
+redis.call('SETRANGE', state.key, step[1], step[2])
 end
 if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
@@ -12199,29 +12196,34 @@ end
 for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
+end
+local rules = ARGV[1]
+local of = charging.open(rules)
+local items = (#ARGV - 1) / 3
+if items == 1 then
+local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
+do
+if of.mistimed then
+return { 3, now }
+end
+local plan, refused = charging.prepare(of, places, cost, how, lease)
+if not plan then
+return refused
+end
+charging.apply(of, plan)
 return plan.reply
 end
 return nil
 end
 local function item(places, cost, how, lease)
-if mistimed then
+if of.mistimed then
 return { 3, now }
 end
-local plan, refused = checked_read(places, type_of, prepare, places, cost, how, lease)
+local plan, refused = charging.prepare(of, places, cost, how, lease)
 if not plan then
 return refused
 end
-for _, state in ipairs(plan.states) do
-for _, step in ipairs(state.steps) do
-call('SETRANGE', state.key, step[1], step[2])
-end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
-write(state)
-end
-end
-for _, rule in ipairs(plan.apart) do
-rule.does.save(rule)
-end
+charging.apply(of, plan)
 return plan.reply
 end
 local replies, done = {}, 0
@@ -13662,7 +13664,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'd6ce168d20094fc3eda265eab5d14293ccd8dcf2',
+  sha: '59fa9a4db52c54e9c82d25bb21493d74d214bd55',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -13710,20 +13712,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -13739,11 +13742,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -13754,20 +13763,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -13877,7 +13891,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: '35d07e6d3457093625b32ba068a4909e6cfe098f',
+  sha: 'f89d61cd2b4498651142a29b312b171985e23b1f',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -13925,20 +13939,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -13954,11 +13969,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -13969,20 +13990,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -14371,35 +14397,47 @@ return replies`,
  *
  * - shared keys `keys`: stream, stream of entries to handle again, hash of answers; then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
- * - shared `plan`: JSON, see lua/_lib/record/effects.lua; also `group`, `consumer`, and `declared`: groups of a work queue, - for an event log
+ * - shared `size`: how many texts the plan has
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with the byte 31: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
-export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
+export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'fc3dd04cb4dac94787f917d4c395353ab996f8f9',
+  sha: 'ece049e6a6477be90b18d54e82f98b52ef2ab81f',
   batch: 64,
   sharedKeys: true,
-  shared: ["each","plan"],
+  shared: ["each","size","plan"],
   keys: ["own"],
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
   text: `#!lua
-local function typed(key, type)
-local is = redis.call('TYPE', key).ok
-if is ~= type and is ~= 'none' then
-return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
 end
 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function due_at(due)
-local delay = string.match(due, '^%+(%d+)$')
-return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
-end
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -14442,6 +14480,29 @@ found[at] = group
 end
 return found
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
+local function load_adding()
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -14463,35 +14524,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -14507,10 +14541,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -14520,7 +14551,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -14544,6 +14575,46 @@ end
 end
 return 0
 end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
@@ -14554,18 +14625,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -14594,21 +14682,61 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
+local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function adding.open(group, keys, from, _, fields, at, streams)
+local key = keys[from]
+streams[key] = streams[key] or append.open(key, fields[at])
+group.of = streams[key]
+end
+function adding.commands(group)
+return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
+end
+function adding.prepare(group)
+local stream = group.of
+stream.prepared = 0
+for nth = 1, group.n do
+local may = append.prepare(stream)
+if may == false then
+return nil, nth .. ' full'
+elseif may ~= true then
+return nil, may
+end
+end
+return true
+end
+function adding.apply(group, _, texts, from)
+local stream, lean = group.of, group.lean
+if lean and group.n == 1 then
+return append.apply(stream, texts[from], '', '')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if lean then
+id = append.apply(stream, texts[from], '', '')
+from = from + 1
+else
+id = append.apply(stream, texts[from], texts[from + 1], texts[from + 2])
+from = from + 3
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return adding
+end
+local function load_publishing()
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
@@ -14647,20 +14775,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -14676,11 +14805,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -14691,20 +14826,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -14723,6 +14863,62 @@ trim_old(history, age)
 end
 return event_id
 end
+local publishing = { rank = 1, texts = 5, lean_texts = 3, fields = 3, open = nil, commands = nil, prepare = nil, apply = nil }
+function publishing.open(group, keys, from, _, fields, at)
+group.of = {
+history = false,
+next = keys[from],
+live = false,
+keep = fields[at],
+ttl = fields[at + 1],
+age = tonumber(fields[at + 2]),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+}
+end
+function publishing.commands(group)
+return group.of.age > 0 and { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO', 'XRANGE', 'XTRIM' } or { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO' }
+end
+function publishing.prepare(group, texts, from, key)
+local channel = group.of
+channel.history, channel.live = key, texts[from]
+local may = publication.prepare(channel)
+if may ~= true then
+return nil, may
+end
+return true
+end
+function publishing.apply(group, _, texts, from)
+local channel = group.of
+if group.lean and group.n == 1 then
+return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if group.lean then
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+from = from + 3
+else
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], texts[from + 3], texts[from + 4])
+from = from + 5
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return publishing
+end
+local function load_changing()
 local board = {}
 function board.open(keys, plan)
 local open = {}
@@ -14947,7 +15143,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -15008,22 +15204,16 @@ local has_ttl = of.has_ttl
 if has_ttl[window] or not (window.lives or window.log) then
 return
 end
+if window.lives then
+has_ttl[window] = period_ttl(window)
+return
+end
 local left = redis.call('PTTL', window.z)
 has_ttl[window] = left ~= -2
-if window.lives then
-if left == -1 then
-local life = math.ceil((window.lives - now) / 1000)
-redis.call('PEXPIRE', window.z, life)
-if window.d then
-redis.call('PEXPIRE', window.d, life)
-end
-end
-else
 local last = math.ceil(window.last / 1000)
 if left < last + 1800000 then
 for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
 redis.call('PEXPIRE', key, last + 3600000)
-end
 end
 end
 end
@@ -15251,10 +15441,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.adds(of, amount)
-return of.current and of.plain and math.abs(amount) < HARMLESS
-end
-function scoring.add(of, member, amount)
+local function add(of, member, amount)
 local windows, first = of.windows, nil
 for at = 1, #windows do
 local window = windows[at]
@@ -15269,7 +15456,7 @@ end
 function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
-return scoring.add(of, plan[2], plan[3])
+return add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -15291,6 +15478,132 @@ end
 end
 return replies
 end
+local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function changing.open(group, keys, from, to, fields, at)
+group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+end
+function changing.commands(group)
+local config = group.of.config
+local rolling, dense = false, false
+for _, window in ipairs(config.windows) do
+rolling = rolling or window.log
+dense = dense or window.d
+end
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+if rolling then
+needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
+end
+if dense then
+needed = needed .. ' ZCOUNT'
+end
+if config.keep then
+needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+end
+if config.ids then
+needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
+end
+local commands = {}
+for command in string.gmatch(needed, '%u+') do
+commands[#commands + 1] = command
+end
+return commands
+end
+function changing.prepare(group, texts, from)
+local of, lean = group.of, group.lean
+local changes = {}
+for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
+local id = texts[from + 3]
+changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
+from = from + 4
+end
+end
+local plan = scoring.prepare(of, changes, true)
+if type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function changing.apply(group, plan)
+local values = scoring.apply(group.of, plan, 0, false)
+if type(values) == 'string' then
+return values
+end
+local lines = {}
+for nth, reply in ipairs(values) do
+lines[nth] = reply[1]
+end
+return table.concat(lines, '\\n')
+end
+return changing
+end
+local function load_raising()
+local raising = { rank = 3, texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function raising.open(group, keys, from, _, fields, at)
+local windows = {}
+for text in string.gmatch(fields[at], '[^,]+') do
+local words = {}
+for word in string.gmatch(text, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+local first, second, start, turn, finish, lives, next_lives = unpack(words)
+if start and (now < start or now >= finish) then
+group.answer = now
+elseif start and now >= turn then
+first, lives = second, next_lives
+end
+windows[#windows + 1] = { z = keys[from + first - 1], lives = lives }
+end
+group.windows, group.looked = windows, false
+end
+function raising.commands(group)
+local lives = false
+for _, window in ipairs(group.windows) do
+lives = lives or window.lives
+end
+return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+end
+function raising.prepare(group)
+if not group.looked then
+group.looked = true
+for _, window in ipairs(group.windows) do
+group.answer = group.answer or typed(window.z, 'zset')
+end
+end
+if group.answer then
+return nil, group.answer
+end
+return true
+end
+local function raise(group, amount, member)
+local first
+for _, window in ipairs(group.windows) do
+local value = redis.call('ZINCRBY', window.z, amount, member)
+if window.lives then
+period_ttl(window)
+window.lives = nil
+end
+first = first or value
+end
+return first
+end
+function raising.apply(group, _, texts, from)
+if group.n == 1 then
+return raise(group, texts[from + 1], texts[from])
+end
+local values = {}
+for nth = 1, group.n do
+values[nth] = raise(group, texts[from + 1], texts[from])
+from = from + 2
+end
+return table.concat(values, '\\n')
+end
+return raising
+end
+local function load_counted()
 local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
@@ -15603,6 +15916,48 @@ local answer = counting.apply(of, planned)
 dedup.apply(key, print .. answer, window)
 return answer
 end
+local counted = { rank = 2, texts = 1, fields = 1, open = nil, commands = nil, wrong = nil, prepare = nil, apply = nil, reaches = nil }
+function counted.open(group, keys, from, to, fields, at)
+group.of = counters.open({ unpack(keys, from, to) }, fields[at])
+end
+function counted.commands()
+return { 'HGET', 'HSET', 'HDEL', 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }
+end
+function counted.wrong(group)
+local wrong
+for at, key in ipairs(group.of.keys) do
+wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
+end
+return wrong
+end
+function counted.prepare(group, texts, from)
+local last = from + group.n - 1
+local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
+if type(plan) == 'string' then
+return nil, string.sub(plan, 3)
+elseif type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function counted.apply(group, plan)
+return string.sub(counting.apply(group.of, plan), 3)
+end
+function counted.reaches(plan, line, text, target)
+local at, after = 0, nil
+for value in string.gmatch(plan.answer, '\\n(%S+)') do
+at = at + 1
+if at == line then
+after = tonumber(value)
+break
+end
+end
+local before = after - string.match(text, '^%-?%d+')
+return (before < target and after >= target) or (before > target and after <= target)
+end
+return counted
+end
+local function load_claiming()
 local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
 local ms = math.floor(now / 1000)
 local MOST_GONE = 128
@@ -15659,6 +16014,34 @@ seeing.trim(of, #adds / 2)
 end
 return answers
 end
+local claiming = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function claiming.open(group, keys, from, _, fields, at)
+group.of = seeing.open(keys[from], fields[at], fields[at + 1])
+end
+function claiming.commands()
+return { 'ZADD', 'ZREM', 'ZRANGE', 'ZCARD', 'ZCOUNT', 'PEXPIRE' }
+end
+function claiming.prepare(group, texts, from)
+for nth = 1, group.n do
+local new = seeing.prepare(group.of, texts[from + nth - 1])
+if new == false then
+return nil, nth .. ' known'
+elseif new ~= true then
+return nil, new
+end
+end
+return true
+end
+function claiming.apply(group, _, texts, from)
+for nth = 1, group.n do
+seeing.apply(group.of, texts[from + nth - 1])
+end
+seeing.trim(group.of)
+return string.rep('\\n', group.n - 1)
+end
+return claiming
+end
+local function load_writing()
 local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
 local given = {}
@@ -15751,248 +16134,13 @@ function objects.apply_removal(key, plan)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = nil }
-local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
-local KINDS =
-{ add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
-adding.runs = 'XADD'
-publishing.runs = 'XADD PEXPIRE ZREM XINFO'
-changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
-counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
-claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
-writing.runs = 'HSET HDEL DEL PEXPIRE'
-local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
-local AGEING = 'XRANGE XTRIM'
-local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
-local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
-local COUNTING_SCORES = 'ZCOUNT'
-local REMEMBERING = 'XADD XRANGE XDEL HGET HSET HDEL'
-function effects.denied(runs, key, asked)
-for command in string.gmatch(runs, '%u+') do
-if not asked[command] then
-local may
-if command == 'XGROUP' or command == 'XINFO' then
-may = redis.acl_check_cmd(command, command == 'XGROUP' and 'CREATE' or 'STREAM', key, '1', '1')
-elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
-may = redis.acl_check_cmd(command, key)
-else
-may = redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function writing.open(group, _, _, _, fields, at)
+group.ttl = tonumber(fields[at])
 end
-if not may then
-return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+function writing.commands()
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
 end
-asked[command] = true
-end
-end
-end
-function adding.open(group, keys, streams)
-local key = keys[1]
-streams[key] = streams[key] or append.open(key, group.limits)
-group.of = streams[key]
-end
-function adding.wrong(group)
-return typed(group.of.key, 'stream')
-end
-function adding.runs_of(group)
-return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
-end
-function adding.prepare(group, texts, from)
-for nth = 1, group.n do
-local may = append.prepare(group.of)
-if may == false then
-return nil, nth .. ' full'
-elseif may ~= true then
-return nil, may
-end
-end
-group.at = from
-return texts
-end
-function adding.apply(group, texts)
-local from, lean, ids = group.at, group.lean, nil
-for nth = 1, group.n do
-local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 1 or 3)
-end
-return ids
-end
-function publishing.open(group, keys)
-group.of = {
-history = false,
-next = keys[1],
-live = false,
-keep = group.keep,
-ttl = group.ttl,
-age = group.age,
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-}
-end
-function publishing.wrong(group)
-return typed(group.of.next, 'zset')
-end
-function publishing.runs_of(group)
-return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
-end
-function publishing.prepare(group, texts, from, key)
-local channel = group.of
-channel.history, channel.live = key, texts[from]
-local may = publication.prepare(channel)
-if may ~= true then
-return nil, may
-end
-group.at = from
-return texts
-end
-function publishing.apply(group, texts)
-local from, lean, channel, ids = group.at, group.lean, group.of, nil
-for nth = 1, group.n do
-local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
-local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 3 or 5)
-end
-return ids
-end
-function changing.open(group, keys)
-group.of = scoring.open(keys, group.plan)
-end
-function changing.wrong(group)
-local of = group.of
-local windows = board.open(of.keys, of.config)
-if not windows then
-return now
-end
-return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
-end
-function changing.runs_of(group)
-local config, runs = group.of.config, changing.runs
-local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
-for _, window in ipairs(config.windows) do
-runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
-plain = plain and not window.d
-end
-if plain then
-return PLAIN_INCREMENT
-end
-return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
-end
-function changing.prepare(group, texts, from)
-local changes, lean = {}, group.lean
-if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
-group.at = from
-return texts
-end
-for nth = 1, group.n do
-if lean then
-changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
-from = from + 2
-else
-local id = texts[from + 3]
-changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
-from = from + 4
-end
-end
-local plan = scoring.prepare(group.of, changes, true)
-if type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-return plan
-end
-function changing.apply(group, plan)
-if plan == group.texts then
-return scoring.add(group.of, plan[group.at], plan[group.at + 1])
-end
-local values = scoring.apply(group.of, plan, 0, false)
-if type(values) == 'string' then
-return values
-end
-local lines = {}
-for nth, reply in ipairs(values) do
-lines[nth] = reply[1]
-end
-return table.concat(lines, '\\n')
-end
-function counted.open(group, keys)
-group.of = counters.open(keys, group.plan)
-end
-function counted.wrong(group)
-local wrong
-for at, key in ipairs(group.of.keys) do
-wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
-end
-return wrong
-end
-function counted.prepare(group, texts, from)
-local last = from + group.n - 1
-local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
-if type(plan) == 'string' then
-return nil, string.sub(plan, 3)
-elseif type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-plan.texts, plan.from = texts, from
-return plan
-end
-function counted.apply(group, plan)
-return string.sub(counting.apply(group.of, plan), 3)
-end
-local function reaches(plan, line, target)
-local at, after = 0, nil
-for value in string.gmatch(plan.answer, '\\n(%S+)') do
-at = at + 1
-if at == line then
-after = tonumber(value)
-break
-end
-end
-local by = tonumber(string.match(plan.texts[plan.from + line - 1], '^%-?%d+'))
-local before = after - by
-return (before < target and after >= target) or (before > target and after <= target)
-end
-function claiming_ids.open(group, keys)
-group.of = seeing.open(keys[1], group.window, group.most)
-end
-function claiming_ids.wrong(group)
-return typed(group.of.key, 'zset')
-end
-function claiming_ids.prepare(group, texts, from)
-for nth = 1, group.n do
-local new = seeing.prepare(group.of, texts[from + nth - 1])
-if new == false then
-return nil, nth .. ' known'
-elseif new ~= true then
-return nil, new
-end
-end
-group.at = from
-return texts
-end
-function claiming_ids.apply(group, texts)
-for nth = 1, group.n do
-seeing.apply(group.of, texts[group.at + nth - 1])
-end
-seeing.trim(group.of)
-return string.rep('\\n', group.n - 1)
-end
-function writing.open() end
-function writing.wrong() end
 function writing.prepare(_, texts, from, key)
 local request = {
 ops = cjson.decode(texts[from]),
@@ -16011,65 +16159,722 @@ end
 function writing.apply(group, plan)
 return objects.apply(plan.key, plan, group.ttl)
 end
-local list = {}
-local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
-local LAST_RANK = 5
-local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 3 }
-local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
-function effects.open(keys, plan)
-local of = cjson.decode(plan)
-local streams, asked, needs, at = {}, {}, {}, 1
-for number, group in ipairs(of.groups) do
-local kind = KINDS[group.k]
-group.kind, group.texts = kind, list
-kind.open(group, { unpack(keys, group.from, group.to) }, streams)
-group.texts_at = at
-at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
-needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
+return writing
 end
-of.texts = at - 1
-of.order, of.plans, of.results = {}, {}, {}
-for rank = 1, LAST_RANK do
-for number, group in ipairs(of.groups) do
-if (group.when and LAST_RANK or RANK[group.k]) == rank then
-of.order[#of.order + 1] = number
+local function load_limiting()
+local function leading_block(saved)
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local gcra = {}
+function gcra.define(rule, drain, token, capacity)
+rule.drain, rule.token, rule.capacity = drain, token, capacity
+end
+function gcra.load(rule, time, counted, level)
+if time then
+if counted ~= rule.token then
+level = level / counted
+level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+level = math.min(level, 2 * rule.capacity)
+end
+level = math.max(0, level - (now - time) * rule.drain)
+end
+rule.level = level or 0
+end
+function gcra.over(rule, tokens)
+return rule.level + tokens * rule.token > rule.capacity
+end
+function gcra.add(rule, tokens)
+rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
+end
+function gcra.entry(rule)
+return now, rule.token, rule.level, rule.level / rule.drain
+end
+function gcra.report(rule, reply)
+reply[#reply + 1] = rule.level
+end
+local fixed_window = {}
+function fixed_window.define(rule, limit, window)
+rule.limit, rule.window = limit, window
+end
+function fixed_window.load(rule, time, counted, used)
+rule.start, rule.used = now, 0
+if time and used > 0 and now < time + counted then
+rule.used = used
+if now < time + rule.window then
+rule.start = time
 end
 end
 end
-for number, group in ipairs(of.groups) do
-of.wrong = of.wrong or effects.denied(needs[number], keys[1], asked)
-local wrong = not of.wrong and group.kind.wrong(group)
-of.wrong = of.wrong or wrong or nil
+function fixed_window.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function fixed_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function fixed_window.entry(rule)
+return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+function fixed_window.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end
+local calendar = {}
+function calendar.define(rule, limit, start, turn, finish)
+rule.limit = limit
+rule.start, rule.finish = start, turn
+if now >= turn then
+rule.start, rule.finish = turn, finish
+end
+return now < rule.start or now >= rule.finish
+end
+function calendar.load(rule, time, _, used)
+rule.used = time and time >= rule.start and used or 0
+end
+function calendar.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function calendar.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function calendar.entry(rule)
+return rule.start, rule.finish, rule.used, rule.finish - now
+end
+function calendar.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.finish - now
+end
+local sliding_window = {}
+local SHIFT = 2 ^ 26
+function sliding_window.define(rule, limit, window, tick)
+rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+end
+local function covered(before, window, tick, elapsed)
+return before * (window / tick - math.floor(elapsed / tick))
+end
+function sliding_window.load(rule, time, counted, level)
+local start, before, used = now, 0, 0
+if time and level > 0 then
+before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+local passed = math.floor((now - time) / counted)
+start = time + passed * counted
+if passed == 1 then
+before, used = used, 0
+elseif passed > 1 then
+before, used = 0, 0
+end
+if before + used == 0 then
+start = now
+end
+if counted ~= rule.window then
+local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+end
+end
+rule.start, rule.before, rule.used = start, before, used
+end
+function sliding_window.over(rule, tokens)
+local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+end
+function sliding_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+if since >= rule.start then
+local rest = math.max(0, tokens - rule.used)
+rule.used = math.max(0, rule.used - tokens)
+if not latest then
+return
+end
+tokens = rest
+elseif since < rule.start - rule.window then
+return
+end
+rule.before = math.max(0, rule.before - tokens)
+end
+function sliding_window.entry(rule)
+return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+end
+function sliding_window.report(rule, reply)
+reply[#reply + 1] = rule.before
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = now - rule.start
+end
+local function damaged(key)
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
+end
+local sliding_log = {}
+local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
+local HALVINGS = 11
+function sliding_log.define(rule, limit, window)
+rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
+end
+local function charge_at(rule, at)
+return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+end
+local function charged_to(rule, at)
+if at == 0 then
+return rule.base
+end
+local _, sum = charge_at(rule, at)
+return sum
+end
+local function first_from(rule, at, which, least)
+local low, high = at, rule.count + 1
+for _ = 1, HALVINGS do
+if low >= high then
+break
+end
+local middle = math.floor((low + high) / 2)
+local found = { charge_at(rule, middle) }
+if found[which] >= least then
+high = middle
+else
+low = middle + 1
+end
+end
+return low
+end
+local function moved(rule, from, to, time_by, sum_by)
+local charges = {}
+for at = from, to do
+local time, sum = charge_at(rule, at)
+charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
+end
+return table.concat(charges)
+end
+function sliding_log.open(rule, key)
+rule.key, rule.changed = key, false
+rule.log = redis.call('GET', key)
+rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
+if not rule.log then
+return
+end
+rule.count = (#rule.log - HEAD) / CHARGE
+if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+damaged(key)
+end
+rule.base = struct.unpack('<d', rule.log)
+local last = charge_at(rule, rule.count)
+if last > now then
+rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+rule.changed = true
+end
+rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+damaged(key)
+end
+end
+function sliding_log.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+local function keep(rule, last, others, count)
+local head = struct.pack('<d', charged_to(rule, rule.first - 1))
+local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+rule.log = head .. kept .. others
+rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+rule.changed = true
+end
+function sliding_log.add(rule, tokens)
+tokens = math.min(tokens, 2 * rule.limit - rule.used)
+if tokens > 0 then
+keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+rule.used = rule.used + tokens
+end
+end
+local function give_back_latest(rule, tokens)
+local last, sum = rule.first - 1, charged_to(rule, rule.count)
+local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+for at = rule.count, rule.first, -1 do
+if not (charged_to(rule, at - 1) >= wanted) then
+last = at
+break
+end
+end
+rule.used = rule.used - (sum - wanted)
+if last < rule.first then
+keep(rule, last, '', 0)
+else
+keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+if rule.used == 0 then
+return
+end
+if latest then
+give_back_latest(rule, tokens)
+return
+end
+local from = first_from(rule, rule.first, 1, since)
+local behind = first_from(rule, from, 1, since + 1)
+if behind == from then
+return
+end
+local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+local back = math.min(tokens, last - before)
+local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+local count = #left / CHARGE + rule.count - behind + 1
+keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+if not rule.changed then
+return
+end
+if rule.count == 0 then
+redis.call('DEL', rule.key)
+else
+redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+end
+end
+function sliding_log.report(rule, reply, tokens)
+local gone = charged_to(rule, rule.first - 1)
+local function ends(fewer)
+local at = first_from(rule, rule.first, 2, gone + fewer)
+local time = at <= rule.count and charge_at(rule, at) or now
+return fewer > 0 and time + rule.window - now or 0
+end
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+reply[#reply + 1] = ends(rule.used)
+end
+local slots = {}
+local CLOCK = ''
+local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
+local STEP = 1000
+function slots.define(rule, limit, lease)
+rule.limit, rule.lease = limit, lease
+end
+function slots.clock_step(key)
+local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+local by = math.max(0, -charged - now)
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
+damaged(key)
+end
+return by
+end
+function slots.adjust(key, by)
+if by <= 0 then
+return
+end
+local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
+for from = 1, #leases, STEP do
+local moved = {}
+for at = from, math.min(from + STEP - 1, #leases), 2 do
+moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+moved[#moved + 1] = leases[at]
+end
+redis.call('ZADD', key, unpack(moved))
+end
+end
+function slots.store(key, lease, ends, had)
+redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+local ttl = math.ceil((ends - now) / 1000) + 1000
+if had then
+redis.call('PEXPIRE', key, ttl, 'GT')
+else
+redis.call('PEXPIRE', key, ttl)
+end
+end
+function slots.has(key, lease, by)
+return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
+end
+function slots.open(rule, key)
+rule.key, rule.adding = key, nil
+rule.by = slots.clock_step(key)
+rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+rule.wait = 0
+if rule.used > 0 and rule.used >= rule.limit then
+local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+rule.wait = last[2] and last[2] - rule.by - now or 0
+end
+end
+function slots.over(rule, tokens)
+return tokens > 0 and rule.used + 1 > rule.limit
+end
+function slots.add(rule, lease)
+rule.adding = lease
+rule.had = rule.used > 0
+rule.used = rule.used + 1
+end
+function slots.save(rule)
+slots.adjust(rule.key, rule.by)
+if rule.adding then
+redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
+end
+end
+function slots.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.wait
+end
+local function checked_read(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local charging = { open = nil, prepare = nil, apply = nil }
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
+local MARGIN = 2
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+rule.does = PACKED[letter] or OWN_KEY[letter]
+of.list[#of.list + 1] = rule
+if OWN_KEY[letter] then
+of.owners[rule.place] = rule
+end
+if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+of.mistimed = true
+end
 end
 return of
 end
-function effects.texts(values, count)
-local from = 1
-for at = 1, count do
-local to = string.find(values, '\\31', from, true)
-list[at] = string.sub(values, from, to - 1)
-from = to + 1
+local function open(of, key, place)
+local saved = redis.call('GET', key)
+local time, ends, reason, at = leading_block(saved)
+if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+damaged(key)
 end
-return list
+local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+state.steps = {}
+if time then
+if time > now then
+time, ends = now, ends - (time - now)
+state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
 end
-function effects.prepare(of, own, texts, offset)
-local groups, order, plans, refused = of.groups, of.order, of.plans, nil
-for at = 1, #order do
-local number = order[at]
-local group = groups[number]
-local from = group.texts_at + offset
-local wanted = true
-if group.when then
-local counter = plans[group.when]
-wanted = counter and reaches(counter, group.line, tonumber(texts[from]))
-from = from + 1
+if ends > now then
+state.ends, state.reason = ends, reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+else
+state.plain = false
 end
-if group.k == 'add' then
-group.of.prepared = 0
 end
-plans[number] = false
-if wanted then
-local plan, stop = group.kind.prepare(group, texts, from, own[group.own])
+state.start = at
+local found = {}
+local others = {}
+for from = at + 1, saved and #saved or 0, ENTRY do
+local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+damaged(key)
+end
+found[id] = { math.min(written, now), first, second, written > now and from }
+state.expires = math.max(state.expires, expires)
+others[#others + 1] = { id, expires, from }
+end
+state.rules = {}
+for _, rule in ipairs(of.list) do
+if rule.place == place then
+local entry = found[rule.id] or {}
+if entry[4] then
+state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
+state.back = true
+end
+rule.does.load(rule, entry[1], entry[2], entry[3])
+found[rule.id] = nil
+state.rules[#state.rules + 1] = rule
+local same = others[#state.rules]
+state.plain = state.plain and same ~= nil and same[1] == rule.id
+end
+end
+for _, other in ipairs(others) do
+if found[other[1]] and other[2] > now then
+state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+state.count = state.count + 1
+end
+end
+if state.count + #state.rules > MOST then
+error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+end
+return state
+end
+local function write(state)
+local longest, slack = 0, SECOND
+local entries = {}
+for at, rule in ipairs(state.rules) do
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
+if rule.letter == 'g' then
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
+end
+entries[at] = { rule.id, time, first, second }
+end
+local fits = state.plain and not state.back and now + longest <= state.expires
+local ttl = math.ceil(math.max(longest, slack) / 1000)
+if not fits then
+if state.others ~= '' or state.ends then
+ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+end
+state.expires = now + ttl * 1000
+end
+local after = ''
+for _, entry in ipairs(entries) do
+after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
+end
+if fits then
+redis.call('SETRANGE', state.key, state.start, after)
+else
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+end
+end
+local function settled(how)
+local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+if not charged then
+return nil
+end
+return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+if rule.letter == 's' then
+if lease ~= '' then
+rule.does.add(rule, lease)
+end
+elseif tokens > 0 then
+rule.does.add(rule, tokens)
+elseif charged then
+rule.does.give_back(rule, -tokens, charged.since, false)
+else
+rule.does.give_back(rule, -tokens, now, true)
+end
+end
+local function read(of, places, cost, how, lease)
+local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = of.owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(of, key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(of.list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+if allowed and tokens ~= 0 then
+for at, rule in ipairs(of.list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and rule.refuses or spared) then
+charge(rule, tokens, lease, charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(of.list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.report(rule, plan.reply, tokens)
+end
+return plan
+end
+function charging.prepare(of, places, cost, how, lease)
+local function type_of(place)
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
+end
+return checked_read(places, type_of, read, of, places, cost, how, lease)
+end
+function charging.apply(_, plan)
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+redis.call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+end
+local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function limiting.open(group, _, _, _, fields, at)
+group.of = charging.open(fields[at])
+group.keys = tonumber(fields[at + 1])
+end
+function limiting.commands(group)
+local commands = { 'GET', 'SET', 'SETRANGE' }
+if next(group.of.owners) then
+commands[4] = 'DEL'
+end
+return commands
+end
+local function text_of(reply)
+local words = { reply[1] }
+for at = reply[1] == 2 and 2 or 3, #reply do
+words[#words + 1] = type(reply[at]) == 'number' and string.format('%.0f', math.floor(reply[at])) or reply[at]
+end
+return table.concat(words, ' ')
+end
+function limiting.prepare(group, texts, from, _, own)
+if group.of.mistimed then
+return nil, now
+end
+local cost = 0
+for nth = 1, group.n do
+cost = cost + texts[from + nth - 1]
+end
+local places = { unpack(own, group.own, group.own + group.keys - 1) }
+local plan, wrong = charging.prepare(group.of, places, cost, 'take', '')
+if not plan then
+return nil, wrong
+end
+plan.text = text_of(plan.reply)
+if not plan.allowed then
+charging.apply(group.of, plan)
+local lines = {}
+for nth = 1, group.n do
+lines[nth] = nth .. ' ' .. plan.text
+end
+return nil, table.concat(lines, '\\n')
+end
+return plan
+end
+function limiting.apply(group, plan)
+charging.apply(group.of, plan)
+return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
+end
+return limiting
+end
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local LOAD = {
+add = load_adding,
+publish = load_publishing,
+score = load_changing,
+raise = load_raising,
+count = load_counted,
+claim = load_claiming,
+object = load_writing,
+limit = load_limiting,
+}
+local LAST_RANK = 5
+local function insert(order, group)
+for at = #order, 1, -1 do
+if order[at].rank <= group.rank then
+table.insert(order, at + 1, group)
+return
+end
+end
+table.insert(order, 1, group)
+end
+function effects.open(keys, plan, size, head, before)
+size = tonumber(size)
+local fields = { struct.unpack(string.rep('s', size), plan) }
+local kinds, streams, asked, groups, order = {}, {}, {}, {}, {}
+local wrong, text, at = nil, before + 1, head + 1
+for number = 1, size do
+if at > size then
+break
+end
+local name, n, lean = fields[at], tonumber(fields[at + 1]), fields[at + 2] == '1'
+local from, to, own = tonumber(fields[at + 3]), tonumber(fields[at + 4]), tonumber(fields[at + 5])
+local when, line = tonumber(fields[at + 6]), tonumber(fields[at + 7])
+local kind = kinds[name] or LOAD[name]()
+kinds[name] = kind
+text = when and text + 1 or text
+local group = {
+number = number,
+n = n,
+lean = lean,
+own = own,
+when = when,
+line = line,
+rank = when and LAST_RANK or kind.rank,
+at = text,
+prepare = kind.prepare,
+apply = kind.apply,
+reaches = kind.reaches,
+}
+kind.open(group, keys, from, to, fields, at + 8, streams)
+at = at + 8 + kind.fields
+text = text + n * (lean and kind.lean_texts or kind.texts)
+groups[number] = group
+insert(order, group)
+wrong = wrong or denied(kind.commands(group), keys[1], asked) or kind.wrong and kind.wrong(group)
+end
+return {
+fields = fields,
+groups = groups,
+order = order,
+wrong = wrong,
+format = string.rep('s', text - 1),
+plans = {},
+results = {},
+}
+end
+function effects.texts(of, values)
+return { struct.unpack(of.format, values) }
+end
+local function is_wanted(of, group, texts)
+local counter = of.groups[group.when]
+local plan = of.plans[group.when]
+return plan and counter.reaches(plan, group.line, texts[counter.at + group.line - 1], tonumber(texts[group.at - 1]))
+end
+function effects.prepare(of, own, texts)
+local order, plans, refused = of.order, of.plans, nil
+for nth = 1, #order do
+local group = order[nth]
+local number, plan, stop = group.number, nil, nil
+if not group.when or is_wanted(of, group, texts) then
+plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
+end
+plans[number] = plan or false
 if type(stop) == 'string' then
 refused = refused or { '-' }
 for line in string.gmatch(stop, '[^\\n]+') do
@@ -16078,21 +16883,18 @@ end
 elseif stop then
 return nil, stop
 end
-plans[number] = plan or false
-end
 end
 if refused then
 return nil, table.concat(refused, '\\n')
 end
-return plans
+return true
 end
-function effects.apply(of, plans)
-local groups, results, wrote = of.groups, of.results, false
+function effects.apply(of, texts)
+local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
-local group, plan = groups[number], plans[number]
-results[number] = ''
+local group, plan, result = groups[number], plans[number], ''
 if plan then
-local result = group.kind.apply(group, plan)
+result = group.apply(group, plan, texts, group.at)
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -16100,11 +16902,12 @@ end
 return result
 end
 wrote = true
-results[number] = result
 end
+results[number] = result
 end
 return table.concat(results, '\\30')
 end
+local function load_acknowledge()
 local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
@@ -16182,63 +16985,75 @@ if left[1] then
 redis.call('XDEL', stream, unpack(left))
 end
 end
+return acknowledge
+end
+local alone
+local function finishing(stream, group, declared, id)
+if declared ~= '-' and alone == nil then
+alone = declared == group and #groups(stream) == 1
+end
+if declared == '-' then
+redis.call('XACK', stream, group, id)
+elseif alone then
+redis.call('XACK', stream, group, id)
+redis.call('XDEL', stream, id)
+else
+load_acknowledge()(stream, group, declared, { id })
+end
+end
 local keys = KEYS
 local each = ARGV[1]
-local plan = ARGV[2]
+local size = ARGV[2]
+local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan)
-local group, declared = of.group, of.declared
+local of = effects.open(keys, plan, size, 4, 3)
+local group, consumer, declared, durable = unpack(of.fields, 1, 4)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
 or typed(answers, 'hash')
-or effects.denied('XACK XDEL XTRIM XPENDING HSET HDEL PEXPIRE', stream, {})
-local alone
+or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local expires = false
-local function finish(from, position)
-if from == 'r' then
-redis.call('XACK', ready, group, position)
-redis.call('XDEL', ready, position)
-elseif declared == '-' then
-redis.call('XACK', stream, group, position)
-elseif alone then
-redis.call('XACK', stream, group, position)
-redis.call('XDEL', stream, position)
-else
-acknowledge(stream, group, declared, { position })
+local function is_leased(key, position)
+local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
+if leases.err and not string.match(leases.err, '^NOGROUP') then
+error(leases)
 end
+return leases[1] ~= nil
 end
-local items = (#ARGV - 2) / 1
+local items = (#ARGV - 3) / 1
 if items == 1 then
-local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[3]
+local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
 do
 if wrong then
 return wrong
 end
-local texts = effects.texts(values, of.texts + 3)
+local texts = effects.texts(of, values)
 local from, position, received = texts[1], texts[2], texts[3]
 local field = from .. position
 local key = from == 'r' and ready or stream
-if not pending(key, group, { position }, of.consumer)[position] then
+if not is_leased(key, position) then
 local first = redis.call('HGET', answers, field)
-if first and of.durable then
+if first and durable == '1' then
 redis.call('HSET', answers, field, first)
 end
 return first and '=' .. first or 'l'
 end
-local plans, stop = effects.prepare(of, own, texts, 3)
-if not plans then
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if alone == nil and from == 'm' then
-alone = declared == group and #groups(stream) == 1
-end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
-finish(from, position)
+if from == 'r' then
+redis.call('XACK', ready, group, position)
+redis.call('XDEL', ready, position)
+else
+finishing(stream, group, declared, position)
+end
 redis.call('HSET', answers, field, results)
 if received ~= '' then
 local gone = {}
@@ -16259,29 +17074,31 @@ local function item(own, values)
 if wrong then
 return wrong
 end
-local texts = effects.texts(values, of.texts + 3)
+local texts = effects.texts(of, values)
 local from, position, received = texts[1], texts[2], texts[3]
 local field = from .. position
 local key = from == 'r' and ready or stream
-if not pending(key, group, { position }, of.consumer)[position] then
+if not is_leased(key, position) then
 local first = redis.call('HGET', answers, field)
-if first and of.durable then
+if first and durable == '1' then
 redis.call('HSET', answers, field, first)
 end
 return first and '=' .. first or 'l'
 end
-local plans, stop = effects.prepare(of, own, texts, 3)
-if not plans then
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if alone == nil and from == 'm' then
-alone = declared == group and #groups(stream) == 1
-end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
-finish(from, position)
+if from == 'r' then
+redis.call('XACK', ready, group, position)
+redis.call('XDEL', ready, position)
+else
+finishing(stream, group, declared, position)
+end
 redis.call('HSET', answers, field, results)
 if received ~= '' then
 local gone = {}
@@ -16300,7 +17117,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
-local arg = 2 + done * 1
+local arg = 3 + done * 1
 done = done + 1
 local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
 if reply == nil then reply = false end
@@ -16334,35 +17151,47 @@ return replies`,
  *
  * - shared keys `keys`: of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
- * - shared `plan`: JSON, see lua/_lib/record/effects.lua; also `window`, the milliseconds for which answers are stored, `print`, which the calls of an id must have in common, `durable`, and `explain`, to change nothing
- * - key `own`: the string of the id, if there is a `window`; then those of the changes
- * - `values`: the texts of the changes, each ending with the byte 31
+ * - shared `size`: how many texts the plan has
+ * - shared `plan`: texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
+ * - key `own`: the string of the id, if answers are stored; then those of the changes
+ * - `values`: the texts of the changes, each ending with a zero byte
  * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
  * - on a full server refused: it adds entries, members and events
  */
-export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
+export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'b7722d930b292700301812767878476f1361d4a5',
+  sha: 'a463916748fb0d96660b78d3a9c071ad03132e9d',
   batch: 64,
   sharedKeys: true,
-  shared: ["each","plan"],
+  shared: ["each","size","plan"],
   keys: ["own"],
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
   text: `#!lua
-local function typed(key, type)
-local is = redis.call('TYPE', key).ok
-if is ~= type and is ~= 'none' then
-return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
 end
 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function due_at(due)
-local delay = string.match(due, '^%+(%d+)$')
-return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
-end
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -16374,6 +17203,36 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local function load_adding()
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function load_limits()
 local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
@@ -16426,35 +17285,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -16470,10 +17302,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -16483,7 +17312,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -16507,6 +17336,46 @@ end
 end
 return 0
 end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
@@ -16517,18 +17386,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -16557,21 +17443,61 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
+local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function adding.open(group, keys, from, _, fields, at, streams)
+local key = keys[from]
+streams[key] = streams[key] or append.open(key, fields[at])
+group.of = streams[key]
+end
+function adding.commands(group)
+return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
+end
+function adding.prepare(group)
+local stream = group.of
+stream.prepared = 0
+for nth = 1, group.n do
+local may = append.prepare(stream)
+if may == false then
+return nil, nth .. ' full'
+elseif may ~= true then
+return nil, may
+end
+end
+return true
+end
+function adding.apply(group, _, texts, from)
+local stream, lean = group.of, group.lean
+if lean and group.n == 1 then
+return append.apply(stream, texts[from], '', '')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if lean then
+id = append.apply(stream, texts[from], '', '')
+from = from + 1
+else
+id = append.apply(stream, texts[from], texts[from + 1], texts[from + 2])
+from = from + 3
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return adding
+end
+local function load_publishing()
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
@@ -16610,20 +17536,21 @@ return info[at + 1]
 end
 end
 end
-local function add(history, entry)
-local id = redis.pcall(unpack(entry))
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
 if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
 return id
 end
-entry[6] = id_after(last_generated(history))
-return entry[6] and redis.pcall(unpack(entry)) or id
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
 end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
 if newest.err then
 return newest
 end
@@ -16639,11 +17566,17 @@ channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
 channel.reserved = string.sub(last[1], -2) == '-0'
 else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
 end
 local live = channel.live
 if allowed[live] == nil then
@@ -16654,20 +17587,25 @@ end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
 local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
-entry[#entry + 1] = 'c'
-entry[#entry + 1] = coalesce
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
 end
 if lasts ~= '0' then
-entry[#entry + 1] = 'x'
-entry[#entry + 1] = string.format('%.0f', ms + lasts)
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
 end
-local id = add(history, entry)
+id = add(channel, unpack(fields))
+end
 if id.err then
 return id
 end
@@ -16686,6 +17624,62 @@ trim_old(history, age)
 end
 return event_id
 end
+local publishing = { rank = 1, texts = 5, lean_texts = 3, fields = 3, open = nil, commands = nil, prepare = nil, apply = nil }
+function publishing.open(group, keys, from, _, fields, at)
+group.of = {
+history = false,
+next = keys[from],
+live = false,
+keep = fields[at],
+ttl = fields[at + 1],
+age = tonumber(fields[at + 2]),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+}
+end
+function publishing.commands(group)
+return group.of.age > 0 and { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO', 'XRANGE', 'XTRIM' } or { 'XADD', 'PEXPIRE', 'ZREM', 'XINFO' }
+end
+function publishing.prepare(group, texts, from, key)
+local channel = group.of
+channel.history, channel.live = key, texts[from]
+local may = publication.prepare(channel)
+if may ~= true then
+return nil, may
+end
+return true
+end
+function publishing.apply(group, _, texts, from)
+local channel = group.of
+if group.lean and group.n == 1 then
+return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+end
+local ids = {}
+for nth = 1, group.n do
+local id
+if group.lean then
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
+from = from + 3
+else
+id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], texts[from + 3], texts[from + 4])
+from = from + 5
+end
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids[nth] = id
+end
+return table.concat(ids, '\\n')
+end
+return publishing
+end
+local function load_changing()
 local board = {}
 function board.open(keys, plan)
 local open = {}
@@ -16910,7 +17904,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -16971,22 +17965,16 @@ local has_ttl = of.has_ttl
 if has_ttl[window] or not (window.lives or window.log) then
 return
 end
+if window.lives then
+has_ttl[window] = period_ttl(window)
+return
+end
 local left = redis.call('PTTL', window.z)
 has_ttl[window] = left ~= -2
-if window.lives then
-if left == -1 then
-local life = math.ceil((window.lives - now) / 1000)
-redis.call('PEXPIRE', window.z, life)
-if window.d then
-redis.call('PEXPIRE', window.d, life)
-end
-end
-else
 local last = math.ceil(window.last / 1000)
 if left < last + 1800000 then
 for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
 redis.call('PEXPIRE', key, last + 3600000)
-end
 end
 end
 end
@@ -17214,10 +18202,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.adds(of, amount)
-return of.current and of.plain and math.abs(amount) < HARMLESS
-end
-function scoring.add(of, member, amount)
+local function add(of, member, amount)
 local windows, first = of.windows, nil
 for at = 1, #windows do
 local window = windows[at]
@@ -17232,7 +18217,7 @@ end
 function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
-return scoring.add(of, plan[2], plan[3])
+return add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -17254,6 +18239,132 @@ end
 end
 return replies
 end
+local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function changing.open(group, keys, from, to, fields, at)
+group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+end
+function changing.commands(group)
+local config = group.of.config
+local rolling, dense = false, false
+for _, window in ipairs(config.windows) do
+rolling = rolling or window.log
+dense = dense or window.d
+end
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+if rolling then
+needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
+end
+if dense then
+needed = needed .. ' ZCOUNT'
+end
+if config.keep then
+needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+end
+if config.ids then
+needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
+end
+local commands = {}
+for command in string.gmatch(needed, '%u+') do
+commands[#commands + 1] = command
+end
+return commands
+end
+function changing.prepare(group, texts, from)
+local of, lean = group.of, group.lean
+local changes = {}
+for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
+local id = texts[from + 3]
+changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
+from = from + 4
+end
+end
+local plan = scoring.prepare(of, changes, true)
+if type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function changing.apply(group, plan)
+local values = scoring.apply(group.of, plan, 0, false)
+if type(values) == 'string' then
+return values
+end
+local lines = {}
+for nth, reply in ipairs(values) do
+lines[nth] = reply[1]
+end
+return table.concat(lines, '\\n')
+end
+return changing
+end
+local function load_raising()
+local raising = { rank = 3, texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function raising.open(group, keys, from, _, fields, at)
+local windows = {}
+for text in string.gmatch(fields[at], '[^,]+') do
+local words = {}
+for word in string.gmatch(text, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+local first, second, start, turn, finish, lives, next_lives = unpack(words)
+if start and (now < start or now >= finish) then
+group.answer = now
+elseif start and now >= turn then
+first, lives = second, next_lives
+end
+windows[#windows + 1] = { z = keys[from + first - 1], lives = lives }
+end
+group.windows, group.looked = windows, false
+end
+function raising.commands(group)
+local lives = false
+for _, window in ipairs(group.windows) do
+lives = lives or window.lives
+end
+return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+end
+function raising.prepare(group)
+if not group.looked then
+group.looked = true
+for _, window in ipairs(group.windows) do
+group.answer = group.answer or typed(window.z, 'zset')
+end
+end
+if group.answer then
+return nil, group.answer
+end
+return true
+end
+local function raise(group, amount, member)
+local first
+for _, window in ipairs(group.windows) do
+local value = redis.call('ZINCRBY', window.z, amount, member)
+if window.lives then
+period_ttl(window)
+window.lives = nil
+end
+first = first or value
+end
+return first
+end
+function raising.apply(group, _, texts, from)
+if group.n == 1 then
+return raise(group, texts[from + 1], texts[from])
+end
+local values = {}
+for nth = 1, group.n do
+values[nth] = raise(group, texts[from + 1], texts[from])
+from = from + 2
+end
+return table.concat(values, '\\n')
+end
+return raising
+end
+local function load_counted()
 local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
@@ -17472,13 +18583,6 @@ end
 end
 return of.answer
 end
-local dedup = { prepare = nil, apply = nil }
-function dedup.prepare(key)
-return redis.pcall('GET', key) or nil
-end
-function dedup.apply(key, answer, window)
-redis.call('SET', key, answer, 'PX', window)
-end
 local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
 local function text_of(state)
 return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
@@ -17566,6 +18670,48 @@ local answer = counting.apply(of, planned)
 dedup.apply(key, print .. answer, window)
 return answer
 end
+local counted = { rank = 2, texts = 1, fields = 1, open = nil, commands = nil, wrong = nil, prepare = nil, apply = nil, reaches = nil }
+function counted.open(group, keys, from, to, fields, at)
+group.of = counters.open({ unpack(keys, from, to) }, fields[at])
+end
+function counted.commands()
+return { 'HGET', 'HSET', 'HDEL', 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }
+end
+function counted.wrong(group)
+local wrong
+for at, key in ipairs(group.of.keys) do
+wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
+end
+return wrong
+end
+function counted.prepare(group, texts, from)
+local last = from + group.n - 1
+local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
+if type(plan) == 'string' then
+return nil, string.sub(plan, 3)
+elseif type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function counted.apply(group, plan)
+return string.sub(counting.apply(group.of, plan), 3)
+end
+function counted.reaches(plan, line, text, target)
+local at, after = 0, nil
+for value in string.gmatch(plan.answer, '\\n(%S+)') do
+at = at + 1
+if at == line then
+after = tonumber(value)
+break
+end
+end
+local before = after - string.match(text, '^%-?%d+')
+return (before < target and after >= target) or (before > target and after <= target)
+end
+return counted
+end
+local function load_claiming()
 local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
 local ms = math.floor(now / 1000)
 local MOST_GONE = 128
@@ -17622,6 +18768,34 @@ seeing.trim(of, #adds / 2)
 end
 return answers
 end
+local claiming = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function claiming.open(group, keys, from, _, fields, at)
+group.of = seeing.open(keys[from], fields[at], fields[at + 1])
+end
+function claiming.commands()
+return { 'ZADD', 'ZREM', 'ZRANGE', 'ZCARD', 'ZCOUNT', 'PEXPIRE' }
+end
+function claiming.prepare(group, texts, from)
+for nth = 1, group.n do
+local new = seeing.prepare(group.of, texts[from + nth - 1])
+if new == false then
+return nil, nth .. ' known'
+elseif new ~= true then
+return nil, new
+end
+end
+return true
+end
+function claiming.apply(group, _, texts, from)
+for nth = 1, group.n do
+seeing.apply(group.of, texts[from + nth - 1])
+end
+seeing.trim(group.of)
+return string.rep('\\n', group.n - 1)
+end
+return claiming
+end
+local function load_writing()
 local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
 local given = {}
@@ -17714,248 +18888,13 @@ function objects.apply_removal(key, plan)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = nil }
-local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
-local KINDS =
-{ add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
-adding.runs = 'XADD'
-publishing.runs = 'XADD PEXPIRE ZREM XINFO'
-changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
-counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
-claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
-writing.runs = 'HSET HDEL DEL PEXPIRE'
-local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
-local AGEING = 'XRANGE XTRIM'
-local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
-local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
-local COUNTING_SCORES = 'ZCOUNT'
-local REMEMBERING = 'XADD XRANGE XDEL HGET HSET HDEL'
-function effects.denied(runs, key, asked)
-for command in string.gmatch(runs, '%u+') do
-if not asked[command] then
-local may
-if command == 'XGROUP' or command == 'XINFO' then
-may = redis.acl_check_cmd(command, command == 'XGROUP' and 'CREATE' or 'STREAM', key, '1', '1')
-elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
-may = redis.acl_check_cmd(command, key)
-else
-may = redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+function writing.open(group, _, _, _, fields, at)
+group.ttl = tonumber(fields[at])
 end
-if not may then
-return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+function writing.commands()
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
 end
-asked[command] = true
-end
-end
-end
-function adding.open(group, keys, streams)
-local key = keys[1]
-streams[key] = streams[key] or append.open(key, group.limits)
-group.of = streams[key]
-end
-function adding.wrong(group)
-return typed(group.of.key, 'stream')
-end
-function adding.runs_of(group)
-return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
-end
-function adding.prepare(group, texts, from)
-for nth = 1, group.n do
-local may = append.prepare(group.of)
-if may == false then
-return nil, nth .. ' full'
-elseif may ~= true then
-return nil, may
-end
-end
-group.at = from
-return texts
-end
-function adding.apply(group, texts)
-local from, lean, ids = group.at, group.lean, nil
-for nth = 1, group.n do
-local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 1 or 3)
-end
-return ids
-end
-function publishing.open(group, keys)
-group.of = {
-history = false,
-next = keys[1],
-live = false,
-keep = group.keep,
-ttl = group.ttl,
-age = group.age,
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-}
-end
-function publishing.wrong(group)
-return typed(group.of.next, 'zset')
-end
-function publishing.runs_of(group)
-return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
-end
-function publishing.prepare(group, texts, from, key)
-local channel = group.of
-channel.history, channel.live = key, texts[from]
-local may = publication.prepare(channel)
-if may ~= true then
-return nil, may
-end
-group.at = from
-return texts
-end
-function publishing.apply(group, texts)
-local from, lean, channel, ids = group.at, group.lean, group.of, nil
-for nth = 1, group.n do
-local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
-local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
-if type(id) == 'table' then
-if nth > 1 then
-error(id)
-end
-return id
-end
-ids = ids and ids .. '\\n' .. id or id
-from = from + (lean and 3 or 5)
-end
-return ids
-end
-function changing.open(group, keys)
-group.of = scoring.open(keys, group.plan)
-end
-function changing.wrong(group)
-local of = group.of
-local windows = board.open(of.keys, of.config)
-if not windows then
-return now
-end
-return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
-end
-function changing.runs_of(group)
-local config, runs = group.of.config, changing.runs
-local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
-for _, window in ipairs(config.windows) do
-runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
-plain = plain and not window.d
-end
-if plain then
-return PLAIN_INCREMENT
-end
-return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
-end
-function changing.prepare(group, texts, from)
-local changes, lean = {}, group.lean
-if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
-group.at = from
-return texts
-end
-for nth = 1, group.n do
-if lean then
-changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
-from = from + 2
-else
-local id = texts[from + 3]
-changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
-from = from + 4
-end
-end
-local plan = scoring.prepare(group.of, changes, true)
-if type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-return plan
-end
-function changing.apply(group, plan)
-if plan == group.texts then
-return scoring.add(group.of, plan[group.at], plan[group.at + 1])
-end
-local values = scoring.apply(group.of, plan, 0, false)
-if type(values) == 'string' then
-return values
-end
-local lines = {}
-for nth, reply in ipairs(values) do
-lines[nth] = reply[1]
-end
-return table.concat(lines, '\\n')
-end
-function counted.open(group, keys)
-group.of = counters.open(keys, group.plan)
-end
-function counted.wrong(group)
-local wrong
-for at, key in ipairs(group.of.keys) do
-wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
-end
-return wrong
-end
-function counted.prepare(group, texts, from)
-local last = from + group.n - 1
-local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
-if type(plan) == 'string' then
-return nil, string.sub(plan, 3)
-elseif type(plan) ~= 'table' or plan.err then
-return nil, plan
-end
-plan.texts, plan.from = texts, from
-return plan
-end
-function counted.apply(group, plan)
-return string.sub(counting.apply(group.of, plan), 3)
-end
-local function reaches(plan, line, target)
-local at, after = 0, nil
-for value in string.gmatch(plan.answer, '\\n(%S+)') do
-at = at + 1
-if at == line then
-after = tonumber(value)
-break
-end
-end
-local by = tonumber(string.match(plan.texts[plan.from + line - 1], '^%-?%d+'))
-local before = after - by
-return (before < target and after >= target) or (before > target and after <= target)
-end
-function claiming_ids.open(group, keys)
-group.of = seeing.open(keys[1], group.window, group.most)
-end
-function claiming_ids.wrong(group)
-return typed(group.of.key, 'zset')
-end
-function claiming_ids.prepare(group, texts, from)
-for nth = 1, group.n do
-local new = seeing.prepare(group.of, texts[from + nth - 1])
-if new == false then
-return nil, nth .. ' known'
-elseif new ~= true then
-return nil, new
-end
-end
-group.at = from
-return texts
-end
-function claiming_ids.apply(group, texts)
-for nth = 1, group.n do
-seeing.apply(group.of, texts[group.at + nth - 1])
-end
-seeing.trim(group.of)
-return string.rep('\\n', group.n - 1)
-end
-function writing.open() end
-function writing.wrong() end
 function writing.prepare(_, texts, from, key)
 local request = {
 ops = cjson.decode(texts[from]),
@@ -17974,65 +18913,722 @@ end
 function writing.apply(group, plan)
 return objects.apply(plan.key, plan, group.ttl)
 end
-local list = {}
-local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
-local LAST_RANK = 5
-local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 3 }
-local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
-function effects.open(keys, plan)
-local of = cjson.decode(plan)
-local streams, asked, needs, at = {}, {}, {}, 1
-for number, group in ipairs(of.groups) do
-local kind = KINDS[group.k]
-group.kind, group.texts = kind, list
-kind.open(group, { unpack(keys, group.from, group.to) }, streams)
-group.texts_at = at
-at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
-needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
+return writing
 end
-of.texts = at - 1
-of.order, of.plans, of.results = {}, {}, {}
-for rank = 1, LAST_RANK do
-for number, group in ipairs(of.groups) do
-if (group.when and LAST_RANK or RANK[group.k]) == rank then
-of.order[#of.order + 1] = number
+local function load_limiting()
+local function leading_block(saved)
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local gcra = {}
+function gcra.define(rule, drain, token, capacity)
+rule.drain, rule.token, rule.capacity = drain, token, capacity
+end
+function gcra.load(rule, time, counted, level)
+if time then
+if counted ~= rule.token then
+level = level / counted
+level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+level = math.min(level, 2 * rule.capacity)
+end
+level = math.max(0, level - (now - time) * rule.drain)
+end
+rule.level = level or 0
+end
+function gcra.over(rule, tokens)
+return rule.level + tokens * rule.token > rule.capacity
+end
+function gcra.add(rule, tokens)
+rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
+end
+function gcra.entry(rule)
+return now, rule.token, rule.level, rule.level / rule.drain
+end
+function gcra.report(rule, reply)
+reply[#reply + 1] = rule.level
+end
+local fixed_window = {}
+function fixed_window.define(rule, limit, window)
+rule.limit, rule.window = limit, window
+end
+function fixed_window.load(rule, time, counted, used)
+rule.start, rule.used = now, 0
+if time and used > 0 and now < time + counted then
+rule.used = used
+if now < time + rule.window then
+rule.start = time
 end
 end
 end
-for number, group in ipairs(of.groups) do
-of.wrong = of.wrong or effects.denied(needs[number], keys[1], asked)
-local wrong = not of.wrong and group.kind.wrong(group)
-of.wrong = of.wrong or wrong or nil
+function fixed_window.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function fixed_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function fixed_window.entry(rule)
+return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+function fixed_window.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end
+local calendar = {}
+function calendar.define(rule, limit, start, turn, finish)
+rule.limit = limit
+rule.start, rule.finish = start, turn
+if now >= turn then
+rule.start, rule.finish = turn, finish
+end
+return now < rule.start or now >= rule.finish
+end
+function calendar.load(rule, time, _, used)
+rule.used = time and time >= rule.start and used or 0
+end
+function calendar.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function calendar.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function calendar.entry(rule)
+return rule.start, rule.finish, rule.used, rule.finish - now
+end
+function calendar.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.finish - now
+end
+local sliding_window = {}
+local SHIFT = 2 ^ 26
+function sliding_window.define(rule, limit, window, tick)
+rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+end
+local function covered(before, window, tick, elapsed)
+return before * (window / tick - math.floor(elapsed / tick))
+end
+function sliding_window.load(rule, time, counted, level)
+local start, before, used = now, 0, 0
+if time and level > 0 then
+before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+local passed = math.floor((now - time) / counted)
+start = time + passed * counted
+if passed == 1 then
+before, used = used, 0
+elseif passed > 1 then
+before, used = 0, 0
+end
+if before + used == 0 then
+start = now
+end
+if counted ~= rule.window then
+local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+end
+end
+rule.start, rule.before, rule.used = start, before, used
+end
+function sliding_window.over(rule, tokens)
+local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+end
+function sliding_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+if since >= rule.start then
+local rest = math.max(0, tokens - rule.used)
+rule.used = math.max(0, rule.used - tokens)
+if not latest then
+return
+end
+tokens = rest
+elseif since < rule.start - rule.window then
+return
+end
+rule.before = math.max(0, rule.before - tokens)
+end
+function sliding_window.entry(rule)
+return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+end
+function sliding_window.report(rule, reply)
+reply[#reply + 1] = rule.before
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = now - rule.start
+end
+local function damaged(key)
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
+end
+local sliding_log = {}
+local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
+local HALVINGS = 11
+function sliding_log.define(rule, limit, window)
+rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
+end
+local function charge_at(rule, at)
+return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+end
+local function charged_to(rule, at)
+if at == 0 then
+return rule.base
+end
+local _, sum = charge_at(rule, at)
+return sum
+end
+local function first_from(rule, at, which, least)
+local low, high = at, rule.count + 1
+for _ = 1, HALVINGS do
+if low >= high then
+break
+end
+local middle = math.floor((low + high) / 2)
+local found = { charge_at(rule, middle) }
+if found[which] >= least then
+high = middle
+else
+low = middle + 1
+end
+end
+return low
+end
+local function moved(rule, from, to, time_by, sum_by)
+local charges = {}
+for at = from, to do
+local time, sum = charge_at(rule, at)
+charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
+end
+return table.concat(charges)
+end
+function sliding_log.open(rule, key)
+rule.key, rule.changed = key, false
+rule.log = redis.call('GET', key)
+rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
+if not rule.log then
+return
+end
+rule.count = (#rule.log - HEAD) / CHARGE
+if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+damaged(key)
+end
+rule.base = struct.unpack('<d', rule.log)
+local last = charge_at(rule, rule.count)
+if last > now then
+rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+rule.changed = true
+end
+rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+damaged(key)
+end
+end
+function sliding_log.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+local function keep(rule, last, others, count)
+local head = struct.pack('<d', charged_to(rule, rule.first - 1))
+local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+rule.log = head .. kept .. others
+rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+rule.changed = true
+end
+function sliding_log.add(rule, tokens)
+tokens = math.min(tokens, 2 * rule.limit - rule.used)
+if tokens > 0 then
+keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+rule.used = rule.used + tokens
+end
+end
+local function give_back_latest(rule, tokens)
+local last, sum = rule.first - 1, charged_to(rule, rule.count)
+local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+for at = rule.count, rule.first, -1 do
+if not (charged_to(rule, at - 1) >= wanted) then
+last = at
+break
+end
+end
+rule.used = rule.used - (sum - wanted)
+if last < rule.first then
+keep(rule, last, '', 0)
+else
+keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+if rule.used == 0 then
+return
+end
+if latest then
+give_back_latest(rule, tokens)
+return
+end
+local from = first_from(rule, rule.first, 1, since)
+local behind = first_from(rule, from, 1, since + 1)
+if behind == from then
+return
+end
+local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+local back = math.min(tokens, last - before)
+local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+local count = #left / CHARGE + rule.count - behind + 1
+keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+if not rule.changed then
+return
+end
+if rule.count == 0 then
+redis.call('DEL', rule.key)
+else
+redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+end
+end
+function sliding_log.report(rule, reply, tokens)
+local gone = charged_to(rule, rule.first - 1)
+local function ends(fewer)
+local at = first_from(rule, rule.first, 2, gone + fewer)
+local time = at <= rule.count and charge_at(rule, at) or now
+return fewer > 0 and time + rule.window - now or 0
+end
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+reply[#reply + 1] = ends(rule.used)
+end
+local slots = {}
+local CLOCK = ''
+local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
+local STEP = 1000
+function slots.define(rule, limit, lease)
+rule.limit, rule.lease = limit, lease
+end
+function slots.clock_step(key)
+local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+local by = math.max(0, -charged - now)
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
+damaged(key)
+end
+return by
+end
+function slots.adjust(key, by)
+if by <= 0 then
+return
+end
+local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
+for from = 1, #leases, STEP do
+local moved = {}
+for at = from, math.min(from + STEP - 1, #leases), 2 do
+moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+moved[#moved + 1] = leases[at]
+end
+redis.call('ZADD', key, unpack(moved))
+end
+end
+function slots.store(key, lease, ends, had)
+redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+local ttl = math.ceil((ends - now) / 1000) + 1000
+if had then
+redis.call('PEXPIRE', key, ttl, 'GT')
+else
+redis.call('PEXPIRE', key, ttl)
+end
+end
+function slots.has(key, lease, by)
+return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
+end
+function slots.open(rule, key)
+rule.key, rule.adding = key, nil
+rule.by = slots.clock_step(key)
+rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+rule.wait = 0
+if rule.used > 0 and rule.used >= rule.limit then
+local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+rule.wait = last[2] and last[2] - rule.by - now or 0
+end
+end
+function slots.over(rule, tokens)
+return tokens > 0 and rule.used + 1 > rule.limit
+end
+function slots.add(rule, lease)
+rule.adding = lease
+rule.had = rule.used > 0
+rule.used = rule.used + 1
+end
+function slots.save(rule)
+slots.adjust(rule.key, rule.by)
+if rule.adding then
+redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
+end
+end
+function slots.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.wait
+end
+local function checked_read(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local charging = { open = nil, prepare = nil, apply = nil }
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
+local MARGIN = 2
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+rule.does = PACKED[letter] or OWN_KEY[letter]
+of.list[#of.list + 1] = rule
+if OWN_KEY[letter] then
+of.owners[rule.place] = rule
+end
+if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+of.mistimed = true
+end
 end
 return of
 end
-function effects.texts(values, count)
-local from = 1
-for at = 1, count do
-local to = string.find(values, '\\31', from, true)
-list[at] = string.sub(values, from, to - 1)
-from = to + 1
+local function open(of, key, place)
+local saved = redis.call('GET', key)
+local time, ends, reason, at = leading_block(saved)
+if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+damaged(key)
 end
-return list
+local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+state.steps = {}
+if time then
+if time > now then
+time, ends = now, ends - (time - now)
+state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
 end
-function effects.prepare(of, own, texts, offset)
-local groups, order, plans, refused = of.groups, of.order, of.plans, nil
-for at = 1, #order do
-local number = order[at]
-local group = groups[number]
-local from = group.texts_at + offset
-local wanted = true
-if group.when then
-local counter = plans[group.when]
-wanted = counter and reaches(counter, group.line, tonumber(texts[from]))
-from = from + 1
+if ends > now then
+state.ends, state.reason = ends, reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+else
+state.plain = false
 end
-if group.k == 'add' then
-group.of.prepared = 0
 end
-plans[number] = false
-if wanted then
-local plan, stop = group.kind.prepare(group, texts, from, own[group.own])
+state.start = at
+local found = {}
+local others = {}
+for from = at + 1, saved and #saved or 0, ENTRY do
+local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+damaged(key)
+end
+found[id] = { math.min(written, now), first, second, written > now and from }
+state.expires = math.max(state.expires, expires)
+others[#others + 1] = { id, expires, from }
+end
+state.rules = {}
+for _, rule in ipairs(of.list) do
+if rule.place == place then
+local entry = found[rule.id] or {}
+if entry[4] then
+state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
+state.back = true
+end
+rule.does.load(rule, entry[1], entry[2], entry[3])
+found[rule.id] = nil
+state.rules[#state.rules + 1] = rule
+local same = others[#state.rules]
+state.plain = state.plain and same ~= nil and same[1] == rule.id
+end
+end
+for _, other in ipairs(others) do
+if found[other[1]] and other[2] > now then
+state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+state.count = state.count + 1
+end
+end
+if state.count + #state.rules > MOST then
+error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+end
+return state
+end
+local function write(state)
+local longest, slack = 0, SECOND
+local entries = {}
+for at, rule in ipairs(state.rules) do
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
+if rule.letter == 'g' then
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
+end
+entries[at] = { rule.id, time, first, second }
+end
+local fits = state.plain and not state.back and now + longest <= state.expires
+local ttl = math.ceil(math.max(longest, slack) / 1000)
+if not fits then
+if state.others ~= '' or state.ends then
+ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+end
+state.expires = now + ttl * 1000
+end
+local after = ''
+for _, entry in ipairs(entries) do
+after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
+end
+if fits then
+redis.call('SETRANGE', state.key, state.start, after)
+else
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+end
+end
+local function settled(how)
+local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+if not charged then
+return nil
+end
+return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+if rule.letter == 's' then
+if lease ~= '' then
+rule.does.add(rule, lease)
+end
+elseif tokens > 0 then
+rule.does.add(rule, tokens)
+elseif charged then
+rule.does.give_back(rule, -tokens, charged.since, false)
+else
+rule.does.give_back(rule, -tokens, now, true)
+end
+end
+local function read(of, places, cost, how, lease)
+local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = of.owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(of, key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(of.list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+if allowed and tokens ~= 0 then
+for at, rule in ipairs(of.list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and rule.refuses or spared) then
+charge(rule, tokens, lease, charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(of.list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.report(rule, plan.reply, tokens)
+end
+return plan
+end
+function charging.prepare(of, places, cost, how, lease)
+local function type_of(place)
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
+end
+return checked_read(places, type_of, read, of, places, cost, how, lease)
+end
+function charging.apply(_, plan)
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+redis.call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+end
+local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function limiting.open(group, _, _, _, fields, at)
+group.of = charging.open(fields[at])
+group.keys = tonumber(fields[at + 1])
+end
+function limiting.commands(group)
+local commands = { 'GET', 'SET', 'SETRANGE' }
+if next(group.of.owners) then
+commands[4] = 'DEL'
+end
+return commands
+end
+local function text_of(reply)
+local words = { reply[1] }
+for at = reply[1] == 2 and 2 or 3, #reply do
+words[#words + 1] = type(reply[at]) == 'number' and string.format('%.0f', math.floor(reply[at])) or reply[at]
+end
+return table.concat(words, ' ')
+end
+function limiting.prepare(group, texts, from, _, own)
+if group.of.mistimed then
+return nil, now
+end
+local cost = 0
+for nth = 1, group.n do
+cost = cost + texts[from + nth - 1]
+end
+local places = { unpack(own, group.own, group.own + group.keys - 1) }
+local plan, wrong = charging.prepare(group.of, places, cost, 'take', '')
+if not plan then
+return nil, wrong
+end
+plan.text = text_of(plan.reply)
+if not plan.allowed then
+charging.apply(group.of, plan)
+local lines = {}
+for nth = 1, group.n do
+lines[nth] = nth .. ' ' .. plan.text
+end
+return nil, table.concat(lines, '\\n')
+end
+return plan
+end
+function limiting.apply(group, plan)
+charging.apply(group.of, plan)
+return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
+end
+return limiting
+end
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local LOAD = {
+add = load_adding,
+publish = load_publishing,
+score = load_changing,
+raise = load_raising,
+count = load_counted,
+claim = load_claiming,
+object = load_writing,
+limit = load_limiting,
+}
+local LAST_RANK = 5
+local function insert(order, group)
+for at = #order, 1, -1 do
+if order[at].rank <= group.rank then
+table.insert(order, at + 1, group)
+return
+end
+end
+table.insert(order, 1, group)
+end
+function effects.open(keys, plan, size, head, before)
+size = tonumber(size)
+local fields = { struct.unpack(string.rep('s', size), plan) }
+local kinds, streams, asked, groups, order = {}, {}, {}, {}, {}
+local wrong, text, at = nil, before + 1, head + 1
+for number = 1, size do
+if at > size then
+break
+end
+local name, n, lean = fields[at], tonumber(fields[at + 1]), fields[at + 2] == '1'
+local from, to, own = tonumber(fields[at + 3]), tonumber(fields[at + 4]), tonumber(fields[at + 5])
+local when, line = tonumber(fields[at + 6]), tonumber(fields[at + 7])
+local kind = kinds[name] or LOAD[name]()
+kinds[name] = kind
+text = when and text + 1 or text
+local group = {
+number = number,
+n = n,
+lean = lean,
+own = own,
+when = when,
+line = line,
+rank = when and LAST_RANK or kind.rank,
+at = text,
+prepare = kind.prepare,
+apply = kind.apply,
+reaches = kind.reaches,
+}
+kind.open(group, keys, from, to, fields, at + 8, streams)
+at = at + 8 + kind.fields
+text = text + n * (lean and kind.lean_texts or kind.texts)
+groups[number] = group
+insert(order, group)
+wrong = wrong or denied(kind.commands(group), keys[1], asked) or kind.wrong and kind.wrong(group)
+end
+return {
+fields = fields,
+groups = groups,
+order = order,
+wrong = wrong,
+format = string.rep('s', text - 1),
+plans = {},
+results = {},
+}
+end
+function effects.texts(of, values)
+return { struct.unpack(of.format, values) }
+end
+local function is_wanted(of, group, texts)
+local counter = of.groups[group.when]
+local plan = of.plans[group.when]
+return plan and counter.reaches(plan, group.line, texts[counter.at + group.line - 1], tonumber(texts[group.at - 1]))
+end
+function effects.prepare(of, own, texts)
+local order, plans, refused = of.order, of.plans, nil
+for nth = 1, #order do
+local group = order[nth]
+local number, plan, stop = group.number, nil, nil
+if not group.when or is_wanted(of, group, texts) then
+plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
+end
+plans[number] = plan or false
 if type(stop) == 'string' then
 refused = refused or { '-' }
 for line in string.gmatch(stop, '[^\\n]+') do
@@ -18041,21 +19637,18 @@ end
 elseif stop then
 return nil, stop
 end
-plans[number] = plan or false
-end
 end
 if refused then
 return nil, table.concat(refused, '\\n')
 end
-return plans
+return true
 end
-function effects.apply(of, plans)
-local groups, results, wrote = of.groups, of.results, false
+function effects.apply(of, texts)
+local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
-local group, plan = groups[number], plans[number]
-results[number] = ''
+local group, plan, result = groups[number], plans[number], ''
 if plan then
-local result = group.kind.apply(group, plan)
+result = group.apply(group, plan, texts, group.at)
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -18063,20 +19656,22 @@ end
 return result
 end
 wrote = true
-results[number] = result
 end
+results[number] = result
 end
 return table.concat(results, '\\30')
 end
 local keys = KEYS
 local each = ARGV[1]
-local plan = ARGV[2]
-local of = effects.open(keys, plan)
-local window = of.window
-local wrong = of.wrong or window and effects.denied('SET', keys[1], {})
-local items = (#ARGV - 2) / 1
+local size = ARGV[2]
+local plan = ARGV[3]
+local of = effects.open(keys, plan, size, 4, 0)
+local window, print, durable, explain = unpack(of.fields, 1, 4)
+window, durable, explain = window ~= '' and window, durable == '1', explain == '1'
+local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
+local items = (#ARGV - 3) / 1
 if items == 1 then
-local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[3]
+local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
 do
 if wrong then
 return wrong
@@ -18087,26 +19682,27 @@ if first then
 if type(first) == 'table' then
 return first
 end
-if of.durable then
+if durable then
 redis.call('SET', own[1], first, 'KEEPTTL')
 end
-local length = #of.print
-return string.sub(first, 1, length) == of.print and '=' .. string.sub(first, length + 1) or '!'
+local length = #print
+return string.sub(first, 1, length) == print and '=' .. string.sub(first, length + 1) or '!'
 end
 end
-local plans, stop = effects.prepare(of, own, effects.texts(values, of.texts), 0)
-if not plans then
+local texts = effects.texts(of, values)
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if of.explain then
+if explain then
 return '+'
 end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
 if window then
-dedup.apply(own[1], of.print .. results, window)
+dedup.apply(own[1], print .. results, window)
 end
 return '+' .. results
 end
@@ -18122,26 +19718,27 @@ if first then
 if type(first) == 'table' then
 return first
 end
-if of.durable then
+if durable then
 redis.call('SET', own[1], first, 'KEEPTTL')
 end
-local length = #of.print
-return string.sub(first, 1, length) == of.print and '=' .. string.sub(first, length + 1) or '!'
+local length = #print
+return string.sub(first, 1, length) == print and '=' .. string.sub(first, length + 1) or '!'
 end
 end
-local plans, stop = effects.prepare(of, own, effects.texts(values, of.texts), 0)
-if not plans then
+local texts = effects.texts(of, values)
+local may, stop = effects.prepare(of, own, texts)
+if not may then
 return stop
 end
-if of.explain then
+if explain then
 return '+'
 end
-local results = effects.apply(of, plans)
+local results = effects.apply(of, texts)
 if type(results) == 'table' then
 return results
 end
 if window then
-dedup.apply(own[1], of.print .. results, window)
+dedup.apply(own[1], print .. results, window)
 end
 return '+' .. results
 end
@@ -18149,7 +19746,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
-local arg = 2 + done * 1
+local arg = 3 + done * 1
 done = done + 1
 local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
 if reply == nil then reply = false end
@@ -18256,7 +19853,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'c769af4ed15f1cb532f58a903c5bc4efea7a370d',
+  sha: '876f9cd25ffadd06a9c42c8d95e09146fce2928c',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18270,6 +19867,7 @@ local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
+local function load_limits()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -18333,35 +19931,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -18377,10 +19948,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -18390,7 +19958,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -18414,6 +19982,46 @@ end
 end
 return 0
 end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
@@ -18424,18 +20032,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -18464,19 +20089,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local of = KEYS
@@ -18541,7 +20156,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '47f97c3f670a65062168c8df74a142cf5811d376',
+  sha: 'aeeea91a396e13da331c6ba76de20241c63ae889',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -18555,6 +20170,7 @@ local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
+local function load_limits()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -18618,35 +20234,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -18662,10 +20251,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -18675,7 +20261,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -18699,6 +20285,46 @@ end
 end
 return 0
 end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
@@ -18709,18 +20335,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -18749,19 +20392,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local limits = ARGV[1]
@@ -21001,7 +22634,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'a3d7fdd0d4164e7c23297cc0ea64845f950dcc62',
+  sha: '750e10df27b60decd2a26ef4f472568d8b596da2',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -21033,6 +22666,18 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function load_limits()
 local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
@@ -21052,17 +22697,6 @@ if number ~= MOST then
 return time .. '-' .. plus_one(number)
 end
 return time == MOST and id or plus_one(time) .. '-0'
-end
-local function groups(stream)
-local found = {}
-for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-local group = {}
-for field = 1, #fields, 2 do
-group[fields[field]] = fields[field + 1]
-end
-found[at] = group
-end
-return found
 end
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
@@ -21085,35 +22719,8 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = { open = nil, prepare = nil, apply = nil }
-local EVERY, MOST, LARGE = 64, 256, 2048
-function append.open(key, limits)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-return {
-key = key,
-queue = queue == '1',
-most = tonumber(most),
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-}
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
@@ -21129,10 +22736,7 @@ end
 end
 return bound
 end
-local function backlog_of(stream)
-if stream.queue then
-return stream.length
-end
+function limits.backlog(stream)
 if not stream.backlog then
 local most = 0
 for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
@@ -21142,7 +22746,7 @@ stream.backlog = most
 end
 return stream.backlog
 end
-local function trim(stream)
+function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
@@ -21166,6 +22770,46 @@ end
 end
 return 0
 end
+return limits
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
@@ -21176,18 +22820,35 @@ stream.length = length
 stream.declares = stream.names ~= ''
 and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-if stream.most > 0 then
+if stream.counts then
 local most = stream.most - stream.prepared
-if stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
 end
 return true
 end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
-local declares = stream.declares
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
 if declares then
 local refused = declare(stream)
 if refused then
@@ -21216,19 +22877,9 @@ error(id)
 end
 return id
 end
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
+if counts then
+added(stream, payload)
 end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
 return id
 end
 local schedule = { seen = nil, state = nil }

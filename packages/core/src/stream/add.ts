@@ -57,7 +57,7 @@ export function createAdder<T>(
     runtime: scope.runtime,
     layout: () => ({
       keys: [stream],
-      plan: { limits: declared ? limits : firstLimits },
+      plan: [declared ? limits : firstLimits],
       once: !declared,
     }),
     cost: ADD_COST,
@@ -182,9 +182,10 @@ export function createAdder<T>(
       }
       return ids
     },
-    adding(payload, options = {}) {
-      checkOptions('adding', options, ['delay', 'at', 'traceparent'])
-      const { trace, due } = addTerms('adding', options, ambientTrace)
+    adding(payload, options) {
+      if (options !== undefined) checkOptions('adding', options, ['delay', 'at', 'traceparent'])
+      const usual = options === undefined && traceparent === undefined
+      const { trace, due } = usual ? DEFAULT_TERMS : addTerms('adding', options ?? {}, ambientTrace)
       const json = checked(payload)
       const lean = trace === '' && due === ''
       const end = lean ? END : END + trace + END + due + END

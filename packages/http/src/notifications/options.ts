@@ -51,7 +51,11 @@ export interface Times {
 
 const LONGEST = { max: 3_600_000 }
 
-export function timesOf({ retry = '2s', heartbeat = '15s', stall = '30s' }: NotificationsOptions): Times {
+export function timesOf({
+  retry = '2s',
+  heartbeat = '15s',
+  stall = '30s',
+}: Pick<NotificationsOptions, 'retry' | 'heartbeat' | 'stall'>): Times {
   return {
     retryMs: unlessOff('retry', retry),
     heartbeatMs: unlessOff('heartbeat', heartbeat),

@@ -5,6 +5,10 @@ export function toFailure(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   // Tested by its name, because the class belongs to the application's copy of ioredis.
   if (error.name === 'ReplyError') return new ReplyError(error.message, error)
+  // Its own text names an option that applications do not set.
+  if (error.name === 'MaxRetriesPerRequestError') {
+    return new Error('the connection was closed before Redis replied', { cause: error })
+  }
   return neverSent(error) ? new NotSent(error.message, error) : error
 }
 

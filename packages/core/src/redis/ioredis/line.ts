@@ -19,11 +19,16 @@ const NAMES = {
   changed: 'changed',
 } as const
 
+const ignore = (): void => {}
+
 export function lineOver(connection: Connection, isReady: () => boolean): Line {
   let lastError: Error | undefined
   connection.on('error', (error: Error) => {
     // An error about an unsent command only repeats the error before it.
     if (!neverSent(error)) lastError = error
+    // ioredis listens for one error of a socket. A connection that is closed while its TLS handshake fails has two: about the
+    // certificate, then about the handshake that was cut. The second would end the process.
+    if ('stream' in connection) connection.stream.on('error', ignore)
   })
   connection.on('ready', () => (lastError = undefined))
   return {

@@ -97,6 +97,16 @@ class ManyCursor implements Cursor {
   }
 }
 
+/** The position in the cursor of a single channel. Undefined if it has none. */
+export function solePosition(cursor: string): string | undefined {
+  return cursor === '' ? undefined : cursor.slice(cursor.lastIndexOf('=') + 1)
+}
+
+/** The cursor of a single channel at a position. */
+export function soleCursor(channel: string, position: string): string {
+  return part(channel, position)
+}
+
 /** Whether positions in all these channels fit in a cursor. */
 export function fitsCursor(channels: readonly string[]): boolean {
   const longest = channels.map((channel) =>

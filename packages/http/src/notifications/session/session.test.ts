@@ -93,9 +93,9 @@ async function follow({ channels, at, from = new Map(), lost = [], stallMs = 100
     notifier: notifier as unknown as AnyNotifier,
     stallMs,
     reconnectAfterMs: () => 2000,
-    onClose: () => calls.push('over'),
   }
-  const session = new Session(settings, channels)
+  const owner = { admission: undefined, sessionClosed: () => calls.push('over') }
+  const session = new Session(settings, owner, channels)
   await session.admit('ann')
   await session.follow({ channels, refused: [], from, lost })
   return { session, calls, rights, publish: (event: NotifierEvent) => session.onEvent(event, subscription) }

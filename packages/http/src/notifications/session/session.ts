@@ -20,7 +20,13 @@ export interface SessionSettings {
   readonly stallMs: number
   /** Returns the time after which a client should reconnect, random for each; undefined: its own time. */
   readonly reconnectAfterMs: () => number | undefined
-  readonly onClose: (session: Session) => void
+}
+
+/** What a session belongs to: all sessions of a middleware, or the connection of a client with several sessions. */
+export interface SessionOwner {
+  /** The admission that the sessions of a connection share. Undefined: a session may have its own. */
+  readonly admission: NotifierAdmission | undefined
+  sessionClosed(session: Session): void
 }
 
 /** The channels that a client follows, after its rights were checked. */
@@ -49,6 +55,7 @@ const NOTHING = { refused: [], from: new Map<string, string>(), lost: [] } as co
  */
 export class Session {
   readonly #settings: SessionSettings
+  readonly #owner: SessionOwner
   #state: SessionState = 'opening'
   #following: Following
   #admission: NotifierAdmission | undefined
@@ -59,17 +66,20 @@ export class Session {
   #revoked: readonly string[] | undefined
   /** The reason to end, if it came before the transport was open. */
   #ending: 'reconnect' | NotifierAdmissionEnd | undefined
+  /** Runs while the client is behind. */
+  #stalled: NodeJS.Timeout | undefined
 
   /** @param channels the requested channels */
-  constructor(settings: SessionSettings, channels: readonly string[]) {
+  constructor(settings: SessionSettings, owner: SessionOwner, channels: readonly string[]) {
     this.#settings = settings
+    this.#owner = owner
     this.#following = { channels, ...NOTHING }
   }
 
   /** Makes it a connection of a user. Call it before the user's rights are looked up, so that no revocation is missed. */
   async admit(user: string): Promise<void> {
     this.#admission = await this.#settings.notifier.admit(user, {
-      onRevoked: (channels) => this.#lose(channels),
+      onRevoked: (channels) => this.lose(channels),
       onEnd: (reason) => void this.end(reason),
     })
   }
@@ -83,22 +93,36 @@ export class Session {
   async follow(following: Following): Promise<void> {
     this.#following = following
     const { channels, from, fanOut } = following
+    const admission = this.#admission ?? this.#owner.admission
     fanOut?.enter()
-    this.#subscription = await this.#settings.notifier.subscribe(channels, {
+    const subscription = await this.#settings.notifier.subscribe(channels, {
       from: toRecord(from),
-      onEvent: (event, subscription) => this.onEvent(event, subscription),
-      ...(this.#admission ? { admission: this.#admission } : {}),
+      onEvent: (event, current) => this.onEvent(event, current),
+      ...(admission ? { admission } : {}),
       ...(fanOut
         ? {
             audience: fanOut,
-            onAudience: (inside, subscription) => {
-              this.#subscription = subscription
+            onAudience: (inside, current) => {
+              this.#subscription = current
               if (inside) fanOut.join(this)
               else fanOut.leave(this)
             },
           }
         : {}),
     })
+    this.#subscription = subscription
+    // The client left meanwhile.
+    if (this.#state === 'closed') void subscription.close()
+  }
+
+  /** The followed channels. */
+  get channels(): readonly string[] {
+    return this.#following.channels
+  }
+
+  /** The position up to which the client has got everything in a channel, or will get it when its bytes are sent. */
+  positionIn(channel: string): string | undefined {
+    return this.#subscription?.cursors()[channel]
   }
 
   /** The transport. Only after `open`. */
@@ -175,10 +199,30 @@ export class Session {
   close(): void {
     if (!this.#change('close')) return
     this.#early = undefined
+    clearTimeout(this.#stalled)
     void this.#subscription?.close()
     void this.#admission?.close()
     this.#following.fanOut?.exit()
-    this.#settings.onClose(this)
+    this.#owner.sessionClosed(this)
+  }
+
+  /** The user's rights to these channels ended. */
+  lose(channels: readonly string[]): void {
+    const { channels: followed, refused } = this.#following
+    const lost = followed.filter((channel) => channels.includes(channel))
+    if (this.#state === 'opening') {
+      if (lost.length > 0 || refused.some((channel) => channels.includes(channel))) void this.end('revoked')
+      return
+    }
+    const before = this.#revoked ?? []
+    const fresh = lost.filter((channel) => !before.includes(channel))
+    this.#revoked = [...before, ...fresh]
+    const cursor = this.#cursor as Cursor
+    for (const channel of fresh) {
+      cursor.delete(channel)
+      this.transport.revoked(channel, cursor.text())
+    }
+    if (this.#revoked.length === followed.length) void this.end('revoked')
   }
 
   /** The only place where the state changes. Returns false when the change has no effect in the current state. */
@@ -197,25 +241,6 @@ export class Session {
     fanOut?.settle(this)
   }
 
-  /** The user's rights to these channels ended. */
-  #lose(channels: readonly string[]): void {
-    const { channels: followed, refused } = this.#following
-    const lost = followed.filter((channel) => channels.includes(channel))
-    if (this.#state === 'opening') {
-      if (lost.length > 0 || refused.some((channel) => channels.includes(channel))) void this.end('revoked')
-      return
-    }
-    const before = this.#revoked ?? []
-    const fresh = lost.filter((channel) => !before.includes(channel))
-    this.#revoked = [...before, ...fresh]
-    const cursor = this.#cursor as Cursor
-    for (const channel of fresh) {
-      cursor.delete(channel)
-      this.transport.revoked(channel, cursor.text())
-    }
-    if (this.#revoked.length === followed.length) void this.end('revoked')
-  }
-
   #farewellOf(reason: 'reconnect' | NotifierAdmissionEnd): Farewell {
     if (reason === 'reconnect' || reason === 'lost') {
       return { kind: 'reconnect', afterMs: this.#settings.reconnectAfterMs() }
@@ -228,10 +253,9 @@ export class Session {
     if (!this.#change('fall behind')) return
     const { transport } = this
     subscription.pause()
-    const stalled = setTimeout(() => transport.destroy(), this.#settings.stallMs).unref()
-    transport.onClose(() => clearTimeout(stalled))
+    this.#stalled = setTimeout(() => transport.destroy(), this.#settings.stallMs).unref()
     transport.onDrain(() => {
-      clearTimeout(stalled)
+      clearTimeout(this.#stalled)
       if (this.#change('drain')) subscription.resume()
     })
   }

@@ -1,8 +1,11 @@
-import { type AnyNotifier, PenknifeError } from '@penknife/core'
+import type { AnyNotifier, PenknifeError } from '@penknife/core'
 
+import { createClients } from './clients.ts'
+import { Connection } from './connection.ts'
+import { isInvalid, isOutage } from './faults.ts'
 import { type ChannelFanOut, FanOuts } from './fan-out.ts'
 import { type GivenCursors, startOf } from './resume.ts'
-import { Session } from './session.ts'
+import { Session, type SessionOwner } from './session.ts'
 import type { Farewell, TransportKind } from './transport.ts'
 
 /** A client's request. */
@@ -44,6 +47,8 @@ export interface SessionsOptions {
 export interface Sessions {
   /** Rejects with what `authorize` rejects with. */
   open(kind: TransportKind, request: SessionRequest): Promise<Opened>
+  /** A connection whose client joins and leaves channels while it lives. */
+  connection(kind: TransportKind, mostChannels: number): Connection
   /** The farewell for new clients after `close`. Undefined while they are served. */
   readonly farewell: Farewell | undefined
   /** Asks every client to reconnect, and all later ones. Resolves when their connections have ended. */
@@ -52,12 +57,10 @@ export interface Sessions {
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { notifier, perUser, retryMs, heartbeatMs, stallMs, report } = options
-  const sessions = new Set<Session>()
+  const clients = createClients(notifier, heartbeatMs)
   const fanOuts = new Map<TransportKind, FanOuts>()
-  let closed = false
-  let heartbeats: NodeJS.Timeout | undefined
-  let unregister = (): unknown => undefined
-  const settings = { notifier, stallMs, reconnectAfterMs, onClose: remove }
+  const settings = { notifier, stallMs, reconnectAfterMs }
+  const owner: SessionOwner = { admission: undefined, sessionClosed: (session) => clients.remove(session) }
 
   /** Random, so that clients do not reconnect all at once. */
   function reconnectAfterMs(): number | undefined {
@@ -66,30 +69,6 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   function reconnect(): Farewell {
     return { kind: 'reconnect', afterMs: reconnectAfterMs() }
-  }
-
-  async function close(deadlineMs: number): Promise<void> {
-    closed = true
-    await Promise.all([...sessions].map((session) => session.end('reconnect', deadlineMs)))
-  }
-
-  function beat(): void {
-    for (const session of sessions) session.keepAlive()
-  }
-
-  /** While there are sessions, heartbeats run, and penknife.close() ends the sessions. */
-  function add(session: Session): void {
-    if (sessions.size === 0) {
-      unregister = notifier.onClose(close)
-      if (heartbeatMs !== undefined) heartbeats = setInterval(beat, heartbeatMs).unref()
-    }
-    sessions.add(session)
-  }
-
-  function remove(session: Session): void {
-    if (!sessions.delete(session) || sessions.size > 0) return
-    clearInterval(heartbeats)
-    unregister()
   }
 
   /** The fan-out for a session of one channel. A session of several channels has none. */
@@ -111,7 +90,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   async function open(kind: TransportKind, request: SessionRequest): Promise<Opened> {
     const { channels, user, cursors, authorize } = request
-    const session = new Session(settings, channels)
+    const session = new Session(settings, owner, channels)
     let allowed: readonly string[]
     try {
       // Before authorize is called, so that no revocation is missed after it.
@@ -131,7 +110,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     }
     try {
       if (perUser !== undefined) await session.limit(perUser)
-      add(session)
+      clients.add(session)
       const refused = channels.filter((channel) => !allowed.includes(channel))
       const fanOut = fanOutOf(kind, allowed)
       await session.follow({ channels: allowed, refused, fanOut, ...startOf(cursors, allowed) })
@@ -139,7 +118,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       session.close()
       return failed(error)
     }
-    if (closed) await session.end('reconnect')
+    if (clients.closed) await session.end('reconnect')
     const { farewell } = session
     if (!farewell) return { kind: 'session', session }
     session.close()
@@ -148,17 +127,17 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     open,
+    connection: (kind, mostChannels) =>
+      new Connection({
+        settings,
+        clients,
+        mostChannels,
+        fanOutOf: (channel) => fanOutOf(kind, [channel]),
+        report,
+      }),
     get farewell() {
-      return closed ? reconnect() : undefined
+      return clients.closed ? reconnect() : undefined
     },
-    close,
+    close: (deadlineMs) => clients.close(deadlineMs),
   }
-}
-
-function isOutage(error: unknown): boolean {
-  return error instanceof PenknifeError && error.code !== 'PENKNIFE_REJECTED'
-}
-
-function isInvalid(error: unknown): error is PenknifeError {
-  return error instanceof PenknifeError && error.code === 'PENKNIFE_INVALID'
 }

@@ -1,0 +1,202 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+
+import type { AnyNotifier, CloseOptions } from '@penknife/core'
+import { atMost, closeDeadlineMs, reportFault } from '@penknife/core/internal'
+import { type WebSocket, WebSocketServer } from 'ws'
+
+import { PASS, type Reply } from '../../answer.ts'
+import { problem } from '../../problem.ts'
+import { reportOnce } from '../../warn.ts'
+import { allowedBy, userOf } from '../answers.ts'
+import { timesOf } from '../options.ts'
+import type { Connection } from '../session/connection.ts'
+import { isInvalid, isOutage } from '../session/faults.ts'
+import { createSessions } from '../session/sessions.ts'
+import { serveClient } from './client.ts'
+import { SUBPROTOCOL } from './frames.ts'
+import { isAllowedOrigin } from './origin.ts'
+import { checkSockets, type NotificationSocketsOptions } from './options.ts'
+import { MAX_FRAME } from './requests.ts'
+import { createWebSockets } from './transport.ts'
+import { checkUpgrade, type UpgradeRequest, upgradeRequest } from './upgrade.ts'
+import { SocketWriter } from './writer.ts'
+
+/** A server of node:http, or anything that emits its 'upgrade' event. */
+export interface UpgradingServer {
+  on(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
+  off(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
+  listenerCount(event: 'upgrade'): number
+}
+
+/** Serves the channels of a notifier over WebSockets. */
+export interface NotificationSockets {
+  /**
+   * Serves the upgrade requests of a server to the option `path`. Requests to other paths are left to the server's other
+   * 'upgrade' listeners; without any they are answered with 404. Returns a function that stops it.
+   */
+  attach(server: UpgradingServer): () => void
+  /** Serves one upgrade request, whatever its path. Never rejects: failures are answered and reported. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+  /**
+   * Asks every client to reconnect, and later ones: call it when the server shuts down. Resolves when their connections have
+   * ended, and after `deadline` in any case (default: 10 s). penknife.close() calls it too.
+   */
+  close(options?: CloseOptions): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const CLOSE_MS = 10_000
+
+/**
+ * Serves the channels of a notifier over WebSockets, in the subprotocol penknife.v1 (docs/protocol.md), for @penknife/client
+ * and others. A client follows many channels on one socket, and joins and leaves them while it is connected. It cannot
+ * publish: that is a request to a route of yours. Needs the package `ws`.
+ *
+ *     const sockets = notificationSockets(notifier, { authorize: (exchange, channels) => mayFollow(exchange, channels) })
+ *     sockets.attach(server)      // of node:http: createServer(app) of Express, createServer(app.callback()) of Koa
+ *
+ * Resuming, resets, revocations, connections of a user, slow clients and shutdown are those of `notifications`.
+ */
+export function notificationSockets(
+  notifier: AnyNotifier,
+  options: NotificationSocketsOptions,
+): NotificationSockets {
+  checkSockets(notifier, options)
+  const { channels, authorize, renew, user, perUser, mostChannels = 100, path = '/live', origins } = options
+  const sockets = createWebSockets()
+  const sessions = createSessions({
+    notifier,
+    perUser,
+    ...timesOf(options),
+    report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notificationSockets: clients cannot follow their channels'),
+  })
+  const reportCallback = reportOnce(
+    'PENKNIFE_CALLBACK',
+    'notificationSockets denies clients for which a callback failed',
+  )
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME,
+    maxFragments: 64,
+    autoPong: false,
+    handleProtocols: () => SUBPROTOCOL,
+  })
+
+  async function allowedOf(
+    exchange: UpgradeRequest['exchange'],
+    named: readonly string[],
+  ): Promise<readonly string[]> {
+    const known = channels ? named.filter((channel) => channels.includes(channel)) : named
+    if (!authorize || known.length === 0) return known
+    return allowedBy(await authorize(exchange, known), known, reportCallback)
+  }
+
+  function unavailable(): Reply {
+    return problem(503, { headers: { 'Retry-After': 1 } })
+  }
+
+  /** Decides about a request. Returns the reply to a client that is refused. */
+  async function admit(
+    { exchange, response }: UpgradeRequest,
+    connection: Connection,
+  ): Promise<Reply | 'answered' | undefined> {
+    const answer = checkUpgrade(exchange, SUBPROTOCOL)
+    if (answer !== PASS) return answer
+    if (sessions.farewell) return unavailable()
+    if (!isAllowedOrigin(exchange, origins)) {
+      return problem(403, { detail: 'Pages of this origin may not connect.' })
+    }
+    if (options.before && !(await options.before(exchange.request, response))) return 'answered'
+    const name = userOf(await user?.(exchange))
+    try {
+      // Before authorize is called, so that no revocation is missed after it.
+      if (name !== undefined) await connection.admit(name)
+      if (authorize && !mayConnect(await authorize(exchange, []))) return problem(403)
+      if (perUser !== undefined) await connection.limit(perUser)
+    } catch (error) {
+      if (isInvalid(error)) return problem(400, { detail: error.message })
+      if (isOutage(error)) return unavailable()
+      throw error
+    }
+    // It was closed, or lost its rights, while they were looked up.
+    return (sessions.farewell ?? connection.farewell) ? unavailable() : undefined
+  }
+
+  function begin(
+    webSocket: WebSocket,
+    socket: Duplex,
+    { exchange }: UpgradeRequest,
+    connection: Connection,
+  ): void {
+    const transport = sockets.transport(new SocketWriter(webSocket, socket as Socket, sockets.flushes))
+    serveClient(webSocket, transport, {
+      connection,
+      perUser,
+      report: reportCallback,
+      authorize: (named) => allowedOf(exchange, named),
+      renew: renew && (async (token) => isTrue(await renew(exchange, token))),
+    })
+    connection.begin(transport)
+  }
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', ignore)
+    const asked = upgradeRequest(request, socket)
+    const connection = sessions.connection(sockets, mostChannels)
+    try {
+      const refused = await admit(asked, connection)
+      if (refused === undefined) {
+        asked.release()
+        let begun = false
+        server.handleUpgrade(request, socket, head, (webSocket) => {
+          begun = true
+          begin(webSocket, socket, asked, connection)
+        })
+        // Else ws answered: the request was no proper handshake.
+        if (begun) return
+      } else if (refused !== 'answered') asked.refuse(refused)
+    } catch (error) {
+      reportFault('an upgrade to a WebSocket failed', error)
+      if (asked.response.headersSent) socket.destroy()
+      else asked.refuse(problem(500))
+    }
+    connection.close()
+  }
+
+  function close(closing: CloseOptions = {}): Promise<void> {
+    const ms = closeDeadlineMs(closing, CLOSE_MS)
+    return atMost(ms, sessions.close(ms))
+  }
+
+  return {
+    upgrade,
+    attach(upgrading) {
+      const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+        const [asked] = (request.url ?? '').split('?')
+        if (asked === path) void upgrade(request, socket, head)
+        else if (upgrading.listenerCount('upgrade') === 1)
+          upgradeRequest(request, socket).refuse(problem(404))
+      }
+      upgrading.on('upgrade', listener)
+      return () => void upgrading.off('upgrade', listener)
+    },
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  }
+}
+
+/** Whether the result of `authorize` for no channels allows the connection. */
+function mayConnect(answer: unknown): boolean {
+  return answer === true || Array.isArray(answer)
+}
+
+/** Anything but `true` is a refusal. */
+function isTrue(answer: unknown): boolean {
+  return answer === true
+}
+
+function ignore(): void {}

@@ -1,0 +1,44 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+import { PASS, type Reply, send, type StreamReply } from '../../answer.ts'
+import type { Exchange } from '../../exchange/exchange.ts'
+import { exchangeOf, type NodeContext } from '../../node.ts'
+import { problem } from '../../problem.ts'
+
+/** A request to upgrade, with a response for when it is refused. */
+export interface UpgradeRequest {
+  readonly exchange: Exchange<NodeContext>
+  readonly response: ServerResponse
+  /** Answers the request instead, and ends its connection. */
+  refuse(reply: Reply | StreamReply): void
+  /** Gives the socket back, for the upgrade. */
+  release(): void
+}
+
+export function upgradeRequest(request: IncomingMessage, socket: Duplex): UpgradeRequest {
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket as never)
+  response.once('finish', () => socket.end())
+  const exchange = exchangeOf({ request, response })
+  return {
+    exchange,
+    response,
+    refuse: (reply) => send(exchange, reply),
+    release: () => response.detachSocket(socket as never),
+  }
+}
+
+/** Refuses what is no upgrade to a protocol that the server speaks. */
+export function checkUpgrade(exchange: Exchange, protocol: string): 'pass' | Reply {
+  if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET' } })
+  if (exchange.header('upgrade')?.toLowerCase() !== 'websocket') {
+    return problem(426, { headers: { Upgrade: 'websocket' }, detail: 'This address is for WebSockets.' })
+  }
+  const offered = exchange.header('sec-websocket-protocol')?.split(',') ?? []
+  if (!offered.some((name) => name.trim() === protocol)) {
+    return problem(400, { detail: `Offer the subprotocol ${protocol}.` })
+  }
+  return PASS
+}
