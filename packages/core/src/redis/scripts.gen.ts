@@ -14400,13 +14400,13 @@ return replies`,
  * - shared `size`: how many texts the plan has
  * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, or the script looks for it, positions whose answers were received, separated by spaces; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '2e4a876991afc0144900569217e636ef270a3c72',
+  sha: '7c36a293d213e3219d3caba868427bdc7411a2f0',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17447,6 +17447,15 @@ error(leases)
 end
 return leases[1] ~= nil
 end
+local function place_of(key, position)
+local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+for at = 1, #fields, 2 do
+if fields[at] == 'k' then
+return fields[at + 1]
+end
+end
+return ''
+end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
@@ -17457,8 +17466,12 @@ end
 local texts = effects.texts(of, values)
 local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
 if held then
-position, place = string.match(position, '^(%S+) ?(.*)$')
+local given
+position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
 location = from .. position
+if given == '' then
+place = place_of(from == 'r' and ready or stream, position)
+end
 end
 local field = from .. position
 local key = from == 'r' and ready or stream
@@ -17512,8 +17525,12 @@ end
 local texts = effects.texts(of, values)
 local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
 if held then
-position, place = string.match(position, '^(%S+) ?(.*)$')
+local given
+position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
 location = from .. position
+if given == '' then
+place = place_of(from == 'r' and ready or stream, position)
+end
 end
 local field = from .. position
 local key = from == 'r' and ready or stream
@@ -20608,6 +20625,178 @@ local key = #KEYS - items * each + done * each
 local arg = 3 + done * 1
 done = done + 1
 local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * List a part of the members of a sorted set, or of the fields of a hash, for a comparison.
+ *
+ * A member that is there during the whole scan is listed, some several times.
+ *
+ * - key `object`: sorted set or hash
+ * - `kind`: z for a sorted set, h for a hash
+ * - `cursor`: 0 at first
+ * - replies the next cursor, 0 at the end; then members
+ */
+export const recordScan: Script<[], [object: string, kind: Arg, cursor: Arg], readonly Reply[]> = {
+  name: 'record/scan',
+  sha: '6fc1244b3f2051c484b1efe706558f50c66497f5',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["object"],
+  args: ["kind","cursor"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local COUNT = 200
+local items = #KEYS / 1
+if items == 1 then
+local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
+do
+local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
+if reply.err then
+return reply
+end
+local list = { reply[1] }
+for at = 1, #reply[2], 2 do
+list[#list + 1] = reply[2][at]
+end
+return list
+end
+return nil
+end
+local function item(object, kind, cursor)
+local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
+if reply.err then
+return reply
+end
+local list = { reply[1] }
+for at = 1, #reply[2], 2 do
+list[#list + 1] = reply[2][at]
+end
+return list
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read values of an object at a known position of a stream, for a comparison.
+ *
+ * - key `stream`: stream
+ * - key `object`: sorted set, hash, or history of a channel
+ * - `kind`: z, h or x for those three
+ * - `fields`: members or fields, each followed by a zero byte
+ * - replies the last id of the stream, and how many entries were ever added; then the value of each field, null for none; of a history the offset and the tag of its newest event
+ */
+export const recordValues: Script<[], [stream: string, object: string, kind: Arg, fields: Arg], readonly Reply[]> = {
+  name: 'record/values',
+  sha: 'ee1ab4d95d10a0df2ceb493039e28653d572f177',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","object"],
+  args: ["kind","fields"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function position_of(stream)
+if redis.call('EXISTS', stream) == 0 then
+return { '0-0', 0 }
+end
+local info, found = redis.call('XINFO', 'STREAM', stream), {}
+for at = 1, #info, 2 do
+found[info[at]] = info[at + 1]
+end
+return { found['last-generated-id'], found['entries-added'] }
+end
+local function newest(object)
+local entry = redis.call('XREVRANGE', object, '+', '-', 'COUNT', '1')[1]
+if not entry then
+return false
+end
+local tag = entry[2][5] == 'g' and entry[2][6] or ''
+return string.match(entry[1], '%d+$') .. ' ' .. tag
+end
+local items = #KEYS / 2
+if items == 1 then
+local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+do
+local list = position_of(stream)
+if kind == 'x' then
+list[3] = newest(object)
+return list
+end
+local names = {}
+for name in string.gmatch(fields, '(%Z+)%z') do
+names[#names + 1] = name
+end
+local values = kind == 'z' and redis.call('ZMSCORE', object, unpack(names)) or redis.call('HMGET', object, unpack(names))
+for at = 1, #names do
+list[at + 2] = values[at]
+end
+return list
+end
+return nil
+end
+local function item(stream, object, kind, fields)
+local list = position_of(stream)
+if kind == 'x' then
+list[3] = newest(object)
+return list
+end
+local names = {}
+for name in string.gmatch(fields, '(%Z+)%z') do
+names[#names + 1] = name
+end
+local values = kind == 'z' and redis.call('ZMSCORE', object, unpack(names)) or redis.call('HMGET', object, unpack(names))
+for at = 1, #names do
+list[at + 2] = values[at]
+end
+return list
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
