@@ -244,7 +244,7 @@ test('keys that are wrong, and streams that cannot have an order, are refused', 
 })
 
 test('a commit of a loop of its own passes the place of its key on, and is refused out of order', async () => {
-  const stream = await openOrders<number>(bench, { groups: ['billing'], order: 'key' })
+  const stream = await openOrders(bench, { groups: ['billing'], order: 'key' })
   await stream.addMany([1, 2], { key: () => 'a' })
   const ready = `${ORDERS}:ready:billing`
   await bench.raw.xgroup('CREATE', ready, 'billing', '0', 'MKSTREAM')
