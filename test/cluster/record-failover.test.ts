@@ -42,7 +42,7 @@ test('when a master dies under calls of record, each is all there or not at all,
         fates.set(n, 'done')
         if (sentAt > diedAt) confirmedAfter += 1
       } catch (error) {
-        fates.set(n, error instanceof PenknifeError ? String(error.fate) : 'another error')
+        fates.set(n, error instanceof PenknifeError ? error.fate : 'another error')
       }
     }
     async function present(): Promise<readonly number[]> {
