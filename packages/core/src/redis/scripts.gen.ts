@@ -14406,7 +14406,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '7c36a293d213e3219d3caba868427bdc7411a2f0',
+  sha: '459c288fe059ffa081edfd896fa4f5417e79c3e3',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15305,8 +15305,34 @@ return nil, may
 end
 return true
 end
-function publishing.apply(group, _, texts, from)
+local function read_again(channel)
+local may = publication.prepare(channel)
+if may ~= true then
+error(may)
+end
+end
+local function announce(group, texts, from, board)
+local change = board.ranking[group.line]
+if not change then
+return ''
+end
+local json = texts[from + 2]
+local coalesce, lasts = '', '0'
+if not group.lean then
+coalesce, lasts = texts[from + 3], texts[from + 4]
+end
+local before = json == '{}' and '{' or string.sub(json, 1, -2) .. ','
+read_again(group.of)
+return publication.apply(group.of, nil, texts[from + 1], before .. change .. '}', coalesce, lasts)
+end
+function publishing.apply(group, _, texts, from, other)
+if other and other.announces then
+return announce(group, texts, from, other)
+end
 local channel = group.of
+if other then
+read_again(channel)
+end
 if group.lean and group.n == 1 then
 return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
 end
@@ -15895,6 +15921,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+group.announces, group.ranking = group.name == 'announce', {}
 end
 function changing.commands(group)
 local config = group.of.config
@@ -15916,6 +15943,9 @@ end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
+if group.announces then
+needed = needed .. ' ZRANK ZRANGE'
+end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
 commands[#commands + 1] = command
@@ -15935,20 +15965,41 @@ changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= 
 from = from + 4
 end
 end
-local plan = scoring.prepare(of, changes, true)
+local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
 end
 return plan
 end
+local function json_of(value)
+return value and cjson.encode(value) or 'null'
+end
+local function ranking_of(member, from, to, entered, left, passed)
+if from == to and not entered and not left and #passed == 0 then
+return false
+end
+local overtaken = {}
+for at, each in ipairs(passed) do
+overtaken[at] = cjson.encode(each)
+end
+return '"member":' .. cjson.encode(member)
+.. ',"previousRank":' .. json_of(from and from + 1)
+.. ',"rank":' .. json_of(to and to + 1)
+.. ',"entered":' .. json_of(entered)
+.. ',"left":' .. json_of(left)
+.. ',"overtaken":[' .. table.concat(overtaken, ',') .. ']'
+end
 function changing.apply(group, plan)
-local values = scoring.apply(group.of, plan, 0, false)
+local values = scoring.apply(group.of, plan, 0, group.announces)
 if type(values) == 'string' then
 return values
 end
 local lines = {}
 for nth, reply in ipairs(values) do
 lines[nth] = reply[1]
+if group.announces then
+group.ranking[nth] = ranking_of(plan.changes[nth][2], unpack(reply[3], 1, 5))
+end
 end
 return table.concat(lines, '\\n')
 end
@@ -17211,6 +17262,7 @@ local LOAD = {
 add = load_adding,
 publish = load_publishing,
 score = load_changing,
+announce = load_changing,
 raise = load_raising,
 count = load_counted,
 claim = load_claiming,
@@ -17243,6 +17295,7 @@ local kind = kinds[name] or LOAD[name]()
 kinds[name] = kind
 text = when and text + 1 or text
 local group = {
+name = name,
 number = number,
 n = n,
 lean = lean,
@@ -17285,7 +17338,7 @@ local order, plans, refused = of.order, of.plans, nil
 for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
-if not group.when or is_wanted(of, group, texts) then
+if not group.when or not of.groups[group.when].reaches or is_wanted(of, group, texts) then
 plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
@@ -17308,7 +17361,7 @@ local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
 local group, plan, result = groups[number], plans[number], ''
 if plan then
-result = group.apply(group, plan, texts, group.at)
+result = group.apply(group, plan, texts, group.at, groups[group.when])
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -17622,7 +17675,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '29778ea6095f5ae7112b824e475df6a8f32d1b2f',
+  sha: '3ef1081f2c0c5aebc435ae4e3594dfcf46e799a1',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18528,8 +18581,34 @@ return nil, may
 end
 return true
 end
-function publishing.apply(group, _, texts, from)
+local function read_again(channel)
+local may = publication.prepare(channel)
+if may ~= true then
+error(may)
+end
+end
+local function announce(group, texts, from, board)
+local change = board.ranking[group.line]
+if not change then
+return ''
+end
+local json = texts[from + 2]
+local coalesce, lasts = '', '0'
+if not group.lean then
+coalesce, lasts = texts[from + 3], texts[from + 4]
+end
+local before = json == '{}' and '{' or string.sub(json, 1, -2) .. ','
+read_again(group.of)
+return publication.apply(group.of, nil, texts[from + 1], before .. change .. '}', coalesce, lasts)
+end
+function publishing.apply(group, _, texts, from, other)
+if other and other.announces then
+return announce(group, texts, from, other)
+end
 local channel = group.of
+if other then
+read_again(channel)
+end
 if group.lean and group.n == 1 then
 return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
 end
@@ -19118,6 +19197,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+group.announces, group.ranking = group.name == 'announce', {}
 end
 function changing.commands(group)
 local config = group.of.config
@@ -19139,6 +19219,9 @@ end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
+if group.announces then
+needed = needed .. ' ZRANK ZRANGE'
+end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
 commands[#commands + 1] = command
@@ -19158,20 +19241,41 @@ changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= 
 from = from + 4
 end
 end
-local plan = scoring.prepare(of, changes, true)
+local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
 end
 return plan
 end
+local function json_of(value)
+return value and cjson.encode(value) or 'null'
+end
+local function ranking_of(member, from, to, entered, left, passed)
+if from == to and not entered and not left and #passed == 0 then
+return false
+end
+local overtaken = {}
+for at, each in ipairs(passed) do
+overtaken[at] = cjson.encode(each)
+end
+return '"member":' .. cjson.encode(member)
+.. ',"previousRank":' .. json_of(from and from + 1)
+.. ',"rank":' .. json_of(to and to + 1)
+.. ',"entered":' .. json_of(entered)
+.. ',"left":' .. json_of(left)
+.. ',"overtaken":[' .. table.concat(overtaken, ',') .. ']'
+end
 function changing.apply(group, plan)
-local values = scoring.apply(group.of, plan, 0, false)
+local values = scoring.apply(group.of, plan, 0, group.announces)
 if type(values) == 'string' then
 return values
 end
 local lines = {}
 for nth, reply in ipairs(values) do
 lines[nth] = reply[1]
+if group.announces then
+group.ranking[nth] = ranking_of(plan.changes[nth][2], unpack(reply[3], 1, 5))
+end
 end
 return table.concat(lines, '\\n')
 end
@@ -20427,6 +20531,7 @@ local LOAD = {
 add = load_adding,
 publish = load_publishing,
 score = load_changing,
+announce = load_changing,
 raise = load_raising,
 count = load_counted,
 claim = load_claiming,
@@ -20459,6 +20564,7 @@ local kind = kinds[name] or LOAD[name]()
 kinds[name] = kind
 text = when and text + 1 or text
 local group = {
+name = name,
 number = number,
 n = n,
 lean = lean,
@@ -20501,7 +20607,7 @@ local order, plans, refused = of.order, of.plans, nil
 for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
-if not group.when or is_wanted(of, group, texts) then
+if not group.when or not of.groups[group.when].reaches or is_wanted(of, group, texts) then
 plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
@@ -20524,7 +20630,7 @@ local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
 local group, plan, result = groups[number], plans[number], ''
 if plan then
-result = group.apply(group, plan, texts, group.at)
+result = group.apply(group, plan, texts, group.at, groups[group.when])
 if type(result) == 'table' then
 if wrote then
 error(result)
