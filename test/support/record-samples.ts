@@ -144,7 +144,7 @@ const HELD_READY: NonNullable<Sample['before']> = [
 ]
 
 const RECORD = [60_000, 'print', 1, '']
-const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '']
+const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '', '0']
 
 function commit(
   declared: string,
@@ -189,6 +189,27 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       returns: 'integer',
       shared: [BEST, 1, ...past(0, RECORD)],
       item: [recorded, ['i', 'ann', '1', ''].map((text) => `${text}\0`).join('')],
+    },
+  ],
+  'record/scan': [
+    { returns: 'list', item: [BEST[0] as string, 'z', '0'], before: [['ZADD', BEST[0] as string, 1, 'ann']] },
+    {
+      returns: 'list',
+      item: [COUNTERS[0] as string, 'h', '0'],
+      before: [['HSET', COUNTERS[0] as string, 'a', '5']],
+    },
+  ],
+  'record/values': [
+    {
+      returns: 'list',
+      item: [stream, BEST[0] as string, 'z', 'ann\0bob\0'],
+      before: [['XADD', stream, '1-1', 'd', '{}']],
+    },
+    { returns: 'list', item: [stream, COUNTERS[0] as string, 'h', 'a\0'] },
+    {
+      returns: 'list',
+      item: [stream, history, 'x', ''],
+      before: [['XADD', history, '5-1', 't', 'a', 'd', '1', 'g', 'bf5d3a']],
     },
   ],
   'record/commit': [
