@@ -20,7 +20,7 @@ const bench = useRedis()
 async function limiters() {
   const space = (await openReady(pattern(bench.server.url))).space('shop')
   const make = (name: string, limit: number) =>
-    createRateLimiter(space, name, { rules: [{ name: 'minute', limit, window: '1m' }] })
+    createRateLimiter(space, name, { rules: [{ name: 'minute', limit, window: '1m' }], deadline: '2s' })
   return [make('one', 5), make('two', 9)] as const
 }
 
