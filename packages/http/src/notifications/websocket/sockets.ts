@@ -7,6 +7,8 @@ import { atMost, closeDeadlineMs, reportFault } from '@penknife/core/internal'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 import { PASS, type Reply } from '../../answer.ts'
+import type { Exchange } from '../../exchange/exchange.ts'
+import type { NodeContext } from '../../node.ts'
 import { problem } from '../../problem.ts'
 import { reportOnce } from '../../warn.ts'
 import { allowedBy, userOf } from '../answers.ts'
@@ -15,7 +17,7 @@ import { beginningsOf } from '../state.ts'
 import type { Connection } from '../session/connection.ts'
 import { isInvalid, isOutage } from '../session/faults.ts'
 import { createSessions } from '../session/sessions.ts'
-import { serveClient } from './client.ts'
+import { type ClientSettings, SocketClient } from './client.ts'
 import { SUBPROTOCOL } from './frames.ts'
 import { isAllowedOrigin } from './origin.ts'
 import { checkSockets, type NotificationSocketsOptions } from './options.ts'
@@ -88,13 +90,15 @@ export function notificationSockets(
     handleProtocols: () => SUBPROTOCOL,
   })
 
-  async function allowedOf(
-    exchange: UpgradeRequest['exchange'],
-    named: readonly string[],
-  ): Promise<readonly string[]> {
-    const known = channels ? named.filter((channel) => channels.includes(channel)) : named
-    if (!authorize || known.length === 0) return known
-    return allowedBy(await authorize(exchange, known), known, reportCallback)
+  const settings: ClientSettings<Exchange<NodeContext>> = {
+    perUser,
+    report: reportCallback,
+    async allowed(exchange, named) {
+      const known = channels ? named.filter((channel) => channels.includes(channel)) : named
+      if (!authorize || known.length === 0) return known
+      return allowedBy(await authorize(exchange, known), known, reportCallback)
+    },
+    renew: renew && (async (exchange, token) => isTrue(await renew(exchange, token))),
   }
 
   function unavailable(): Reply {
@@ -134,14 +138,9 @@ export function notificationSockets(
     { exchange }: UpgradeRequest,
     connection: Connection,
   ): void {
-    const transport = sockets.transport(new SocketWriter(webSocket, socket as Socket, sockets.flushes))
-    serveClient(webSocket, transport, {
-      connection,
-      perUser,
-      report: reportCallback,
-      authorize: (named) => allowedOf(exchange, named),
-      renew: renew && (async (token) => isTrue(await renew(exchange, token))),
-    })
+    const writer = new SocketWriter(webSocket, socket as Socket, sockets.flushes, () => connection.close())
+    const transport = sockets.transport(writer)
+    new SocketClient(settings, exchange, webSocket, transport, connection).listen()
     connection.begin(transport)
   }
 
