@@ -15,11 +15,13 @@
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include stream/placing
+-- @include stream/keep_dead
 -- @include stream/started
 -- @include typed
 -- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
 -- @shared most     places of a key; 0 without order
 -- @shared stops    1 when a dead letter stops its key
+-- @shared keep     dead letters to keep, see lua/_lib/stream/keep_dead.lua
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -142,6 +144,9 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   -- Entries that this call moves from the stream to ready have no lease there, so the second step does not find them.
   local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
 
+  if keep ~= '0 0' then
+    keep_dead(dead, keep)
+  end
   local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }

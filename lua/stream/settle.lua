@@ -12,11 +12,13 @@
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include stream/placing
+-- @include stream/keep_dead
 -- @include earlier
 -- @include typed
 -- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
 -- @shared most     places of a key; 0 without order
 -- @shared stops    1 when a dead letter stops its key
+-- @shared keep     dead letters to keep, see lua/_lib/stream/keep_dead.lua
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -51,7 +53,9 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
   -- Everything that can be refused is refused before the first write.
   moves = cjson.decode(moves)
   local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
+  local buries = false
   for _, move in ipairs(moves) do
+    buries = buries or move[3] == 'dead'
     wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
   end
 
@@ -227,6 +231,9 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     end
   end
 
+  if buries and keep ~= '0 0' then
+    keep_dead(dead, keep)
+  end
   reply = table.concat(lost, ' ')
   redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
   return reply

@@ -227,3 +227,33 @@ test('a due entry that cannot be read becomes a dead letter, and due entries bes
   await worker.saw('dead', 2 * spoiled.length)
   expect(handled).toHaveLength(2)
 })
+
+test('a group keeps as many dead letters as deadLetters.entries says, the newest ones', async () => {
+  await bury(numbers(50))
+  const stream = await openOrders(bench, { groups: ['billing'], deadLetters: { entries: 3 } })
+  await stream.addMany([100, 101])
+  const { saw } = startWorker(stream, 'billing', () => Promise.reject(new Error('no')), {
+    maxAttempts: 1,
+    concurrency: 1,
+  })
+  await saw('dead', 2)
+  const left = async (): Promise<string> =>
+    (await deadLettersOf(stream, 'billing')).map(({ json }) => json).join()
+  await until('the others are deleted', async () => (await left()) === '101,100,49')
+})
+
+test('dead letters older than deadLetters.age are deleted while the group has a worker', async () => {
+  await bury([1, 2], 'failed', Date.now() - 120_000)
+  await bury([3])
+  const stream = await openOrders(bench, { groups: ['billing'], deadLetters: { age: '1m' } })
+  startWorker(stream, 'billing', () => {})
+  await until('old ones are deleted', async () => (await bench.raw.xlen(deadOf('billing'))) === 1)
+  expect((await deadLettersOf(stream, 'billing')).map(({ json }) => json)).toEqual(['3'])
+})
+
+test('limits of dead letters that are wrong are refused', async () => {
+  const refuse = (deadLetters: object): Promise<unknown> => failure(openOrders(bench, { deadLetters }))
+  expect(await refuse({})).toMatchObject({ option: 'deadLetters' })
+  expect(await refuse({ entries: 0 })).toMatchObject({ option: 'entries' })
+  expect(await refuse({ age: 5 })).toMatchObject({ option: 'age' })
+})

@@ -33,9 +33,9 @@ const LEASED_READY: NonNullable<Sample['before']> = [
 /** Group, consumer and declared groups. */
 const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
 /** Before them, without order by key: no places. */
-const PLAIN: NonNullable<Sample['shared']> = [[], 0, 0]
+const PLAIN: NonNullable<Sample['shared']> = [[], 0, 0, '0 0']
 /** With order by key: its places, one for each key; a dead letter stops its key. */
-const ORDERED: NonNullable<Sample['shared']> = [HELD, 1, 1]
+const ORDERED: NonNullable<Sample['shared']> = [HELD, 1, 1, '5 1000']
 /** An entry of key ann under the lease of w1, and one that is queued behind it. */
 const KEYED: NonNullable<Sample['before']> = [
   ['XADD', stream, '1-1', 'd', '{}', 'k', 'ann'],

@@ -14400,7 +14400,7 @@ return replies`,
  * - shared `size`: how many texts the plan has
  * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, or the script looks for it, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, or the position alone, then the script reads the place, positions whose answers were received, separated by spaces; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
@@ -23868,6 +23868,7 @@ return replies`,
  * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
+ * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -23883,12 +23884,12 @@ return replies`,
  * - replies both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
-export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '5ab57c16601c3c415a91678d147c87886b85a8f1',
+  sha: '661b82ca0edf124d7ef19c2ed1b436aa74c10cf6',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","stops","group","consumer","declared","lease","attempts"],
+  shared: ["most","stops","keep","group","consumer","declared","lease","attempts"],
   keys: ["stream","ready","delayed","dead","paused"],
   args: ["from_stream","from_ready"],
   returns: 'list',
@@ -24358,15 +24359,31 @@ local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
 end
+local MOST_FORGOTTEN = 5000
+local function trim_dead(dead, how, bound)
+if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
+redis.call('XTRIM', dead, how, '=', bound)
+end
+end
+local function keep_dead(dead, keep)
+local entries, age = string.match(keep, '^(%d+) (%d+)$')
+if entries ~= '0' then
+trim_dead(dead, 'MAXLEN', entries)
+end
+if age ~= '0' then
+trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000) - age)))
+end
+end
 local started = 1000000
 local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
-local group = ARGV[3]
-local consumer = ARGV[4]
-local declared = ARGV[5]
-local lease = ARGV[6]
-local attempts = ARGV[7]
+local keep = ARGV[3]
+local group = ARGV[4]
+local consumer = ARGV[5]
+local declared = ARGV[6]
+local lease = ARGV[7]
+local attempts = ARGV[8]
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
 local function in_steps(take)
@@ -24381,9 +24398,9 @@ left, bytes = left - count, bytes + took
 end
 end
 local END = '18446744073709551615-0'
-local items = (#ARGV - 7) / 2
+local items = (#ARGV - 8) / 2
 if items == 1 then
-local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9]
+local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[9], ARGV[10]
 do
 local ms = math.floor(now / 1000)
 local reply = {}
@@ -24464,6 +24481,9 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+if keep ~= '0 0' then
+keep_dead(dead, keep)
+end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
 return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
@@ -24550,6 +24570,9 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+if keep ~= '0 0' then
+keep_dead(dead, keep)
+end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
 return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
@@ -24558,7 +24581,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 5 + done * 5
-local arg = 7 + done * 2
+local arg = 8 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
@@ -27664,6 +27687,7 @@ return replies`,
  * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
+ * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -27678,12 +27702,12 @@ return replies`,
  * - replies positions whose lease is lost, separated by spaces; a position in ready has a leading r
  * - on a full server runs: finishing frees memory; a failed entry is moved, which needs hardly any more
  */
-export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
+export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '3658bd9e939bd00d61f87301bb9532b977622072',
+  sha: '94ce97add52a730d570450af3309ad74051cb9cd',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","stops","group","consumer","declared"],
+  shared: ["most","stops","keep","group","consumer","declared"],
   keys: ["stream","ready","delayed","dead","settled"],
   args: ["number","finished","moves"],
   returns: 'string',
@@ -28153,18 +28177,34 @@ local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
 end
+local MOST_FORGOTTEN = 5000
+local function trim_dead(dead, how, bound)
+if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
+redis.call('XTRIM', dead, how, '=', bound)
+end
+end
+local function keep_dead(dead, keep)
+local entries, age = string.match(keep, '^(%d+) (%d+)$')
+if entries ~= '0' then
+trim_dead(dead, 'MAXLEN', entries)
+end
+if age ~= '0' then
+trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000) - age)))
+end
+end
 local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
-local group = ARGV[3]
-local consumer = ARGV[4]
-local declared = ARGV[5]
+local keep = ARGV[3]
+local group = ARGV[4]
+local consumer = ARGV[5]
+local declared = ARGV[6]
 local DAY = 86400
 local MOST_PASSED_ON = 128
 local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
-local items = (#ARGV - 5) / 3
+local items = (#ARGV - 6) / 3
 if items == 1 then
-local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[6], ARGV[7], ARGV[8]
+local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[7], ARGV[8], ARGV[9]
 do
 local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
@@ -28179,7 +28219,9 @@ end
 local lost = {}
 moves = cjson.decode(moves)
 local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
+local buries = false
 for _, move in ipairs(moves) do
+buries = buries or move[3] == 'dead'
 wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
 end
 if wrong then
@@ -28338,6 +28380,9 @@ else
 lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
 end
 end
+end
+if buries and keep ~= '0 0' then
+keep_dead(dead, keep)
 end
 reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
@@ -28359,7 +28404,9 @@ end
 local lost = {}
 moves = cjson.decode(moves)
 local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
+local buries = false
 for _, move in ipairs(moves) do
+buries = buries or move[3] == 'dead'
 wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
 end
 if wrong then
@@ -28519,6 +28566,9 @@ lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
 end
 end
 end
+if buries and keep ~= '0 0' then
+keep_dead(dead, keep)
+end
 reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply
@@ -28527,7 +28577,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 5 + done * 5
-local arg = 5 + done * 3
+local arg = 6 + done * 3
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end

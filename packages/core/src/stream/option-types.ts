@@ -34,6 +34,12 @@ export interface StreamOptions<T = unknown, Out = T> {
    * letters. The stream stores the payload as it was added; handlers get the schema's output.
    */
   readonly schema?: StandardSchema<T, Out>
+  /**
+   * Which dead letters every group keeps. The oldest beyond that are deleted when one is added, and every ten seconds while the group has
+   * a worker; some 5,000 each time.
+   * Default: all of them, until they are requeued or purged.
+   */
+  readonly deadLetters?: StreamDeadLetterOptions
   /** How long the ids given to `add` are remembered. */
   readonly dedup?: StreamDedupOptions
   /**
@@ -78,6 +84,14 @@ export interface StreamRetention {
   readonly age?: Duration
   /** True: entries are deleted even if a group has not finished or read them. Default: false. */
   readonly lossy?: boolean
+}
+
+/** Limits of the dead letters of a group. One beyond either is deleted. */
+export interface StreamDeadLetterOptions {
+  /** How many of the newest to keep: a whole number from 1. Default: no limit. */
+  readonly entries?: number
+  /** Dead letters older than this are deleted: from 1 s. Default: no limit. */
+  readonly age?: Duration
 }
 
 export interface StreamDedupOptions {

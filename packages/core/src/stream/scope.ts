@@ -25,6 +25,8 @@ export interface Scope {
   /** Argument of the scripts: the groups of a work queue, '-' for an event log. */
   readonly declared: string
   readonly order: Order | undefined
+  /** See `StreamSettings`. */
+  readonly keepDead: string
   /** The keys of lua/_lib/stream/places.lua of a group; none without order by key. */
   placesOf(group: string): readonly string[]
   /** Its name in errors, such as `stream 'orders' of space 'shop'`. */
@@ -47,7 +49,12 @@ export interface Scope {
 export function createScope(
   space: Space,
   stream: string,
-  { groups, declared, order }: Pick<StreamSettings<unknown, unknown>, 'groups' | 'declared' | 'order'>,
+  {
+    groups,
+    declared,
+    order,
+    keepDead,
+  }: Pick<StreamSettings<unknown, unknown>, 'groups' | 'declared' | 'order' | 'keepDead'>,
 ): Scope {
   const runtime = runtimeOf(space)
   const { keys } = runtime
@@ -63,6 +70,7 @@ export function createScope(
     groups,
     declared,
     order,
+    keepDead,
     placesOf: (group) => (order ? [keys.busyPlaces(stream, group), keys.queued(stream, group)] : []),
     title,
     bind: (script, shared) => runtime.bind(script, shared, undefined, title),

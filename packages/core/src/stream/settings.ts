@@ -24,6 +24,8 @@ export interface StreamSettings<T, Out> {
   readonly safety: Safety | undefined
   /** Undefined: entries have no keys. */
   readonly order: Order | undefined
+  /** The dead letters that a group keeps, as lua/_lib/stream/keep_dead.lua takes it. */
+  readonly keepDead: string
   readonly schema: StandardSchema<T, Out> | undefined
   /** How long dedup ids are remembered. */
   readonly dedupMs: number
@@ -44,6 +46,7 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     'replicas',
     'dedup',
     'order',
+    'deadLetters',
   ])
   const { schema, traceparent, dedup = {} } = options
   const groups = checkGroups(options.groups ?? [])
@@ -56,13 +59,16 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     throw invalid('traceparent', traceparent, 'give a function that returns the traceparent')
   }
   const order = orderOf(options.order, groups, queue)
+  const keepDead = deadLetterLimits(options.deadLetters)
   const limits = `${queue ? 1 + (order?.places ?? 0) : 0} ${backlog} ${queue ? '0 0 0 0' : retention(options.retain)}`
   return {
     groups,
     declared: queue ? groups.join(' ') : '-',
     limits: `${limits} 0 ${groups.join(' ')}`,
     firstLimits: `${limits} 1 ${groups.join(' ')}`,
-    text: textOf(queue, groups, limits, order),
+    text:
+      textOf(queue, groups, limits, order) + (keepDead === ALL_DEAD ? '' : `, dead letters ${keepDead} ms`),
+    keepDead,
     order,
     limited: backlog > 0,
     safety: safetyOf(options),
@@ -110,6 +116,21 @@ function textOf(queue: boolean, groups: readonly string[], limits: string, order
 function checkGroups(groups: readonly string[]): readonly string[] {
   if (!Array.isArray(groups)) throw invalid('groups', groups, "give a list of names, such as ['billing']")
   return [...new Set(Array.from(groups as readonly string[], (group) => checkName('group', group)))]
+}
+
+const ALL_DEAD = '0 0'
+
+function deadLetterLimits(limits: StreamOptions['deadLetters']): string {
+  if (limits === undefined) return ALL_DEAD
+  checkOptions('deadLetters', limits, ['entries', 'age'])
+  const { entries, age } = limits
+  if (entries === undefined && age === undefined) {
+    throw invalid('deadLetters', limits, "give a limit: { entries: 1000 } or { age: '30d' }")
+  }
+  return [
+    entries === undefined ? 0 : wholeNumber('entries', entries, 1, HUGE),
+    age === undefined ? 0 : wholeMs('age', age, 1000),
+  ].join(' ')
 }
 
 function retention(retain: StreamRetention = { entries: KEEP }): string {

@@ -43,7 +43,7 @@ export interface WorkerScripts {
 export const CLOSING_MS = 500
 
 export function bindWorkerScripts(
-  { runtime, keys, route, declared, title, key: stream, stream: name, order, placesOf }: Scope,
+  { runtime, keys, route, declared, title, key: stream, stream: name, order, placesOf, keepDead }: Scope,
   group: string,
   consumer: string,
   { leaseMs, maxAttempts }: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts'>,
@@ -61,10 +61,20 @@ export function bindWorkerScripts(
   const held = placesOf(group)
   const most = order?.places ?? 0
   const stops = order?.stops ? 1 : 0
-  const settle = bind(streamSettle, [held, most, stops, group, consumer, declared])
+  const settle = bind(streamSettle, [held, most, stops, keepDead, group, consumer, declared])
   const checkPlaces = bind(streamCheckPlaces, [held, most, group])
   const renew = bind(streamRenew, [group, consumer])
-  const maintain = bind(streamMaintain, [held, most, stops, group, consumer, declared, leaseMs, maxAttempts])
+  const maintain = bind(streamMaintain, [
+    held,
+    most,
+    stops,
+    keepDead,
+    group,
+    consumer,
+    declared,
+    leaseMs,
+    maxAttempts,
+  ])
   const forget = bind(streamForgetConsumers, [])
   const leave = bind(streamLeave, [held, group, consumer, declared])
   const leaveSoon = runtime.bind(
