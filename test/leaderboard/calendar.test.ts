@@ -115,6 +115,41 @@ const PERIODS: readonly (readonly [what: string, BoardCalendarWindow, from: stri
     '2032-02-29T23:00Z',
     '2032-03-31T22:00Z',
   ],
+  [
+    'a day from five in the morning',
+    { calendar: 'day', timeZone: 'Europe/Berlin', dayStart: '05:00' },
+    '2032-03-27T04:00Z',
+    '2032-03-28T03:00Z',
+  ],
+  [
+    'a day from a time that clocks skip',
+    { calendar: 'day', timeZone: 'Europe/Berlin', dayStart: '02:30' },
+    '2032-03-28T01:00Z',
+    '2032-03-29T00:30Z',
+  ],
+  [
+    'a day from a time that clocks repeat',
+    { calendar: 'day', timeZone: 'Europe/Berlin', dayStart: '02:30' },
+    '2032-10-31T00:30Z',
+    '2032-11-01T01:30Z',
+  ],
+  ['a week from Sunday', { calendar: 'week', weekStart: 'sunday' }, '2032-12-26T00:00Z', '2033-01-02T00:00Z'],
+  [
+    'two weeks from a Thursday, counted from a date',
+    { calendar: 'week', every: 2, weekStart: 'thursday', from: '2032-12-08', dayStart: '05:00' },
+    '2032-12-02T05:00Z',
+    '2032-12-16T05:00Z',
+  ],
+  ['five minutes', { calendar: 'minute', every: 5 }, '2032-03-28T12:55Z', '2032-03-28T13:00Z'],
+  [
+    'the six hours in which clocks go forward',
+    { calendar: 'hour', every: 6, timeZone: 'Europe/Berlin' },
+    '2032-03-27T23:00Z',
+    '2032-03-28T04:00Z',
+  ],
+  ['a quarter', { calendar: 'quarter', timeZone: 'Asia/Kolkata' }, '2032-03-31T18:30Z', '2032-06-30T18:30Z'],
+  ['a year from April', { calendar: 'year', from: '2020-04-01' }, '2032-04-01T00:00Z', '2033-04-01T00:00Z'],
+  ['ten days', { calendar: 'day', every: 10, from: '2033-01-01' }, '2032-12-22T00:00Z', '2033-01-01T00:00Z'],
   ['December', { calendar: 'month', timeZone: 'America/New_York' }, '2032-12-01T05:00Z', '2033-01-01T05:00Z'],
 ]
 

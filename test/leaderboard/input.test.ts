@@ -22,7 +22,36 @@ test.each<[string, object, string]>([
   ],
   ['a window named as a number', { windows: { 1: 'all-time' } }, 'window name'],
   ['an unknown kind of window', { windows: { a: 'daily' } }, 'window a'],
-  ['an unknown unit', { windows: { a: { calendar: 'year' } } }, 'window a calendar'],
+  ['an unknown unit', { windows: { a: { calendar: 'decade' } } }, 'window a calendar'],
+  [
+    'minutes that do not fill an hour',
+    { windows: { a: { calendar: 'minute', every: 7 } } },
+    'window a every',
+  ],
+  ['hours that do not fill a day', { windows: { a: { calendar: 'hour', every: 5 } } }, 'window a every'],
+  ['no days', { windows: { a: { calendar: 'day', every: 0 } } }, 'window a every'],
+  [
+    'an hour with a day start',
+    { windows: { a: { calendar: 'hour', dayStart: '05:00' } } },
+    'window a dayStart',
+  ],
+  [
+    'a day start without zeros',
+    { windows: { a: { calendar: 'day', dayStart: '5:00' } } },
+    'window a dayStart',
+  ],
+  [
+    'a date that does not exist',
+    { windows: { a: { calendar: 'day', from: '2026-02-30' } } },
+    'window a from',
+  ],
+  ['a year from a 6th', { windows: { a: { calendar: 'year', from: '2026-04-06' } } }, 'window a from'],
+  [
+    'a day with a week start',
+    { windows: { a: { calendar: 'day', weekStart: 'sunday' } } },
+    'window a weekStart',
+  ],
+  ['an unknown weekday', { windows: { a: { calendar: 'week', weekStart: 'Sunday' } } }, 'window a weekStart'],
   ['an unknown time zone', { windows: { a: { calendar: 'day', timeZone: 'X/Y' } } }, 'window a timeZone'],
   ['too many periods', { windows: { a: { calendar: 'day', previous: 101 } } }, 'window a previous'],
   ['a rolling window under a second', { windows: { a: { last: 999 } } }, 'window a last'],
@@ -38,7 +67,7 @@ test.each<[string, object, string]>([
     ...['order', 'windows', 'ties', 'denseRanks', 'keep', 'decimals', 'dedup', 'events'].map(
       (option) => [option, { [option]: null }] as const,
     ),
-    ...['timeZone', 'previous'].map(
+    ...['timeZone', 'previous', 'every', 'from', 'dayStart', 'weekStart'].map(
       (option) => [option, { windows: { a: { calendar: 'day', [option]: null } } }] as const,
     ),
     ['tolerance', { windows: { a: { last: '1h', tolerance: null } } }] as const,

@@ -152,7 +152,7 @@ const HELD_READY: NonNullable<Sample['before']> = [
 ]
 
 const RECORD = [60_000, 'print', 1, '']
-const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '']
+const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '', '0']
 
 function commit(
   declared: string,

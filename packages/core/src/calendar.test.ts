@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { type CalendarUnit, checkCalendar, periodAt } from './calendar.ts'
+import { type CalendarUnit, calendarOf, checkCalendar, periodAt, periodIn } from './calendar.ts'
 
 function shown(unit: CalendarUnit, timeZone: string, at: string): string {
   const { startMs, endMs } = periodAt(unit, timeZone, Date.parse(at))
@@ -59,19 +59,22 @@ describe('a period', () => {
     'America/Havana',
     'Pacific/Apia',
   ])('periods of %s follow each other without gap or overlap', (zone) => {
-    for (const unit of ['hour', 'day', 'week', 'month'] as const) {
+    const hourly = { ...calendarOf('hour', zone), every: 6 }
+    const early = { ...calendarOf('day', zone), dayStartMs: 150 * 60_000 }
+    const weeks = { ...calendarOf('week', zone), every: 2, weekStart: 4, dayStartMs: 5 * 3_600_000 }
+    const units = ['minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'] as const
+    for (const calendar of [...units.map((unit) => calendarOf(unit, zone)), hourly, early, weeks]) {
       for (const from of [
         '2007-11-03T00:00:00Z',
         '2011-12-28T00:00:00Z',
         '2026-03-27T00:00:00Z',
         '2026-10-24T00:00:00Z',
       ]) {
-        let period = periodAt(unit, zone, Date.parse(from))
+        let period = periodIn(calendar, Date.parse(from))
         for (let step = 0; step < 12; step++) {
           expect(period.endMs).toBeGreaterThan(period.startMs)
-          for (const at of [period.startMs, period.endMs - 1])
-            expect(periodAt(unit, zone, at)).toEqual(period)
-          const next = periodAt(unit, zone, period.endMs)
+          for (const at of [period.startMs, period.endMs - 1]) expect(periodIn(calendar, at)).toEqual(period)
+          const next = periodIn(calendar, period.endMs)
           expect(next.startMs).toBe(period.endMs)
           period = next
         }

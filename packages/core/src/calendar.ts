@@ -3,13 +3,30 @@ import { invalid } from './errors.ts'
 /** A calendar period; a week begins on Monday. */
 export type CalendarUnit = 'hour' | 'day' | 'week' | 'month'
 
+/** All units of a `Calendar`. */
+export type PeriodUnit = CalendarUnit | 'minute' | 'quarter' | 'year'
+
+/** Periods of `every` units. */
+export interface Calendar {
+  readonly unit: PeriodUnit
+  readonly timeZone: string
+  readonly every: number
+  /** The local time of day at which a day, and so a week, month, quarter or year, begins, in milliseconds. */
+  readonly dayStartMs: number
+  /** The day on which a week begins; 0 is Sunday. */
+  readonly weekStart: number
+  /** A local date on which a period begins, as the moment with that date in UTC. */
+  readonly fromMs: number
+}
+
 /** An interval of time in milliseconds since 1970, without its end. */
 export interface Period {
   readonly startMs: number
   readonly endMs: number
 }
 
-const HOUR = 3_600_000
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const UNITS: ReadonlySet<string> = new Set<CalendarUnit>(['hour', 'day', 'week', 'month'])
 const formats = new Map<string, Intl.DateTimeFormat>()
@@ -29,19 +46,35 @@ export function checkTimeZone(what: string, timeZone: string): void {
   }
 }
 
-/**
- * The calendar period that contains a moment. The next period is that of its `endMs`, the previous one that of `startMs - 1`.
- *
- * A day, week or month begins at the first moment whose local date is in it, so a day has 23 to 25 hours when clocks change. An
- * hour ends when the offset from UTC changes: the hour that clocks repeat counts as two hours.
- */
+/** Periods of one unit that begin where the unit does, a week on Monday. */
+export function calendarOf(unit: PeriodUnit, timeZone: string): Calendar {
+  return { unit, timeZone, every: 1, dayStartMs: 0, weekStart: MONDAY, fromMs: 0 }
+}
+
+const MONDAY = 1
+
+/** The calendar period of one unit that contains a moment, see `periodIn`. */
 export function periodAt(unit: CalendarUnit, timeZone: string, atMs: number): Period {
-  const format = formatOf(timeZone)
-  if (unit === 'hour') return hourAt(format, atMs)
-  let from = truncated(unit, localTime(format, atMs))
-  // When clocks go back over midnight, the local date of a moment may be before its period.
-  if (firstMoment(format, following(unit, from)) <= atMs) from = following(unit, from)
-  return { startMs: firstMoment(format, from), endMs: firstMoment(format, following(unit, from)) }
+  return periodIn(calendarOf(unit, timeZone), atMs)
+}
+
+/**
+ * The period that contains a moment. The next period is that of its `endMs`, the previous one that of `startMs - 1`.
+ *
+ * A period of days or longer units, or of several hours, begins at the first moment whose local time is in it, so a day has 23 to 25
+ * hours when clocks change. An hour, and a period of minutes, ends when the offset from UTC changes: the hour that clocks repeat
+ * counts as two hours.
+ */
+export function periodIn(calendar: Calendar, atMs: number): Period {
+  const { unit, every } = calendar
+  const format = formatOf(calendar.timeZone)
+  if (unit === 'minute') return shortPeriodAt(format, atMs, every * MINUTE)
+  if (unit === 'hour' && every === 1) return shortPeriodAt(format, atMs, HOUR)
+  let nth = numberOf(calendar, localTime(format, atMs))
+  const start = (of: number): number => firstMoment(format, beginning(calendar, of))
+  // When clocks go back over the beginning of a period, the local time of a moment may be that of the period before.
+  while (start(nth + 1) <= atMs) nth += 1
+  return { startMs: start(nth), endMs: start(nth + 1) }
 }
 
 function formatOf(timeZone: string): Intl.DateTimeFormat {
@@ -79,36 +112,62 @@ function localTime(format: Intl.DateTimeFormat, atMs: number): number {
   return seconds + (((atMs % 1000) + 1000) % 1000)
 }
 
-/** The first local time of the day, week or month. */
-function truncated(unit: CalendarUnit, local: number): number {
-  const day = local - (((local % DAY) + DAY) % DAY)
-  const date = new Date(day)
-  if (unit === 'week') return day - ((date.getUTCDay() + 6) % 7) * DAY
-  return unit === 'month' ? Date.UTC(date.getUTCFullYear(), date.getUTCMonth()) : day
+const MONTHS: Partial<Readonly<Record<PeriodUnit, number>>> = { month: 1, quarter: 3, year: 12 }
+
+/** The number of the period of a local time, counted from the first one that `fromMs` begins. */
+function numberOf({ unit, every, dayStartMs, weekStart, fromMs }: Calendar, local: number): number {
+  if (unit === 'hour') return Math.floor((local - fromMs) / (every * HOUR))
+  const months = MONTHS[unit]
+  if (months === undefined) {
+    const from = unit === 'week' ? weekOf(fromMs, weekStart) : fromMs
+    return Math.floor((local - dayStartMs - from) / (every * daysIn(unit) * DAY))
+  }
+  const passed = monthOf(local - dayStartMs) - monthOf(fromMs)
+  return Math.floor(passed / (every * months))
 }
 
-function following(unit: CalendarUnit, from: number): number {
-  if (unit === 'day') return from + DAY
-  if (unit === 'week') return from + 7 * DAY
-  const date = new Date(from)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
+/** The first local time of a period. */
+function beginning({ unit, every, dayStartMs, weekStart, fromMs }: Calendar, nth: number): number {
+  if (unit === 'hour') return fromMs + nth * every * HOUR
+  const months = MONTHS[unit]
+  if (months !== undefined) return Date.UTC(1970, monthOf(fromMs) + nth * every * months) + dayStartMs
+  const from = unit === 'week' ? weekOf(fromMs, weekStart) : fromMs
+  return from + nth * every * daysIn(unit) * DAY + dayStartMs
+}
+
+function daysIn(unit: PeriodUnit): number {
+  return unit === 'week' ? 7 : 1
+}
+
+/** The first day of the week of a day. */
+function weekOf(dayMs: number, weekStart: number): number {
+  return dayMs - ((new Date(dayMs).getUTCDay() - weekStart + 7) % 7) * DAY
+}
+
+/** Months since January 1970. */
+function monthOf(local: number): number {
+  const date = new Date(local)
+  return 12 * (date.getUTCFullYear() - 1970) + date.getUTCMonth()
 }
 
 /** The first moment whose local time is at least `local`. */
 function firstMoment(format: Intl.DateTimeFormat, local: number): number {
-  return firstWhere(local - DAY, local + DAY, (at) => localTime(format, at) >= local)
+  const before = local - DAY
+  // With the offset of the day before, so that of a time that clocks repeat this is the first.
+  const usual = local - (localTime(format, before) - before)
+  if (localTime(format, usual) === local) return usual
+  return firstWhere(before, local + DAY, (at) => localTime(format, at) >= local)
 }
 
-function hourAt(format: Intl.DateTimeFormat, atMs: number): Period {
+/** A period of minutes, or an hour: of `length` in local time, cut where the offset changes. */
+function shortPeriodAt(format: Intl.DateTimeFormat, atMs: number, length: number): Period {
   const offset = (at: number): number => localTime(format, at) - at
   const mine = offset(atMs)
-  const nominal = atMs - ((((atMs + mine) % HOUR) + HOUR) % HOUR)
+  const nominal = atMs - ((((atMs + mine) % length) + length) % length)
+  const last = nominal + length - 1
   return {
     startMs: offset(nominal) === mine ? nominal : firstWhere(nominal, atMs, (at) => offset(at) === mine),
-    endMs:
-      offset(nominal + HOUR - 1) === mine
-        ? nominal + HOUR
-        : firstWhere(atMs, nominal + HOUR - 1, (at) => offset(at) !== mine),
+    endMs: offset(last) === mine ? nominal + length : firstWhere(atMs, last, (at) => offset(at) !== mine),
   }
 }
 

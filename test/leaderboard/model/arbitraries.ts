@@ -1,4 +1,10 @@
-import type { BoardUpdate, BoardWindow, LeaderboardOptions, BoardRankStyle } from '@penknife/core'
+import type {
+  BoardCalendarWindow,
+  BoardUpdate,
+  BoardWindow,
+  LeaderboardOptions,
+  BoardRankStyle,
+} from '@penknife/core'
 import * as fc from 'fast-check'
 
 /**
@@ -64,12 +70,32 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 const clock = fc.oneof(
-  fc.constantFrom(1, SECOND, HOUR - 1, HOUR, DAY - 1, DAY, DAY + 1),
+  fc.constantFrom(1, SECOND, 60 * SECOND, HOUR - 1, HOUR, DAY - 1, DAY, DAY + 1),
   fc.integer({ min: 0, max: 10 * SECOND }),
   fc.integer({ min: 0, max: 2 * HOUR }),
   fc.integer({ min: 0, max: 3 * DAY }),
   fc.integer({ min: 0, max: 40 * DAY }),
+  fc.integer({ min: 0, max: 200 * DAY }),
 )
+
+/** Calendar windows, by name. */
+const CALENDARS: Readonly<Record<string, BoardCalendarWindow>> = {
+  hour: { calendar: 'hour' },
+  day: { calendar: 'day' },
+  week: { calendar: 'week' },
+  month: { calendar: 'month' },
+  minutes: { calendar: 'minute', every: 5 },
+  hours: { calendar: 'hour', every: 6 },
+  gameDay: { calendar: 'day', dayStart: '05:00' },
+  // A time that clocks repeat or skip in most zones.
+  night: { calendar: 'day', dayStart: '02:30' },
+  days: { calendar: 'day', every: 3, from: '2032-03-27' },
+  sundays: { calendar: 'week', weekStart: 'sunday' },
+  thursdays: { calendar: 'week', every: 2, weekStart: 'thursday', dayStart: '05:00', from: '2040-01-06' },
+  months: { calendar: 'month', every: 5, dayStart: '05:00' },
+  quarter: { calendar: 'quarter' },
+  year: { calendar: 'year', from: '2026-04-01' },
+}
 
 /** Everything a board can be. */
 export const setting: fc.Arbitrary<Setting> = fc
@@ -78,12 +104,7 @@ export const setting: fc.Arbitrary<Setting> = fc
     before: fc.integer({ min: 0, max: 3 * HOUR }),
     order: fc.constantFrom('descending' as const, 'ascending' as const),
     kind: fc.constantFrom('plain' as const, 'bounded' as const, 'rolling' as const),
-    units: fc.uniqueArray(
-      fc.constantFrom('hour' as const, 'day' as const, 'week' as const, 'month' as const),
-      {
-        maxLength: 2,
-      },
-    ),
+    calendars: fc.uniqueArray(fc.constantFrom(...Object.keys(CALENDARS)), { maxLength: 2 }),
     previous: fc.integer({ min: 0, max: 2 }),
     allTime: fc.boolean(),
     rollings: fc.subarray(
@@ -112,7 +133,10 @@ export const setting: fc.Arbitrary<Setting> = fc
     if (made.kind === 'rolling') {
       made.rollings.forEach((window, nth) => (windows[`rolling${nth}`] = window))
     }
-    for (const calendar of made.units) windows[calendar] = { calendar, timeZone, previous: made.previous }
+    for (const name of made.calendars) {
+      const calendar = CALENDARS[name] as BoardCalendarWindow
+      windows[name] = { ...calendar, timeZone, previous: made.previous }
+    }
     if (made.allTime || Object.keys(windows).length === 0) windows['all'] = 'all-time'
     // A rolling window first and one last.
     const ordered =

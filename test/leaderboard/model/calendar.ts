@@ -8,6 +8,7 @@ interface Shown {
   /** 'YYYY-MM-DD'. */
   readonly date: string
   readonly hour: string
+  readonly minute: string
   readonly offset: string
 }
 
@@ -26,6 +27,7 @@ function shown(timeZone: string, atMs: number): Shown {
       month: '2-digit',
       day: '2-digit',
       hour: '2-digit',
+      minute: '2-digit',
       hourCycle: 'h23',
       timeZoneName: 'longOffset',
     })
@@ -35,34 +37,68 @@ function shown(timeZone: string, atMs: number): Shown {
   const found = {
     date: `${parts['year']}-${parts['month']}-${parts['day']}`,
     hour: String(parts['hour']),
+    minute: String(parts['minute']),
     offset: String(parts['timeZoneName']),
   }
   shownAt.set(key, found)
   return found
 }
 
-/**
- * The name of the period of a moment, from the displayed local time, without arithmetic on offsets. Where clocks are
- * set back over midnight, the later date has begun: the latest displayed date counts.
- */
-export function periodOf({ calendar, timeZone = 'UTC' }: BoardCalendarWindow, atMs: number): string {
-  const { date, hour, offset } = shown(timeZone, atMs)
-  // A repeated hour is two hours with different offsets.
-  if (calendar === 'hour') return `${date} ${hour} ${offset}`
-  let latest = date
-  if (hour >= '22') {
-    for (let back = 1; back <= 120; back++) {
-      const before = shown(timeZone, atMs - back * MINUTE).date
-      if (before > latest) latest = before
-    }
+/** The displayed local time as a number of milliseconds, the latest so far: clocks that go back end no period. */
+function latestShown(timeZone: string, atMs: number): number {
+  const numberAt = (ms: number): number => {
+    const { date, hour, minute } = shown(timeZone, ms)
+    return Date.parse(`${date}T${hour}:${minute}:00Z`)
   }
-  if (calendar === 'day') return latest
-  return calendar === 'month' ? latest.slice(0, 7) : isoWeek(latest)
+  let latest = numberAt(atMs)
+  if (shown(timeZone, atMs).offset === shown(timeZone, atMs - 120 * MINUTE).offset) return latest
+  for (let back = 1; back <= 120; back++) latest = Math.max(latest, numberAt(atMs - back * MINUTE))
+  return latest
 }
 
-/** The period so many before: found by looking back until another one is shown. No period is shorter than half an hour. */
+/** The name of the period of a moment, from the displayed local time, without arithmetic on offsets. */
+export function periodOf(window: BoardCalendarWindow, atMs: number): string {
+  const { calendar, timeZone = 'UTC', every = 1, from = '1970-01-01', dayStart = '00:00' } = window
+  const { date, hour, minute, offset } = shown(timeZone, atMs)
+  // A repeated hour is two hours with different offsets.
+  if (calendar === 'minute') return `${date} ${hour} ${Math.floor(Number(minute) / every)} ${offset}`
+  if (calendar === 'hour' && every === 1) return `${date} ${hour} ${offset}`
+  const start = Date.parse(`1970-01-01T${dayStart}:00Z`)
+  const local = new Date(latestShown(timeZone, atMs) - start).toISOString()
+  const day = local.slice(0, 10)
+  const chunk = (units: number): string => `${calendar} ${Math.floor(units / every)}`
+  if (calendar === 'hour') return `${day} ${chunk(Number(local.slice(11, 13)))}`
+  if (calendar === 'day') return chunk(daysFrom(from, day))
+  if (calendar === 'week') {
+    const { weekStart = 'monday' } = window
+    return chunk(daysFrom(weekOf(from, weekStart), weekOf(day, weekStart)) / 7)
+  }
+  const months = calendar === 'month' ? 1 : calendar === 'quarter' ? 3 : 12
+  return chunk(Math.floor((monthsOf(day) - monthsOf(from)) / months))
+}
+
+const daysFrom = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / (24 * HOUR)
+const monthsOf = (day: string): number => 12 * Number(day.slice(0, 4)) + Number(day.slice(5, 7))
+
+/** The first day of a week, found by going back. */
+function weekOf(day: string, weekStart: string): string {
+  let first = new Date(day)
+  const weekday = (date: Date): string =>
+    date.toLocaleDateString('en-US', { weekday: 'long', timeZone: 'UTC' }).toLowerCase()
+  while (weekday(first) !== weekStart) first = new Date(first.getTime() - 24 * HOUR)
+  return first.toISOString().slice(0, 10)
+}
+
+/** Shorter than every period. */
+function stepOf({ calendar }: BoardCalendarWindow): number {
+  if (calendar === 'minute') return MINUTE
+  if (calendar === 'hour') return 10 * MINUTE
+  return calendar === 'day' || calendar === 'week' ? HOUR : 24 * HOUR
+}
+
+/** The period so many before: found by looking back until another one is shown. */
 export function periodBefore(window: BoardCalendarWindow, atMs: number, periods: number): string {
-  const step = window.calendar === 'hour' ? 10 * MINUTE : HOUR
+  const step = stepOf(window)
   let at = atMs
   let name = periodOf(window, at)
   for (let back = 0; back < periods; back++) {
@@ -74,7 +110,7 @@ export function periodBefore(window: BoardCalendarWindow, atMs: number, periods:
 
 /** The next period, found by looking ahead. */
 export function periodAfter(window: BoardCalendarWindow, atMs: number): string {
-  const step = window.calendar === 'hour' ? 10 * MINUTE : HOUR
+  const step = stepOf(window)
   const present = periodOf(window, atMs)
   let at = atMs
   while (periodOf(window, at) === present) at += step
@@ -82,7 +118,7 @@ export function periodAfter(window: BoardCalendarWindow, atMs: number): string {
 }
 
 /** ISO 8601: the week belongs to the year of its Thursday, week 1 has the first Thursday. */
-export function isoWeek(date: string): string {
+function isoWeek(date: string): string {
   const thursday = new Date(`${date}T00:00:00Z`)
   thursday.setUTCDate(thursday.getUTCDate() + 3 - ((thursday.getUTCDay() + 6) % 7))
   const year = thursday.getUTCFullYear()

@@ -1,4 +1,5 @@
-import type { CalendarUnit } from '../calendar.ts'
+import { type Calendar, calendarOf, type PeriodUnit } from '../calendar.ts'
+import { WEEKDAYS } from './calendar-window.ts'
 import type { Settings, Window } from './options.ts'
 
 /** How a board is declared. */
@@ -12,11 +13,14 @@ export interface Declaration {
 }
 
 const HOUR_MS = 3_600_000
-const LONGEST_UNIT_MS: Readonly<Record<CalendarUnit, number>> = {
+const LONGEST_UNIT_MS: Readonly<Record<PeriodUnit, number>> = {
+  minute: HOUR_MS / 60,
   hour: 2 * HOUR_MS,
   day: 26 * HOUR_MS,
   week: 8 * 24 * HOUR_MS,
   month: 32 * 24 * HOUR_MS,
+  quarter: 93 * 24 * HOUR_MS,
+  year: 367 * 24 * HOUR_MS,
 }
 /** How much longer than its scores a declaration is stored. */
 const SLACK_MS = 24 * HOUR_MS
@@ -45,8 +49,20 @@ export function declarationOf(settings: Settings): Declaration {
 
 function meaningOf(window: Window): string {
   if (window.kind === 'all-time') return 'all-time'
-  if (window.kind === 'calendar') return `calendar ${window.unit}, timeZone ${window.timeZone}`
+  if (window.kind === 'calendar') return calendarText(window)
   return `last ${window.last / 1000} ms, ${window.grain > 0 ? 'with' : 'without'} tolerance`
+}
+
+/** The unit and time zone, and what else is not the default. */
+function calendarText(calendar: Calendar): string {
+  const { unit, timeZone, every, fromMs, dayStartMs, weekStart } = calendar
+  const usual = calendarOf(unit, timeZone)
+  const parts = [`calendar ${unit}`, `timeZone ${timeZone}`]
+  if (every !== usual.every) parts.push(`every ${every}`)
+  if (fromMs !== usual.fromMs) parts.push(`from ${isoOf(fromMs * 1000).slice(0, 10)}`)
+  if (dayStartMs !== usual.dayStartMs) parts.push(`dayStart ${isoOf(dayStartMs * 1000).slice(11, 16)}`)
+  if (weekStart !== usual.weekStart) parts.push(`weekStart ${WEEKDAYS[weekStart]}`)
+  return parts.join(', ')
 }
 
 function detailOf(window: Window): string {
@@ -60,7 +76,7 @@ function detailOf(window: Window): string {
 function lifeOf(window: Window): number {
   if (window.kind === 'all-time') return Infinity
   if (window.kind === 'rolling') return window.last / 1000
-  return LONGEST_UNIT_MS[window.unit] * (window.previous + 2)
+  return LONGEST_UNIT_MS[window.unit] * window.every * (window.previous + 2)
 }
 
 function isoOf(us: number): string {

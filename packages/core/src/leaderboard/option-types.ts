@@ -1,9 +1,31 @@
 import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
 
-/** An hour, day, ISO week (from Monday) or month of a time zone. Daylight-saving changes are handled. */
+/** A unit of a calendar window. */
+export type BoardCalendarUnit = CalendarUnit | 'minute' | 'quarter' | 'year'
+
+export type BoardWeekday = 'sunday' | 'monday' | 'tuesday' | 'wednesday' | 'thursday' | 'friday' | 'saturday'
+
+/** Periods of a calendar, such as days of a time zone. Daylight-saving changes are handled. */
 export interface BoardCalendarWindow {
-  readonly calendar: CalendarUnit
+  readonly calendar: BoardCalendarUnit
+  /**
+   * How many units a period has. Minutes: a divisor of 60, counted from the full hour. Hours: a divisor of 24, counted from
+   * midnight. Others: 1 to 366, counted from `from`. Default: 1.
+   */
+  readonly every?: number
+  /**
+   * A local date on which a period begins, such as '2026-01-04'; a period of weeks begins with the week of that date. Months,
+   * quarters and years: the first day of a month, so that a year can begin in April. Not for minutes and hours. Default: '1970-01-01'.
+   */
+  readonly from?: string
+  /**
+   * The local time at which a day begins, and so a week, month, quarter or year: '00:00' to '23:59', such as '05:00'. Where clocks skip
+   * that time, the day begins when they do; where they repeat it, at the first. Not for minutes and hours. Default: '00:00'.
+   */
+  readonly dayStart?: string
+  /** The day on which a week begins. Only for weeks. Default: 'monday', as in ISO 8601. */
+  readonly weekStart?: BoardWeekday
   /** An IANA name such as 'Europe/Berlin'. Default: 'UTC'. */
   readonly timeZone?: string
   /**

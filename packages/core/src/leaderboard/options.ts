@@ -1,7 +1,8 @@
-import { type CalendarUnit, checkCalendar } from '../calendar.ts'
+import type { Calendar } from '../calendar.ts'
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { readCalendar } from './calendar-window.ts'
 import type {
   BoardDedupOptions,
   BoardEventOptions,
@@ -13,13 +14,7 @@ import type {
 /** A window with checked options; times in microseconds. */
 export type Window =
   | { readonly kind: 'all-time'; readonly name: string }
-  | {
-      readonly kind: 'calendar'
-      readonly name: string
-      readonly unit: CalendarUnit
-      readonly timeZone: string
-      readonly previous: number
-    }
+  | ({ readonly kind: 'calendar'; readonly name: string; readonly previous: number } & Calendar)
   | { readonly kind: 'rolling'; readonly name: string; readonly last: number; readonly grain: number }
 
 /** The parameters with which scripts order equal scores by time; times in microseconds. */
@@ -111,11 +106,8 @@ function readWindow(name: string, window: BoardWindow): Window {
     throw invalid(what, window, "give 'all-time', { calendar: 'day' } or { last: '24h' }")
   }
   if ('calendar' in window) {
-    checkOptions(what, window, ['calendar', 'timeZone', 'previous'])
-    const { calendar: unit, timeZone = 'UTC', previous = 1 } = window
-    checkCalendar(what, unit, timeZone)
-    wholeNumber(`${what} previous`, previous, 0, 100)
-    return { kind: 'calendar', name, unit, timeZone, previous }
+    const previous = wholeNumber(`${what} previous`, window.previous ?? 1, 0, 100)
+    return { kind: 'calendar', name, previous, ...readCalendar(what, window) }
   }
   checkOptions(what, window, ['last', 'tolerance'])
   const last = microseconds(`${what} last`, window.last, 1000)

@@ -1,4 +1,4 @@
-import { type Period, periodAt } from '../calendar.ts'
+import { type Period, periodIn } from '../calendar.ts'
 import type { Settings, Window } from './options.ts'
 
 /** Keys, and the plan that describes them to a script: see lua/_lib/leaderboard/board.lua. */
@@ -18,7 +18,7 @@ export type KeyOf = (...part: readonly string[]) => string
 /** The layout of a board without calendar windows is always valid. */
 const ALWAYS: Period = { startMs: -Infinity, endMs: Infinity }
 
-/** How much longer than necessary a calendar period is stored, so that clocks may differ a little. */
+/** How much longer than necessary a calendar period is stored, so that clocks may differ a little; periods of minutes less. */
 const SLACK_MS = 3_600_000
 
 /** The most periods that are not readable any more and have not yet expired: an hour may be shorter than the slack. */
@@ -59,7 +59,7 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
         }
       }
       const of = ({ startMs }: Period): readonly string[] => [...part, nameOf(startMs)]
-      const at = (ms: number): Period => periodAt(window.unit, window.timeZone, ms)
+      const at = (ms: number): Period => periodIn(window, ms)
       if ('atMs' in when) return sets([of(at(when.atMs))])
       const present = at(when.nowMs)
       const next = at(present.endMs)
@@ -108,21 +108,20 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
   }
 }
 
-type Calendar = Extract<Window, { readonly kind: 'calendar' }>
+type CalendarWindow = Extract<Window, { readonly kind: 'calendar' }>
 
 /** A period and `count` periods before it. */
-function back({ unit, timeZone }: Calendar, from: Period, count: number): readonly Period[] {
+function back(window: CalendarWindow, from: Period, count: number): readonly Period[] {
   const periods = [from]
-  for (let at = 0; at < count; at++)
-    periods.push(periodAt(unit, timeZone, (periods.at(-1) as Period).startMs - 1))
+  for (let at = 0; at < count; at++) periods.push(periodIn(window, (periods.at(-1) as Period).startMs - 1))
   return periods
 }
 
 /** When a period's keys expire: as many periods after its end as stay readable, and the slack. */
-function lifeOf({ unit, timeZone, previous }: Calendar, period: Period): number {
+function lifeOf(window: CalendarWindow, period: Period): number {
   let end = period.endMs
-  for (let at = 0; at < previous; at++) end = periodAt(unit, timeZone, end).endMs
-  return end + SLACK_MS
+  for (let at = 0; at < window.previous; at++) end = periodIn(window, end).endMs
+  return end + (window.unit === 'minute' ? window.every * 60_000 : SLACK_MS)
 }
 
 /** A period's name in keys: its start, such as 20261122T230000Z. */

@@ -15,7 +15,7 @@ const MOST = 1000
 export function createOwnCommit(
   scope: Scope,
 ): (lease: StreamEntryLease, ...effects: readonly Effect[]) => Promise<CommitAnswer<never>> {
-  const { space, runtime, keys, stream, title, declared, checkGroup } = scope
+  const { space, runtime, keys, stream, title, declared, order, checkGroup } = scope
   const committers = new Map<string, Committer>()
 
   function committerOf(group: string, consumer: string): Committer {
@@ -32,6 +32,8 @@ export function createOwnCommit(
         group,
         consumer,
         declared,
+        places: [],
+        most: undefined,
         trouble: () => {},
       })
       committers.set(name, committer)
@@ -40,6 +42,12 @@ export function createOwnCommit(
   }
 
   return async (lease, ...effects) => {
+    if (order)
+      throw invalid(
+        'commit',
+        title,
+        'its entries have an order by key: handle them by a worker, and use delivery.commit',
+      )
     checkOptions('lease', lease, ['key', 'group', 'consumer', 'id', 'fence'])
     const { key, id } = lease
     const group = checkGroup(lease.group)
@@ -52,6 +60,6 @@ export function createOwnCommit(
     }
     const committer = committerOf(group, consumer)
     // The end of the lease is not known, so a call of unknown fate is not sent again: the caller may repeat it.
-    return committer.commit(source.code, id, committer.check(effects), () => false)
+    return committer.commit(source.code, id, undefined, committer.check(effects), () => false)
   }
 }
