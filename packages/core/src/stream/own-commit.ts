@@ -42,6 +42,7 @@ export function createOwnCommit(
   }
 
   return async (lease, ...effects) => {
+    if (scope.order) throw invalid('lease', lease, `${title} has order by key, which only its workers keep`)
     if (order)
       throw invalid(
         'commit',
