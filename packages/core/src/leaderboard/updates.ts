@@ -271,7 +271,7 @@ function windowsText(plan: string): string {
 
 /** Microseconds of Redis that an update costs on a board of a million members, see `EffectTarget`. */
 function costOf({ windows, dense, keep, dedupWindow }: Settings): number {
-  const each = windows.map(({ kind }) => (kind === 'rolling' ? 18 : 7) + (dense ? 7 : 0) + (keep ? 10 : 0))
+  const each = windows.map(({ kind }) => (kind === 'rolling' ? 22 : 7) + (dense ? 14 : 0) + (keep ? 10 : 0))
   return each.reduce((sum, cost) => sum + cost, dedupWindow === undefined ? 0 : 4)
 }
 
