@@ -1,12 +1,7 @@
 import type { Effect } from '../record/effect.ts'
 import type { BoardEvent } from './event-types.ts'
-import type {
-  BoardReadOptions,
-  BoardRow,
-  BoardScoreRange,
-  BoardSubsetRow,
-  BoardWindowChoice,
-} from './read-types.ts'
+import type { BoardReads } from './reading-types.ts'
+import type { BoardSeasons } from './season-types.ts'
 import type {
   BoardRemoveOptions,
   BoardUpdate,
@@ -29,7 +24,7 @@ import type {
  * @throws each method: PENKNIFE_INVALID for a wrong argument, before anything is sent; PENKNIFE_REJECTED when an
  * update would leave the range of scores.
  */
-export interface Leaderboard<Data = unknown> {
+export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeasons<Data> {
   readonly name: string
   /** The names of the windows, in order. Methods use the first unless their options name another. */
   readonly windows: readonly string[]
@@ -121,53 +116,6 @@ export interface Leaderboard<Data = unknown> {
    * Cost: one script call. Unless `erase` is false, one more for each 256 log entries of rolling windows and 128 stored ids.
    */
   remove(member: string, options?: BoardRemoveOptions): Promise<boolean>
-
-  /** `count` rows (default 10, at most 1,000) from position `from` (default 1) on: the top, a page, or a range by rank. */
-  top(count?: number, from?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[]>
-  /** A member's row, or null when it is not on the board: ZRANK and ZSCORE. */
-  rank(member: string, options?: BoardReadOptions): Promise<BoardRow<Data> | null>
-  /**
-   * The rows of up to 1,000 members, in the given order, with null for members that are not on the board. Each 50 of them
-   * are read at one moment.
-   */
-  ranks(members: readonly string[], options?: BoardReadOptions): Promise<readonly (BoardRow<Data> | null)[]>
-  /** The member's row with up to `each` (default 5, at most 500) rows before and after it. Null when it is not on the board. */
-  around(member: string, each?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[] | null>
-  /**
-   * The rows with a score in the range, the best first: `count` rows (default 10, at most 1,000) from the `from`th of them
-   * (default 1) on. Ranks are those on the whole board.
-   */
-  byScore(
-    range: BoardScoreRange & { readonly count?: number; readonly from?: number },
-    options?: BoardReadOptions,
-  ): Promise<readonly BoardRow<Data>[]>
-  /** The number of members, or of members with a score in the range: ZCARD or ZCOUNT. */
-  count(range?: BoardScoreRange, options?: BoardWindowChoice): Promise<number>
-  /**
-   * The percentage of members whose score is not better than the member's, itself included. The best member has 100; the
-   * worst of 200 has 0.5 (if no other has the same score). Not rounded. Null when the member is not on the board.
-   */
-  percentile(member: string, options?: BoardWindowChoice): Promise<number | null>
-  /**
-   * The score at a percentile: the worst score such that at least `percent` (0 to 100) of the members have no better one
-   * (nearest-rank method; 0 gives the worst score). Null on an empty board. `scoreAt(await percentile(m))` is the score of m.
-   */
-  scoreAt(percent: number, options?: BoardWindowChoice): Promise<number | null>
-  /**
-   * A ranking among up to 1,000 given members, such as friends: those on the board, the best first, with their place among
-   * each other and their rank on the whole board. Each 50 of them are read at one moment.
-   */
-  among(members: readonly string[], options?: BoardReadOptions): Promise<readonly BoardSubsetRow<Data>[]>
-  /**
-   * All members with their scores, in no order, read in bounded steps while the board is in use. A member that is on the
-   * board during the whole export is returned exactly once, with a score that it had during the export. A member that was
-   * added or removed meanwhile is returned at most once. An export of a calendar window stays in the period it began in.
-   *
-   * Cost: a ZSCAN for about 100 members. This process keeps the returned names until the end, about 100 bytes each.
-   */
-  export(
-    options?: BoardWindowChoice,
-  ): AsyncIterableIterator<{ readonly member: string; readonly score: number }>
 
   /**
    * Stores data of a member: any JSON value of at most 4 KiB; null deletes it. The data stay until the member is removed,
