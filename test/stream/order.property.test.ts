@@ -171,7 +171,13 @@ test(
             }
           }
 
-          async function settle(consumer: string, outcomes: readonly Outcome[], run: number): Promise<void> {
+          async function settle(
+            consumer: string,
+            outcomes: readonly Outcome[],
+            asked: number,
+          ): Promise<void> {
+            // As workers do: only with one place several entries are passed on together.
+            const run = order.limit > 1 ? 1 : asked
             const mine = held.get(consumer) ?? []
             const batch = mine.splice(0, outcomes.length)
             const settled = batch.map((one, at) => ({
