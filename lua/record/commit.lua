@@ -18,7 +18,7 @@
 -- @shared size       how many texts the plan has
 -- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
 -- @item keys own     of the changes
--- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, positions whose answers were received, separated by spaces; then those of the changes
+-- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, or the script looks for it, positions whose answers were received, separated by spaces; then those of the changes
 -- @returns integer|string as record.lua; "=" and the first results of this delivery; "l": the lease is lost
 
 local DAY = 86400000
@@ -44,6 +44,17 @@ local function is_leased(key, position)
   return leases[1] ~= nil
 end
 
+-- The place of an entry whose caller does not know it; empty when it has none.
+local function place_of(key, position)
+  local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+  for at = 1, #fields, 2 do
+    if fields[at] == 'k' then
+      return fields[at + 1]
+    end
+  end
+  return ''
+end
+
 local function item(own, values)
   if wrong then
     return wrong
@@ -51,8 +62,12 @@ local function item(own, values)
   local texts = effects.texts(of, values)
   local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
   if held then
-    position, place = string.match(position, '^(%S+) ?(.*)$')
+    local given
+    position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
     location = from .. position
+    if given == '' then
+      place = place_of(from == 'r' and ready or stream, position)
+    end
   end
   local field = from .. position
   local key = from == 'r' and ready or stream

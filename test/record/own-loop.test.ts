@@ -70,7 +70,4 @@ test('a lease of another stream is refused', async () => {
       JSON.stringify(wrong),
     ).toMatchObject({ code: 'PENKNIFE_INVALID' })
   }
-  const keyed = createStream<string>(space, 'keyed', { groups: ['billing'], order: 'key' })
-  const ordered = { ...lease, key: 'pk1:{shop}:stream:keyed' }
-  expect(await failure(keyed.commit(ordered, orders.adding('c')))).toMatchObject({ code: 'PENKNIFE_INVALID' })
 })

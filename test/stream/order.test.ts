@@ -242,3 +242,26 @@ test('keys that are wrong, and streams that cannot have an order, are refused', 
   expect(await failure(byField.add(null))).toMatchObject({ option: 'payload.key' })
   expect(await failure(byField.add({ key: 'a' }, { key: 'a' }))).toMatchObject({ option: 'key' })
 })
+
+test('a commit of a loop of its own passes the place of its key on, and is refused out of order', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'], order: 'key' })
+  await stream.addMany([1, 2], { key: () => 'a' })
+  const ready = `${ORDERS}:ready:billing`
+  await bench.raw.xgroup('CREATE', ready, 'billing', '0', 'MKSTREAM')
+  async function readFrom(
+    key: string,
+  ): Promise<{ key: string; group: string; consumer: string; id: string }> {
+    const reply = await bench.raw.xreadgroup('GROUP', 'billing', 'mine', 'STREAMS', key, '>')
+    const [[, [[id]]]] = reply as [[string, [[string, string[]]]]]
+    return { key, group: 'billing', consumer: 'mine', id }
+  }
+  const first = await readFrom(ORDERS)
+  expect(await stream.commit(first, stream.adding(3, { key: 'a' }))).toMatchObject({ ok: true })
+  const second = await readFrom(ready)
+  // Something else has the place.
+  await bench.raw.hset(BUSY, 'a', `m9-9 r${second.id}`)
+  expect(await stream.commit(second, stream.adding(4))).toMatchObject({ ok: false, lost: true })
+  await bench.raw.hset(BUSY, 'a', `r${second.id}`)
+  expect(await stream.commit(second, stream.adding(4))).toMatchObject({ ok: true })
+  expect(await readFrom(ready)).toMatchObject({ key: ready })
+})

@@ -26,7 +26,7 @@ export interface CommitterParts {
   readonly declared: string
   /** With order by key: the keys of lua/_lib/stream/places.lua, and the places of a key. */
   readonly places: readonly string[]
-  readonly most: number | undefined
+  readonly most: number
   /** Called with each failure after which a commit is sent again. */
   readonly trouble: (error: unknown) => void
 }
@@ -41,7 +41,7 @@ export interface Committer {
   /** Checks the effects of a commit; throws for wrong ones. */
   check(effects: readonly Effect[]): CheckedCommit
   /**
-   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'), which has the place of a key, if any. A call of unknown fate is sent again, and one
+   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'), which has that place of a key; empty: none; undefined: unknown. A call of unknown fate is sent again, and one
    * that did not reach Redis, while `mayRetry`: the script answers a repetition with the first results.
    */
   commit(
@@ -60,19 +60,8 @@ const MOST_RECEIVED = 100
 const LOST: CommitAnswer<never> = { ok: false, lost: true, refused: [] }
 
 export function createCommitter(parts: CommitterParts): Committer {
-  const {
-    runtime,
-    space,
-    title,
-    sourceKeys,
-    answersKey,
-    group,
-    consumer,
-    declared,
-    trouble,
-    places,
-    most = 0,
-  } = parts
+  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble, places, most } =
+    parts
   const callers = new WeakMap<Shape, Caller>()
   /** Positions whose answers were received, and which Redis still stores. */
   let received: string[] = []
@@ -100,7 +89,7 @@ export function createCommitter(parts: CommitterParts): Committer {
     const reported = received.length > MOST_RECEIVED ? received.splice(0, MOST_RECEIVED) : received
     if (reported === received) received = []
     try {
-      const where = place === undefined ? position : `${position} ${place}`
+      const where = place === undefined || most === 0 ? position : `${position} ${place}`
       const texts = encode(shape, placed, own, source + END + where + END + reported.join(' ') + END)
       return await call(own, typeof texts === 'string' ? texts : await texts)
     } catch (error) {

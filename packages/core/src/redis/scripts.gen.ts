@@ -14400,13 +14400,13 @@ return replies`,
  * - shared `size`: how many texts the plan has
  * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, or the script looks for it, positions whose answers were received, separated by spaces; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '36451956af71e9d9588f835b90683789f0d70904',
+  sha: '459c288fe059ffa081edfd896fa4f5417e79c3e3',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17500,6 +17500,15 @@ error(leases)
 end
 return leases[1] ~= nil
 end
+local function place_of(key, position)
+local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+for at = 1, #fields, 2 do
+if fields[at] == 'k' then
+return fields[at + 1]
+end
+end
+return ''
+end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
@@ -17510,8 +17519,12 @@ end
 local texts = effects.texts(of, values)
 local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
 if held then
-position, place = string.match(position, '^(%S+) ?(.*)$')
+local given
+position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
 location = from .. position
+if given == '' then
+place = place_of(from == 'r' and ready or stream, position)
+end
 end
 local field = from .. position
 local key = from == 'r' and ready or stream
@@ -17565,8 +17578,12 @@ end
 local texts = effects.texts(of, values)
 local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
 if held then
-position, place = string.match(position, '^(%S+) ?(.*)$')
+local given
+position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
 location = from .. position
+if given == '' then
+place = place_of(from == 'r' and ready or stream, position)
+end
 end
 local field = from .. position
 local key = from == 'r' and ready or stream

@@ -116,7 +116,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     consumer: name,
     declared: scope.declared,
     places: scope.placesOf(group),
-    most: scope.order?.places,
+    most: scope.order?.places ?? 0,
     trouble,
   })
   const { leases, start, finish, fail, giveBack } = deliveries
@@ -231,7 +231,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       const checked = committer.check(effects)
       const source = SOURCES[entry.source]?.code as string
       return deliveries.commit(entry, (mayRetry) =>
-        committer.commit(source, entry.position, entry.keyed?.place, checked, mayRetry),
+        committer.commit(source, entry.position, entry.keyed?.place ?? '', checked, mayRetry),
       )
     },
     stopped: () => (closing ? 'closing' : isPaused ? 'paused' : undefined),

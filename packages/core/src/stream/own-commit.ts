@@ -15,7 +15,7 @@ const MOST = 1000
 export function createOwnCommit(
   scope: Scope,
 ): (lease: StreamEntryLease, ...effects: readonly Effect[]) => Promise<CommitAnswer<never>> {
-  const { space, runtime, keys, stream, title, declared, order, checkGroup } = scope
+  const { space, runtime, keys, stream, title, declared, checkGroup } = scope
   const committers = new Map<string, Committer>()
 
   function committerOf(group: string, consumer: string): Committer {
@@ -32,8 +32,8 @@ export function createOwnCommit(
         group,
         consumer,
         declared,
-        places: [],
-        most: undefined,
+        places: scope.placesOf(group),
+        most: scope.order?.places ?? 0,
         trouble: () => {},
       })
       committers.set(name, committer)
@@ -42,13 +42,6 @@ export function createOwnCommit(
   }
 
   return async (lease, ...effects) => {
-    if (scope.order) throw invalid('lease', lease, `${title} has order by key, which only its workers keep`)
-    if (order)
-      throw invalid(
-        'commit',
-        title,
-        'its entries have an order by key: handle them by a worker, and use delivery.commit',
-      )
     checkOptions('lease', lease, ['key', 'group', 'consumer', 'id', 'fence'])
     const { key, id } = lease
     const group = checkGroup(lease.group)

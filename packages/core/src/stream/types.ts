@@ -51,7 +51,7 @@ export interface Stream<T, Out = Jsonified<T>> {
    * An outage fails the call. It can be repeated with the same lease: if it was carried out, the answer is `done: 'before'` with the first
    * results. They are stored for a day, at most until the consumer's next commit.
    *
-   * @throws PENKNIFE_INVALID for a lease of another stream, of a stream with order by key, and for wrong effects.
+   * @throws PENKNIFE_INVALID for a lease of another stream, and for wrong effects.
    */
   commit<const Effects extends readonly Effect[]>(
     lease: Omit<StreamEntryLease, 'fence'>,
