@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 
 import { defineConfig } from 'vitest/config'
 
+import LongestFirst from './test/support/longest-first.ts'
+
 // The packages of this workspace from their source: tests need no build.
 const conditions = ['penknife-source', 'node', 'default']
 
@@ -22,6 +24,7 @@ export default defineConfig({
     isolate: false,
     // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
     maxWorkers: availableParallelism() + 2,
+    sequence: { sequencer: LongestFirst },
     // Only a test that hangs comes near it, or one on a machine that does much else.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,10 +1,10 @@
 import type { Bench, Probe } from './harness/bench.ts'
-import { bareExpress, CONNECTIONS, oursInExpress, peersInExpress } from './limiter/express.ts'
+import { limitersIn } from './http/served.ts'
 import { memory } from './limiter/memory.ts'
 import { ours } from './limiter/ours.ts'
 import { rateLimiterFlexible, rateLimitRedis } from './limiter/peers.ts'
 import { raw, rawOnCluster } from './limiter/raw.ts'
-import { attack, exact, three, visits } from './limiter/workload.ts'
+import { attack, exact, three } from './limiter/workload.ts'
 
 const ofExact = {
   ours: ours(exact),
@@ -56,18 +56,10 @@ export const suite: readonly (Bench | Probe)[] = [
   },
   {
     name: 'limiter.express',
-    about: `requests to an Express server in its own process, ${CONNECTIONS} connections; client us is the server's`,
-    inFlight: CONNECTIONS,
-    // Many short rounds, because the cost of a middleware is small compared to the noise of the rest on a busy
-    // machine.
-    ops: 2_000,
-    rounds: 40,
-    warmUps: 10,
-    ours: oursInExpress,
-    peers: peersInExpress,
-    raw: bareExpress,
-    overRaw: true,
-    multipleOf: visits.subjects,
+    ...limitersIn('express', [
+      { guard: 'express-rate-limit', packages: ['express-rate-limit', 'rate-limit-redis'] },
+      { guard: 'rate-limiter-flexible', packages: ['rate-limiter-flexible'] },
+    ]),
   },
   {
     name: 'limiter.cluster',

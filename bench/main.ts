@@ -7,6 +7,7 @@ import { again, buildIn, type Library, ON_NODE_REDIS, THIS_BUILD } from './harne
 import { measure } from './harness/measure.ts'
 import { jsonLines, table } from './harness/report.ts'
 import { suite as guard } from './guard.ts'
+import { suite as http } from './http.ts'
 import { suite as leaderboard } from './leaderboard.ts'
 import { suite as limiter } from './limiter.ts'
 import { suite as notifier } from './notifier.ts'
@@ -19,6 +20,7 @@ const BENCHES: readonly (Bench | Probe)[] = [
   ...stream,
   ...leaderboard,
   ...guard,
+  ...http,
   ...record,
 ]
 

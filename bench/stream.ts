@@ -1,5 +1,5 @@
 import type { Bench, Probe } from './harness/bench.ts'
-import { adding, addingMany, contenders, draining, drainingInBatches } from './stream/contenders.ts'
+import { adding, addingMany, contenders, draining, drainingInBatches, keyed } from './stream/contenders.ts'
 import { backlog, idle, latency, memory } from './stream/probes.ts'
 
 /** Jobs of about 115 bytes of JSON, each acknowledged and retryable. */
@@ -31,6 +31,20 @@ export const suite: readonly (Bench | Probe)[] = [
     inFlight: 100,
     ops: 50_000,
     ...contenders(drainingInBatches(100)),
+  },
+  {
+    name: 'stream.keyed',
+    about: 'a worker of concurrency 100 takes a backlog of 10,000 keys, the jobs of each in order',
+    inFlight: 100,
+    ops: 50_000,
+    ...keyed(10_000, draining(100)),
+  },
+  {
+    name: 'stream.hotkey',
+    about: 'all jobs of the backlog have one key',
+    inFlight: 100,
+    ops: 20_000,
+    ...keyed(1, draining(100)),
   },
   latency,
   memory,

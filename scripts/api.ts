@@ -16,6 +16,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   koa: ['index'],
   fastify: ['index'],
   fetch: ['index', 'hono'],
+  client: ['index'],
   testing: ['index'],
 }
 

@@ -1,4 +1,4 @@
-/** Fails when an application that imports only the limiter would bundle more than it needs: `pnpm check`. */
+/** Fails when an application that imports only the limiter would bundle more than it needs, or the client is too large: `pnpm check`. */
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
@@ -41,5 +41,27 @@ if (others.length > 0) {
 }
 for (const [path] of strangers) {
   console.error(`${path} is in the bundle of the limiter`)
+  process.exitCode = 1
+}
+
+/** Bytes of the client for browsers, minified and gzipped: docs/client.md says so. */
+const MOST_OF_CLIENT = 6000
+
+const client = await build({
+  stdin: {
+    contents: "export { connect } from '@penknife/client'",
+    resolveDir: fileURLToPath(new URL('..', import.meta.url)),
+  },
+  bundle: true,
+  minify: true,
+  write: false,
+  platform: 'browser',
+  format: 'esm',
+  conditions: ['penknife-source'],
+})
+const clientSize = gzipSync(client.outputFiles[0]?.contents ?? '').length
+console.log(`@penknife/client: ${clientSize} bytes minified and gzipped`)
+if (clientSize > MOST_OF_CLIENT) {
+  console.error(`more than ${MOST_OF_CLIENT} bytes: make it smaller`)
   process.exitCode = 1
 }

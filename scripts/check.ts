@@ -20,7 +20,7 @@ step('public API', 'tsx', 'scripts/api.ts', '--check')
 step('unused code and dependencies', 'knip')
 step('size of the limiter alone', 'tsx', 'scripts/bundle-size.ts')
 
-const { tarballs, folder } = packAll()
+const { tarballs, folder } = await packAll()
 for (const { name, path } of tarballs) {
   step(`${name}: publint`, 'publint', '--strict', path)
   step(`${name}: types as published`, 'attw', path, '--profile', 'esm-only', '--no-emoji')

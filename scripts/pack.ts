@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -12,19 +13,24 @@ export interface Packed {
   readonly tarballs: readonly { readonly name: string; readonly path: string }[]
 }
 
-export const PACKAGES: readonly string[] = ['core', 'http', 'express', 'koa', 'fastify', 'fetch', 'testing']
+export const PACKAGES: readonly string[] = [
+  'core',
+  'http',
+  'express',
+  'koa',
+  'fastify',
+  'fetch',
+  'client',
+  'testing',
+]
 
 /** Builds the published packages and packs them as they would be published. */
-export function packAll(): Packed {
+export async function packAll(): Promise<Packed> {
   const tsc = join(ROOT, 'node_modules/.bin/tsc')
   execFileSync(tsc, ['-b', ...PACKAGES.map((name) => `packages/${name}`)], { cwd: ROOT, stdio: 'inherit' })
   const folder = mkdtempSync(join(tmpdir(), 'penknife-pack-'))
-  for (const name of PACKAGES) {
-    execFileSync(...pnpm('pack', '--pack-destination', folder), {
-      cwd: join(ROOT, 'packages', name),
-      stdio: 'pipe',
-    })
-  }
+  const filters = PACKAGES.map((name) => `--filter=@penknife/${name}`)
+  await pnpm([...filters, 'pack', '--pack-destination', folder], ROOT)
   const tarballs = PACKAGES.map((name) => {
     const file = readdirSync(folder).find((entry) => entry.startsWith(`penknife-${name}-`))
     if (!file) throw new Error(`pnpm pack left no tarball of @penknife/${name}`)
@@ -33,11 +39,17 @@ export function packAll(): Packed {
   return { folder, tarballs }
 }
 
-/** The pnpm that runs this script, or one fetched by npx. */
-function pnpm(...args: string[]): [string, string[]] {
+/** Runs the pnpm that runs this script, or one fetched by npx. */
+export async function pnpm(args: readonly string[], cwd: string): Promise<void> {
   const running = process.env['npm_execpath']
+  let command = ['npx', '-y', 'pnpm@12']
   // A native program from version 12 on, a script before.
-  if (running?.includes('pnpm'))
-    return /\.c?js$/.test(running) ? [process.execPath, [running, ...args]] : [running, args]
-  return ['npx', ['-y', 'pnpm@12', ...args]]
+  if (running?.includes('pnpm')) command = /\.c?js$/.test(running) ? [process.execPath, running] : [running]
+  const [program = '', ...first] = command
+  try {
+    await promisify(execFile)(program, [...first, ...args], { cwd, maxBuffer: 1 << 24 })
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`pnpm ${args.join(' ')} failed: ${stdout}${stderr}`, { cause: error })
+  }
 }

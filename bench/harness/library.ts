@@ -4,7 +4,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import type * as Core from '@penknife/core'
 import type * as Express from '@penknife/express'
+import type * as Fastify from '@penknife/fastify'
+import type * as Hono from '@penknife/fetch/hono'
 import type * as Http from '@penknife/http'
+import type * as Sockets from '@penknife/http/websocket'
 
 /** A build of penknife: this one, or the one of another checkout. */
 export interface Library {
@@ -53,11 +56,22 @@ export function coreOf(library: Library): Promise<typeof Core> {
 export const httpOf = (library: Library): Promise<typeof Http> =>
   library.root === undefined ? import('@penknife/http') : importFrom(library.root, 'http')
 
+export const socketsOf = (library: Library): Promise<typeof Sockets> =>
+  library.root === undefined
+    ? import('@penknife/http/websocket')
+    : importFrom(library.root, 'http', 'websocket.js')
+
 export const expressOf = (library: Library): Promise<typeof Express> =>
   library.root === undefined ? import('@penknife/express') : importFrom(library.root, 'express')
 
-function importFrom<Module>(root: string, name: string): Promise<Module> {
-  return import(pathToFileURL(join(root, 'packages', name, 'dist/index.js')).href) as Promise<Module>
+export const fastifyOf = (library: Library): Promise<typeof Fastify> =>
+  library.root === undefined ? import('@penknife/fastify') : importFrom(library.root, 'fastify')
+
+export const honoOf = (library: Library): Promise<typeof Hono> =>
+  library.root === undefined ? import('@penknife/fetch/hono') : importFrom(library.root, 'fetch', 'hono.js')
+
+function importFrom<Module>(root: string, name: string, file = 'index.js'): Promise<Module> {
+  return import(pathToFileURL(join(root, 'packages', name, 'dist', file)).href) as Promise<Module>
 }
 
 let copy: Promise<typeof Core> | undefined

@@ -1,8 +1,8 @@
 import type { Contender, Peer } from '../harness/bench.ts'
 import { beeQueue } from './bee-queue.ts'
 import { bullmq } from './bullmq.ts'
-import { groupmq } from './groupmq.ts'
-import { ours } from './ours.ts'
+import { groupmq, groupmqOf } from './groupmq.ts'
+import { ours, oursKeyed, oursPlain } from './ours.ts'
 import { jobOf, jobs, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
 import { raw } from './raw.ts'
 
@@ -17,6 +17,19 @@ export function contenders(of: Case): {
 } {
   const peer = (queues: readonly Queue[]): Peer => ({ name: queues[0]?.name ?? '', setups: queues.map(of) })
   return { ours: of(ours), peers: [bullmq, groupmq, [beeQueue]].map(peer), raw: peer(raw) }
+}
+
+/** Order by key, with so many keys: groupmq, and penknife without keys. */
+export function keyed(keys: number, of: Case): ReturnType<typeof contenders> {
+  const setups = groupmqOf(keys)
+  return {
+    ours: of(oursKeyed(keys)),
+    peers: [
+      { name: setups[0]?.name ?? '', setups: setups.map(of) },
+      { name: oursPlain.name, setups: [of(oursPlain)] },
+    ],
+    raw: { name: raw[0]?.name ?? '', setups: raw.map(of) },
+  }
 }
 
 const described = ({ setup, commands }: Queue): Pick<Contender, 'setup' | 'commands'> => ({ setup, commands })

@@ -4,36 +4,52 @@ import { coreOf } from '../harness/library.ts'
 import type { Job, Queue } from './queue.ts'
 
 /** One group, declared: a work queue. Every job is acknowledged, and would be retried. */
-export const ours: Queue = {
-  name: 'penknife',
-  setup: 'default',
-  commands: ['evalsha', 'eval', 'xreadgroup'],
-  async open(url, library) {
-    const { connect, createStream } = await coreOf(library)
-    const penknife = connect(pattern(url, library), { deadline: '30s' })
-    const stream = createStream<Job>(penknife.space('bench'), 'jobs', { groups: ['workers'] })
-    return {
-      add: (job) => stream.add(job),
-      addMany: (all) => stream.addMany(all),
-      async work(concurrency, handle, ended) {
-        const worker = stream.worker('workers', ({ payload }) => handle(payload), { concurrency })
-        worker.on((event) => {
-          if (event.kind === 'done') ended()
-        })
-        return () => worker.close()
-      },
-      async workInBatches(batch, handle, ended) {
-        const worker = stream.batchWorker(
-          'workers',
-          (deliveries) => handle(deliveries.map(({ payload }) => payload)),
-          { concurrency: 2, batch },
-        )
-        worker.on((event) => {
-          if (event.kind === 'done') ended()
-        })
-        return () => worker.close()
-      },
-      close: () => penknife.close(),
-    }
-  },
+export const ours: Queue = oursOf('penknife')
+
+/** As `ours`, whose jobs have one of so many keys: those of a key are handled in order. */
+export function oursKeyed(keys: number): Queue {
+  return oursOf('penknife', keys)
+}
+
+/** As `ours`, beside `oursKeyed`. */
+export const oursPlain: Queue = oursOf('penknife without keys')
+
+function oursOf(name: string, keys: number = 0): Queue {
+  const keyOf = ({ at }: Job): string => `key-${at % keys}`
+  return {
+    name,
+    setup: 'default',
+    commands: ['evalsha', 'eval', 'xreadgroup'],
+    async open(url, library) {
+      const { connect, createStream } = await coreOf(library)
+      const penknife = connect(pattern(url, library), { deadline: '30s' })
+      const stream = createStream<Job>(penknife.space('bench'), 'jobs', {
+        groups: ['workers'],
+        ...(keys > 0 ? { order: 'key' } : {}),
+      })
+      return {
+        add: (job) => (keys > 0 ? stream.add(job, { key: keyOf(job) }) : stream.add(job)),
+        addMany: (all) => stream.addMany(all, keys > 0 ? { key: keyOf } : {}),
+        async work(concurrency, handle, ended) {
+          const worker = stream.worker('workers', ({ payload }) => handle(payload), { concurrency })
+          worker.on((event) => {
+            if (event.kind === 'done') ended()
+          })
+          return () => worker.close()
+        },
+        async workInBatches(batch, handle, ended) {
+          const worker = stream.batchWorker(
+            'workers',
+            (deliveries) => handle(deliveries.map(({ payload }) => payload)),
+            { concurrency: 2, batch },
+          )
+          worker.on((event) => {
+            if (event.kind === 'done') ended()
+          })
+          return () => worker.close()
+        },
+        close: () => penknife.close(),
+      }
+    },
+  }
 }

@@ -134,6 +134,16 @@ export interface ChromiumConfig extends HttpConfig {
   readonly binary: string
 }
 
+export interface LiveClientPlan extends ClientPlan {
+  /** Over which transports it may connect. 'any': over whichever opens first. */
+  readonly over: 'websocket' | 'sse' | 'any'
+}
+
+export interface LiveConfig {
+  readonly port: number
+  readonly clients: readonly LiveClientPlan[]
+}
+
 export interface CoreClientPlan extends ClientPlan {
   readonly manner: 'callback' | 'iterator' | 'state'
 }

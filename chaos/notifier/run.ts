@@ -31,6 +31,7 @@ import {
   type CoreConfig,
   type HttpConfig,
   keyOf,
+  type LiveConfig,
   type PublisherConfig,
   type RawConfig,
   type ServerConfig,
@@ -73,7 +74,14 @@ export interface ChaosResult extends Verdict {
  */
 const ARRIVAL_MS = 20_000
 
-type PartConfig = ChromiumConfig | CoreConfig | HttpConfig | PublisherConfig | RawConfig | ServerConfig
+type PartConfig =
+  | ChromiumConfig
+  | CoreConfig
+  | HttpConfig
+  | LiveConfig
+  | PublisherConfig
+  | RawConfig
+  | ServerConfig
 
 const WARM_UP_MS = 60_000
 
@@ -111,7 +119,15 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
   const archiving = new AbortController()
   let leave = false
   try {
-    const programs = ['publisher', 'server', 'core', 'raw', 'eventsource', ...(chromium ? ['chromium'] : [])]
+    const programs = [
+      'publisher',
+      'server',
+      'core',
+      'raw',
+      'eventsource',
+      'live',
+      ...(chromium ? ['chromium'] : []),
+    ]
     const files = new Map(
       await Promise.all(
         programs.map(async (name) => {
@@ -167,6 +183,16 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
           { w: 0, channels: [news, prices] },
           { w: 1, channels: [room] },
           { w: 2, channels: [user, quiet, fat] },
+        ],
+      }),
+      start('live-1', 'live', {
+        port: rough.port,
+        clients: [
+          { w: 0, over: 'websocket', channels: all },
+          { w: 1, over: 'websocket', channels: [news] },
+          { w: 2, over: 'websocket', channels: [fat, user] },
+          { w: 3, over: 'sse', channels: [prices, quiet] },
+          { w: 4, over: 'any', channels: [room, quiet] },
         ],
       }),
     ]

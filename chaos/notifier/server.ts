@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { notifications as forExpress } from '@penknife/express'
 import { type Exchange, notifications as forNode } from '@penknife/http'
+import { notificationSockets } from '@penknife/http/websocket'
 import { notifications as forKoa } from '@penknife/koa'
 import express from 'express'
 import Koa from 'koa'
@@ -82,6 +83,9 @@ function serve(): Serving {
 }
 
 const { server, close } = serve()
+const { channels: _, ...rights } = options
+const webSockets = notificationSockets(notifier, rights)
+if (kind !== 'http2') webSockets.attach(server)
 const sockets = new Set<Socket>()
 server.on('connection', (socket: Socket) => {
   sockets.add(socket)
@@ -105,7 +109,7 @@ process.once('SIGTERM', () => {
     process.exit(3)
   }, 8000).unref()
   const listening = new Promise((resolve) => server.close(resolve))
-  void close()
+  void Promise.all([close(), webSockets.close()])
     .then(() => {
       // Idle connections, and those of vanished clients, would delay the end of the server.
       for (const socket of sockets) socket.destroy()

@@ -2,6 +2,7 @@ import type { DeadLetterKind } from '@penknife/core'
 
 import { type Claim, createClaims } from '../harness/claims.ts'
 import { type Course, courseOf, type Delivery, type History } from './history.ts'
+import { checkOrder } from './check-order.ts'
 import { intentOf, payloadOf, streamOf } from './plan.ts'
 
 /** A dead letter in Redis at the end. */
@@ -106,6 +107,11 @@ export function check(evidence: Evidence): Verdict {
       checkCourse(id, course, dead.get(id) ?? [], evidence, fates)
     }
   }
+
+  const ordered = claims.claim(
+    'entries of a key are handled one after the other, in the order in which they were added',
+  )
+  for (const group of history.groups) checkOrder(evidence.seed, group, ordered, count)
 
   const lettersOf = new Map([...evidence.dead].map(([name, letters]) => [name, byId(letters)]))
   for (const { n, ids, unknown } of history.adds.values()) {

@@ -22,6 +22,7 @@ export interface Delivery {
   readonly intact: boolean
   /** Whether the handler was about to resolve or to throw. */
   ended?: 'resolved' | 'threw'
+  endedAt?: number
   failedAt?: number
   outcome?: Outcome
   /** The outcome was reported while the worker closed; it then no longer repeats a call of unknown fate. */
@@ -128,8 +129,10 @@ function follow(life: string, records: readonly Timed<WorkerRecord>[], group: Gr
     else if (!delivery) {
       // Returned, dead or lost without a handler call.
       if (k === 'dead') course.deadUnstarted += 1
-    } else if (k === 'end') delivery.ended = record.ok ? 'resolved' : 'threw'
-    else if (k === 'failed') delivery.failedAt = t
+    } else if (k === 'end') {
+      delivery.ended = record.ok ? 'resolved' : 'threw'
+      delivery.endedAt = t
+    } else if (k === 'failed') delivery.failedAt = t
     else if (k !== 'returned' || !delivery.outcome) {
       // An entry whose lease ended is first lost and then returned.
       delivery.closing = closing

@@ -21,7 +21,12 @@ export function openStreams({ url, sabotage }: Pick<Life, 'url' | 'sabotage'>): 
   return { penknife, streams: new Map(STREAMS.map(open)) }
 }
 
-/** The options that make it a work queue or an event log. */
-export function keptBy({ groups, retain }: StreamPlan): Pick<StreamOptions, 'groups' | 'retain'> {
-  return retain === undefined ? { groups } : { retain: { entries: retain } }
+/** The options that make it a work queue, with or without order, or an event log. */
+export function keptBy({
+  groups,
+  retain,
+  ordered,
+}: StreamPlan): Pick<StreamOptions, 'groups' | 'retain' | 'order'> {
+  if (retain !== undefined) return { retain: { entries: retain } }
+  return ordered ? { groups, order: 'key' } : { groups }
 }

@@ -72,17 +72,25 @@ export interface StreamPlan {
   readonly groups: readonly string[]
   /** Only for an event log: entries to keep after every group finished them. */
   readonly retain?: number
+  /** Entries of a key are handled in order. */
+  readonly ordered?: true
 }
 
-/** A work queue of two groups, and an event log whose entries are trimmed as soon as its group allows. */
+/** A work queue of two groups, one with order by key, and an event log whose entries are trimmed as soon as its group allows. */
 export const STREAMS: readonly StreamPlan[] = [
   { name: 'orders', groups: ['billing', 'mail'] },
   { name: 'audit', groups: ['index'], retain: 200 },
+  { name: 'accounts', groups: ['apply'], ordered: true },
 ]
 
-/** Every fourth entry goes into the log. */
+/** Every fourth entry goes into the log, and every fourth into the queue with keys. */
 export function streamOf(n: number): StreamPlan {
-  return STREAMS[n % 4 === 3 ? 1 : 0] as StreamPlan
+  return STREAMS[([0, 0, 2, 1] as const)[n % 4] as number] as StreamPlan
+}
+
+/** The key of an entry of a stream with order by key. */
+export function keyOf(n: number): string {
+  return `key ${Math.floor(n / 4) % 40}`
 }
 
 export const SPACE = 'chaos'

@@ -6,7 +6,7 @@ import { PenknifeError, type StreamAddOptions, type Stream } from '@penknife/cor
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
 import { openStreams } from './open.ts'
-import { intentOf, payloadOf, streamOf, type Life, type Payload, type ProducerConfig } from './plan.ts'
+import { intentOf, keyOf, payloadOf, streamOf, type Life, type Payload, type ProducerConfig } from './plan.ts'
 import type { ProducerRecord } from './records.ts'
 
 const config = JSON.parse(process.argv[2] ?? '') as Life & ProducerConfig
@@ -28,6 +28,7 @@ async function add(n: number): Promise<void> {
   const options: StreamAddOptions = {
     ...(keyed ? { id: `id-${n}` } : {}),
     ...(delayMs > 0 ? { delay: delayMs } : {}),
+    ...(streamOf(n).ordered ? { key: keyOf(n) } : {}),
   }
   const payload = payloadOf(seed, n)
   let again = keyed && random.next() < 0.3
@@ -56,7 +57,10 @@ async function addMany(all: readonly number[]): Promise<void> {
     try {
       const ids = await stream.addMany(
         all.map((n) => payloadOf(seed, n)),
-        { id: ({ n }) => `id-${n}` },
+        {
+          id: ({ n }) => `id-${n}`,
+          ...(streamOf(all[0] as number).ordered ? { key: ({ n }) => keyOf(n) } : {}),
+        },
       )
       for (const [at, n] of all.entries()) journal.write({ k: 'added', n, id: ids[at] as string })
       return

@@ -182,7 +182,10 @@ async function unfinished(raw: Redis): Promise<readonly string[]> {
     for (const group of groups) {
       const ready = await raw.xlen(`${keyOf(name)}:ready:${group}`)
       const delayed = await raw.zcard(`${keyOf(name)}:delayed:${group}`)
-      if (ready + delayed > 0) left.push(`${name}/${group}: ${ready} ready, ${delayed} delayed`)
+      const queued = await raw.zcard(`${keyOf(name)}:queued:${group}`)
+      if (ready + delayed + queued > 0) {
+        left.push(`${name}/${group}: ${ready} ready, ${delayed} delayed, ${queued} queued`)
+      }
     }
   }
   return left

@@ -12,23 +12,27 @@
 -- @include record/denied
 -- @include typed
 -- @include stream/finishing
--- @shared keys keys  stream, stream of entries to handle again, hash of answers; then those of the changes, at the indexes in the plan
+-- @include stream/placing
+-- @shared keys keys  stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
 -- @shared each       how many keys an item has
 -- @shared size       how many texts the plan has
--- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; then groups of changes, see lua/_lib/record/effects.lua
+-- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
 -- @item keys own     of the changes
--- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
+-- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, or the script looks for it, positions whose answers were received, separated by spaces; then those of the changes
 -- @returns integer|string as record.lua; "=" and the first results of this delivery; "l": the lease is lost
 
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 4, 3)
-local group, consumer, declared, durable = unpack(of.fields, 1, 4)
+local of = effects.open(keys, plan, size, 5, 3)
+local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
 local wrong = of.wrong
   or typed(stream, 'stream')
   or typed(ready, 'stream')
   or typed(answers, 'hash')
   or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
+-- With order by key: what places.lua works on.
+local places, held = placing(most, keys[4], keys[5], ready)
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 
 -- Whether this consumer has the lease of a position. Without the group there are no leases.
@@ -40,12 +44,31 @@ local function is_leased(key, position)
   return leases[1] ~= nil
 end
 
+-- The place of an entry whose caller does not know it; empty when it has none.
+local function place_of(key, position)
+  local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+  for at = 1, #fields, 2 do
+    if fields[at] == 'k' then
+      return fields[at + 1]
+    end
+  end
+  return ''
+end
+
 local function item(own, values)
   if wrong then
     return wrong
   end
   local texts = effects.texts(of, values)
-  local from, position, received = texts[1], texts[2], texts[3]
+  local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+  if held then
+    local given
+    position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
+    location = from .. position
+    if given == '' then
+      place = place_of(from == 'r' and ready or stream, position)
+    end
+  end
   local field = from .. position
   local key = from == 'r' and ready or stream
   if not is_leased(key, position) then
@@ -55,6 +78,10 @@ local function item(own, values)
       redis.call('HSET', answers, field, first)
     end
     return first and '=' .. first or 'l'
+  end
+  -- Another entry of its key has to be finished first, so the lease counts as lost.
+  if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
+    return 'l'
   end
   local may, stop = effects.prepare(of, own, texts)
   if not may then
@@ -69,6 +96,9 @@ local function item(own, values)
     redis.call('XDEL', ready, position)
   else
     finishing(stream, group, declared, position)
+  end
+  if place ~= '' then
+    places.leave(held, place, location, 1)
   end
   redis.call('HSET', answers, field, results)
   if received ~= '' then

@@ -5,14 +5,14 @@
 -- @batch 64
 -- @full refused      it adds an entry
 -- @include stream/append
--- @shared keys of  the stream
+-- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item arg payload JSON text
 -- @item arg trace  traceparent, or empty
--- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty
+-- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
 -- @returns string|null the entry's id; null when the stream is full
 
-local stream = append.open(of[1], limits)
+local stream = append.open(of[1], limits, of[2], of[3])
 
 local function item(payload, trace, due)
   local may = append.prepare(stream)

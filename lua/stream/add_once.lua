@@ -7,18 +7,18 @@
 -- @include stream/append
 -- @include stream/due_at
 -- @include now
+-- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
--- @item key stream stream
 -- @item key added  string: the id of the entry that was added with this dedup id
 -- @item arg payload JSON text
 -- @item arg trace  traceparent, or empty
--- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty
+-- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
 -- @item arg window milliseconds for which the dedup id is remembered
 -- @returns string|null the entry's id, with a leading = if it was added before; null when the stream is full
 
-local streams = {}
+local stream = append.open(of[1], limits, of[2], of[3])
 
-local function item(stream, added, payload, trace, due, window)
+local function item(added, payload, trace, due, window)
   local id = redis.pcall('GET', added)
   if type(id) == 'table' then
     return id
@@ -28,15 +28,13 @@ local function item(stream, added, payload, trace, due, window)
     redis.call('SET', added, id, 'KEEPTTL')
     return '=' .. id
   end
-  local log = streams[stream] or append.open(stream, limits)
-  streams[stream] = log
-  local may = append.prepare(log)
+  local may = append.prepare(stream)
   if may ~= true then
     return may
   end
-  id = append.apply(log, payload, trace, due)
+  id = append.apply(stream, payload, trace, due)
   if type(id) == 'string' then
-    local ttl = math.max(window, due_at(due) - math.floor(now / 1000))
+    local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
     redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
   end
   return id

@@ -6,6 +6,7 @@
 -- @full runs         it deletes the group's keys
 -- @include stream/groups
 -- @include typed
+-- @shared keys held places of its keys, see lua/_lib/stream/places.lua
 -- @item key stream stream
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
@@ -41,7 +42,7 @@ local function item(stream, ready, delayed, dead, paused, group, quiet)
       end
     end
   end
-  local gone = redis.call('UNLINK', ready, delayed, dead, paused)
+  local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2])
   if here then
     redis.call('XGROUP', 'DESTROY', stream, group)
   end

@@ -7,7 +7,9 @@
 -- @include now
 -- @include stream/acknowledge
 -- @include stream/entry
+-- @include stream/placing
 -- @include typed
+-- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -15,12 +17,15 @@
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key settled string: number and reply of the worker's last batch
+-- @item arg most    places of a key; 0 without order
 -- @returns integer entries given back: 0 when none is left
 
 local MOST, MOST_BYTES = 100, 262144
 
-local function item(stream, ready, delayed, settled)
+local function item(stream, ready, delayed, settled, most)
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+  local places, of = placing(most, held[1], held[2], ready)
+  wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong
   end
@@ -41,7 +46,15 @@ local function item(stream, ready, delayed, settled)
       local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
       if delivery then
         bytes = bytes + #(delivery.d or '')
-        entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+        if of and delivery.k then
+          delivery.f = delivery.f + 1
+          places.give_back(of, delivery, (key == ready and 'r' or 'm') .. row[1])
+        elseif of and delivery.q then
+          delivery.f = delivery.f + 1
+          entry.put_delayed(delayed, delivery, delivery.n or 0)
+        else
+          entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+        end
       end
     end
     if ids[1] and key == stream then

@@ -14,8 +14,12 @@
 -- @include now
 -- @include stream/acknowledge
 -- @include stream/entry
+-- @include stream/placing
 -- @include stream/started
 -- @include typed
+-- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared most     places of a key; 0 without order
+-- @shared stops    1 when a dead letter stops its key
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -54,8 +58,17 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   local ms = math.floor(now / 1000)
   local reply = {}
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+  local places, of = placing(most, held[1], held[2], ready)
+  wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong
+  end
+  local function put_due(delivery)
+    if of then
+      places.due(of, delivery)
+    else
+      entry.put_ready(ready, delivery)
+    end
   end
   -- Resets the consumer's idle time, which shows that the worker is alive. On Redis 7.0 a read of new entries that finds none does
   -- not. This read asks for the worker's pending entries after the end of the stream, so it returns none.
@@ -64,7 +77,7 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   in_steps(function(count)
     local bytes, found = 0, redis.call('ZRANGE', delayed, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
     for _, packed in ipairs(found) do
-      if not entry.put_due(ready, dead, group, packed) then
+      if not entry.put_due(dead, group, packed, put_due) then
         reply[#reply + 1] = { '0-0', 0, 0 }
       end
       redis.call('ZREM', delayed, packed)
@@ -86,14 +99,24 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
       elseif delivery.n and delivery.n > ms then
         -- A delayed entry whose worker vanished before it moved the entry to `delayed`. No handler had it.
         entry.give_back(ready, delayed, delivery, ms)
+      elseif of and delivery.q then
+        -- As above, and it is due now.
+        delivery.f = delivery.f + 1
+        places.enter(of, delivery.q, delivery)
       else
+        local location = (key == ready and 'r' or 'm') .. id
         delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
         local used = recorded or delivery.v > MOST_UNRECORDED
         delivery.a = delivery.a + (used and 1 or 0)
         local over = used and delivery.a >= tonumber(attempts)
         if over then
           local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
-          entry.put_dead(dead, delivery, group, 'vanished', reason)
+          local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+          if of and delivery.k then
+            places.bury(of, delivery, location, position, stops == '1')
+          end
+        elseif of and delivery.k then
+          places.give_back(of, delivery, location)
         else
           entry.put_ready(ready, delivery)
         end

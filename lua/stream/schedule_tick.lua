@@ -11,25 +11,29 @@
 -- @include stream/schedule
 -- @include stream/unfinished
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
--- @item keys all   stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`
+-- @item keys all   stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua)
 -- @item arg id     schedule
 -- @item arg seen   text that the read returned; empty to add an entry now, whatever is due
 -- @item arg next   the next occurrence in ms; empty when there is none
 -- @item arg payload JSON text; empty to add nothing, because the occurrence was missed
 -- @item arg names  the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
+-- @item arg name   key of the entry, if any
 -- @returns string  + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
 
 local streams = {}
 
-local function item(all, id, seen, next, payload, names)
+local function item(all, id, seen, next, payload, names, name)
   local stream, schedules, due = all[1], all[2], all[3]
   local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
   local list = {}
-  for name in string.gmatch(names, '%S+') do
+  for group in string.gmatch(names, '%S+') do
     local at = 5 + #list / 3 * 2
     wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
-    list[#list + 1], list[#list + 2], list[#list + 3] = name, all[at], all[at + 1]
+    list[#list + 1], list[#list + 2], list[#list + 3] = group, all[at], all[at + 1]
   end
+  local log = streams[stream] or append.open(stream, limits, all[5 + #list / 3 * 2], all[6 + #list / 3 * 2])
+  streams[stream] = log
+  wrong = wrong or append.wrong(log)
   if wrong then
     return wrong
   end
@@ -50,7 +54,7 @@ local function item(all, id, seen, next, payload, names)
   elseif names ~= '' then
     local last = redis.call('HGET', schedules, 'e' .. id)
     if last and string.match(last, '^%d+%-%d+$') then
-      local open = unfinished(stream, last, list)
+      local open = unfinished(stream, last, list) or name ~= '' and log.ordered.is_queued(log, name, last)
       if open == 'groups' then
         return open
       end
@@ -58,13 +62,11 @@ local function item(all, id, seen, next, payload, names)
     end
   end
   if not outcome then
-    local log = streams[stream] or append.open(stream, limits)
-    streams[stream] = log
     local may = append.prepare(log)
     if may ~= true then
       return may or 'full'
     end
-    local entry = append.apply(log, payload, '', '')
+    local entry = append.apply(log, payload, '', name ~= '' and ' ' .. name or '')
     if type(entry) == 'table' then
       return entry
     end

@@ -11,7 +11,12 @@
 -- @include stream/pending
 -- @include stream/acknowledge
 -- @include stream/entry
+-- @include stream/placing
+-- @include earlier
 -- @include typed
+-- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared most     places of a key; 0 without order
+-- @shared stops    1 when a dead letter stops its key
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -21,15 +26,19 @@
 -- @item key dead   stream of its dead letters
 -- @item key settled string: number and reply of the worker's last batch
 -- @item arg number number of this batch
--- @item arg finished JSON: two lists of positions, ascending: in the stream and in ready
+-- @item arg finished JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
 -- @item arg moves  JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason]
 -- @returns string  positions whose lease is lost, separated by spaces; a position in ready has a leading r
 
 local DAY = 86400
+-- With more, each place is passed on to one entry.
+local MOST_PASSED_ON = 128
 local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
 
 local function item(stream, ready, delayed, dead, settled, number, finished, moves)
   local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+  local places, of = placing(most, held[1], held[2], ready)
+  wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong
   end
@@ -41,9 +50,9 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
 
   -- Everything that can be refused is refused before the first write.
   moves = cjson.decode(moves)
-  local places = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
+  local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
   for _, move in ipairs(moves) do
-    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+    wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
   end
 
   if wrong then
@@ -66,6 +75,9 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
   local function leave(key, ids)
     if key == stream then
       acknowledge(stream, group, declared, ids)
+    elseif of then
+      -- Most entries pass through ready, and mostly in order.
+      acknowledge(ready, group, group, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -84,11 +96,111 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     end
   end
 
-  local of_stream, of_ready = unpack(cjson.decode(finished))
-  for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-    local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
-    if mine[1] then
-      leave(key, mine)
+  -- Moves an entry that has a key. Returns false when an entry before it in its place has to be finished first.
+  local function put_keyed(delivery, location, to, ms, kind, reason)
+    local place = delivery.k
+    if delivery.q then
+      entry.put_delayed(delayed, delivery, delivery.n or ms)
+    elseif to == 'waiting' then
+      places.give_back(of, delivery, location)
+    elseif places.follows(redis.call('HGET', of.busy, place), location) then
+      return false
+    elseif to == 'dead' then
+      places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+    else
+      local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
+      entry.put_delayed(delayed, delivery, due)
+      places.move(of, place, location, places.later(due, delivery.i))
+    end
+    return true
+  end
+
+  -- Removes the finished entries that have to wait for one before them in their place, and passes the places of the others on.
+  local function finish_in_order(lists, theirs, run)
+    local names = {}
+    for at, ids in ipairs(lists) do
+      for _, id in ipairs(ids) do
+        names[#names + 1] = theirs[at][id]
+      end
+    end
+    if not names[1] then
+      return lists
+    end
+    local left_of, touched = {}, {}
+    for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
+      left_of[names[nth]] = left_of[names[nth]] or places.list(value)
+    end
+    local left, waiting = { {}, {} }, {}
+    local function finish(at, id, wait)
+      local place = theirs[at][id]
+      if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
+        left[at][#left[at] + 1] = id
+        touched[place or ''] = true
+      else
+        wait(at, id)
+      end
+    end
+    for at, ids in ipairs(lists) do
+      for _, id in ipairs(ids) do
+        finish(at, id, function()
+          waiting[#waiting + 1] = { at, id }
+        end)
+      end
+    end
+    -- Once more, because an entry that was retried is behind those that were passed on together with it.
+    for _, each in ipairs(waiting) do
+      finish(each[1], each[2], function(at, id)
+        lost[#lost + 1] = (at == 1 and '' or 'r') .. id
+      end)
+    end
+    if waiting[1] then
+      table.sort(left[2], earlier)
+    end
+    local later = { busy = {}, free = {} }
+    local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
+    for _, place in ipairs(names) do
+      if touched[place] then
+        touched[place] = nil
+        local rest = left_of[place]
+        if rest[rest.from] then
+          later.busy[#later.busy + 1] = place
+          later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
+        elseif queued then
+          budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
+        else
+          later.free[#later.free + 1] = place
+        end
+      end
+    end
+    places.done(of, later)
+    return left
+  end
+
+  local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))
+  if of then
+    -- The stream first: an entry in it has its place before those in ready.
+    local theirs, lists = { {}, {} }, { of_stream, of_ready }
+    for at, names in ipairs({ places_stream, places_ready }) do
+      for nth, name in ipairs(names) do
+        theirs[at][lists[at][nth]] = name ~= '' and name or nil
+      end
+    end
+    local mine = {
+      of_stream[1] and leased(stream, of_stream, '') or of_stream,
+      of_ready[1] and leased(ready, of_ready, 'r') or of_ready,
+    }
+    mine = finish_in_order(mine, theirs, run)
+    for at, key in ipairs({ stream, ready }) do
+      if mine[at][1] then
+        leave(key, mine[at])
+      end
+    end
+  else
+    for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
+      local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
+      if mine[1] then
+        leave(key, mine)
+      end
     end
   end
 
@@ -98,11 +210,20 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     if leased(key, { id }, from == 'r' and 'r' or '')[1] then
       -- Nil if the entry was deleted by hand.
       local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+      local done = true
       if delivery then
         delivery.a, delivery.f = attempts, fence
-        put(delivery, to, ms, kind, reason)
+        if of and (delivery.k or delivery.q) then
+          done = put_keyed(delivery, from .. id, to, ms, kind, reason)
+        else
+          put(delivery, to, ms, kind, reason)
+        end
       end
-      leave(key, { id })
+      if done then
+        leave(key, { id })
+      else
+        lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
+      end
     end
   end
 

@@ -11,8 +11,10 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item key paused exists while the group is paused
+-- @item key busy   hash of places of keys, see lua/_lib/stream/places.lua
+-- @item key queued sorted set of entries that wait for a place of their key
 -- @item arg group  group
--- @returns list    1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added; then name, pending and idle milliseconds of each consumer
+-- @returns list    1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added, queued; then name, pending and idle milliseconds of each consumer
 
 local function find(stream, group)
   for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
@@ -22,7 +24,7 @@ local function find(stream, group)
   end
 end
 
-local function item(stream, ready, delayed, dead, paused, group)
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)
   local here, again = find(stream, group), find(ready, group)
   local oldest
   local function consider(id)
@@ -60,7 +62,8 @@ local function item(stream, ready, delayed, dead, paused, group)
   end
   local reply = {
     here and 1 or 0,
-    added,
+    -- Queued entries were never added to the stream itself.
+    added + (tonumber(redis.call('HGET', busy, '') or nil) or 0),
     waiting,
     exact,
     waiting_again,
@@ -69,6 +72,7 @@ local function item(stream, ready, delayed, dead, paused, group)
     redis.call('XLEN', dead),
     redis.call('EXISTS', paused),
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+    redis.call('ZCARD', queued),
   }
   for key, there in pairs({ [stream] = here, [ready] = again }) do
     for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do

@@ -19,7 +19,7 @@ function click(atMs: number, attempt = 1): Delivery<Click> {
   const { signal } = new AbortController()
   const id = `${atMs}-0`
   const lease = { key: 'stream', group: 'badges', consumer: 'test', id, fence: attempt }
-  const entry = { id, addedAtMs: atMs, payload: { member: 'ann' }, traceparent: undefined }
+  const entry = { id, addedAtMs: atMs, payload: { member: 'ann' }, key: undefined, traceparent: undefined }
   const commit = (): never => {
     throw new Error('the handler of badges does not commit')
   }

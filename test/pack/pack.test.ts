@@ -1,22 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { packAll } from '../../scripts/pack.ts'
-
-/**
- * The packages as a user gets them: packed, installed into an empty project with npm, used without any of this
- * repository's settings.
- */
-const packed = packAll()
-const project = join(packed.folder, 'project')
-const versions = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  devDependencies: Record<string, string>
-}
+import { PACKAGES } from '../../scripts/pack.ts'
+import { aliased, type Dependencies, installProjects, type Projects, runIn, versions } from './projects.ts'
 
 const USES = {
   '@penknife/core': ['connect', 'createRateLimiter', 'createStream', 'createLeaderboard', 'createNotifier'],
@@ -33,64 +24,96 @@ const USES = {
     'adapt',
     'clientAddress',
   ],
+  '@penknife/http/websocket': ['notificationSockets'],
+  '@penknife/client': ['connect'],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
 /** Every subpath that the packages export, as a user names it. */
-const exported = packed.tarballs.flatMap(({ name }) => {
+const exported = PACKAGES.flatMap((name) => {
   const { exports } = JSON.parse(
-    readFileSync(new URL(`../../packages/${name.split('/')[1]}/package.json`, import.meta.url), 'utf8'),
+    readFileSync(new URL(`../../packages/${name}/package.json`, import.meta.url), 'utf8'),
   ) as { exports: Record<string, unknown> }
   return Object.keys(exports)
     .filter((path) => path !== './package.json')
-    .map((path) => name + path.slice(1))
+    .map((path) => `@penknife/${name}${path.slice(1)}`)
 })
 
-function write(file: string, text: string): void {
-  writeFileSync(join(project, file), text)
+const TSC = ['node_modules/typescript/bin/tsc', '--singleThreaded']
+
+const KIT = { '@penknife/core': '*', '@penknife/testing': '*', ...versions('typescript', '@types/node') }
+const IOREDIS = ["import { Redis } from 'ioredis'", 'new Redis({ lazyConnect: true })'] as const
+const NODE_REDIS = ["import { createClient } from 'redis'", 'createClient()'] as const
+const CLIENTS = [
+  ['only ioredis 6', versions('ioredis'), [IOREDIS]],
+  ['only ioredis 5', { ioredis: aliased('ioredis5') }, [IOREDIS]],
+  ['only node-redis 6', versions('redis'), [NODE_REDIS]],
+  ['only node-redis 5', { redis: aliased('redis5') }, [NODE_REDIS]],
+  ['ioredis 6 and node-redis 6', versions('ioredis', 'redis'), [IOREDIS, NODE_REDIS]],
+] as const
+
+const folderOf = (clients: string): string => clients.replaceAll(' ', '-')
+
+const EVERYTHING: Dependencies = {
+  ...Object.fromEntries(PACKAGES.map((name) => [`@penknife/${name}`, '*'])),
+  ...versions('ioredis', 'express', 'koa', 'fastify', 'hono', 'ws'),
+  ...versions('typescript', '@types/express', '@types/koa', '@types/node'),
 }
 
-function run(...args: string[]): string {
-  return execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8', stdio: 'pipe' })
-}
+let projects: Projects
+/** What npm says to a project with one client; it installs while the other tests run. */
+let npm: Promise<string>
 
-beforeAll(() => {
-  mkdirSync(project)
-  const needed = [
-    'ioredis',
-    'express',
-    'koa',
-    'fastify',
-    'hono',
-    'typescript',
-    '@types/express',
-    '@types/koa',
-    '@types/node',
-  ]
-  const dependencies = Object.fromEntries([
-    ...packed.tarballs.map(({ name, path }) => [name, `file:${path}`]),
-    ...needed.map((name) => [name, versions.devDependencies[name]]),
-  ])
-  write('package.json', JSON.stringify({ name: 'a-user', private: true, dependencies }))
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], {
-    cwd: project,
-    stdio: 'pipe',
+beforeAll(async () => {
+  projects = await installProjects({
+    everything: EVERYTHING,
+    ...Object.fromEntries(CLIENTS.map(([name, clients]) => [folderOf(name), { ...KIT, ...clients }])),
   })
+  npm = installWithNpm()
 }, 300_000)
 
-afterAll(() => rmSync(packed.folder, { recursive: true }))
+afterAll(async () => {
+  await npm?.catch(() => {})
+  projects?.remove()
+})
 
-test.each(exported)('import and require of %s give the same names', (name) => {
-  write('names.mjs', `console.log(JSON.stringify(Object.keys(await import('${name}'))))`)
-  write(
-    'names.cjs',
-    `console.log(JSON.stringify(Object.keys(require('${name}')).filter((n) => n !== '__esModule')))`,
-  )
-  const imported = JSON.parse(run('names.mjs')) as string[]
-  const required = JSON.parse(run('--no-warnings', 'names.cjs')) as string[]
-  expect(imported).not.toEqual([])
-  expect(required.toSorted()).toEqual(imported.toSorted())
-  expect(imported).toEqual(expect.arrayContaining([...(USES[name as keyof typeof USES] ?? [])]))
+async function installWithNpm(): Promise<string> {
+  const folder = join(projects.folder, 'with-npm')
+  mkdirSync(folder)
+  const ours = projects.tarballs.filter(({ name }) => /core|testing|http/.test(name))
+  const dependencies = {
+    ...Object.fromEntries(ours.map(({ name, path }) => [name, `file:${path}`])),
+    ...versions('ioredis'),
+  }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'a-user', private: true, dependencies }))
+  const installed = await runIn(folder, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'])
+  return `${installed.output} ${(await runIn(folder, 'npm', ['ls'])).output}`
+}
+
+describe('import and require give the same names', () => {
+  type Names = Readonly<Record<string, readonly string[]>>
+  let imported: Names
+  let required: Names
+
+  beforeAll(async () => {
+    const names = JSON.stringify(exported)
+    const print = `console.log(JSON.stringify(Object.fromEntries(all.map(([name, of]) => [name, Object.keys(of).filter((each) => each !== '__esModule').toSorted()]))))`
+    const files = {
+      'names.mjs': `const all = await Promise.all(${names}.map(async (name) => [name, await import(name)]))\n${print}`,
+      'names.cjs': `const all = ${names}.map((name) => [name, require(name)])\n${print}`,
+    }
+    for (const [file, text] of Object.entries(files)) projects.write('everything', file, text)
+    const printed = await Promise.all(
+      Object.keys(files).map((file) => projects.run('everything', ['--no-warnings', file])),
+    )
+    ;[imported, required] = printed.map(({ output }) => JSON.parse(output) as Names) as [Names, Names]
+  })
+
+  test.each(exported)('%s', (name) => {
+    expect(imported[name]).not.toEqual([])
+    expect(required[name]).toEqual(imported[name])
+    expect(imported[name]).toEqual(expect.arrayContaining([...(USES[name as keyof typeof USES] ?? [])]))
+  })
 })
 
 describe('the types check without skipLibCheck', () => {
@@ -106,53 +129,47 @@ const limiter = createRateLimiter(connect(new Redis()).space('a'), 'b', { rules:
 express().use(rateLimit(limiter, { cost: 1 }))
 export const decision: Promise<LimiterDecision> = limiter.take('subject')
 `
-  test.each([
-    ['nodenext', 'nodenext', 'app.mts'],
-    ['nodenext', 'nodenext', 'app.cts'],
-    ['bundler', 'esnext', 'app.ts'],
-    ['bundler', 'esnext', 'app.mts'],
-  ])('under %s (%s), from %s', (moduleResolution, module, file) => {
-    write(file, `${uses}\n${app}`)
-    const options = {
-      moduleResolution,
+
+  async function check(module: string, resolution: string, files: readonly string[]): Promise<string> {
+    const compilerOptions = {
+      moduleResolution: resolution,
       module,
       target: 'es2023',
       strict: true,
       noEmit: true,
       esModuleInterop: true,
+      skipLibCheck: false,
+      types: ['node'],
+      // The types of browsers take half of the time; projects for bundlers have them.
+      ...(resolution === 'bundler' ? {} : { lib: ['es2023'] }),
     }
-    write(
-      'tsconfig.json',
-      JSON.stringify({
-        compilerOptions: { ...options, skipLibCheck: false, types: ['node'] },
-        files: [file],
-      }),
-    )
-    try {
-      run('node_modules/typescript/bin/tsc', '-p', '.')
-    } catch (error) {
-      expect.fail((error as { stdout: string }).stdout)
-    }
+    const name = `${module}-${resolution}`
+    const own = files.map((file) => `${name}-${file}`)
+    for (const file of own) projects.write('everything', file, `${uses}\n${app}`)
+    projects.write('everything', `${name}.json`, JSON.stringify({ compilerOptions, files: own }))
+    const { output } = await projects.run('everything', [...TSC, '-p', `${name}.json`])
+    return output
+  }
+
+  test.concurrent.for([
+    ['nodenext', 'nodenext', ['app.mts', 'app.cts']],
+    ['node20', 'nodenext', ['app.cts']],
+    ['esnext', 'bundler', ['app.ts', 'app.mts']],
+    ['commonjs', 'bundler', ['app.ts']],
+  ] as const)('with module %s and resolution %s, from %j', async ([module, resolution, files], context) => {
+    context.expect(await check(module, resolution, files)).toBe('')
+  })
+
+  test.concurrent('with node16 only from ES modules, as docs/decisions/commonjs.md says', async (context) => {
+    const output = await check('node16', 'node16', ['app.mts', 'app.cts'])
+    context.expect(output).toContain('error TS1479')
+    const errors = output.split('\n').filter((line) => line.includes('error TS'))
+    context.expect(errors.filter((line) => !/app\.cts.*TS1479/.test(line))).toEqual([])
   })
 })
 
-const IOREDIS = ["import { Redis } from 'ioredis'", 'new Redis({ lazyConnect: true })'] as const
-const NODE_REDIS = ["import { createClient } from 'redis'", 'createClient()'] as const
-/** The version that is tested under another name of its package. */
-const aliased = (name: string): string | undefined => versions.devDependencies[name]?.split('@')[1]
-
-describe.each([
-  ['only ioredis 6', { ioredis: versions.devDependencies['ioredis'] }, [IOREDIS]],
-  ['only ioredis 5', { ioredis: aliased('ioredis5') }, [IOREDIS]],
-  ['only node-redis 6', { redis: versions.devDependencies['redis'] }, [NODE_REDIS]],
-  ['only node-redis 5', { redis: aliased('redis5') }, [NODE_REDIS]],
-  [
-    'ioredis 6 and node-redis 6',
-    { ioredis: versions.devDependencies['ioredis'], redis: versions.devDependencies['redis'] },
-    [IOREDIS, NODE_REDIS],
-  ],
-] as const)('in a project that has %s', (name, clients, uses) => {
-  const folder = join(packed.folder, name.replaceAll(' ', '-'))
+describe.concurrent.each(CLIENTS)('in a project that has %s', (name, _clients, uses) => {
+  const project = folderOf(name)
   const program = `import { connect } from '@penknife/core'
 import { startTestRedis } from '@penknife/testing'
 ${uses.map(([line]) => line).join('\n')}
@@ -166,72 +183,45 @@ console.log((await redis.penknife.health()).status)
 await redis.close()
 `
 
-  beforeAll(() => {
-    mkdirSync(folder)
-    const own = ['typescript', '@types/node'].map((each) => [each, versions.devDependencies[each]])
-    const ours = packed.tarballs
-      .filter((each) => /core|testing/.test(each.name))
-      .map((each) => [each.name, `file:${each.path}`])
-    const dependencies = { ...clients, ...Object.fromEntries([...ours, ...own]) }
-    writeFileSync(
-      join(folder, 'package.json'),
-      JSON.stringify({ name: 'a-user', private: true, dependencies }),
-    )
-    writeFileSync(join(folder, 'app.mjs'), program)
-    writeFileSync(join(folder, 'app.mts'), program)
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], {
-      cwd: folder,
-      stdio: 'pipe',
-    })
-  }, 300_000)
+  test('the types of core and testing check without skipLibCheck', async (context) => {
+    projects.write(project, 'app.mts', program)
+    const flags = '--noEmit --strict --target es2023 --lib es2023 --module nodenext --types node'
+    const checked = await projects.run(project, [...TSC, ...flags.split(' '), 'app.mts'])
+    context.expect(checked).toEqual({ code: 0, output: '' })
+  })
 
-  // Type checking may take a while on a machine that does other things, too.
-  test(
-    'core and testing install without complaints, and their types check without skipLibCheck',
-    { timeout: 120_000 },
-    () => {
-      execFileSync('npm', ['ls'], { cwd: folder, stdio: 'pipe' })
-      const flags = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext', '--types', 'node']
-      try {
-        execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', ...flags, 'app.mts'], {
-          cwd: folder,
-          stdio: 'pipe',
-        })
-      } catch (error) {
-        expect.fail(String((error as { stdout: Buffer }).stdout))
-      }
-    },
-  )
-
-  test('they run', () => {
-    const output = execFileSync(process.execPath, ['app.mjs'], {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: 'pipe',
-    })
-    expect(output.trim()).toBe('ok')
+  test('they run', async (context) => {
+    projects.write(project, 'app.mjs', program)
+    context.expect(await projects.run(project, ['app.mjs'])).toEqual({ code: 0, output: 'ok\n' })
   })
 })
 
+test('npm installs them without complaints', async () => {
+  const said = await npm
+  expect(said).toContain('@penknife/http@')
+  expect(said).not.toMatch(/npm error|UNMET|invalid|missing/i)
+})
+
 test('a bundle made with esbuild runs', async () => {
-  write(
+  projects.write(
+    'everything',
     'entry.mjs',
     "import { connect, PenknifeError } from '@penknife/core'\ntry { connect({}) } catch (e) { console.log(e instanceof PenknifeError, e.code) }",
   )
   await build({
-    entryPoints: [join(project, 'entry.mjs')],
-    outfile: join(project, 'bundle.cjs'),
+    entryPoints: [join(projects.folder, 'everything', 'entry.mjs')],
+    outfile: join(projects.folder, 'everything', 'bundle.cjs'),
     bundle: true,
     platform: 'node',
     format: 'cjs',
     logLevel: 'error',
   })
-  expect(run('bundle.cjs').trim()).toBe('true PENKNIFE_INVALID')
+  expect((await projects.run('everything', ['bundle.cjs'])).output).toBe('true PENKNIFE_INVALID\n')
 })
 
 test('the packages contain no tests and name their licence', () => {
-  const require = createRequire(join(project, 'x.cjs'))
-  for (const { name, path } of packed.tarballs) {
+  const require = createRequire(join(projects.folder, 'everything', 'x.cjs'))
+  for (const { name, path } of projects.tarballs) {
     const files = execFileSync('tar', ['-tzf', path], { encoding: 'utf8' }).split('\n')
     expect(files.filter((file) => /\.test\.|tsbuildinfo/.test(file))).toEqual([])
     expect(files).toContain('package/LICENSE')

@@ -17,6 +17,8 @@ export const KINDS = [
   'best',
   'set',
   'tie',
+  'plain',
+  'limit',
   'take',
   'quota',
   'step',
@@ -31,6 +33,7 @@ export const MINUTE = 60_000
 export const MOST_ORDERS = 30
 export const SEEN_MS = 10 * MINUTE
 export const TARGET = 3
+export const LIMIT = { limit: 8, windowMs: 10 * MINUTE }
 export const START_MS = 1_800_000_000_000 - (1_800_000_000_000 % HOUR) + 50 * MINUTE
 
 export const BOARDS = {
@@ -39,6 +42,7 @@ export const BOARDS = {
     denseRanks: true,
   },
   best: { keep: 3, windows: { all: 'all-time', hour: { calendar: 'hour' } } },
+  plain: { windows: { hour: { calendar: 'hour' }, all: 'all-time' }, order: 'ascending' },
   tie: {
     ties: { since: new Date(START_MS - HOUR), until: new Date(START_MS + 1000 * HOUR), unit: '1m' },
   },
@@ -53,12 +57,16 @@ export type Wanted =
   | { readonly repeated: boolean; readonly results: readonly unknown[] }
 
 export const memberOf = ({ who }: Spec): string => `m${who}`
+/** The tokens that a limit takes. */
+export const costOf = ({ by }: Spec): number => Math.max(1, Math.abs(by))
 
-/** What calls with one id must have in common: their targets, and which of their events share a channel. */
+/** What calls with one id must have in common: their targets, and which of their events, and limits, share a key. */
 function signature(specs: readonly Spec[]): string {
-  const events = specs.filter(({ kind }) => kind === 'event')
-  const channels = events.map(({ who }) => events.findIndex((other) => other.who === who))
-  return [...specs.map(({ kind }) => (kind === 'set' ? 'best' : kind)), ...channels].join()
+  const shared = (['event', 'limit'] as const).flatMap((kind) => {
+    const own = specs.filter((each) => each.kind === kind)
+    return own.map(({ who }) => own.findIndex((other) => other.who === who))
+  })
+  return [...specs.map(({ kind }) => (kind === 'set' ? 'best' : kind)), ...shared].join()
 }
 
 /** What the documentation promises of record, in plain maps and lists. */
@@ -68,6 +76,7 @@ export class RecordModel {
     mixed: new BoardModel(BOARDS.mixed),
     best: new BoardModel(BOARDS.best),
     tie: new BoardModel(BOARDS.tie),
+    plain: new BoardModel(BOARDS.plain),
   }
   readonly orders: string[] = []
   readonly log: string[] = []
@@ -77,6 +86,7 @@ export class RecordModel {
   readonly stock: CounterModel = createCounterModel({ ...STOCK, rememberUs: 0 })
   readonly steps: CounterModel = createCounterModel({ floor: 0, ceiling: 1000, initial: 0, rememberUs: 0 })
   quota: CounterModel = createCounterModel({ ...QUOTA, rememberUs: 0 })
+  readonly #limits = new Map<string, { readonly start: number; readonly used: number }>()
   readonly #seen = new Map<string, number>()
   readonly #answers = new Map<string, { readonly kinds: string; readonly results: readonly unknown[] }>()
 
@@ -113,6 +123,9 @@ export class RecordModel {
       const spec = specs[at] as Spec
       if (spec.by < 0 && (this.objects.get(memberOf(spec)) ?? 0) + spec.by < 0) refused.push(`${at} floor`)
     }
+    for (const at of places('limit')) {
+      if (this.#used(specs, specs[at] as Spec) > LIMIT.limit) refused.push(`${at} limit`)
+    }
     const counters: readonly (readonly [Kind, CounterModel])[] = [
       ['take', this.stock],
       ['quota', this.quota],
@@ -140,11 +153,28 @@ export class RecordModel {
     return refused
   }
 
+  /** The used tokens of a subject in its window. */
+  #window(subject: string): { readonly start: number; readonly used: number } {
+    const window = this.#limits.get(subject)
+    return window && this.nowMs < window.start + LIMIT.windowMs ? window : { start: this.nowMs, used: 0 }
+  }
+
+  /** The tokens of a subject that are used after a call. */
+  #used(specs: readonly Spec[], { who }: Spec): number {
+    const own = specs.filter((each) => each.kind === 'limit' && each.who === who)
+    return own.reduce((sum, each) => sum + costOf(each), this.#window(`m${who}`).used)
+  }
+
   #apply(specs: readonly Spec[]): unknown[] {
     const results: unknown[] = specs.map(() => undefined)
     for (const model of Object.values(this.boards)) model.nowMs = this.nowMs
-    const updates = { mixed: [] as BoardUpdate[], best: [] as BoardUpdate[], tie: [] as BoardUpdate[] }
-    const places = { mixed: [] as number[], best: [] as number[], tie: [] as number[] }
+    const updates = {
+      mixed: [] as BoardUpdate[],
+      best: [] as BoardUpdate[],
+      tie: [] as BoardUpdate[],
+      plain: [] as BoardUpdate[],
+    }
+    const places = { mixed: [] as number[], best: [] as number[], tie: [] as number[], plain: [] as number[] }
     for (const [at, spec] of specs.entries()) {
       const member = memberOf(spec)
       const { kind, by } = spec
@@ -159,8 +189,11 @@ export class RecordModel {
       if (kind === 'order') this.orders.push(member)
       else if (kind === 'log') this.log.push(member)
       else if (kind === 'mixed') update('mixed', { member, increment: by })
-      else if (kind === 'tie') update('tie', { member, increment: by })
-      else if (kind === 'best') update('best', { member, best: by })
+      else if (kind === 'tie' || kind === 'plain') update(kind, { member, increment: by })
+      else if (kind === 'limit') {
+        const { start, used } = this.#window(member)
+        this.#limits.set(member, { start, used: used + costOf(spec) })
+      } else if (kind === 'best') update('best', { member, best: by })
       else if (kind === 'set') update('best', { member, set: by })
       else if (kind === 'take') results[at] = count(this.stock)
       else if (kind === 'quota') results[at] = count(this.quota)
@@ -177,7 +210,7 @@ export class RecordModel {
         results[at] = reached
       }
     }
-    for (const board of ['mixed', 'best', 'tie'] as const) {
+    for (const board of ['mixed', 'best', 'tie', 'plain'] as const) {
       const made = this.boards[board].update(updates[board])
       for (const [nth, at] of places[board].entries()) results[at] = made[nth]?.value
     }

@@ -18,7 +18,9 @@ beforeEach(async () => {
   await bench.raw.call('ACL', 'SETUSER', 'other', '+@all')
 })
 
-const cases = SCRIPT_CASES.filter(({ script }) => script.name.startsWith('record/'))
+const cases = SCRIPT_CASES.filter(
+  ({ script }) => script.name === recordRecord.name || script.name === recordCommit.name,
+)
 const digest = (): Promise<unknown> => bench.raw.call('DEBUG', 'DIGEST')
 
 /** Whether a call of a sample failed. */

@@ -5,6 +5,7 @@ import {
   createLeaderboard,
   createNotifier,
   createObjects,
+  createRateLimiter,
   createStream,
   PenknifeError,
   record,
@@ -20,8 +21,10 @@ import { pattern, useRedis } from '../support/redis.ts'
 import { cases, LONG } from '../support/until.ts'
 import {
   BOARDS,
+  costOf,
   type Kind,
   KINDS,
+  LIMIT,
   memberOf,
   MINUTE,
   MOST_ORDERS,
@@ -47,6 +50,11 @@ function createObjectsOf(space: Space) {
     mixed: createLeaderboard(space, 'mixed', BOARDS.mixed),
     best: createLeaderboard(space, 'best', BOARDS.best),
     tie: createLeaderboard(space, 'tie', BOARDS.tie),
+    plain: createLeaderboard(space, 'plain', BOARDS.plain),
+    limiter: createRateLimiter(space, 'limiter', {
+      rules: [{ name: 'r', algorithm: 'fixed-window', limit: LIMIT.limit, window: LIMIT.windowMs }],
+      place: 'space',
+    }),
     stock: createCounters(space, 'stock', STOCK),
     quota: createCounters(space, 'quota', { ...QUOTA, calendar: 'hour' }),
     steps: createCounters(space, 'steps', { ceiling: 1000 }),
@@ -67,6 +75,10 @@ function effectOf(on: Objects, spec: Spec): Effect {
       return on.log.adding(member, { traceparent: `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01` })
     case 'mixed':
       return on.mixed.incrementing(member, by)
+    case 'plain':
+      return on.plain.incrementing(member, by)
+    case 'limit':
+      return on.limiter.taking(member, costOf(spec))
     case 'tie':
       return on.tie.incrementing(member, by)
     case 'best':
@@ -98,7 +110,9 @@ function change(counters: Counters, member: string, by: number): Effect {
 function plainResult(kind: Kind, result: unknown): unknown {
   if (kind === 'take' || kind === 'quota') return (result as { value: number }).value
   if (kind === 'step') return (result as { reached: boolean }).reached
-  return ['mixed', 'best', 'set', 'tie', 'object'].includes(kind) ? (result as number) + 0 : undefined
+  return ['mixed', 'best', 'set', 'tie', 'plain', 'object'].includes(kind)
+    ? (result as number) + 0
+    : undefined
 }
 
 async function outcomeOf(
@@ -160,7 +174,7 @@ const step = fc.oneof(
 )
 
 async function compareAll(on: Objects, model: RecordModel): Promise<void> {
-  for (const name of ['mixed', 'best', 'tie'] as const) {
+  for (const name of ['mixed', 'best', 'tie', 'plain'] as const) {
     model.boards[name].nowMs = model.nowMs
     for (const window of on[name].windows) {
       const rows = model.boards[name].ranking(window).rows()
@@ -210,8 +224,10 @@ test('record agrees with a plain model, whatever is combined', async () => {
         }
         const wanted = each.all.map(({ specs, id }) => model.record(specs, id))
         const send = ({ specs, id }: (typeof each.all)[number]) => outcomeOf(space, on, specs, id)
-        // Two events may be in one channel or in two: such calls do not share a script call, and may overtake each other.
-        const apart = each.all.some(({ specs }) => specs.filter(({ kind }) => kind === 'event').length > 1)
+        // Two events may be in one channel or in two, and so may limits: such calls do not share a script call, and may overtake others.
+        const several = (specs: readonly Spec[], own: Kind) =>
+          specs.filter(({ kind }) => kind === own).length > 1
+        const apart = each.all.some(({ specs }) => several(specs, 'event') || several(specs, 'limit'))
         // The first call removes what is due, in several script calls, during which others would overtake it.
         const [first, ...others] = each.all
         const got: Wanted[] = first ? [await send(first)] : []

@@ -300,8 +300,8 @@ const BROKEN: readonly {
     what: 'taking over from crashed workers',
     sabotage: {
       script: 'stream/maintain',
-      from: 'entry.put_ready(ready, delivery)',
-      to: 'local dropped = delivery',
+      from: 'else\nentry.put_ready(ready, delivery)\nend\nreply[',
+      to: 'else\nlocal dropped = delivery\nend\nreply[',
     },
     faults: ['kill -9'],
     finds: /^no confirmed entry is lost/,
@@ -316,6 +316,17 @@ const BROKEN: readonly {
     },
     faults: ['SCRIPT FLUSH'],
     finds: /^no confirmed entry is lost/,
+    long: true,
+  },
+  {
+    what: 'the place that a retry keeps',
+    sabotage: {
+      script: 'stream/settle',
+      from: 'places.move(of, place, location, places.later(due, delivery.i))',
+      to: 'places.leave(of, place, location, 1)',
+    },
+    faults: ['SCRIPT FLUSH'],
+    finds: /^entries of a key are handled one after the other/,
     long: true,
   },
   {

@@ -34,6 +34,7 @@ const EMPTY = {
   name: 'billing',
   waiting: 0,
   exact: true,
+  queued: 0,
   running: 0,
   delayed: 0,
   dead: 0,

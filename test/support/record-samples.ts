@@ -31,6 +31,9 @@ const ROLLING_PLAN = {
   dedup: 1e15,
 }
 const BEST = [keys.leaderboard('best'), keys.leaderboardPart('best', 'data')]
+/** A board whose changes are announced. */
+const RANKED = [keys.leaderboard('ranked'), keys.leaderboardPart('ranked', 'data')]
+const RANKED_PLAN = '{"windows":[{"z":[1]}],"data":2,"events":{"window":1,"top":2,"overtaken":3}}'
 /** Two periods of a board of plain scores. */
 const PLAIN = [keys.leaderboardPart('plain', 'a'), keys.leaderboardPart('plain', 'b')]
 const COUNTERS = [
@@ -46,6 +49,7 @@ const KEYS = [
   ...ROLLING,
   ...BEST,
   ...PLAIN,
+  ...RANKED,
 ]
 const subject = keys.limit(keys.route, 'api', 'ann')
 const log = keys.limitLog(keys.route, 'api/log', 'ann')
@@ -92,6 +96,8 @@ function planOf(before: number, own: number, head: readonly Text[]): readonly [n
       free,
       '1,1 2 1 2 4000000000000000 4100000000000000 4100000000000000',
     ),
+    ...group(['announce', 1, ''], at(19, 20), free, RANKED_PLAN),
+    ...group(['publish', 1, ''], [before + 2, before + 2, own + 1], [11, 1], 100, 60_000, 1000),
   )
 }
 
@@ -108,6 +114,8 @@ function values(before: readonly Arg[], counter = '-2 - - a'): string {
     ['i', 'ann', '5', 'a'],
     ['s', 'dee', '1', '', 'b', 'eva', '1', ''],
     ['ann', '5'],
+    ['i', 'ann', '5', ''],
+    ['0', live, 'type', '{}', '', '0'],
   ]
   return groups
     .flat()
@@ -144,7 +152,7 @@ const HELD_READY: NonNullable<Sample['before']> = [
 ]
 
 const RECORD = [60_000, 'print', 1, '']
-const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '']
+const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '', '0']
 
 function commit(
   declared: string,
@@ -189,6 +197,27 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       returns: 'integer',
       shared: [BEST, 1, ...past(0, RECORD)],
       item: [recorded, ['i', 'ann', '1', ''].map((text) => `${text}\0`).join('')],
+    },
+  ],
+  'record/scan': [
+    { returns: 'list', item: [BEST[0] as string, 'z', '0'], before: [['ZADD', BEST[0] as string, 1, 'ann']] },
+    {
+      returns: 'list',
+      item: [COUNTERS[0] as string, 'h', '0'],
+      before: [['HSET', COUNTERS[0] as string, 'a', '5']],
+    },
+  ],
+  'record/values': [
+    {
+      returns: 'list',
+      item: [stream, BEST[0] as string, 'z', 'ann\0bob\0'],
+      before: [['XADD', stream, '1-1', 'd', '{}']],
+    },
+    { returns: 'list', item: [stream, COUNTERS[0] as string, 'h', 'a\0'] },
+    {
+      returns: 'list',
+      item: [stream, history, 'x', ''],
+      before: [['XADD', history, '5-1', 't', 'a', 'd', '1', 'g', 'bf5d3a']],
     },
   ],
   'record/commit': [

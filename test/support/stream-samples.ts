@@ -10,6 +10,9 @@ const paused = keys.paused('orders', 'billing')
 const pausing = keys.pausing('orders', 'billing')
 const addedId = keys.addedId('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
+const busy = keys.busyPlaces('orders', 'billing')
+const queued = keys.queued('orders', 'billing')
+const HELD = [busy, queued]
 const schedules = keys.schedules('orders')
 const schedulesDue = keys.schedulesDue('orders')
 const scheduleIds = keys.scheduleIds('orders')
@@ -29,6 +32,25 @@ const LEASED_READY: NonNullable<Sample['before']> = [
 ]
 /** Group, consumer and declared groups. */
 const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
+/** Before them, without order by key: no places. */
+const PLAIN: NonNullable<Sample['shared']> = [[], 0, 0]
+/** With order by key: its places, one for each key; a dead letter stops its key. */
+const ORDERED: NonNullable<Sample['shared']> = [HELD, 1, 1]
+/** An entry of key ann under the lease of w1, and one that is queued behind it. */
+const KEYED: NonNullable<Sample['before']> = [
+  ['XADD', stream, '1-1', 'd', '{}', 'k', 'ann'],
+  ['XGROUP', 'CREATE', stream, 'billing', '0'],
+  ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', stream, '>'],
+  ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM'],
+  ['HSET', busy, 'ann', 'm1-1'],
+  ['ZADD', queued, 0, Buffer.from('ann\0A1A2\x95\0\0\xa2{}\xa0\0', 'latin1')],
+]
+/** A dead letter that stops its key. */
+const STOPPED: NonNullable<Sample['before']> = [
+  ['XADD', dead, '1-1', ...'i 1-1 a 5 f 5 g billing k failed e why d {} q ann'.split(' ')],
+  ['XADD', ready, '1-1', 'd', '{}'],
+  ['HSET', busy, 'ann', 'x1-1'],
+]
 /** A schedule that is due, and whose entry 1-1 is not there any more. */
 const SCHEDULED: NonNullable<Sample['before']> = [
   ['HSET', schedules, '#', 1, 'rnightly', 1, 'dnightly', '{}', 'pnightly', '', 'enightly', '1-1'],
@@ -61,44 +83,78 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: [[stream], '0 0 1 1 1 0 0 '], item: ['{}', '', ''], before: MANY },
     { returns: 'null', shared: [[stream], '0 60 1 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
     { returns: 'null', shared: [[stream], '1 60 0 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
+    ...['+500 ann', ' ann', ' bob'].map((due): Sample => ({
+      returns: 'string',
+      shared: [[stream, ...HELD], '2 60 0 0 0 0 0 billing'],
+      item: ['{}', '', due],
+      before: KEYED,
+    })),
   ],
   'stream/add_once': [
-    { returns: 'string', shared: [LOG], item: [stream, addedId, '{}', '', '', 1000] },
+    { returns: 'string', shared: [[stream], LOG], item: [addedId, '{}', '', '', 1000] },
     {
       returns: 'string',
-      shared: [LOG],
-      item: [stream, addedId, '{}', '', '', 1000],
+      shared: [[stream], LOG],
+      item: [addedId, '{}', '', '', 1000],
       before: [['SET', addedId, '1-1']],
     },
     {
       returns: 'null',
-      shared: ['1 60 0 0 0 0 0 '],
-      item: [stream, addedId, '{}', '', '', 1000],
+      shared: [[stream], '1 60 0 0 0 0 0 '],
+      item: [addedId, '{}', '', '', 1000],
       before: MANY,
     },
   ],
   'stream/leave': [
-    { returns: 'integer', shared: WORKER, item: [stream, ready, delayed, settled], before: LEASED },
     {
       returns: 'integer',
-      shared: ['billing', 'w9', 'billing'],
-      item: [stream, ready, delayed, settled],
+      shared: [[], ...WORKER],
+      item: [stream, ready, delayed, settled, 0],
       before: LEASED,
+    },
+    {
+      returns: 'integer',
+      shared: [[], 'billing', 'w9', 'billing'],
+      item: [stream, ready, delayed, settled, 0],
+      before: LEASED,
+    },
+    {
+      returns: 'integer',
+      shared: [HELD, 'billing', 'w1', 'billing'],
+      item: [stream, ready, delayed, settled, 1],
+      before: KEYED,
     },
   ],
   'stream/maintain': [
     {
       returns: 'list',
-      shared: [...WORKER, 0, 5],
+      shared: [...PLAIN, ...WORKER, 0, 5],
       item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list',
-      shared: [...WORKER, 0, 1],
+      shared: [...PLAIN, ...WORKER, 0, 1],
       item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
       before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
+    ...[1, 5].map((attempts): Sample => ({
+      returns: 'list',
+      shared: [...ORDERED, 'billing', 'w1', 'billing', 0, attempts],
+      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
+      before: KEYED,
+    })),
+  ],
+  'stream/check_places': [
+    {
+      returns: 'list',
+      shared: [HELD, 1, 'billing'],
+      item: [stream, ready, delayed, dead, '0', ''],
+      before: [...KEYED, ['HSET', busy, 'bob', 'm9-9', 'cay', 'd5/9-9', 'dan', 'r9-9']],
+    },
+  ],
+  'stream/purge_keyed': [
+    { returns: 'integer', shared: [HELD, 1], item: [dead, ready, '1-1'], before: STOPPED },
   ],
   'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: LEASED }],
@@ -108,13 +164,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/settle': [
     {
       returns: 'string',
-      shared: WORKER,
+      shared: [...PLAIN, ...WORKER],
       item: [stream, ready, delayed, dead, settled, 1, '[["1-1"],["2-1","9-9"]]', '[]'],
       before: [...LEASED, ...LEASED_READY],
     },
     ...['retrying', 'delayed', 'waiting', 'dead'].map((to): Sample => ({
       returns: 'string',
-      shared: ['billing', 'w1', 'billing'],
+      shared: [...PLAIN, 'billing', 'w1', 'billing'],
       item: [
         stream,
         ready,
@@ -127,10 +183,35 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
       before: LEASED,
     })),
+    {
+      returns: 'string',
+      shared: [...ORDERED, 'billing', 'w1', 'billing'],
+      item: [stream, ready, delayed, dead, settled, 1, '[["1-1"],[],["ann"],[],4]', '[]'],
+      before: KEYED,
+    },
+    ...['retrying', 'delayed', 'waiting', 'dead'].map((to): Sample => ({
+      returns: 'string',
+      shared: [...ORDERED, 'billing', 'w1', 'billing'],
+      item: [
+        stream,
+        ready,
+        delayed,
+        dead,
+        settled,
+        1,
+        '[[],[],[],[],1]',
+        JSON.stringify([['m', '1-1', to, 1, 1, 5, 'failed', 'why']]),
+      ],
+      before: KEYED,
+    })),
   ],
   'stream/overview': [{ returns: 'list', item: [stream], before: LEASED }],
   'stream/stats': [
-    { returns: 'list', item: [stream, ready, delayed, dead, paused, 'billing'], before: LEASED },
+    {
+      returns: 'list',
+      item: [stream, ready, delayed, dead, paused, busy, queued, 'billing'],
+      before: LEASED,
+    },
   ],
   'stream/pause': [
     { returns: 'integer', item: [paused, 1, pausing], channels: [pausing] },
@@ -141,8 +222,18 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
   'stream/drop': [
-    { returns: 'integer', item: [stream, ready, delayed, dead, paused, 'billing', 0], before: LEASED },
-    { returns: 'string', item: [stream, ready, delayed, dead, paused, 'billing', 60_000], before: LEASED },
+    {
+      returns: 'integer',
+      shared: [HELD],
+      item: [stream, ready, delayed, dead, paused, 'billing', 0],
+      before: LEASED,
+    },
+    {
+      returns: 'string',
+      shared: [HELD],
+      item: [stream, ready, delayed, dead, paused, 'billing', 60_000],
+      before: LEASED,
+    },
   ],
   'stream/sweep': [
     { returns: 'null', shared: ['billing'], item: [stream, '-'], before: LEASED },
@@ -167,27 +258,48 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'string',
       shared: [DECLARES],
-      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '5000', '{}', ''],
+      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '5000', '{}', '', ''],
       before: SCHEDULED,
     },
     {
       returns: 'string',
       shared: [LOG],
-      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '', '', ''],
+      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '', '', '', ''],
       before: SCHEDULED,
     },
     {
       returns: 'string',
       shared: [LOG],
-      item: [stream, ...OF_SCHEDULES, ready, delayed, 'nightly', '1 1000', '5000', '{}', 'billing'],
+      item: [stream, ...OF_SCHEDULES, ready, delayed, 'nightly', '1 1000', '5000', '{}', 'billing', ''],
       before: [
         ...SCHEDULED,
         ['XADD', ready, '2-1', 'i', '1-7', 'a', 0, 'f', 1, 'd', '{}'],
         ['ZADD', delayed, 5, 'x'],
       ],
     },
+    {
+      returns: 'string',
+      shared: ['2 0 0 0 0 0 0 billing'],
+      item: [
+        stream,
+        ...OF_SCHEDULES,
+        ready,
+        delayed,
+        ...HELD,
+        'nightly',
+        '1 1000',
+        '5000',
+        '{}',
+        'billing',
+        'ann',
+      ],
+      before: SCHEDULED,
+    },
   ],
-  'stream/requeue': [{ returns: 'integer', item: [dead, ready, '1-1'], before: BURIED }],
+  'stream/requeue': [
+    { returns: 'integer', shared: [[], 0], item: [dead, ready, '1-1'], before: BURIED },
+    { returns: 'integer', shared: [HELD, 1], item: [dead, ready, '1-1'], before: STOPPED },
+  ],
   'stream/purge': [{ returns: 'integer', item: [dead, '1-1'], before: BURIED }],
   'stream/forget_consumers': [
     {

@@ -1,10 +1,15 @@
 -- `append`: adds an entry to a stream within its limits, in two phases.
 --
--- - `append.open(key, limits)` returns a stream object; the format of `limits` is described below.
+-- - `append.open(key, limits, busy, queued)` returns a stream object; the format of `limits` is described below. The last two are the
+--   keys of places.lua, of a stream with order by key.
 -- - `append.prepare(stream)` only reads. It returns true when an entry may be added, false when the stream is full, or an error. It
 --   counts the entries that were prepared and not added yet.
 -- - `append.apply(stream, payload, trace, due)` adds the entry and trims the stream. It returns the entry's id, or the error when
---   Redis refused its first write; it then changed nothing.
+--   Redis refused its first write; it then changed nothing. With order by key, `due` may have a space and the key behind it.
+-- - `append.wrong(stream)` returns the error when the keys of places.lua have other types.
+--
+-- With order by key an entry goes into the stream if its key has a free place. Otherwise it is queued, under an id that no other entry
+-- of the stream gets: XSETID raises the last id. A delayed entry takes no place; it asks for one when it is due.
 --
 -- Trimming is considered at every 64th length of a stream, with payloads over 2 KiB more often, so that each trim removes more
 -- than was added: see stream/limits.lua.
@@ -14,18 +19,25 @@
 -- before the others exist.
 -- @include stream/due_at
 -- @lazy stream/limits
-local append = { open = nil, prepare = nil, apply = nil }
+-- @lazy stream/ordered
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
 local EVERY, LARGE = 64, 2048
 
--- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue; unfinished entries at which the stream is full;
+-- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue, with order by key 1 more than the places of a
+-- key; unfinished entries at which the stream is full;
 -- entries, bytes and milliseconds that a log keeps; 1 for a lossy log; 1 to create the declared groups in any case; the names of
 -- the declared groups.
-function append.open(key, limits)
+function append.open(key, limits, busy, queued)
   local queue, most, entries, bytes, age, lossy, declare, names =
     string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     key = key,
-    queue = queue == '1',
+    queue = queue ~= '0',
+    ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+    busy = busy,
+    queued = queued,
+    places = queue - 1,
+    last = nil,
     most = tonumber(most),
     -- Whether an add changes more of this object than the first one does.
     counts = queue ~= '1' or most ~= '0',
@@ -63,15 +75,27 @@ local function declare(stream)
   end
 end
 
+-- The error when the keys of places.lua have other types.
+function append.wrong(stream)
+  return stream.ordered and stream.ordered.wrong(stream) or nil
+end
+
 function append.prepare(stream)
   if not stream.length then
     local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    if stream.ordered then
+      local wrong = append.wrong(stream)
+      if wrong then
+        return wrong
+      end
+      length = length + redis.call('ZCARD', stream.queued)
+    end
     stream.length = length
     stream.declares = stream.names ~= ''
-      and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+      and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
   end
   if stream.counts then
     local most = stream.most - stream.prepared
@@ -113,8 +137,13 @@ function append.apply(stream, payload, trace, due)
     end
     stream.declares = false
   end
-  local id
-  if trace == '' and due == '' then
+  local id, key
+  if stream.ordered then
+    due, key = string.match(due, '^(%S*) ?(.*)$')
+  end
+  if key and key ~= '' and due == '' then
+    id = stream.ordered.add(stream, key, payload, trace)
+  elseif trace == '' and due == '' then
     id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
     local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -126,7 +155,14 @@ function append.apply(stream, payload, trace, due)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
+    if key and key ~= '' then
+      add[#add + 1] = 'q'
+      add[#add + 1] = key
+    end
     id = redis.pcall(unpack(add))
+  end
+  if stream.ordered and type(id) == 'string' then
+    stream.last = id
   end
   if type(id) == 'table' then
     if declares then

@@ -4,6 +4,7 @@
 --   i  the entry's id          d  payload                    t  traceparent, if any
 --   a  used attempts           f  deliveries (the fence)     n  earliest time to handle it, in ms, if any
 --   v  how often in a row its worker vanished before a start of its handler was recorded; 1 after a recorded start; if any
+--   k  its place, q  its key while it has no place (places.lua), p  id of the entry before it in its place, if any
 --
 -- The meaning of the fields depends on the stream that they are in. An entry that something other than penknife wrote has another
 -- shape; only its payload is used: field d, or else the first value. In the group's own streams it is `foreign` and has the id 0-0.
@@ -26,9 +27,9 @@ local function is_count(text)
   return text and #text <= 15 and string.match(text, '^%d+$')
 end
 
--- Whether the fields are those that lua/_lib/stream/append.lua writes: d, then t and n, if any.
+-- Whether the fields are those that lua/_lib/stream/append.lua writes: d, then t, n, and k or q, if any.
 local function added(fields, named)
-  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
   for at = 1, #fields, 2 do
     if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
       return false
@@ -43,7 +44,7 @@ function entry.read(stream, id)
     return nil
   end
   if added(fields, named) then
-    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
   end
   return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -53,30 +54,47 @@ function entry.read_ready(stream, id)
   if not fields then
     return nil
   end
+  if named.k and not named.a and not named.f then
+    named.a, named.f = '0', '0'
+  end
   if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
     local v = is_count(named.v) and tonumber(named.v) or nil
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+    -- A dead letter has its kind in k and its key in q.
+    local k = not named.g and named.k or nil
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
   end
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 
+-- Returns the position.
 function entry.put_ready(ready, delivery)
   if delivery.foreign then
-    redis.call('XADD', ready, '*', 'd', delivery.d)
-    return
+    return redis.call('XADD', ready, '*', 'd', delivery.d)
+  end
+  local place, before = delivery.k, delivery.p
+  -- With order by key most entries come here before their first delivery.
+  if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+    if before then
+      return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+    end
+    return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
   end
   local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-  for _, name in ipairs({ 't', 'v' }) do
+  for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
     if delivery[name] then
       add[#add + 1] = name
       add[#add + 1] = delivery[name]
     end
   end
-  redis.call(unpack(add))
+  return redis.call(unpack(add))
 end
 
 function entry.put_delayed(delayed, delivery, due)
-  local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+  local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+  if delivery.k or delivery.q then
+    fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+  end
+  local packed = cmsgpack.pack(fields)
   redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
 
@@ -90,14 +108,16 @@ function entry.give_back(ready, delayed, delivery, ms)
   end
 end
 
+-- Returns the position.
 function entry.put_dead(dead, delivery, group, kind, reason)
   local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
   local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
-  if delivery.t then
-    add[#add + 1] = 't'
-    add[#add + 1] = delivery.t
+  local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\1]*')
+  for name, value in pairs({ t = delivery.t, q = q }) do
+    add[#add + 1] = name
+    add[#add + 1] = value
   end
-  redis.call(unpack(add))
+  return redis.call(unpack(add))
 end
 
 -- The fields of a member of delayed; nil when penknife did not write it.
@@ -106,20 +126,23 @@ local function unpacked(packed)
   if not ok or type(found) ~= 'table' then
     return nil
   end
-  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local i, a, f, d, t, k, q = unpack(found, 1, 7)
   local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
   if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
     return nil
   end
-  return { i = i, a = a, f = f, d = d, t = t }
+  local function given(text)
+    return type(text) == 'string' and text ~= '' and text or nil
+  end
+  return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
 end
 
--- Moves a due member of delayed to ready. A member that cannot be read becomes a dead letter with the id 0-0. Returns whether it
--- could be read.
-function entry.put_due(ready, dead, group, packed)
+-- Moves a due member of delayed to ready with `put`. A member that cannot be read becomes a dead letter with the id 0-0. Returns
+-- whether it could be read.
+function entry.put_due(dead, group, packed, put)
   local delivery = unpacked(packed)
   if delivery then
-    entry.put_ready(ready, delivery)
+    put(delivery)
   else
     local found = { i = '0-0', a = 0, f = 0, d = packed }
     entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')

@@ -47,7 +47,7 @@ const view: View<FastifyContext> = {
   url: ({ request }) => request.originalUrl,
   ip: ({ request }) => request.ip || socketAddress(request.raw),
   ipCanBeForged: ({ request }) => (request.server.initialConfig as Trusting).trustProxy === true,
-  proxyFix: 'fastify({ trustProxy: 1 }) for one proxy',
+  proxyFix: "fastify({ trustProxy: '10.0.0.2' }) with your proxy's address; Fastify refuses to count hops",
   route: ({ request }) => request.routeOptions.url,
   parsedBody: ({ request }) => keptBody((request as { rawBody?: unknown }).rawBody, request.body),
 }

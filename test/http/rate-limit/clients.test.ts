@@ -152,7 +152,7 @@ describe.each(frameworks)('the client of a request on $name', (adapter) => {
         Express: /'trust proxy', 1/,
         Koa: /app\.maxIpsCount = 1/,
         'node:http': /key function/,
-        Fastify: /trustProxy: 1/,
+        Fastify: /trustProxy: '10\.0\.0\.2'/,
         Hono: /clientAddress\(/,
       }
       const [, fix] = Object.entries(fixes).find(([name]) => adapter.name.startsWith(name)) ?? []

@@ -2,6 +2,7 @@ import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { comparable } from '../record/comparable.ts'
 import { badReply } from '../redis/failures.ts'
 import { createDeclaration } from '../redis/declaration.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
@@ -252,7 +253,15 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     on: (listener: (event: CountersEvent) => void) => topic.on(listener),
   }
   // Only calls with a fence are refused by one.
-  return counters as Counters
+  return comparable(counters as Counters, {
+    title: `counters '${name}'`,
+    space: space.name,
+    runtime,
+    kind: 'h',
+    keyOf: settings.calendar ? undefined : () => keys.guard('counter', name),
+    // With open reservations, two more numbers follow the value.
+    valueOf: (stored) => (stored === null ? settings.initial : Number.parseInt(stored, 10)),
+  })
 }
 
 type Fenced<Options> = Options & Partial<CounterFenceOptions>

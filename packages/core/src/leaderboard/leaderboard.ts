@@ -1,6 +1,7 @@
 import { createTopic } from '../events.ts'
 import { toJson } from '../json.ts'
 import { checkName } from '../options.ts'
+import { comparable } from '../record/comparable.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { leaderboardDeclare, leaderboardDescribe } from '../redis/scripts.gen.ts'
 import { declarationOf } from './declaration.ts'
@@ -82,7 +83,7 @@ export function createLeaderboard<Data = unknown>(
   use('leaderboard', name)
   const seasons = createSeasons(parts)
 
-  return {
+  const board: Leaderboard<Data> = {
     name,
     windows: settings.windows.map((window) => window.name),
     maxScore: scores.max,
@@ -98,4 +99,13 @@ export function createLeaderboard<Data = unknown>(
     },
     on: (listener) => topic.on(listener),
   }
+  const all = settings.windows.some(({ kind }) => kind === 'all-time')
+  return comparable(board, {
+    title: `leaderboard '${name}'`,
+    space: space.name,
+    runtime,
+    kind: 'z',
+    keyOf: all ? () => key : undefined,
+    valueOf: (stored) => (stored === null ? undefined : scores.score(stored)),
+  })
 }

@@ -9,6 +9,7 @@ import type {
   BoardRemoveRangeOptions,
   BoardUpdate,
   BoardUpdateOptions,
+  BoardEffectOptions,
   BoardIncrementOptions,
   BoardScoreChange,
 } from './update-types.ts'
@@ -91,11 +92,15 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
     options: BoardUpdateOptions & { readonly change: true | string },
   ): Promise<readonly BoardScoreChange[]>
   /** The effect of an increment, for `record` and `commit`. Its result is the member's new score in the first window. */
-  incrementing(member: string, by?: number, options?: Pick<BoardIncrementOptions, 'id'>): Effect<number>
+  incrementing(
+    member: string,
+    by?: number,
+    options?: BoardEffectOptions & Pick<BoardIncrementOptions, 'id'>,
+  ): Effect<number>
   /** The effect of `set`. */
-  setting(member: string, score: number): Effect<number>
+  setting(member: string, score: number, options?: BoardEffectOptions): Effect<number>
   /** The effect of `best`. */
-  improving(member: string, score: number): Effect<number>
+  improving(member: string, score: number, options?: BoardEffectOptions): Effect<number>
   /**
    * Undoes the increment with this id in every window that still counts it: in the calendar period of its time, and in
    * rolling windows where it has not expired. The member stays on the board (on a rolling window unless its sum is zero).

@@ -1,3 +1,4 @@
+import type { Effect } from '../record/effect.ts'
 export interface BoardUpdateOptions {
   /** Resolve with the change instead of the score, which costs two ZRANK more. `true`: in the first window; or a window's name. */
   readonly change?: boolean | string
@@ -9,6 +10,15 @@ export interface BoardIncrementOptions extends BoardUpdateOptions {
    * without braces and control characters.
    */
   readonly id?: string
+}
+
+export interface BoardEffectOptions {
+  /**
+   * An effect of a notifier, such as `news.publishing('ranking', {})`. If the change alters the ranking that the board's `events` name, the
+   * event is published in the same step, and its data get the fields `member`, `previousRank`, `rank`, `entered` and `left` (members of the
+   * best `top`, or null) and `overtaken` (a list). The data must be an object. It needs `events` of the board.
+   */
+  readonly announce?: Effect<string>
 }
 
 export interface BoardRemoveOptions {

@@ -3,6 +3,7 @@ import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { createDeclaration } from '../redis/declaration.ts'
+import { comparable } from '../record/comparable.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { createChannels } from './channels.ts'
 import {
@@ -94,7 +95,7 @@ export function createNotifier(
   const connections = createConnections(name, runtime)
   use('notifier', name)
 
-  return {
+  const notifier: Notifier = {
     name,
     publish,
     publishing,
@@ -168,6 +169,14 @@ export function createNotifier(
     behind,
     onClose,
   }
+  return comparable(notifier, {
+    title: `notifier '${name}'`,
+    space: space.name,
+    runtime,
+    kind: 'x',
+    keyOf: (channel) => keys.history(name, channel),
+    valueOf: (stored) => stored ?? undefined,
+  })
 }
 
 function retentionOf(options: NotifierOptions): Retention {

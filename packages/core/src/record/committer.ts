@@ -24,6 +24,9 @@ export interface CommitterParts {
   readonly consumer: string
   /** Groups of a work queue, '-' for an event log. */
   readonly declared: string
+  /** With order by key: the keys of lua/_lib/stream/places.lua, and the places of a key. */
+  readonly places: readonly string[]
+  readonly most: number
   /** Called with each failure after which a commit is sent again. */
   readonly trouble: (error: unknown) => void
 }
@@ -38,12 +41,13 @@ export interface Committer {
   /** Checks the effects of a commit; throws for wrong ones. */
   check(effects: readonly Effect[]): CheckedCommit
   /**
-   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'). A call of unknown fate is sent again, and one
+   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'), which has that place of a key; empty: none; undefined: unknown. A call of unknown fate is sent again, and one
    * that did not reach Redis, while `mayRetry`: the script answers a repetition with the first results.
    */
   commit(
     source: string,
     position: string,
+    place: string | undefined,
     checked: CheckedCommit,
     mayRetry: () => boolean,
   ): Promise<CommitAnswer<never>>
@@ -56,7 +60,8 @@ const MOST_RECEIVED = 100
 const LOST: CommitAnswer<never> = { ok: false, lost: true, refused: [] }
 
 export function createCommitter(parts: CommitterParts): Committer {
-  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble } = parts
+  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble, places, most } =
+    parts
   const callers = new WeakMap<Shape, Caller>()
   /** Positions whose answers were received, and which Redis still stores. */
   let received: string[] = []
@@ -65,8 +70,8 @@ export function createCommitter(parts: CommitterParts): Committer {
     let caller = callers.get(shape)
     if (!caller) {
       const safety = safetyOfTargets(shape)
-      const plan = [group, consumer, declared, safety ? 1 : '']
-      const keys = [...sourceKeys, answersKey]
+      const plan = [group, consumer, declared, safety ? 1 : '', most]
+      const keys = [...sourceKeys, answersKey, ...places]
       caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
       callers.set(shape, caller)
     }
@@ -77,13 +82,15 @@ export function createCommitter(parts: CommitterParts): Committer {
     call: Caller,
     source: string,
     position: string,
+    place: string | undefined,
     { placed, shape }: CheckedCommit,
   ): Promise<string> {
     const own: string[] = []
     const reported = received.length > MOST_RECEIVED ? received.splice(0, MOST_RECEIVED) : received
     if (reported === received) received = []
     try {
-      const texts = encode(shape, placed, own, source + END + position + END + reported.join(' ') + END)
+      const where = place === undefined || most === 0 ? position : `${position} ${place}`
+      const texts = encode(shape, placed, own, source + END + where + END + reported.join(' ') + END)
       return await call(own, typeof texts === 'string' ? texts : await texts)
     } catch (error) {
       received.push(...reported)
@@ -104,14 +111,14 @@ export function createCommitter(parts: CommitterParts): Committer {
       }
       return { placed, shape: shapeOf(placed) }
     },
-    async commit(source, position, checked, mayRetry) {
+    async commit(source, position, place, checked, mayRetry) {
       const { placed, shape } = checked
       for (const { used } of shape.targets) used?.()
       const call = callerOf(shape)
       let reply: string
       for (;;) {
         try {
-          reply = await send(call, source, position, checked)
+          reply = await send(call, source, position, place, checked)
           break
         } catch (error) {
           if (!isOutage(error) || refusedForMemory(error) || !mayRetry()) throw error

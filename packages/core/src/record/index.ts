@@ -1,4 +1,6 @@
 export type { Effect } from './effect.ts'
+export { rebuild } from './rebuild.ts'
+export type * from './rebuild-types.ts'
 export { record } from './record.ts'
 export type * from './refusals.ts'
 export type * from './types.ts'

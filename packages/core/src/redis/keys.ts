@@ -22,6 +22,9 @@ export interface Keys {
   /** The entries that a group must handle from a time on: delayed ones and retries. */
   delayed(stream: string, group: string): string
   deadLetters(stream: string, group: string): string
+  /** Of a stream with order by key: the places of its keys, and the entries that wait for one. */
+  busyPlaces(stream: string, group: string): string
+  queued(stream: string, group: string): string
   /** Exists while the group is paused for all processes. */
   paused(stream: string, group: string): string
   /** The pub/sub channel of messages that make the group's workers check whether it is paused. */
@@ -105,6 +108,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     ready: (stream, group) => `${base}stream:${stream}:ready:${group}`,
     delayed: (stream, group) => `${base}stream:${stream}:delayed:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
+    busyPlaces: (stream, group) => `${base}stream:${stream}:busy:${group}`,
+    queued: (stream, group) => `${base}stream:${stream}:queued:${group}`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
     addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,

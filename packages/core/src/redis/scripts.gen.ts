@@ -11676,7 +11676,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'd182863788d0883e1593ecf91365494d561da0e4',
+  sha: '220dd13dc70d6bdd83bb1e3a22129b20dcafdae2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11920,7 +11920,7 @@ end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
 local function has_ended(of, ended, place)
-local marker = redis.call('HGET', of.keys[of.config.ids], ended)
+local marker = ended and redis.call('HGET', of.keys[of.config.ids], ended)
 return marker and board.time_of(marker) and earlier(place, marker)
 end
 local function delete_entry(window, entry, amount)
@@ -15834,18 +15834,18 @@ return replies`,
  * When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
  * changes are done, and nobody handles it again. There is no moment between the two.
  *
- * - shared keys `keys`: stream, stream of entries to handle again, hash of answers; then those of the changes, at the indexes in the plan
+ * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
  * - shared `size`: how many texts the plan has
- * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; then groups of changes, see lua/_lib/record/effects.lua
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, or the script looks for it, positions whose answers were received, separated by spaces; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'ece049e6a6477be90b18d54e82f98b52ef2ab81f',
+  sha: '459c288fe059ffa081edfd896fa4f5417e79c3e3',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15919,10 +15919,339 @@ found[at] = group
 end
 return found
 end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+local function unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
 end
 end
 local function period_ttl(window)
@@ -16016,14 +16345,74 @@ return 0
 end
 return limits
 end
-local append = { open = nil, prepare = nil, apply = nil }
+local function load_ordered()
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+function ordered.add(stream, key, payload, trace)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+return id
+end
+local id
+if trace == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits)
+function append.open(key, limits, busy, queued)
 local queue, most, entries, bytes, age, lossy, declare, names =
 string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
 return {
 key = key,
-queue = queue == '1',
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
 most = tonumber(most),
 counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
@@ -16054,15 +16443,25 @@ return made
 end
 end
 end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -16100,8 +16499,13 @@ return refused
 end
 stream.declares = false
 end
-local id
-if trace == '' and due == '' then
+local id, key
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace)
+elseif trace == '' and due == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -16113,7 +16517,14 @@ if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
 end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
 id = redis.pcall(unpack(add))
+end
+if stream.ordered and type(id) == 'string' then
+stream.last = id
 end
 if type(id) == 'table' then
 if declares then
@@ -16129,10 +16540,13 @@ end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function adding.open(group, keys, from, _, fields, at, streams)
 local key = keys[from]
-streams[key] = streams[key] or append.open(key, fields[at])
+streams[key] = streams[key] or append.open(key, fields[at], keys[from + 1], keys[from + 2])
 group.of = streams[key]
 end
 function adding.commands(group)
+if group.of.ordered then
+return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
 function adding.prepare(group)
@@ -16330,8 +16744,34 @@ return nil, may
 end
 return true
 end
-function publishing.apply(group, _, texts, from)
+local function read_again(channel)
+local may = publication.prepare(channel)
+if may ~= true then
+error(may)
+end
+end
+local function announce(group, texts, from, board)
+local change = board.ranking[group.line]
+if not change then
+return ''
+end
+local json = texts[from + 2]
+local coalesce, lasts = '', '0'
+if not group.lean then
+coalesce, lasts = texts[from + 3], texts[from + 4]
+end
+local before = json == '{}' and '{' or string.sub(json, 1, -2) .. ','
+read_again(group.of)
+return publication.apply(group.of, nil, texts[from + 1], before .. change .. '}', coalesce, lasts)
+end
+function publishing.apply(group, _, texts, from, other)
+if other and other.announces then
+return announce(group, texts, from, other)
+end
 local channel = group.of
+if other then
+read_again(channel)
+end
 if group.lean and group.n == 1 then
 return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
 end
@@ -16920,6 +17360,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+group.announces, group.ranking = group.name == 'announce', {}
 end
 function changing.commands(group)
 local config = group.of.config
@@ -16941,6 +17382,9 @@ end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
+if group.announces then
+needed = needed .. ' ZRANK ZRANGE'
+end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
 commands[#commands + 1] = command
@@ -16960,20 +17404,41 @@ changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= 
 from = from + 4
 end
 end
-local plan = scoring.prepare(of, changes, true)
+local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
 end
 return plan
 end
+local function json_of(value)
+return value and cjson.encode(value) or 'null'
+end
+local function ranking_of(member, from, to, entered, left, passed)
+if from == to and not entered and not left and #passed == 0 then
+return false
+end
+local overtaken = {}
+for at, each in ipairs(passed) do
+overtaken[at] = cjson.encode(each)
+end
+return '"member":' .. cjson.encode(member)
+.. ',"previousRank":' .. json_of(from and from + 1)
+.. ',"rank":' .. json_of(to and to + 1)
+.. ',"entered":' .. json_of(entered)
+.. ',"left":' .. json_of(left)
+.. ',"overtaken":[' .. table.concat(overtaken, ',') .. ']'
+end
 function changing.apply(group, plan)
-local values = scoring.apply(group.of, plan, 0, false)
+local values = scoring.apply(group.of, plan, 0, group.announces)
 if type(values) == 'string' then
 return values
 end
 local lines = {}
 for nth, reply in ipairs(values) do
 lines[nth] = reply[1]
+if group.announces then
+group.ranking[nth] = ranking_of(plan.changes[nth][2], unpack(reply[3], 1, 5))
+end
 end
 return table.concat(lines, '\\n')
 end
@@ -18236,6 +18701,7 @@ local LOAD = {
 add = load_adding,
 publish = load_publishing,
 score = load_changing,
+announce = load_changing,
 raise = load_raising,
 count = load_counted,
 claim = load_claiming,
@@ -18268,6 +18734,7 @@ local kind = kinds[name] or LOAD[name]()
 kinds[name] = kind
 text = when and text + 1 or text
 local group = {
+name = name,
 number = number,
 n = n,
 lean = lean,
@@ -18310,7 +18777,7 @@ local order, plans, refused = of.order, of.plans, nil
 for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
-if not group.when or is_wanted(of, group, texts) then
+if not group.when or not of.groups[group.when].reaches or is_wanted(of, group, texts) then
 plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
@@ -18333,7 +18800,7 @@ local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
 local group, plan, result = groups[number], plans[number], ''
 if plan then
-result = group.apply(group, plan, texts, group.at)
+result = group.apply(group, plan, texts, group.at, groups[group.when])
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -18440,19 +18907,30 @@ else
 load_acknowledge()(stream, group, declared, { id })
 end
 end
+local function load_places()
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
 local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 4, 3)
-local group, consumer, declared, durable = unpack(of.fields, 1, 4)
+local of = effects.open(keys, plan, size, 5, 3)
+local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
 or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
+local places, held = placing(most, keys[4], keys[5], ready)
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -18460,6 +18938,15 @@ if leases.err and not string.match(leases.err, '^NOGROUP') then
 error(leases)
 end
 return leases[1] ~= nil
+end
+local function place_of(key, position)
+local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+for at = 1, #fields, 2 do
+if fields[at] == 'k' then
+return fields[at + 1]
+end
+end
+return ''
 end
 local items = (#ARGV - 3) / 1
 if items == 1 then
@@ -18469,7 +18956,15 @@ if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received = texts[1], texts[2], texts[3]
+local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+if held then
+local given
+position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
+location = from .. position
+if given == '' then
+place = place_of(from == 'r' and ready or stream, position)
+end
+end
 local field = from .. position
 local key = from == 'r' and ready or stream
 if not is_leased(key, position) then
@@ -18478,6 +18973,9 @@ if first and durable == '1' then
 redis.call('HSET', answers, field, first)
 end
 return first and '=' .. first or 'l'
+end
+if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
+return 'l'
 end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
@@ -18492,6 +18990,9 @@ redis.call('XACK', ready, group, position)
 redis.call('XDEL', ready, position)
 else
 finishing(stream, group, declared, position)
+end
+if place ~= '' then
+places.leave(held, place, location, 1)
 end
 redis.call('HSET', answers, field, results)
 if received ~= '' then
@@ -18514,7 +19015,15 @@ if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received = texts[1], texts[2], texts[3]
+local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+if held then
+local given
+position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
+location = from .. position
+if given == '' then
+place = place_of(from == 'r' and ready or stream, position)
+end
+end
 local field = from .. position
 local key = from == 'r' and ready or stream
 if not is_leased(key, position) then
@@ -18523,6 +19032,9 @@ if first and durable == '1' then
 redis.call('HSET', answers, field, first)
 end
 return first and '=' .. first or 'l'
+end
+if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
+return 'l'
 end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
@@ -18537,6 +19049,9 @@ redis.call('XACK', ready, group, position)
 redis.call('XDEL', ready, position)
 else
 finishing(stream, group, declared, position)
+end
+if place ~= '' then
+places.leave(held, place, location, 1)
 end
 redis.call('HSET', answers, field, results)
 if received ~= '' then
@@ -18599,7 +19114,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'a463916748fb0d96660b78d3a9c071ad03132e9d',
+  sha: '3ef1081f2c0c5aebc435ae4e3594dfcf46e799a1',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18642,6 +19157,26 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
@@ -18672,26 +19207,6 @@ local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
 local function load_limits()
-local MOST = '18446744073709551615'
-local DIGITS = 9
-local function plus_one(digits)
-local head = string.sub(digits, 1, -DIGITS - 1)
-local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
-if head == '' then
-return tail
-end
-if #tail > DIGITS then
-return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
-end
-return head .. string.rep('0', DIGITS - #tail) .. tail
-end
-local function following(id)
-local time, number = string.match(id, '(%d+)-(%d+)')
-if number ~= MOST then
-return time .. '-' .. plus_one(number)
-end
-return time == MOST and id or plus_one(time) .. '-0'
-end
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -18777,14 +19292,403 @@ return 0
 end
 return limits
 end
-local append = { open = nil, prepare = nil, apply = nil }
+local function load_ordered()
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+local function unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+function ordered.add(stream, key, payload, trace)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+return id
+end
+local id
+if trace == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits)
+function append.open(key, limits, busy, queued)
 local queue, most, entries, bytes, age, lossy, declare, names =
 string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
 return {
 key = key,
-queue = queue == '1',
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
 most = tonumber(most),
 counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
@@ -18815,15 +19719,25 @@ return made
 end
 end
 end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -18861,8 +19775,13 @@ return refused
 end
 stream.declares = false
 end
-local id
-if trace == '' and due == '' then
+local id, key
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace)
+elseif trace == '' and due == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -18874,7 +19793,14 @@ if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
 end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
 id = redis.pcall(unpack(add))
+end
+if stream.ordered and type(id) == 'string' then
+stream.last = id
 end
 if type(id) == 'table' then
 if declares then
@@ -18890,10 +19816,13 @@ end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function adding.open(group, keys, from, _, fields, at, streams)
 local key = keys[from]
-streams[key] = streams[key] or append.open(key, fields[at])
+streams[key] = streams[key] or append.open(key, fields[at], keys[from + 1], keys[from + 2])
 group.of = streams[key]
 end
 function adding.commands(group)
+if group.of.ordered then
+return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
 function adding.prepare(group)
@@ -19091,8 +20020,34 @@ return nil, may
 end
 return true
 end
-function publishing.apply(group, _, texts, from)
+local function read_again(channel)
+local may = publication.prepare(channel)
+if may ~= true then
+error(may)
+end
+end
+local function announce(group, texts, from, board)
+local change = board.ranking[group.line]
+if not change then
+return ''
+end
+local json = texts[from + 2]
+local coalesce, lasts = '', '0'
+if not group.lean then
+coalesce, lasts = texts[from + 3], texts[from + 4]
+end
+local before = json == '{}' and '{' or string.sub(json, 1, -2) .. ','
+read_again(group.of)
+return publication.apply(group.of, nil, texts[from + 1], before .. change .. '}', coalesce, lasts)
+end
+function publishing.apply(group, _, texts, from, other)
+if other and other.announces then
+return announce(group, texts, from, other)
+end
 local channel = group.of
+if other then
+read_again(channel)
+end
 if group.lean and group.n == 1 then
 return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
 end
@@ -19681,6 +20636,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+group.announces, group.ranking = group.name == 'announce', {}
 end
 function changing.commands(group)
 local config = group.of.config
@@ -19702,6 +20658,9 @@ end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
+if group.announces then
+needed = needed .. ' ZRANK ZRANGE'
+end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
 commands[#commands + 1] = command
@@ -19721,20 +20680,41 @@ changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= 
 from = from + 4
 end
 end
-local plan = scoring.prepare(of, changes, true)
+local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
 end
 return plan
 end
+local function json_of(value)
+return value and cjson.encode(value) or 'null'
+end
+local function ranking_of(member, from, to, entered, left, passed)
+if from == to and not entered and not left and #passed == 0 then
+return false
+end
+local overtaken = {}
+for at, each in ipairs(passed) do
+overtaken[at] = cjson.encode(each)
+end
+return '"member":' .. cjson.encode(member)
+.. ',"previousRank":' .. json_of(from and from + 1)
+.. ',"rank":' .. json_of(to and to + 1)
+.. ',"entered":' .. json_of(entered)
+.. ',"left":' .. json_of(left)
+.. ',"overtaken":[' .. table.concat(overtaken, ',') .. ']'
+end
 function changing.apply(group, plan)
-local values = scoring.apply(group.of, plan, 0, false)
+local values = scoring.apply(group.of, plan, 0, group.announces)
 if type(values) == 'string' then
 return values
 end
 local lines = {}
 for nth, reply in ipairs(values) do
 lines[nth] = reply[1]
+if group.announces then
+group.ranking[nth] = ranking_of(plan.changes[nth][2], unpack(reply[3], 1, 5))
+end
 end
 return table.concat(lines, '\\n')
 end
@@ -20990,6 +21970,7 @@ local LOAD = {
 add = load_adding,
 publish = load_publishing,
 score = load_changing,
+announce = load_changing,
 raise = load_raising,
 count = load_counted,
 claim = load_claiming,
@@ -21022,6 +22003,7 @@ local kind = kinds[name] or LOAD[name]()
 kinds[name] = kind
 text = when and text + 1 or text
 local group = {
+name = name,
 number = number,
 n = n,
 lean = lean,
@@ -21064,7 +22046,7 @@ local order, plans, refused = of.order, of.plans, nil
 for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
-if not group.when or is_wanted(of, group, texts) then
+if not group.when or not of.groups[group.when].reaches or is_wanted(of, group, texts) then
 plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
@@ -21087,7 +22069,7 @@ local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
 local group, plan, result = groups[number], plans[number], ''
 if plan then
-result = group.apply(group, plan, texts, group.at)
+result = group.apply(group, plan, texts, group.at, groups[group.when])
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -21205,6 +22187,178 @@ return replies`,
 }
 
 /**
+ * List a part of the members of a sorted set, or of the fields of a hash, for a comparison.
+ *
+ * A member that is there during the whole scan is listed, some several times.
+ *
+ * - key `object`: sorted set or hash
+ * - `kind`: z for a sorted set, h for a hash
+ * - `cursor`: 0 at first
+ * - replies the next cursor, 0 at the end; then members
+ */
+export const recordScan: Script<[], [object: string, kind: Arg, cursor: Arg], readonly Reply[]> = {
+  name: 'record/scan',
+  sha: '6fc1244b3f2051c484b1efe706558f50c66497f5',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["object"],
+  args: ["kind","cursor"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local COUNT = 200
+local items = #KEYS / 1
+if items == 1 then
+local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
+do
+local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
+if reply.err then
+return reply
+end
+local list = { reply[1] }
+for at = 1, #reply[2], 2 do
+list[#list + 1] = reply[2][at]
+end
+return list
+end
+return nil
+end
+local function item(object, kind, cursor)
+local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
+if reply.err then
+return reply
+end
+local list = { reply[1] }
+for at = 1, #reply[2], 2 do
+list[#list + 1] = reply[2][at]
+end
+return list
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read values of an object at a known position of a stream, for a comparison.
+ *
+ * - key `stream`: stream
+ * - key `object`: sorted set, hash, or history of a channel
+ * - `kind`: z, h or x for those three
+ * - `fields`: members or fields, each followed by a zero byte
+ * - replies the last id of the stream, and how many entries were ever added; then the value of each field, null for none; of a history the offset and the tag of its newest event
+ */
+export const recordValues: Script<[], [stream: string, object: string, kind: Arg, fields: Arg], readonly Reply[]> = {
+  name: 'record/values',
+  sha: 'ee1ab4d95d10a0df2ceb493039e28653d572f177',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","object"],
+  args: ["kind","fields"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function position_of(stream)
+if redis.call('EXISTS', stream) == 0 then
+return { '0-0', 0 }
+end
+local info, found = redis.call('XINFO', 'STREAM', stream), {}
+for at = 1, #info, 2 do
+found[info[at]] = info[at + 1]
+end
+return { found['last-generated-id'], found['entries-added'] }
+end
+local function newest(object)
+local entry = redis.call('XREVRANGE', object, '+', '-', 'COUNT', '1')[1]
+if not entry then
+return false
+end
+local tag = entry[2][5] == 'g' and entry[2][6] or ''
+return string.match(entry[1], '%d+$') .. ' ' .. tag
+end
+local items = #KEYS / 2
+if items == 1 then
+local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+do
+local list = position_of(stream)
+if kind == 'x' then
+list[3] = newest(object)
+return list
+end
+local names = {}
+for name in string.gmatch(fields, '(%Z+)%z') do
+names[#names + 1] = name
+end
+local values = kind == 'z' and redis.call('ZMSCORE', object, unpack(names)) or redis.call('HMGET', object, unpack(names))
+for at = 1, #names do
+list[at + 2] = values[at]
+end
+return list
+end
+return nil
+end
+local function item(stream, object, kind, fields)
+local list = position_of(stream)
+if kind == 'x' then
+list[3] = newest(object)
+return list
+end
+local names = {}
+for name in string.gmatch(fields, '(%Z+)%z') do
+names[#names + 1] = name
+end
+local values = kind == 'z' and redis.call('ZMSCORE', object, unpack(names)) or redis.call('HMGET', object, unpack(names))
+for at = 1, #names do
+list[at + 2] = values[at]
+end
+return list
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Store the declaration of a feature, and return the stored one if it differs.
  *
  * - key `declaration`: string
@@ -21282,17 +22436,17 @@ return replies`,
  * Invariant: an entry that a group has not read or not finished is never trimmed, unless the log is lossy. Adds to a work queue
  * trim nothing: the script that finishes entries deletes them.
  *
- * - shared keys `of`: the stream
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
  * - replies the entry's id; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '876f9cd25ffadd06a9c42c8d95e09146fce2928c',
+  sha: 'f7771140d1afe14aabf7defcc9a92313673e533a',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -21306,7 +22460,6 @@ local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
-local function load_limits()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -21338,6 +22491,7 @@ return time .. '-' .. plus_one(number)
 end
 return time == MOST and id or plus_one(time) .. '-0'
 end
+local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -21423,14 +22577,409 @@ return 0
 end
 return limits
 end
-local append = { open = nil, prepare = nil, apply = nil }
+local function load_ordered()
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+local function unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+function ordered.add(stream, key, payload, trace)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+return id
+end
+local id
+if trace == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits)
+function append.open(key, limits, busy, queued)
 local queue, most, entries, bytes, age, lossy, declare, names =
 string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
 return {
 key = key,
-queue = queue == '1',
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
 most = tonumber(most),
 counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
@@ -21461,15 +23010,25 @@ return made
 end
 end
 end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -21507,8 +23066,13 @@ return refused
 end
 stream.declares = false
 end
-local id
-if trace == '' and due == '' then
+local id, key
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace)
+elseif trace == '' and due == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -21520,7 +23084,14 @@ if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
 end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
 id = redis.pcall(unpack(add))
+end
+if stream.ordered and type(id) == 'string' then
+stream.last = id
 end
 if type(id) == 'table' then
 if declares then
@@ -21535,7 +23106,7 @@ return id
 end
 local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits)
+local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
@@ -21583,23 +23154,23 @@ return replies`,
  * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
  * invariant of `stream/add` ttl too.
  *
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - key `stream`: stream
  * - key `added`: string: the id of the entry that was added with this dedup id
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
  * - `window`: milliseconds for which the dedup id is remembered
  * - replies the entry's id, with a leading = if it was added before; null when the stream is full
  * - on a full server refused: it adds an entry
  */
-export const streamAddOnce: Script<[limits: Arg], [stream: string, added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
+export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'aeeea91a396e13da331c6ba76de20241c63ae889',
+  sha: '755337b26061a3d2b63791ee46ca75db79b8fe04',
   batch: 64,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: ["limits"],
-  keys: ["stream","added"],
+  keys: ["added"],
   args: ["payload","trace","due","window"],
   returns: 'string|null',
   text: `#!lua
@@ -21609,7 +23180,6 @@ local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
-local function load_limits()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -21641,6 +23211,7 @@ return time .. '-' .. plus_one(number)
 end
 return time == MOST and id or plus_one(time) .. '-0'
 end
+local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -21726,14 +23297,409 @@ return 0
 end
 return limits
 end
-local append = { open = nil, prepare = nil, apply = nil }
+local function load_ordered()
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+local function unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+function ordered.add(stream, key, payload, trace)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+return id
+end
+local id
+if trace == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits)
+function append.open(key, limits, busy, queued)
 local queue, most, entries, bytes, age, lossy, declare, names =
 string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
 return {
 key = key,
-queue = queue == '1',
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
 most = tonumber(most),
 counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
@@ -21764,15 +23730,25 @@ return made
 end
 end
 end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -21810,8 +23786,13 @@ return refused
 end
 stream.declares = false
 end
-local id
-if trace == '' and due == '' then
+local id, key
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace)
+elseif trace == '' and due == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -21823,7 +23804,14 @@ if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
 end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
 id = redis.pcall(unpack(add))
+end
+if stream.ordered and type(id) == 'string' then
+stream.last = id
 end
 if type(id) == 'table' then
 if declares then
@@ -21836,11 +23824,12 @@ added(stream, payload)
 end
 return id
 end
+local of = KEYS
 local limits = ARGV[1]
-local streams = {}
-local items = #KEYS / 2
+local stream = append.open(of[1], limits, of[2], of[3])
+local items = (#ARGV - 1) / 4
 if items == 1 then
-local stream, added, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
 local id = redis.pcall('GET', added)
 if type(id) == 'table' then
@@ -21850,22 +23839,20 @@ if id then
 redis.call('SET', added, id, 'KEEPTTL')
 return '=' .. id
 end
-local log = streams[stream] or append.open(stream, limits)
-streams[stream] = log
-local may = append.prepare(log)
+local may = append.prepare(stream)
 if may ~= true then
 return may
 end
-id = append.apply(log, payload, trace, due)
+id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(due) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
 end
 return nil
 end
-local function item(stream, added, payload, trace, due, window)
+local function item(added, payload, trace, due, window)
 local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
@@ -21874,27 +23861,562 @@ if id then
 redis.call('SET', added, id, 'KEEPTTL')
 return '=' .. id
 end
-local log = streams[stream] or append.open(stream, limits)
-streams[stream] = log
-local may = append.prepare(log)
+local may = append.prepare(stream)
 if may ~= true then
 return may
 end
-id = append.apply(log, payload, trace, due)
+id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(due) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
 end
 local replies, done = {}, 0
-local own = #ARGV > 5 and 4 or 0
 local function run()
 while done < items do
-local key = done * 2
-local arg = 1 + done * own
+local key = #KEYS - items * 1 + done * 1
+local arg = 1 + done * 4
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Check that places of keys are taken by entries that exist, and that keys with queued entries have no free place.
+ *
+ * Scripts keep that by themselves. It is not so after a user deleted entries or keys by hand. Invariant: a place is passed on only if its
+ * first entry is in none of its locations and in no pending list. A call checks some 100 places and 20 keys of the queue, and stops after
+ * some 256 KiB of entries. The caller continues at the cursor, so everything is checked sooner or later.
+ *
+ * - shared keys `held`: its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key
+ * - shared `group`: group
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - `cursor`: cursor, 0 at first
+ * - `after`: key of the queue after which to continue, empty at first
+ * - replies both cursors as text, and how many places were passed on
+ * - on a full server runs: it makes entries ready
+ */
+export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
+  name: 'stream/check_places',
+  sha: 'f2b36105bf63e9ce31715608b906558ec5144b88',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group"],
+  keys: ["stream","ready","delayed","dead"],
+  args: ["cursor","after"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+local function unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
+local items = (#ARGV - 2) / 2
+if items == 1 then
+local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
+do
+local of = places.open(held[1], held[2], ready, most)
+local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+if wrong then
+return wrong
+end
+local bytes, repaired = 0, 0
+local function in_stream(key, id)
+local found = redis.call('XRANGE', key, id, id)[1]
+if not found then
+return key ~= dead and redis.pcall('XPENDING', key, group, id, id, 1)[1] ~= nil
+end
+for _, text in ipairs(found[2]) do
+bytes = bytes + #text
+end
+return true
+end
+local function in_delayed(due, id)
+local found = redis.call('ZRANGE', delayed, due, due, 'BYSCORE', 'LIMIT', 0, COUNT)
+for _, packed in ipairs(found) do
+bytes = bytes + #packed
+local ok, fields = pcall(cmsgpack.unpack, packed)
+if ok and type(fields) == 'table' and fields[1] == id then
+return true
+end
+end
+return #found == COUNT
+end
+local function exists(location)
+local where, rest = string.match(location, '^([mrdx])(.*)$')
+local due, id = string.match(rest or '', '^(%d+)/(%d+%-%d+)$')
+if where == 'd' then
+return due ~= nil and in_delayed(due, id)
+end
+if not where or not string.match(rest, '^%d+%-%d+$') then
+return false
+end
+return in_stream(where == 'm' and stream or where == 'r' and ready or dead, rest)
+end
+local page = redis.call('HSCAN', of.busy, cursor, 'COUNT', COUNT)
+local pairs_found = #page[2] / 2
+for nth = 1, pairs_found do
+local at = (nth + now) % pairs_found * 2 + 1
+local place, value = page[2][at], page[2][at + 1]
+local location = string.match(value, '^%S+') or value
+if place ~= '' and bytes < MOST_BYTES and not exists(location) then
+places.leave(of, place, location, 1)
+repaired = repaired + 1
+end
+end
+for _ = 1, bytes < MOST_BYTES and KEYS_OF_QUEUE or 0 do
+local from = after == '' and '-' or '(' .. after .. '\\1'
+local found = redis.call('ZRANGE', of.queued, from, '+', 'BYLEX', 'LIMIT', 0, 1)[1]
+if not found then
+after = ''
+break
+end
+bytes = bytes + #found
+after = string.match(found, '^[^%z]*')
+local place = places.free(of, after)
+if place then
+places.pass_on(of, place, 1)
+repaired = repaired + 1
+end
+if bytes >= MOST_BYTES then
+break
+end
+end
+return { page[1], after, repaired }
+end
+return nil
+end
+local function item(stream, ready, delayed, dead, cursor, after)
+local of = places.open(held[1], held[2], ready, most)
+local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+if wrong then
+return wrong
+end
+local bytes, repaired = 0, 0
+local function in_stream(key, id)
+local found = redis.call('XRANGE', key, id, id)[1]
+if not found then
+return key ~= dead and redis.pcall('XPENDING', key, group, id, id, 1)[1] ~= nil
+end
+for _, text in ipairs(found[2]) do
+bytes = bytes + #text
+end
+return true
+end
+local function in_delayed(due, id)
+local found = redis.call('ZRANGE', delayed, due, due, 'BYSCORE', 'LIMIT', 0, COUNT)
+for _, packed in ipairs(found) do
+bytes = bytes + #packed
+local ok, fields = pcall(cmsgpack.unpack, packed)
+if ok and type(fields) == 'table' and fields[1] == id then
+return true
+end
+end
+return #found == COUNT
+end
+local function exists(location)
+local where, rest = string.match(location, '^([mrdx])(.*)$')
+local due, id = string.match(rest or '', '^(%d+)/(%d+%-%d+)$')
+if where == 'd' then
+return due ~= nil and in_delayed(due, id)
+end
+if not where or not string.match(rest, '^%d+%-%d+$') then
+return false
+end
+return in_stream(where == 'm' and stream or where == 'r' and ready or dead, rest)
+end
+local page = redis.call('HSCAN', of.busy, cursor, 'COUNT', COUNT)
+local pairs_found = #page[2] / 2
+for nth = 1, pairs_found do
+local at = (nth + now) % pairs_found * 2 + 1
+local place, value = page[2][at], page[2][at + 1]
+local location = string.match(value, '^%S+') or value
+if place ~= '' and bytes < MOST_BYTES and not exists(location) then
+places.leave(of, place, location, 1)
+repaired = repaired + 1
+end
+end
+for _ = 1, bytes < MOST_BYTES and KEYS_OF_QUEUE or 0 do
+local from = after == '' and '-' or '(' .. after .. '\\1'
+local found = redis.call('ZRANGE', of.queued, from, '+', 'BYLEX', 'LIMIT', 0, 1)[1]
+if not found then
+after = ''
+break
+end
+bytes = bytes + #found
+after = string.match(found, '^[^%z]*')
+local place = places.free(of, after)
+if place then
+places.pass_on(of, place, 1)
+repaired = repaired + 1
+end
+if bytes >= MOST_BYTES then
+break
+end
+end
+return { page[1], after, repaired }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 2 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -21917,6 +24439,7 @@ return replies`,
  * Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
  * dies leaves it done or not done.
  *
+ * - shared keys `held`: places of its keys, see lua/_lib/stream/places.lua
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
@@ -21927,11 +24450,11 @@ return replies`,
  * - replies 1 when it was dropped, 0 when it did not exist; the name of a consumer that is still alive
  * - on a full server runs: it deletes the group's keys
  */
-export const streamDrop: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
+export const streamDrop: Script<[held: readonly string[]], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '30b7a3abeed709b1562a733ad8e471ce0f92a420',
+  sha: 'bd463c8fbf2eb15c422168a476cad7fd3d0c0253',
   batch: 1,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: [],
   keys: ["stream","ready","delayed","dead","paused"],
   args: ["group","quiet"],
@@ -21954,6 +24477,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
+local held = KEYS
 local function has(key, group)
 for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
 if found.name == group then
@@ -21962,9 +24486,9 @@ end
 end
 return false
 end
-local items = #KEYS / 5
+local items = (#ARGV - 0) / 2
 if items == 1 then
-local stream, ready, delayed, dead, paused, group, quiet = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]
+local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
 do
 local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
@@ -21982,7 +24506,7 @@ return consumer.name
 end
 end
 end
-local gone = redis.call('UNLINK', ready, delayed, dead, paused)
+local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2])
 if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
@@ -22007,18 +24531,17 @@ return consumer.name
 end
 end
 end
-local gone = redis.call('UNLINK', ready, delayed, dead, paused)
+local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2])
 if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0
 end
 local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
 local function run()
 while done < items do
-local key = done * 5
-local arg = 0 + done * own
+local key = #KEYS - items * 5 + done * 5
+local arg = 0 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
@@ -22150,6 +24673,7 @@ return replies`,
  * Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
  * A call gives back at most 100 entries of each stream, or some 256 KiB.
  *
+ * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -22157,17 +24681,18 @@ return replies`,
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `settled`: string: number and reply of the worker's last batch
+ * - `most`: places of a key; 0 without order
  * - replies entries given back: 0 when none is left
  * - on a full server runs: without it these entries wait until their lease ends; it moves entries and deletes a consumer
  */
-export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string], number> = {
+export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '3bbf50c5c47093fc31c4e8b3471d54dd8709dd6d',
+  sha: '29802399ab20db48251daf9f9c54a850a107b8ea',
   batch: 1,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: ["group","consumer","declared"],
   keys: ["stream","ready","delayed","settled"],
-  args: [],
+  args: ["most"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
@@ -22307,7 +24832,7 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -22321,7 +24846,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -22330,28 +24855,42 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.put_ready(ready, delivery)
 if delivery.foreign then
-redis.call('XADD', ready, '*', 'd', delivery.d)
-return
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
 end
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
-local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
 function entry.give_back(ready, delayed, delivery, ms)
@@ -22365,28 +24904,32 @@ end
 function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
-if delivery.t then
-add[#add + 1] = 't'
-add[#add + 1] = delivery.t
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 local function unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
 end
-return { i = i, a = a, f = f, d = d, t = t }
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
 end
-function entry.put_due(ready, dead, group, packed)
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
 if delivery then
-entry.put_ready(ready, delivery)
+put(delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
 entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
@@ -22399,15 +24942,236 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
 local MOST, MOST_BYTES = 100, 262144
-local items = #KEYS / 4
+local items = (#ARGV - 3) / 1
 if items == 1 then
-local stream, ready, delayed, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
 do
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
@@ -22427,7 +25191,15 @@ ids[at] = row[1]
 local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
 if delivery then
 bytes = bytes + #(delivery.d or '')
+if of and delivery.k then
+delivery.f = delivery.f + 1
+places.give_back(of, delivery, (key == ready and 'r' or 'm') .. row[1])
+elseif of and delivery.q then
+delivery.f = delivery.f + 1
+entry.put_delayed(delayed, delivery, delivery.n or 0)
+else
 entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+end
 end
 end
 if ids[1] and key == stream then
@@ -22447,8 +25219,10 @@ return given
 end
 return nil
 end
-local function item(stream, ready, delayed, settled)
+local function item(stream, ready, delayed, settled, most)
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
@@ -22468,7 +25242,15 @@ ids[at] = row[1]
 local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
 if delivery then
 bytes = bytes + #(delivery.d or '')
+if of and delivery.k then
+delivery.f = delivery.f + 1
+places.give_back(of, delivery, (key == ready and 'r' or 'm') .. row[1])
+elseif of and delivery.q then
+delivery.f = delivery.f + 1
+entry.put_delayed(delayed, delivery, delivery.n or 0)
+else
 entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+end
 end
 end
 if ids[1] and key == stream then
@@ -22489,9 +25271,10 @@ end
 local replies, done = {}, 0
 local function run()
 while done < items do
-local key = done * 4
+local key = #KEYS - items * 4 + done * 4
+local arg = 3 + done * 1
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4])
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -22521,6 +25304,9 @@ return replies`,
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 due entries and 50 from each
  * stream, or some 256 KiB of each. It checks at most 500 leases of each, and continues at the cursor of the last call.
  *
+ * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key; 0 without order
+ * - shared `stops`: 1 when a dead letter stops its key
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -22536,12 +25322,12 @@ return replies`,
  * - replies both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
-export const streamMaintain: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'f116d38a0a5f17103b67b304d73d5aee15c43a72',
+  sha: '5ab57c16601c3c415a91678d147c87886b85a8f1',
   batch: 1,
-  sharedKeys: false,
-  shared: ["group","consumer","declared","lease","attempts"],
+  sharedKeys: true,
+  shared: ["most","stops","group","consumer","declared","lease","attempts"],
   keys: ["stream","ready","delayed","dead","paused"],
   args: ["from_stream","from_ready"],
   returns: 'list',
@@ -22683,7 +25469,7 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -22697,7 +25483,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -22706,28 +25492,42 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.put_ready(ready, delivery)
 if delivery.foreign then
-redis.call('XADD', ready, '*', 'd', delivery.d)
-return
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
 end
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
-local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
 function entry.give_back(ready, delayed, delivery, ms)
@@ -22741,46 +25541,271 @@ end
 function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
-if delivery.t then
-add[#add + 1] = 't'
-add[#add + 1] = delivery.t
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 local function unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
 end
-return { i = i, a = a, f = f, d = d, t = t }
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
 end
-function entry.put_due(ready, dead, group, packed)
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
 if delivery then
-entry.put_ready(ready, delivery)
+put(delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
 entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
 end
 return delivery ~= nil
 end
-local started = 1000000
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local group = ARGV[1]
-local consumer = ARGV[2]
-local declared = ARGV[3]
-local lease = ARGV[4]
-local attempts = ARGV[5]
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local started = 1000000
+local held = KEYS
+local most = ARGV[1]
+local stops = ARGV[2]
+local group = ARGV[3]
+local consumer = ARGV[4]
+local declared = ARGV[5]
+local lease = ARGV[6]
+local attempts = ARGV[7]
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
 local function in_steps(take)
@@ -22795,21 +25820,30 @@ left, bytes = left - count, bytes + took
 end
 end
 local END = '18446744073709551615-0'
-local items = #KEYS / 5
+local items = (#ARGV - 7) / 2
 if items == 1 then
-local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
+local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9]
 do
 local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
+end
+local function put_due(delivery)
+if of then
+places.due(of, delivery)
+else
+entry.put_ready(ready, delivery)
+end
 end
 redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
 in_steps(function(count)
 local bytes, found = 0, redis.call('ZRANGE', delayed, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
 for _, packed in ipairs(found) do
-if not entry.put_due(ready, dead, group, packed) then
+if not entry.put_due(dead, group, packed, put_due) then
 reply[#reply + 1] = { '0-0', 0, 0 }
 end
 redis.call('ZREM', delayed, packed)
@@ -22829,14 +25863,23 @@ entry.put_dead(dead, delivery, group, 'invalid', 'an entry among the retries can
 reply[#reply + 1] = { '0-0', 0, 0 }
 elseif delivery.n and delivery.n > ms then
 entry.give_back(ready, delayed, delivery, ms)
+elseif of and delivery.q then
+delivery.f = delivery.f + 1
+places.enter(of, delivery.q, delivery)
 else
+local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
 local over = used and delivery.a >= tonumber(attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
-entry.put_dead(dead, delivery, group, 'vanished', reason)
+local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+if of and delivery.k then
+places.bury(of, delivery, location, position, stops == '1')
+end
+elseif of and delivery.k then
+places.give_back(of, delivery, location)
 else
 entry.put_ready(ready, delivery)
 end
@@ -22870,14 +25913,23 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
 local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
+end
+local function put_due(delivery)
+if of then
+places.due(of, delivery)
+else
+entry.put_ready(ready, delivery)
+end
 end
 redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
 in_steps(function(count)
 local bytes, found = 0, redis.call('ZRANGE', delayed, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
 for _, packed in ipairs(found) do
-if not entry.put_due(ready, dead, group, packed) then
+if not entry.put_due(dead, group, packed, put_due) then
 reply[#reply + 1] = { '0-0', 0, 0 }
 end
 redis.call('ZREM', delayed, packed)
@@ -22897,14 +25949,23 @@ entry.put_dead(dead, delivery, group, 'invalid', 'an entry among the retries can
 reply[#reply + 1] = { '0-0', 0, 0 }
 elseif delivery.n and delivery.n > ms then
 entry.give_back(ready, delayed, delivery, ms)
+elseif of and delivery.q then
+delivery.f = delivery.f + 1
+places.enter(of, delivery.q, delivery)
 else
+local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
 local over = used and delivery.a >= tonumber(attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
-entry.put_dead(dead, delivery, group, 'vanished', reason)
+local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+if of and delivery.k then
+places.bury(of, delivery, location, position, stops == '1')
+end
+elseif of and delivery.k then
+places.give_back(of, delivery, location)
 else
 entry.put_ready(ready, delivery)
 end
@@ -22933,11 +25994,10 @@ local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
 return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
 local replies, done = {}, 0
-local own = #ARGV > 7 and 2 or 0
 local function run()
 while done < items do
-local key = done * 5
-local arg = 5 + done * own
+local key = #KEYS - items * 5 + done * 5
+local arg = 7 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
@@ -23352,6 +26412,422 @@ return replies`,
 }
 
 /**
+ * Delete a dead letter of a stream with order by key. If it stops its key, the key goes on.
+ *
+ * - shared keys `held`: its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key
+ * - key `dead`: stream of dead letters
+ * - key `ready`: stream of entries that the group must handle again
+ * - `position`: position of the dead letter
+ * - replies 1 when it existed
+ * - on a full server runs: it deletes a dead letter
+ */
+export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
+  name: 'stream/purge_keyed',
+  sha: '6ab05614645542aff38161a55f2fcec55e919b85',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["most"],
+  keys: ["dead","ready"],
+  args: ["position"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+local function unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
+do
+local of = places.open(held[1], held[2], ready, most)
+local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
+if wrong then
+return wrong
+end
+local letter = entry.read_ready(dead, position)
+if not letter then
+return 0
+end
+if letter.q and places.first(of, letter.q) == 'x' .. position then
+places.leave(of, letter.q, 'x' .. position, 1)
+end
+return redis.call('XDEL', dead, position)
+end
+return nil
+end
+local function item(dead, ready, position)
+local of = places.open(held[1], held[2], ready, most)
+local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
+if wrong then
+return wrong
+end
+local letter = entry.read_ready(dead, position)
+if not letter then
+return 0
+end
+if letter.q and places.first(of, letter.q) == 'x' .. position then
+places.leave(of, letter.q, 'x' .. position, 1)
+end
+return redis.call('XDEL', dead, position)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Renew the leases of a worker, which shows that it is alive. With `starting` it also records that handlers are about to be called.
  *
  * Invariant: a lost lease is neither taken back nor recorded as started. The record lasts as long as the lease. The worker sends at
@@ -23497,20 +26973,24 @@ return replies`,
 /**
  * Move a dead letter back to the ready entries of its group, with all attempts again.
  *
+ * An entry with a key gets its place back if it stops its key. Otherwise it asks for one, and comes before those that were added later.
+ *
  * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
  *
+ * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
  * - `position`: position of the dead letter
  * - replies 1 when it existed
  * - on a full server runs: it moves an entry so that it is handled
  */
-export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
+export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '8df7957636adc735e2a84597457d9572a5029e0c',
+  sha: '06cfaf9ac32f6afe9bcd1bfea75fe7cabaa477dc',
   batch: 16,
-  sharedKeys: false,
-  shared: [],
+  sharedKeys: true,
+  shared: ["most"],
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
@@ -23531,7 +27011,7 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -23545,7 +27025,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -23554,28 +27034,42 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.put_ready(ready, delivery)
 if delivery.foreign then
-redis.call('XADD', ready, '*', 'd', delivery.d)
-return
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
 end
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
-local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
 function entry.give_back(ready, delayed, delivery, ms)
@@ -23589,28 +27083,32 @@ end
 function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
-if delivery.t then
-add[#add + 1] = 't'
-add[#add + 1] = delivery.t
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 local function unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
 end
-return { i = i, a = a, f = f, d = d, t = t }
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
 end
-function entry.put_due(ready, dead, group, packed)
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
 if delivery then
-entry.put_ready(ready, delivery)
+put(delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
 entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
@@ -23623,11 +27121,233 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local items = #KEYS / 2
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local items = (#ARGV - 1) / 1
 if items == 1 then
-local dead, ready, position = KEYS[1], KEYS[2], ARGV[1]
+local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
 do
 local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
@@ -23636,13 +27356,23 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+local key = of and delivery.q
+if not key then
 entry.put_ready(ready, delivery)
+elseif places.first(of, key) == 'x' .. position then
+delivery.k = key
+places.move(of, key, 'x' .. position, 'r' .. entry.put_ready(ready, delivery))
+else
+places.enter(of, key, delivery)
+end
 return redis.call('XDEL', dead, position)
 end
 return nil
 end
 local function item(dead, ready, position)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
@@ -23651,15 +27381,22 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+local key = of and delivery.q
+if not key then
 entry.put_ready(ready, delivery)
+elseif places.first(of, key) == 'x' .. position then
+delivery.k = key
+places.move(of, key, 'x' .. position, 'r' .. entry.put_ready(ready, delivery))
+else
+places.enter(of, key, delivery)
+end
 return redis.call('XDEL', dead, position)
 end
 local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
-local key = done * 2
-local arg = 0 + done * own
+local key = #KEYS - items * 2 + done * 2
+local arg = 1 + done * 1
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
 if reply == nil then reply = false end
@@ -24062,24 +27799,25 @@ return replies`,
  * the script leaves the occurrence to the others, and one that dies after it has done all.
  *
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`
+ * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua)
  * - `id`: schedule
  * - `seen`: text that the read returned; empty to add an entry now, whatever is due
  * - `next`: the next occurrence in ms; empty when there is none
  * - `payload`: JSON text; empty to add nothing, because the occurrence was missed
  * - `names`: the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
+ * - `name`: key of the entry, if any
  * - replies + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
  * - on a full server refused: it adds an entry
  */
-export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg], string> = {
+export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '750e10df27b60decd2a26ef4f472568d8b596da2',
+  sha: '2d790bf414191c53cbb4db43c73e89051b388d2d',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
   keys: ["all"],
   manyKeys: true,
-  args: ["id","seen","next","payload","names"],
+  args: ["id","seen","next","payload","names","name"],
   returns: 'string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -24105,18 +27843,6 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
-local function groups(stream)
-local found = {}
-for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-local group = {}
-for field = 1, #fields, 2 do
-group[fields[field]] = fields[field + 1]
-end
-found[at] = group
-end
-return found
-end
-local function load_limits()
 local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
@@ -24137,6 +27863,18 @@ return time .. '-' .. plus_one(number)
 end
 return time == MOST and id or plus_one(time) .. '-0'
 end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -24211,14 +27949,403 @@ return 0
 end
 return limits
 end
-local append = { open = nil, prepare = nil, apply = nil }
+local function load_ordered()
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+local function unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+function ordered.add(stream, key, payload, trace)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+return id
+end
+local id
+if trace == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits)
+function append.open(key, limits, busy, queued)
 local queue, most, entries, bytes, age, lossy, declare, names =
 string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
 return {
 key = key,
-queue = queue == '1',
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
 most = tonumber(most),
 counts = queue ~= '1' or most ~= '0',
 entries = tonumber(entries),
@@ -24249,15 +28376,25 @@ return made
 end
 end
 end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
 function append.prepare(stream)
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -24295,8 +28432,13 @@ return refused
 end
 stream.declares = false
 end
-local id
-if trace == '' and due == '' then
+local id, key
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace)
+elseif trace == '' and due == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -24308,7 +28450,14 @@ if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
 end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
 id = redis.pcall(unpack(add))
+end
+if stream.ordered and type(id) == 'string' then
+stream.last = id
 end
 if type(id) == 'table' then
 if declares then
@@ -24412,18 +28561,21 @@ return false
 end
 local limits = ARGV[1]
 local streams = {}
-local items = (#ARGV - 1) / 5
+local items = (#ARGV - 1) / 6
 if items == 1 then
-local all, id, seen, next, payload, names = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 do
 local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
-for name in string.gmatch(names, '%S+') do
+for group in string.gmatch(names, '%S+') do
 local at = 5 + #list / 3 * 2
 wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
-list[#list + 1], list[#list + 2], list[#list + 3] = name, all[at], all[at + 1]
+list[#list + 1], list[#list + 2], list[#list + 3] = group, all[at], all[at + 1]
 end
+local log = streams[stream] or append.open(stream, limits, all[5 + #list / 3 * 2], all[6 + #list / 3 * 2])
+streams[stream] = log
+wrong = wrong or append.wrong(log)
 if wrong then
 return wrong
 end
@@ -24443,7 +28595,7 @@ outcome = 'missed'
 elseif names ~= '' then
 local last = redis.call('HGET', schedules, 'e' .. id)
 if last and string.match(last, '^%d+%-%d+$') then
-local open = unfinished(stream, last, list)
+local open = unfinished(stream, last, list) or name ~= '' and log.ordered.is_queued(log, name, last)
 if open == 'groups' then
 return open
 end
@@ -24451,13 +28603,11 @@ outcome = open and 'overlap' or nil
 end
 end
 if not outcome then
-local log = streams[stream] or append.open(stream, limits)
-streams[stream] = log
 local may = append.prepare(log)
 if may ~= true then
 return may or 'full'
 end
-local entry = append.apply(log, payload, '', '')
+local entry = append.apply(log, payload, '', name ~= '' and ' ' .. name or '')
 if type(entry) == 'table' then
 return entry
 end
@@ -24476,15 +28626,18 @@ return outcome
 end
 return nil
 end
-local function item(all, id, seen, next, payload, names)
+local function item(all, id, seen, next, payload, names, name)
 local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
-for name in string.gmatch(names, '%S+') do
+for group in string.gmatch(names, '%S+') do
 local at = 5 + #list / 3 * 2
 wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
-list[#list + 1], list[#list + 2], list[#list + 3] = name, all[at], all[at + 1]
+list[#list + 1], list[#list + 2], list[#list + 3] = group, all[at], all[at + 1]
 end
+local log = streams[stream] or append.open(stream, limits, all[5 + #list / 3 * 2], all[6 + #list / 3 * 2])
+streams[stream] = log
+wrong = wrong or append.wrong(log)
 if wrong then
 return wrong
 end
@@ -24504,7 +28657,7 @@ outcome = 'missed'
 elseif names ~= '' then
 local last = redis.call('HGET', schedules, 'e' .. id)
 if last and string.match(last, '^%d+%-%d+$') then
-local open = unfinished(stream, last, list)
+local open = unfinished(stream, last, list) or name ~= '' and log.ordered.is_queued(log, name, last)
 if open == 'groups' then
 return open
 end
@@ -24512,13 +28665,11 @@ outcome = open and 'overlap' or nil
 end
 end
 if not outcome then
-local log = streams[stream] or append.open(stream, limits)
-streams[stream] = log
 local may = append.prepare(log)
 if may ~= true then
 return may or 'full'
 end
-local entry = append.apply(log, payload, '', '')
+local entry = append.apply(log, payload, '', name ~= '' and ' ' .. name or '')
 if type(entry) == 'table' then
 return entry
 end
@@ -24540,9 +28691,9 @@ local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
-local arg = 1 + done * 5
+local arg = 1 + done * 6
 done = done + 1
-local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -24949,6 +29100,9 @@ return replies`,
  * If a process dies before the script, the leases end; if it dies after it, the batch is done. The worker sends at most 256 finished
  * deliveries and 64 moves, and moves some 1 MiB.
  *
+ * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key; 0 without order
+ * - shared `stops`: 1 when a dead letter stops its key
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -24958,17 +29112,17 @@ return replies`,
  * - key `dead`: stream of its dead letters
  * - key `settled`: string: number and reply of the worker's last batch
  * - `number`: number of this batch
- * - `finished`: JSON: two lists of positions, ascending: in the stream and in ready
+ * - `finished`: JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
  * - `moves`: JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason]
  * - replies positions whose lease is lost, separated by spaces; a position in ready has a leading r
  * - on a full server runs: finishing frees memory; a failed entry is moved, which needs hardly any more
  */
-export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
+export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'f956bcd1d3549940bff0fa7fdae5481d2e8c89d9',
+  sha: '3658bd9e939bd00d61f87301bb9532b977622072',
   batch: 1,
-  sharedKeys: false,
-  shared: ["group","consumer","declared"],
+  sharedKeys: true,
+  shared: ["most","stops","group","consumer","declared"],
   keys: ["stream","ready","delayed","dead","settled"],
   args: ["number","finished","moves"],
   returns: 'string',
@@ -25110,7 +29264,7 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -25124,7 +29278,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -25133,28 +29287,42 @@ local fields, named = fields_of(stream, id)
 if not fields then
 return nil
 end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.put_ready(ready, delivery)
 if delivery.foreign then
-redis.call('XADD', ready, '*', 'd', delivery.d)
-return
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
 end
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
-local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q then
+fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+end
+local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
 function entry.give_back(ready, delayed, delivery, ms)
@@ -25168,28 +29336,32 @@ end
 function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
-if delivery.t then
-add[#add + 1] = 't'
-add[#add + 1] = delivery.t
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q }) do
+add[#add + 1] = name
+add[#add + 1] = value
 end
-redis.call(unpack(add))
+return redis.call(unpack(add))
 end
 local function unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local i, a, f, d, t, k, q = unpack(found, 1, 7)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
 end
-return { i = i, a = a, f = f, d = d, t = t }
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
 end
-function entry.put_due(ready, dead, group, packed)
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+end
+function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
 if delivery then
-entry.put_ready(ready, delivery)
+put(delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
 entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
@@ -25202,16 +29374,240 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local group = ARGV[1]
-local consumer = ARGV[2]
-local declared = ARGV[3]
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+local from
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
+end
+places.move(of, delivery.k, from, 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local stops = ARGV[2]
+local group = ARGV[3]
+local consumer = ARGV[4]
+local declared = ARGV[5]
 local DAY = 86400
+local MOST_PASSED_ON = 128
 local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
-local items = #KEYS / 5
+local items = (#ARGV - 5) / 3
 if items == 1 then
-local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
+local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[6], ARGV[7], ARGV[8]
 do
 local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
@@ -25221,9 +29617,9 @@ return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local places = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
+local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
 for _, move in ipairs(moves) do
-wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
 end
 if wrong then
 return wrong
@@ -25242,6 +29638,8 @@ end
 local function leave(key, ids)
 if key == stream then
 acknowledge(stream, group, declared, ids)
+elseif of then
+acknowledge(ready, group, group, ids)
 else
 redis.call('XACK', ready, group, unpack(ids))
 redis.call('XDEL', ready, unpack(ids))
@@ -25258,11 +29656,105 @@ else
 entry.put_delayed(delayed, delivery, math.ceil(now / 1000) + ms)
 end
 end
-local of_stream, of_ready = unpack(cjson.decode(finished))
+local function put_keyed(delivery, location, to, ms, kind, reason)
+local place = delivery.k
+if delivery.q then
+entry.put_delayed(delayed, delivery, delivery.n or ms)
+elseif to == 'waiting' then
+places.give_back(of, delivery, location)
+elseif places.follows(redis.call('HGET', of.busy, place), location) then
+return false
+elseif to == 'dead' then
+places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+else
+local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
+entry.put_delayed(delayed, delivery, due)
+places.move(of, place, location, places.later(due, delivery.i))
+end
+return true
+end
+local function finish_in_order(lists, theirs, run)
+local names = {}
+for at, ids in ipairs(lists) do
+for _, id in ipairs(ids) do
+names[#names + 1] = theirs[at][id]
+end
+end
+if not names[1] then
+return lists
+end
+local left_of, touched = {}, {}
+for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
+left_of[names[nth]] = left_of[names[nth]] or places.list(value)
+end
+local left, waiting = { {}, {} }, {}
+local function finish(at, id, wait)
+local place = theirs[at][id]
+if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
+left[at][#left[at] + 1] = id
+touched[place or ''] = true
+else
+wait(at, id)
+end
+end
+for at, ids in ipairs(lists) do
+for _, id in ipairs(ids) do
+finish(at, id, function()
+waiting[#waiting + 1] = { at, id }
+end)
+end
+end
+for _, each in ipairs(waiting) do
+finish(each[1], each[2], function(at, id)
+lost[#lost + 1] = (at == 1 and '' or 'r') .. id
+end)
+end
+if waiting[1] then
+table.sort(left[2], earlier)
+end
+local later = { busy = {}, free = {} }
+local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
+for _, place in ipairs(names) do
+if touched[place] then
+touched[place] = nil
+local rest = left_of[place]
+if rest[rest.from] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
+elseif queued then
+budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
+else
+later.free[#later.free + 1] = place
+end
+end
+end
+places.done(of, later)
+return left
+end
+local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))
+if of then
+local theirs, lists = { {}, {} }, { of_stream, of_ready }
+for at, names in ipairs({ places_stream, places_ready }) do
+for nth, name in ipairs(names) do
+theirs[at][lists[at][nth]] = name ~= '' and name or nil
+end
+end
+local mine = {
+of_stream[1] and leased(stream, of_stream, '') or of_stream,
+of_ready[1] and leased(ready, of_ready, 'r') or of_ready,
+}
+mine = finish_in_order(mine, theirs, run)
+for at, key in ipairs({ stream, ready }) do
+if mine[at][1] then
+leave(key, mine[at])
+end
+end
+else
 for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
 local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
 if mine[1] then
 leave(key, mine)
+end
 end
 end
 for _, move in ipairs(moves) do
@@ -25270,11 +29762,20 @@ local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
 local key = from == 'r' and ready or stream
 if leased(key, { id }, from == 'r' and 'r' or '')[1] then
 local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+local done = true
 if delivery then
 delivery.a, delivery.f = attempts, fence
+if of and (delivery.k or delivery.q) then
+done = put_keyed(delivery, from .. id, to, ms, kind, reason)
+else
 put(delivery, to, ms, kind, reason)
 end
+end
+if done then
 leave(key, { id })
+else
+lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
+end
 end
 end
 reply = table.concat(lost, ' ')
@@ -25285,6 +29786,8 @@ return nil
 end
 local function item(stream, ready, delayed, dead, settled, number, finished, moves)
 local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
@@ -25294,9 +29797,9 @@ return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local places = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
+local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
 for _, move in ipairs(moves) do
-wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
 end
 if wrong then
 return wrong
@@ -25315,6 +29818,8 @@ end
 local function leave(key, ids)
 if key == stream then
 acknowledge(stream, group, declared, ids)
+elseif of then
+acknowledge(ready, group, group, ids)
 else
 redis.call('XACK', ready, group, unpack(ids))
 redis.call('XDEL', ready, unpack(ids))
@@ -25331,11 +29836,105 @@ else
 entry.put_delayed(delayed, delivery, math.ceil(now / 1000) + ms)
 end
 end
-local of_stream, of_ready = unpack(cjson.decode(finished))
+local function put_keyed(delivery, location, to, ms, kind, reason)
+local place = delivery.k
+if delivery.q then
+entry.put_delayed(delayed, delivery, delivery.n or ms)
+elseif to == 'waiting' then
+places.give_back(of, delivery, location)
+elseif places.follows(redis.call('HGET', of.busy, place), location) then
+return false
+elseif to == 'dead' then
+places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+else
+local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
+entry.put_delayed(delayed, delivery, due)
+places.move(of, place, location, places.later(due, delivery.i))
+end
+return true
+end
+local function finish_in_order(lists, theirs, run)
+local names = {}
+for at, ids in ipairs(lists) do
+for _, id in ipairs(ids) do
+names[#names + 1] = theirs[at][id]
+end
+end
+if not names[1] then
+return lists
+end
+local left_of, touched = {}, {}
+for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
+left_of[names[nth]] = left_of[names[nth]] or places.list(value)
+end
+local left, waiting = { {}, {} }, {}
+local function finish(at, id, wait)
+local place = theirs[at][id]
+if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
+left[at][#left[at] + 1] = id
+touched[place or ''] = true
+else
+wait(at, id)
+end
+end
+for at, ids in ipairs(lists) do
+for _, id in ipairs(ids) do
+finish(at, id, function()
+waiting[#waiting + 1] = { at, id }
+end)
+end
+end
+for _, each in ipairs(waiting) do
+finish(each[1], each[2], function(at, id)
+lost[#lost + 1] = (at == 1 and '' or 'r') .. id
+end)
+end
+if waiting[1] then
+table.sort(left[2], earlier)
+end
+local later = { busy = {}, free = {} }
+local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
+for _, place in ipairs(names) do
+if touched[place] then
+touched[place] = nil
+local rest = left_of[place]
+if rest[rest.from] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
+elseif queued then
+budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
+else
+later.free[#later.free + 1] = place
+end
+end
+end
+places.done(of, later)
+return left
+end
+local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))
+if of then
+local theirs, lists = { {}, {} }, { of_stream, of_ready }
+for at, names in ipairs({ places_stream, places_ready }) do
+for nth, name in ipairs(names) do
+theirs[at][lists[at][nth]] = name ~= '' and name or nil
+end
+end
+local mine = {
+of_stream[1] and leased(stream, of_stream, '') or of_stream,
+of_ready[1] and leased(ready, of_ready, 'r') or of_ready,
+}
+mine = finish_in_order(mine, theirs, run)
+for at, key in ipairs({ stream, ready }) do
+if mine[at][1] then
+leave(key, mine[at])
+end
+end
+else
 for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
 local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
 if mine[1] then
 leave(key, mine)
+end
 end
 end
 for _, move in ipairs(moves) do
@@ -25343,11 +29942,20 @@ local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
 local key = from == 'r' and ready or stream
 if leased(key, { id }, from == 'r' and 'r' or '')[1] then
 local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+local done = true
 if delivery then
 delivery.a, delivery.f = attempts, fence
+if of and (delivery.k or delivery.q) then
+done = put_keyed(delivery, from .. id, to, ms, kind, reason)
+else
 put(delivery, to, ms, kind, reason)
 end
+end
+if done then
 leave(key, { id })
+else
+lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
+end
 end
 end
 reply = table.concat(lost, ' ')
@@ -25355,11 +29963,10 @@ redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply
 end
 local replies, done = {}, 0
-local own = #ARGV > 6 and 3 or 0
 local function run()
 while done < items do
-local key = done * 5
-local arg = 3 + done * own
+local key = #KEYS - items * 5 + done * 5
+local arg = 5 + done * 3
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
@@ -25388,16 +29995,18 @@ return replies`,
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - key `paused`: exists while the group is paused
+ * - key `busy`: hash of places of keys, see lua/_lib/stream/places.lua
+ * - key `queued`: sorted set of entries that wait for a place of their key
  * - `group`: group
- * - replies 1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added; then name, pending and idle milliseconds of each consumer
+ * - replies 1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added, queued; then name, pending and idle milliseconds of each consumer
  */
-export const streamStats: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
+export const streamStats: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '5ad2766ab7fdb84df5e2722ce1c13d2631f6fa86',
+  sha: '4c7e80a619ceade58a6165bb3c65b03681d6f084',
   batch: 1,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready","delayed","dead","paused"],
+  keys: ["stream","ready","delayed","dead","paused","busy","queued"],
   args: ["group"],
   returns: 'list',
   text: `#!lua flags=no-writes
@@ -25477,9 +30086,9 @@ return found
 end
 end
 end
-local items = #KEYS / 5
+local items = #KEYS / 7
 if items == 1 then
-local stream, ready, delayed, dead, paused, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
+local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
 do
 local here, again = find(stream, group), find(ready, group)
 local oldest
@@ -25515,7 +30124,7 @@ end
 end
 local reply = {
 here and 1 or 0,
-added,
+added + (tonumber(redis.call('HGET', busy, '') or nil) or 0),
 waiting,
 exact,
 waiting_again,
@@ -25524,6 +30133,7 @@ redis.call('ZCARD', delayed),
 redis.call('XLEN', dead),
 redis.call('EXISTS', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+redis.call('ZCARD', queued),
 }
 for key, there in pairs({ [stream] = here, [ready] = again }) do
 for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -25538,7 +30148,7 @@ return reply
 end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group)
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)
 local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
@@ -25573,7 +30183,7 @@ end
 end
 local reply = {
 here and 1 or 0,
-added,
+added + (tonumber(redis.call('HGET', busy, '') or nil) or 0),
 waiting,
 exact,
 waiting_again,
@@ -25582,6 +30192,7 @@ redis.call('ZCARD', delayed),
 redis.call('XLEN', dead),
 redis.call('EXISTS', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+redis.call('ZCARD', queued),
 }
 for key, there in pairs({ [stream] = here, [ready] = again }) do
 for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -25598,10 +30209,10 @@ local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
-local key = done * 5
+local key = done * 7
 local arg = 0 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1])
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], KEYS[key + 7], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end

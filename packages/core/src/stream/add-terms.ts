@@ -18,12 +18,12 @@ export interface AddTerms {
 
 export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', wait: false, signal: undefined }
 
-const KNOWN = ['id', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
+const KNOWN = ['id', 'key', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
 
 /** Checks the options of `add` or `addMany`, which `where` names, except the dedup id. */
 export function addTerms(
   where: string,
-  options: Omit<StreamAddOptions, 'id'>,
+  options: Omit<StreamAddOptions, 'id' | 'key'>,
   ambientTrace: () => string | undefined,
 ): AddTerms {
   checkOptions(where, options, KNOWN)

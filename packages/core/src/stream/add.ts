@@ -8,6 +8,7 @@ import { conform, type StandardSchema } from '../standard-schema.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
 import type { StreamEvent } from './event-types.ts'
 import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
+import { dueWithKey } from './order.ts'
 import { createRoomQueue } from './room-queue.ts'
 import type { Scope } from './scope.ts'
 import type { StreamSettings } from './settings.ts'
@@ -40,11 +41,12 @@ export function createAdder<T>(
   topic: Topic<StreamEvent>,
   { added, declared: onDeclared }: AdderCallbacks,
 ): Adder<T> {
-  const { keys, route, stream: name, key: stream, title, identity, bindSafe } = scope
-  const appendNext = bindSafe(streamAdd, [[stream], limits], safety)
-  const appendFirst = bindSafe(streamAdd, [[stream], firstLimits], safety)
-  const appendNextOnce = bindSafe(streamAddOnce, [limits], safety)
-  const appendFirstOnce = bindSafe(streamAddOnce, [firstLimits], safety)
+  const { keys, route, stream: name, key: stream, title, identity, bindSafe, order } = scope
+  const all = [stream, ...scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group))]
+  const appendNext = bindSafe(streamAdd, [all, limits], safety)
+  const appendFirst = bindSafe(streamAdd, [all, firstLimits], safety)
+  const appendNextOnce = bindSafe(streamAddOnce, [all, limits], safety)
+  const appendFirstOnce = bindSafe(streamAddOnce, [all, firstLimits], safety)
   const ambientTrace = createAmbientTrace(name, traceparent)
   const roomQueue = createRoomQueue()
   /** Whether an add of this process created the declared groups. */
@@ -56,7 +58,7 @@ export function createAdder<T>(
     space: scope.space.name,
     runtime: scope.runtime,
     layout: () => ({
-      keys: [stream],
+      keys: all,
       plan: [declared ? limits : firstLimits],
       once: !declared,
     }),
@@ -85,7 +87,7 @@ export function createAdder<T>(
   }
 
   function appendOnce(dedupId: string, json: string, { trace, due }: AddTerms): Promise<string | null> {
-    const item = [route, stream, keys.addedId(name, dedupId), json, trace, due, dedupMs] as const
+    const item = [route, keys.addedId(name, dedupId), json, trace, due, dedupMs] as const
     return declared ? appendNextOnce(...item) : declareFirst(appendFirstOnce(...item))
   }
 
@@ -122,6 +124,11 @@ export function createAdder<T>(
     return id
   }
 
+  function withKey(terms: AddTerms, payload: T, key: unknown): AddTerms {
+    if (!order && key === undefined) return terms
+    return { ...terms, due: dueWithKey(order, terms.due, payload, key) }
+  }
+
   function checked(payload: T): string | Promise<string> {
     return checkPayload(schema, payload, LARGEST_PAYLOAD)
   }
@@ -130,7 +137,7 @@ export function createAdder<T>(
     add(payload, options) {
       try {
         added()
-        if (options === undefined && traceparent === undefined) {
+        if (options === undefined && traceparent === undefined && !order) {
           const json = checked(payload)
           // The usual case returns the promise of the script call itself, which is faster.
           if (typeof json === 'string' && !limited && !topic.hasListeners)
@@ -139,7 +146,11 @@ export function createAdder<T>(
             ? addJson(json, undefined, DEFAULT_TERMS)
             : json.then((text) => addJson(text, undefined, DEFAULT_TERMS))
         }
-        const terms = addTerms('add', options === undefined ? {} : options, ambientTrace)
+        const terms = withKey(
+          addTerms('add', options === undefined ? {} : options, ambientTrace),
+          payload,
+          options?.key,
+        )
         const dedupId = options?.id === undefined ? undefined : checkDedupId(options.id)
         const json = checked(payload)
         return typeof json === 'string'
@@ -156,14 +167,21 @@ export function createAdder<T>(
       if (idOf !== undefined && typeof idOf !== 'function') {
         throw invalid('id', idOf, 'give a function that returns the dedup id of a payload')
       }
+      const keyOf = options.key
+      if (keyOf !== undefined && typeof keyOf !== 'function') {
+        throw invalid('key', keyOf, 'give a function that returns the key of a payload')
+      }
       added()
       // Everything is checked before anything is sent.
       const texts: string[] = []
       const dedupIds: string[] = []
+      /** With keys the terms of each payload. */
+      const termsOf: AddTerms[] = []
       for (const [at, payload] of (payloads as readonly T[]).entries()) {
         const json = checked(payload)
         texts.push(typeof json === 'string' ? json : await json)
         if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
+        if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at)))
       }
       const plain = !idOf && !limited && !topic.hasListeners
       const ids: string[] = []
@@ -171,11 +189,12 @@ export function createAdder<T>(
         const sent: Promise<string>[] = []
         for (let length = 0; from < texts.length && sent.length < MANY && length < MANY_LENGTH; from++) {
           const json = texts[from] as string
+          const own = termsOf[from] ?? terms
           length += json.length
           sent.push(
             plain
-              ? (append(json, terms.trace, terms.due) as Promise<string>)
-              : addJson(json, dedupIds[from], terms),
+              ? (append(json, own.trace, own.due) as Promise<string>)
+              : addJson(json, dedupIds[from], own),
           )
         }
         await collect(sent, ids, texts.length)
@@ -183,9 +202,11 @@ export function createAdder<T>(
       return ids
     },
     adding(payload, options) {
-      if (options !== undefined) checkOptions('adding', options, ['delay', 'at', 'traceparent'])
-      const usual = options === undefined && traceparent === undefined
-      const { trace, due } = usual ? DEFAULT_TERMS : addTerms('adding', options ?? {}, ambientTrace)
+      if (options !== undefined) checkOptions('adding', options, ['key', 'delay', 'at', 'traceparent'])
+      const usual = options === undefined && traceparent === undefined && !order
+      const { trace, due } = usual
+        ? DEFAULT_TERMS
+        : withKey(addTerms('adding', options ?? {}, ambientTrace), payload, options?.key)
       const json = checked(payload)
       const lean = trace === '' && due === ''
       const end = lean ? END : END + trace + END + due + END

@@ -22,6 +22,8 @@ export interface DeadLetter {
   /** The id of the dead letter. */
   readonly position: string
   readonly group: string
+  /** The entry's key, see `order` of `createStream`. */
+  readonly key: string | undefined
   /** The payload as JSON text. */
   readonly json: string
   /** Attempts that were used up. */

@@ -1,7 +1,7 @@
 import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
-import { streamPage, streamPurge, streamRequeue } from '../redis/scripts.gen.ts'
+import { streamPage, streamPurge, streamPurgeKeyed, streamRequeue } from '../redis/scripts.gen.ts'
 import type {
   DeadLetters,
   DeadLetterIterateOptions,
@@ -18,12 +18,20 @@ const PAGE_ENTRIES = 100
 const PAGE_BYTES = 1 << 20
 const FILTER = ['from', 'to', 'why', 'id', 'where']
 
-export function createDeadLetters({ keys, route, stream, bind }: Scope, group: string): DeadLetters {
+export function createDeadLetters(
+  { keys, route, stream, bind, order, placesOf }: Scope,
+  group: string,
+): DeadLetters {
   const key = keys.deadLetters(stream, group)
   const ready = keys.ready(stream, group)
   const page = bind(streamPage, [])
-  const requeue = bind(streamRequeue, [])
-  const purge = bind(streamPurge, [])
+  const requeue = bind(streamRequeue, [placesOf(group), order?.places ?? 0])
+  const purgePlain = bind(streamPurge, [])
+  const purgeKeyed = bind(streamPurgeKeyed, [placesOf(group), order?.places ?? 0])
+
+  function purge(position: string): Promise<number> {
+    return order ? purgeKeyed(route, key, ready, position) : purgePlain(route, key, position)
+  }
 
   async function* matching(
     filter: DeadLetterFilter,
@@ -93,7 +101,7 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
       return toEntries(found).map(toDeadLetter)[0]
     },
     requeue: (which) => forEach('requeue', which, (position) => requeue(route, key, ready, position)),
-    purge: (which) => forEach('purge', which, (position) => purge(route, key, position)),
+    purge: (which) => forEach('purge', which, purge),
   }
 }
 
@@ -148,6 +156,7 @@ function toDeadLetter([position, fields]: RawEntry): DeadLetter {
     id: fieldOf(fields, 'i') ?? '',
     position,
     group: fieldOf(fields, 'g') ?? '',
+    key: fieldOf(fields, 'q'),
     json: fieldOf(fields, 'd') ?? 'null',
     attempts: Number(fieldOf(fields, 'a') ?? 0),
     why: (fieldOf(fields, 'k') ?? 'failed') as DeadLetterKind,

@@ -7,6 +7,7 @@ import type { WorkerSettings } from './settings.ts'
 import type { Move, Outcome } from './settlement.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { refusedForMemory } from '../redis/failures.ts'
+import type { Runs } from './runs.ts'
 import { createSettler } from './settler.ts'
 import type { WorkerEvents } from './worker-events.ts'
 import type { WorkerScripts } from './worker-scripts.ts'
@@ -23,6 +24,10 @@ export interface DeliveriesOptions {
   readonly abandoned: () => void
   /** Called when Redis replied to a heartbeat. */
   readonly renewed: () => void
+  /** With order by key. */
+  readonly runs: Pick<Runs, 'ended'> | undefined
+  /** With order by key: how many entries of a key to get at once. */
+  readonly runLength: (() => number) | undefined
   /** Called when a commit was refused because the memory of Redis is full: fetch nothing for that time. */
   readonly full: (ms: number) => void
 }
@@ -58,13 +63,14 @@ export interface Deliveries {
 const FULL_MS = 1000
 
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
-  const { settings, scripts, events, dueIn, ended, abandoned, renewed, full } = options
+  const { settings, scripts, events, dueIn, ended, abandoned, renewed, runs, runLength, full } = options
   const { leaseMs, maxAttempts, backoffMs } = settings
   let order = 0
   let hurried = false
   const leases = createLeases({ leaseMs, renew: scripts.renew, lost: lose, expired: expire, renewed })
   const settler = createSettler({
     send: scripts.settle,
+    run: runLength,
     settled,
     lost: lose,
     abandoned(entry) {
@@ -80,16 +86,33 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       leases.add(entry)
       if (entry.dueMs !== undefined) {
         if (state.postpone(entry)) settle(entry, { to: 'delayed', dueMs: entry.dueMs })
-      } else if (entry.attempt > maxAttempts) {
-        const error = new Error(`all ${entry.attempt - 1} attempts are used up`)
-        if (state.deadLetter(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
-      }
+      } else if (entry.attempt > maxAttempts && entry.keyed?.before === undefined) bury(entry)
       return entry
     })
   }
 
+  function bury(entry: LeasedEntry): void {
+    const error = new Error(`all ${entry.attempt - 1} attempts are used up`)
+    if (state.deadLetter(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
+  }
+
+  function start(entry: LeasedEntry): boolean {
+    if (entry.keyed) {
+      // Its predecessor had to be finished first.
+      if (entry.attempt > maxAttempts) bury(entry)
+      entry.keyed.startedAt = performance.now()
+    }
+    return state.start(entry)
+  }
+
+  /** Decides whether those that wait for this one may start. */
+  function endRun(entry: LeasedEntry, succeeded: boolean): void {
+    if (entry.keyed) runs?.ended(entry, succeeded)
+  }
+
   function settle(entry: LeasedEntry, move?: Move): void {
     settler.settle({ entry, move })
+    endRun(entry, move === undefined)
   }
 
   function finish(entry: LeasedEntry): void {
@@ -138,6 +161,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
           leases.delete(entry)
           state.settled(entry)
           events.settled(entry, undefined)
+          endRun(entry, true)
           ended(entry)
         } else if (answer.lost) lose(entry)
         else refuse(entry)
@@ -187,6 +211,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const reported = entry.stage === 'expired'
     if (!state.lose(entry) || reported) return
     abort(entry, new Error(`the lease of entry ${entry.id} was lost`))
+    endRun(entry, false)
     events.lost(entry)
     ended(entry)
   }
@@ -210,7 +235,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       return settler.pending
     },
     admit,
-    start: state.start,
+    start,
     finish,
     fail,
     commit,

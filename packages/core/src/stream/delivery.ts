@@ -32,6 +32,10 @@ export class HandlerDelivery<T> implements Delivery<T> {
     this.#context = context
   }
 
+  get key(): string | undefined {
+    return this.#entry.keyed?.place.split('\x01', 1)[0]
+  }
+
   get addedAtMs(): number {
     return Number.parseInt(this.id, 10)
   }

@@ -13,6 +13,10 @@ export interface EntryFields {
   readonly dueMs: number | undefined
   /** It was under lease in a process that died, and may have killed it. */
   readonly suspect: boolean
+  /** Its place, of an entry with a key. */
+  readonly place: string | undefined
+  /** The id of the entry that has to be finished before it, of one that was passed on together with others of its key. */
+  readonly before: string | undefined
 }
 
 /** A first delivery. Also used for an entry that penknife did not write; of that only the payload is used, and only in the main stream. */
@@ -22,34 +26,55 @@ const FIRST: Omit<EntryFields, 'id' | 'json'> = {
   traceparent: undefined,
   dueMs: undefined,
   suspect: false,
+  place: undefined,
+  before: undefined,
 }
 
 /** The fields that `add` writes, in order. */
-const ADDED = /^d(,t)?(,n)?$/
+const ADDED = /^d(,t)?(,n)?(,[kq])?$/
 
 /** Decodes an entry of the main stream, as `add` writes it (lua/_lib/stream/entry.lua). */
 export function parseAdded(position: string, fields: readonly string[]): EntryFields {
+  // The usual entry with a key, for speed.
+  if (fields.length === 4 && fields[0] === 'd' && fields[2] === 'k') {
+    return { ...FIRST, id: position, json: fields[1], place: fields[3] }
+  }
   const json = fieldOf(fields, 'd')
   const names = fields.filter((_, at) => at % 2 === 0).join()
   const due = fieldOf(fields, 'n')
   if (!ADDED.test(names) || (due !== undefined && !isCount(due))) return { ...FIRST, id: position, json }
   const dueMs = due === undefined ? undefined : Number(due)
-  return { ...FIRST, id: position, json, traceparent: fieldOf(fields, 't'), dueMs }
+  return {
+    ...FIRST,
+    id: position,
+    json,
+    traceparent: fieldOf(fields, 't'),
+    dueMs,
+    place: fieldOf(fields, 'k'),
+  }
 }
 
 /** Decodes an entry of the group's own stream, as scripts write it (lua/_lib/stream/entry.lua). */
 export function parseRetry(_position: string, fields: readonly string[]): EntryFields {
-  const [id, used, fence] = [fieldOf(fields, 'i'), fieldOf(fields, 'a'), fieldOf(fields, 'f')]
+  // One pass, for speed: with order by key most entries come this way. The first field of a name counts.
+  const found: { [name: string]: string | undefined } = {}
+  for (let at = 0; at < fields.length; at += 2) found[fields[at] as string] ??= fields[at + 1]
+  const { i: id, k: place } = found
+  // An entry with a key may come this way before its first delivery.
+  const first = place === undefined ? undefined : '0'
+  const { a: used = first, f: fence = first } = found
   const known = id !== undefined && /^\d+-\d+$/.test(id) && isCount(used) && isCount(fence)
   if (!known) return { ...FIRST, id: '0-0', json: undefined }
   return {
     id,
     attempt: Number(used) + 1,
     fence: Number(fence) + 1,
-    json: fieldOf(fields, 'd'),
-    traceparent: fieldOf(fields, 't'),
+    json: found['d'],
+    traceparent: found['t'],
     dueMs: undefined,
-    suspect: fieldOf(fields, 'v') !== undefined,
+    suspect: found['v'] !== undefined,
+    place,
+    before: found['p'],
   }
 }
 

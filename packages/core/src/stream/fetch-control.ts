@@ -4,6 +4,7 @@ import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
 import type { Pace } from './pace.ts'
+import type { Runs } from './runs.ts'
 import { LONGEST_WAIT_MS, type WaitingEntries } from './waiting-entries.ts'
 
 export interface FetchControlOptions {
@@ -15,6 +16,8 @@ export interface FetchControlOptions {
   readonly waiting: WaitingEntries
   readonly dispatcher: Pick<Dispatcher, 'running' | 'dispatch'>
   readonly leases: Pick<Leases, 'size' | 'length'>
+  /** With order by key. */
+  readonly runs: Pick<Runs, 'holds'> | undefined
   /** Why no entry may start now. */
   readonly stopped: () => WorkerReturnReason | undefined
 }
@@ -28,7 +31,7 @@ export interface FetchControl {
 }
 
 export function createFetchControl(options: FetchControlOptions): FetchControl {
-  const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, stopped } = options
+  const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, runs, stopped } = options
   return {
     room() {
       const places = concurrency() * batch
@@ -45,15 +48,20 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
     take(entries, asked) {
       let length = 0
       let suspects = 0
+      let held = 0
       for (const entry of entries) {
         length += entry.json?.length ?? 0
         if (entry.stage !== 'waiting') continue
+        if (runs?.holds(entry)) {
+          held += 1
+          continue
+        }
         if (entry.suspect) suspects += 1
         waiting.push(entry)
       }
       pace.fetched(entries.length, length)
       // A read returns up to `asked` entries from each source. A slow worker gives the surplus back.
-      const over = entries.length - suspects - asked
+      const over = entries.length - suspects - held - asked
       const why = stopped()
       if (why) waiting.giveBack(0, 0, why)
       else if (over > pace.ahead) waiting.giveBack(waiting.size - over, waiting.suspects.size, 'busy')

@@ -11,7 +11,9 @@ import { cut } from '../text.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
+import { startPlaceCheck } from './place-check.ts'
 import { createReader } from './reader.ts'
+import type { Runs } from './runs.ts'
 import { SOURCES } from './sources.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
@@ -28,6 +30,8 @@ export interface GroupConsumerOptions {
   readonly room: () => number
   /** Takes the entries of a read that asked for `asked` entries of each source. Those that are 'waiting' may be started. */
   readonly take: (entries: readonly LeasedEntry[], asked: number) => void
+  /** With order by key. */
+  readonly runs?: Runs | undefined
   /** Called when the group is paused: gives back the entries that were not started. */
   readonly paused: () => void
   /** Called when waiting entries may start: after Redis answered a heartbeat, or a suspect ended. */
@@ -71,7 +75,7 @@ const MOST_UNSETTLED = 2000
  */
 export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions): GroupConsumer {
   const { space, keys, route, runtime, stream, identity } = scope
-  const { group, settings, entriesPerRead, room, take, paused, resume, busy, finishAll } = options
+  const { group, settings, entriesPerRead, room, take, paused, resume, busy, finishAll, runs } = options
   const name = `${cut(hostname(), 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const scripts = bindWorkerScripts(scope, group, name, settings)
   const { sourceKeys } = scripts
@@ -95,6 +99,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     },
     abandoned: () => void (abandoned ||= closing !== undefined),
     renewed: resume,
+    runs,
+    runLength: scope.order && (() => runs?.length ?? 1),
     full(ms) {
       fullUntil = performance.now() + ms
       setTimeout(() => reader.roomMade(), ms + 1).unref()
@@ -109,6 +115,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     group,
     consumer: name,
     declared: scope.declared,
+    places: scope.placesOf(group),
+    most: scope.order?.places ?? 0,
     trouble,
   })
   const { leases, start, finish, fail, giveBack } = deliveries
@@ -161,6 +169,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     message: checkNow,
     followed: checkNow,
   })
+  const endPlaceCheck = scope.order && startPlaceCheck(scripts.checkPlaces, trouble)
   const forgetting = setInterval(forgetConsumers, FORGET_EVERY_MS)
   const offClose = runtime.onClose((ms) => close({ deadline: Math.min(ms, CLOSE_MS) }))
 
@@ -168,7 +177,10 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     if (now === isPaused) return
     isPaused = now
     events.paused(now)
-    if (now) paused()
+    if (now) {
+      paused()
+      runs?.giveBack('paused')
+    }
     reader.roomMade()
   }
 
@@ -189,6 +201,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     scripts.endWaiting(0)
     leases.stop()
     clearInterval(forgetting)
+    endPlaceCheck?.()
     try {
       const leave = idle ? scripts.leaveSoon : scripts.leave
       // An entry whose outcome was not stored must not be given back as not handled. Its lease ends instead, which uses up an attempt.
@@ -218,7 +231,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       const checked = committer.check(effects)
       const source = SOURCES[entry.source]?.code as string
       return deliveries.commit(entry, (mayRetry) =>
-        committer.commit(source, entry.position, checked, mayRetry),
+        committer.commit(source, entry.position, entry.keyed?.place ?? '', checked, mayRetry),
       )
     },
     stopped: () => (closing ? 'closing' : isPaused ? 'paused' : undefined),

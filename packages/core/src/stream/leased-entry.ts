@@ -12,8 +12,21 @@ export interface FetchedEntry {
   readonly fields: readonly string[]
 }
 
+/** Of an entry with a key. Only `runs.ts` and `deliveries.ts` change it. */
+export interface Keyed {
+  readonly place: string
+  /** See `EntryFields`. */
+  readonly before: string | undefined
+  /** The next entry of its run. */
+  next: LeasedEntry | undefined
+  /** When its handler was called, by the clock of this process; 0 before. */
+  startedAt: number
+}
+
 /** An entry under this worker's lease: a delivery. */
-export interface LeasedEntry extends EntryFields, Staged {
+export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Staged {
+  /** Undefined for an entry without a key. */
+  readonly keyed: Keyed | undefined
   readonly position: string
   /** An index into `SOURCES`. */
   readonly source: number
@@ -51,6 +64,10 @@ export function leasedEntry(
     traceparent: parsed?.traceparent,
     dueMs: parsed?.dueMs,
     suspect: parsed?.suspect ?? false,
+    keyed:
+      parsed?.place === undefined
+        ? undefined
+        : { place: parsed.place, before: parsed.before, next: undefined, startedAt: 0 },
     stage: FIRST_STAGE,
     fetchedAt,
     leaseEndsAt,

@@ -17,6 +17,14 @@ export interface StreamOptions<T = unknown, Out = T> {
   /** Makes the stream an event log and limits which finished entries it keeps. Default, without groups: 10,000 entries. */
   readonly retain?: StreamRetention
   /**
+   * Handles the entries of a key one after the other, in the order in which they were added, also through retries and crashes.
+   * `'key'`: the key is the option `key` of `add`. An entry without a key is handled at any time. Needs `groups` with one group and no
+   * `retain`. Default: no order.
+   *
+   * Cost: a few more commands in the scripts that add and finish an entry with a key. A key without entries needs no memory.
+   */
+  readonly order?: 'key' | StreamOrderOptions
+  /**
    * The stream is full when the slowest group has this many entries to finish: a whole number from 1. Retries and delayed entries
    * that workers have set aside do not count. Default: no limit.
    */
@@ -47,6 +55,19 @@ export interface StreamOptions<T = unknown, Out = T> {
   readonly traceparent?: () => string | undefined
 }
 
+/** How entries of a key are handled. */
+export interface StreamOrderOptions {
+  /** The field of the payload that is the key, a text or number; every entry must have it. Default: the option `key` of `add`. */
+  readonly field?: string
+  /** Entries of a key that are handled at once: 1 to 100. Above 1 they only start in order. Default: 1. */
+  readonly limit?: number
+  /**
+   * After a dead letter the key goes on with its next entry (`'continue'`), or stops until the dead letter is requeued or purged
+   * (`'stop'`, with a limit of 1). Default: 'continue'.
+   */
+  readonly afterDead?: 'continue' | 'stop'
+}
+
 /** Limits of an event log. An entry beyond any of them is deleted, once no group needs it any more. */
 export interface StreamRetention {
   /** How many of the newest entries to keep: a whole number from 1. Adds trim in steps of 64. */
@@ -70,6 +91,8 @@ export interface StreamAddOptions {
    * the first entry.
    */
   readonly id?: string
+  /** The key, see `order`: 1 to 256 characters, without control characters. */
+  readonly key?: string
   /** Groups handle the entry this much later. It can be read at once. */
   readonly delay?: Duration
   /** The time itself instead of `delay`: a Date or milliseconds since 1970. */
@@ -83,9 +106,11 @@ export interface StreamAddOptions {
 }
 
 /** Options of `adding`, as of `add`. */
-export type StreamAddingOptions = Pick<StreamAddOptions, 'delay' | 'at' | 'traceparent'>
+export type StreamAddingOptions = Pick<StreamAddOptions, 'key' | 'delay' | 'at' | 'traceparent'>
 
-export interface StreamAddManyOptions<T> extends Omit<StreamAddOptions, 'id'> {
+export interface StreamAddManyOptions<T> extends Omit<StreamAddOptions, 'id' | 'key'> {
+  /** Returns the key of each payload; `at` is its index. */
+  readonly key?: (payload: T, at: number) => string
   /** Returns the dedup id of each payload; `at` is its index. */
   readonly id?: (payload: T, at: number) => string
 }

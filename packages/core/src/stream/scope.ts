@@ -5,6 +5,7 @@ import type { Keys, Route } from '../redis/keys.ts'
 import { runtimeOf, type Runtime, type Space } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Script, SharedArg } from '../redis/script.ts'
+import type { Order } from './order.ts'
 import type { StreamSettings } from './settings.ts'
 
 /** A stream of a space; the parts of the feature share it. */
@@ -23,6 +24,9 @@ export interface Scope {
   readonly groups: readonly string[]
   /** Argument of the scripts: the groups of a work queue, '-' for an event log. */
   readonly declared: string
+  readonly order: Order | undefined
+  /** The keys of lua/_lib/stream/places.lua of a group; none without order by key. */
+  placesOf(group: string): readonly string[]
   /** Its name in errors, such as `stream 'orders' of space 'shop'`. */
   readonly title: string
   /** `bind` of the runtime, with errors that name the stream and its space. */
@@ -43,7 +47,7 @@ export interface Scope {
 export function createScope(
   space: Space,
   stream: string,
-  { groups, declared }: Pick<StreamSettings<unknown, unknown>, 'groups' | 'declared'>,
+  { groups, declared, order }: Pick<StreamSettings<unknown, unknown>, 'groups' | 'declared' | 'order'>,
 ): Scope {
   const runtime = runtimeOf(space)
   const { keys } = runtime
@@ -58,6 +62,8 @@ export function createScope(
     identity: { space: space.name, name: stream },
     groups,
     declared,
+    order,
+    placesOf: (group) => (order ? [keys.busyPlaces(stream, group), keys.queued(stream, group)] : []),
     title,
     bind: (script, shared) => runtime.bind(script, shared, undefined, title),
     bindSafe: (script, shared, safety) =>

@@ -4,6 +4,7 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
 import { checkSchema, type StandardSchema } from '../standard-schema.ts'
+import { type Order, orderOf } from './order.ts'
 import type { StreamRetention, StreamOptions } from './option-types.ts'
 import type { WorkerBatchOptions } from './worker-types.ts'
 import { retryAfterOf } from './retry-after.ts'
@@ -21,6 +22,8 @@ export interface StreamSettings<T, Out> {
   readonly limited: boolean
   /** What an add waits for before it resolves. */
   readonly safety: Safety | undefined
+  /** Undefined: entries have no keys. */
+  readonly order: Order | undefined
   readonly schema: StandardSchema<T, Out> | undefined
   /** How long dedup ids are remembered. */
   readonly dedupMs: number
@@ -40,6 +43,7 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     'durability',
     'replicas',
     'dedup',
+    'order',
   ])
   const { schema, traceparent, dedup = {} } = options
   const groups = checkGroups(options.groups ?? [])
@@ -51,13 +55,15 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
   if (traceparent !== undefined && typeof traceparent !== 'function') {
     throw invalid('traceparent', traceparent, 'give a function that returns the traceparent')
   }
-  const limits = `${queue ? 1 : 0} ${backlog} ${queue ? '0 0 0 0' : retention(options.retain)}`
+  const order = orderOf(options.order, groups, queue)
+  const limits = `${queue ? 1 + (order?.places ?? 0) : 0} ${backlog} ${queue ? '0 0 0 0' : retention(options.retain)}`
   return {
     groups,
     declared: queue ? groups.join(' ') : '-',
     limits: `${limits} 0 ${groups.join(' ')}`,
     firstLimits: `${limits} 1 ${groups.join(' ')}`,
-    text: textOf(queue, groups, limits),
+    text: textOf(queue, groups, limits, order),
+    order,
     limited: backlog > 0,
     safety: safetyOf(options),
     schema,
@@ -82,7 +88,7 @@ function safetyOf({
 }
 
 /** Such as `event log, groups search, retain entries 1000`. */
-function textOf(queue: boolean, groups: readonly string[], limits: string): string {
+function textOf(queue: boolean, groups: readonly string[], limits: string, order: Order | undefined): string {
   const [, backlog, entries, bytes, age, lossy] = limits.split(' ').map(Number)
   const kept = [
     entries && `entries ${entries}`,
@@ -94,6 +100,9 @@ function textOf(queue: boolean, groups: readonly string[], limits: string): stri
     queue ? 'work queue' : 'event log',
     `groups ${groups.length > 0 ? groups.join(' ') : 'none'}`,
     ...(backlog ? [`maxBacklog ${backlog}`] : []),
+    ...(order
+      ? [`order by ${order.field ?? 'key'}, ${order.places} at once${order.stops ? ', stops' : ''}`]
+      : []),
     ...(kept.length > 0 ? [`retain ${kept.join(' ')}`] : []),
   ].join(', ')
 }

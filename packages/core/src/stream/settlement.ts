@@ -22,15 +22,22 @@ export interface Outcome {
 
 const LONGEST_REASON = 1000
 
-/** The two text arguments of lua/stream/settle.lua. */
-export function encodeOutcomes(batch: readonly Outcome[]): [finished: string, moves: string] {
+/**
+ * The two text arguments of lua/stream/settle.lua. With order by key, `run` is how many entries of a key the worker wants at once.
+ */
+export function encodeOutcomes(batch: readonly Outcome[], run?: number): [finished: string, moves: string] {
   const finished = SOURCES.map(() => '')
   const moves: unknown[] = []
   for (const { entry, move } of batch) {
     if (move) moves.push(encodeMove(entry, move))
     else finished[entry.source] += `,"${entry.position}"`
   }
-  const lists = finished.map((positions) => `[${positions.slice(1)}]`).join(',')
+  let lists = finished.map((positions) => `[${positions.slice(1)}]`).join(',')
+  if (run !== undefined) {
+    const places: string[][] = SOURCES.map(() => [])
+    for (const { entry, move } of batch) if (!move) places[entry.source]?.push(entry.keyed?.place ?? '')
+    lists += `,${places.map((names) => JSON.stringify(names)).join(',')},${run}`
+  }
   return [`[${lists}]`, moves.length === 0 ? '[]' : JSON.stringify(moves)]
 }
 

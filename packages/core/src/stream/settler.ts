@@ -7,6 +7,8 @@ import type { LeasedEntry } from './leased-entry.ts'
 export interface SettlerOptions {
   /** Sends a batch under its number; resolves with the positions whose lease is lost. */
   readonly send: (number: number, finished: string, moves: string) => Promise<string>
+  /** With order by key: how many entries of a key the worker wants at once. */
+  readonly run?: (() => number) | undefined
   readonly settled: (outcome: Outcome) => void
   readonly lost: (entry: LeasedEntry) => void
   /** Called when an outcome cannot be sent to Redis: the lease ends, and the entry is handled again. */
@@ -27,6 +29,8 @@ export interface Settler {
 
 /** Limits of one call of lua/stream/settle.lua. */
 const MOST_FINISHED = 256
+/** The same with order by key, where each of them may pass its place on. */
+const MOST_FINISHED_KEYED = 128
 const MOST_MOVES = 64
 /** Most characters of payload that a call moves, so that it does not block Redis. One entry always fits. */
 const MOST_MOVED = 1 << 20
@@ -40,7 +44,15 @@ const RETRY_MS = 200
  * stores tells "already done" from "lost". A batch that Redis refuses (a key of another type) is sent outcome by outcome. An outcome
  * that is refused alone is given up: the lease of its entry ends.
  */
-export function createSettler({ send, settled, lost, abandoned, trouble }: SettlerOptions): Settler {
+export function createSettler({
+  send,
+  run: runLength,
+  settled,
+  lost,
+  abandoned,
+  trouble,
+}: SettlerOptions): Settler {
+  const mostFinished = runLength ? MOST_FINISHED_KEYED : MOST_FINISHED
   let waiting: Outcome[] = []
   let sending = 0
   let number = 0
@@ -70,7 +82,7 @@ export function createSettler({ send, settled, lost, abandoned, trouble }: Settl
     let moves = 0
     let moved = 0
     let end = 0
-    for (; end < waiting.length && end < MOST_FINISHED; end++) {
+    for (; end < waiting.length && end < mostFinished; end++) {
       const { entry, move } = waiting[end] as Outcome
       if (!move) continue
       moved += entry.json?.length ?? 0
@@ -83,7 +95,7 @@ export function createSettler({ send, settled, lost, abandoned, trouble }: Settl
 
   async function sendBatch(batch: readonly Outcome[]): Promise<void> {
     const mine = ++number
-    const [finished, moves] = encodeOutcomes(batch)
+    const [finished, moves] = encodeOutcomes(batch, runLength?.())
     for (;;) {
       try {
         conclude(batch, await send(mine, finished, moves))

@@ -38,6 +38,8 @@ export interface StreamGroupStats {
   readonly running: number
   /** Entries that wait for a time: after a failed attempt, or added with a delay. */
   readonly delayed: number
+  /** Entries that wait for an earlier entry of their key, see `order`. */
+  readonly queued: number
   /** Dead letters. */
   readonly dead: number
   /**

@@ -48,6 +48,8 @@ export function createStats(
           keys.delayed(stream, group),
           keys.deadLetters(stream, group),
           keys.paused(stream, group),
+          keys.busyPlaces(stream, group),
+          keys.queued(stream, group),
           group,
         ),
       ),
@@ -108,15 +110,21 @@ function compare({ atMs, added, groups, ...now }: Sample, before: Sample | undef
 }
 
 /** Entries that a group has not finished. */
-function openOf({ waiting, running, delayed, dead }: Omit<StreamGroupStats, 'finishedPerSecond'>): number {
-  return waiting + running + delayed + dead
+function openOf({
+  waiting,
+  running,
+  delayed,
+  queued,
+  dead,
+}: Omit<StreamGroupStats, 'finishedPerSecond'>): number {
+  return waiting + running + delayed + queued + dead
 }
 
 function toGroup(name: string, reply: readonly Reply[]): Omit<StreamGroupStats, 'finishedPerSecond'> {
-  const [, , undelivered, exact, again, pending, delayed, dead, paused, oldestAgeMs] =
+  const [, , undelivered, exact, again, pending, delayed, dead, paused, oldestAgeMs, queued] =
     reply as readonly number[]
   const consumers = new Map<string, StreamConsumerStats>()
-  for (const [consumer, leased, idleMs] of reply.slice(10) as [string, number, number][]) {
+  for (const [consumer, leased, idleMs] of reply.slice(11) as [string, number, number][]) {
     const other = consumers.get(consumer)
     consumers.set(consumer, {
       name: consumer,
@@ -130,6 +138,7 @@ function toGroup(name: string, reply: readonly Reply[]): Omit<StreamGroupStats, 
     exact: exact === 1,
     running: pending ?? 0,
     delayed: delayed ?? 0,
+    queued: queued ?? 0,
     dead: dead ?? 0,
     oldestAgeMs: oldestAgeMs ?? 0,
     paused: paused === 1,

@@ -3,6 +3,7 @@ import type { Jsonified } from '../json.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { createDeclaration } from '../redis/declaration.ts'
+import { source } from '../record/comparable.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
@@ -12,6 +13,7 @@ import type { StreamEvent } from './event-types.ts'
 import { createGroup } from './groups.ts'
 import { toRange } from './ids.ts'
 import type { StreamOptions } from './option-types.ts'
+import { createOwnCommit } from './own-commit.ts'
 import { readPage } from './pages.ts'
 import { replay } from './replay.ts'
 import { createSchedules } from './schedules/schedules.ts'
@@ -91,7 +93,7 @@ export function createStream<T, Out>(
     return Object.assign(worker, { close, [Symbol.asyncDispose]: () => close() })
   }
 
-  return {
+  const stream: Stream<T, Out> = {
     name,
     on: (listener) => topic.on(listener),
     ...createAdder<T>(scope, settings, topic, { added: watch.added, declared: declare }),
@@ -103,6 +105,7 @@ export function createStream<T, Out>(
         toEntry<Jsonified<T>>(id, fields),
       )
     },
+    commit: createOwnCommit(scope),
     stats,
     schedule: schedule as Stream<T, Out>['schedule'],
     schedules,
@@ -143,4 +146,5 @@ export function createStream<T, Out>(
       )
     },
   }
+  return source(stream, { title, space, runtime, key, isLog: scope.declared === '-' })
 }

@@ -1,11 +1,13 @@
 import type { Jsonified } from '../json.ts'
 import type { Effect } from '../record/effect.ts'
+import type { CommitAnswer, RecordResults } from '../record/types.ts'
 import type { StreamPage, StreamReadOptions, StreamEntry, StreamReplayOptions } from './entry-types.ts'
 import type { StreamEvent } from './event-types.ts'
 import type { StreamGroup } from './group-types.ts'
 import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import type { StreamStatsOptions, StreamStats } from './stats-types.ts'
 import type {
+  StreamEntryLease,
   Worker,
   WorkerBatchOptions,
   WorkerOptions,
@@ -42,6 +44,19 @@ export interface Stream<T, Out = Jsonified<T>> {
   addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
   /** The effect of adding an entry, for `record` and `commit`. Its result is the entry's id. */
   adding(payload: T, options?: StreamAddingOptions): Effect<string>
+  /**
+   * As `delivery.commit`, for a loop of your own that reads a group with XREADGROUP: finishes the entry and makes changes in one step, if the
+   * consumer still has it. In a handler use `delivery.commit`, of which the worker knows.
+   *
+   * An outage fails the call. It can be repeated with the same lease: if it was carried out, the answer is `done: 'before'` with the first
+   * results. They are stored for a day, at most until the consumer's next commit.
+   *
+   * @throws PENKNIFE_INVALID for a lease of another stream, and for wrong effects.
+   */
+  commit<const Effects extends readonly Effect[]>(
+    lease: Omit<StreamEntryLease, 'fence'>,
+    ...effects: Effects
+  ): Promise<CommitAnswer<RecordResults<Effects>>>
   /**
    * Reads a page of entries, without a group. A page ends after 8 MiB. One script call.
    */

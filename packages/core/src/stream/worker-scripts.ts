@@ -1,4 +1,5 @@
 import {
+  streamCheckPlaces,
   streamForgetConsumers,
   streamLeave,
   streamMaintain,
@@ -20,6 +21,11 @@ export interface WorkerScripts {
   settle(number: number, finished: string, moves: string): Promise<string>
   renew(source: number, positions: string, started: boolean): Promise<string>
   check(fromStream: string, fromReady: string): Promise<Checked>
+  /** A step of lua/stream/check_places.lua. */
+  checkPlaces(
+    cursor: string,
+    after: string,
+  ): Promise<readonly [cursor: string, after: string, repaired: number]>
   /** Deletes consumers that sent nothing for that long and have no pending entries. */
   forgetConsumers(silentMs: number): Promise<unknown>
   /**
@@ -37,7 +43,7 @@ export interface WorkerScripts {
 export const CLOSING_MS = 500
 
 export function bindWorkerScripts(
-  { runtime, keys, route, declared, title, key: stream, stream: name }: Scope,
+  { runtime, keys, route, declared, title, key: stream, stream: name, order, placesOf }: Scope,
   group: string,
   consumer: string,
   { leaseMs, maxAttempts }: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts'>,
@@ -52,14 +58,18 @@ export function bindWorkerScripts(
   const paused = keys.paused(name, group)
   const settled = keys.settled(name, consumer)
   const open = bind(streamOpen, [])
-  const settle = bind(streamSettle, [group, consumer, declared])
+  const held = placesOf(group)
+  const most = order?.places ?? 0
+  const stops = order?.stops ? 1 : 0
+  const settle = bind(streamSettle, [held, most, stops, group, consumer, declared])
+  const checkPlaces = bind(streamCheckPlaces, [held, most, group])
   const renew = bind(streamRenew, [group, consumer])
-  const maintain = bind(streamMaintain, [group, consumer, declared, leaseMs, maxAttempts])
+  const maintain = bind(streamMaintain, [held, most, stops, group, consumer, declared, leaseMs, maxAttempts])
   const forget = bind(streamForgetConsumers, [])
-  const leave = bind(streamLeave, [group, consumer, declared])
+  const leave = bind(streamLeave, [held, group, consumer, declared])
   const leaveSoon = runtime.bind(
     streamLeave,
-    [group, consumer, declared],
+    [held, group, consumer, declared],
     CLOSING_MS,
     title,
     undefined,
@@ -74,9 +84,11 @@ export function bindWorkerScripts(
       renew(route, sourceKeys[source] as string, positions, started ? 1 : 0),
     check: (fromStream, fromReady) =>
       maintain(route, stream, ready, delayed, dead, paused, fromStream, fromReady) as Promise<Checked>,
+    checkPlaces: async (cursor, after) =>
+      (await checkPlaces(route, stream, ready, delayed, dead, cursor, after)) as [string, string, number],
     forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),
-    leave: () => leave(route, stream, ready, delayed, settled),
-    leaveSoon: () => leaveSoon(route, stream, ready, delayed, settled),
+    leave: () => leave(route, stream, ready, delayed, settled, most),
+    leaveSoon: () => leaveSoon(route, stream, ready, delayed, settled, most),
     endWaiting: (ms) => waitLimit.end(ms),
   }
 }

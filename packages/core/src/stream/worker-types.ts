@@ -28,6 +28,8 @@ export interface Delivery<T> extends StreamEntry<T> {
   readonly attempt: number
   /** Fencing token for other stores, also in `lease`: 1 at the first delivery of this entry, higher at each later one. */
   readonly fence: number
+  /** The key, of an entry that has one: see `order` of `createStream`. */
+  readonly key: string | undefined
   /** The traceparent given to `add`. */
   readonly traceparent: string | undefined
   readonly lease: StreamEntryLease

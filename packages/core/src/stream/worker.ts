@@ -7,6 +7,7 @@ import { createFetchControl } from './fetch-control.ts'
 import { createGroupConsumer } from './group-consumer.ts'
 import { createHandlerCalls } from './handler-calls.ts'
 import { createPace } from './pace.ts'
+import { createRuns } from './runs.ts'
 import type { Scope } from './scope.ts'
 import { checkConcurrency, type WorkerSettings } from './settings.ts'
 import { createWaitingEntries } from './waiting-entries.ts'
@@ -27,12 +28,20 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const concurrency = (): number => most
   const pace = createPace()
   const capacity = createCapacity()
+  const runs =
+    scope.order &&
+    createRuns({
+      together: scope.order.places > 1,
+      start: (entry) => waiting.push(entry),
+      giveBack: (entry, why) => giveBack(entry, why),
+    })
   const consumer = createGroupConsumer(scope, {
     group,
     settings,
     entriesPerRead: capacity.entriesPerRead,
     room: () => fetchControl.room(),
     take: (entries, asked) => fetchControl.take(entries, asked),
+    runs,
     paused: () => waiting.giveBack(0, 0, 'paused'),
     resume: () => dispatcher.dispatch(),
     busy: () => dispatcher.running > 0,
@@ -40,6 +49,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       waiting.stop()
       dispatcher.stop()
       waiting.giveBack(0, 0, 'closing')
+      runs?.giveBack('closing')
       await dispatcher.idle(deadlineMs)
       calls.stop()
     },
@@ -65,6 +75,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     waiting,
     dispatcher,
     leases,
+    runs,
     stopped,
   })
   const calls = createHandlerCalls<T>({

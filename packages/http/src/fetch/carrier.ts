@@ -182,7 +182,8 @@ export class FetchCarrier implements Carrier {
     const taps = this.#taps?.filter((tap) => tap.level === level) ?? []
     const ends = level === 1 && !this.#node && !this.#ending.streams
     const onEnd = ends && this.#ending.isWatched ? this.#ending : undefined
-    if (response.body && (taps.length > 0 || onEnd)) {
+    // Asking for the body costs a server its fast path, so that comes last.
+    if ((taps.length > 0 || onEnd) && response.body) {
       const body = watched(response.body as Readable, {
         onChunk: (chunk) => {
           if (hasBody(this.method, response.status)) for (const { onChunk } of taps) onChunk(chunk)

@@ -87,7 +87,10 @@ export function createChanges(
       const definition = read(stored)
       const send = definition.overlap === 'skip' ? store.tickAlone : store.tick
       const payload = payloadAt(definition, nowMs)
-      return { outcome: await send({ id, seen: '', nextAtMs: undefined, payload }), atMs: nowMs }
+      return {
+        outcome: await send({ id, key: definition.key, seen: '', nextAtMs: undefined, payload }),
+        atMs: nowMs,
+      }
     },
     unknown,
   }

@@ -74,6 +74,7 @@ async function tickOne(options: ScheduleCheckOptions, stored: Stored, { nowMs }:
     steps.map(({ nextAtMs, atMs: at }, index) =>
       send({
         id,
+        key: definition.key,
         seen: index === 0 ? stored.seen : `${revision} ${at}`,
         nextAtMs,
         payload: payloads[index] as string,

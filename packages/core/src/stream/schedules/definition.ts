@@ -11,11 +11,13 @@ export interface Definition {
   readonly missed: StreamSchedule['missed']
   readonly overlap: StreamSchedule['overlap']
   readonly timeField: string | undefined
+  /** Key of the entries, in a stream with order by key. */
+  readonly key?: string | undefined
   /** JSON text. */
   readonly payload: string
 }
 
-const KNOWN = ['cron', 'every', 'timeZone', 'payload', 'timeField', 'missed', 'overlap']
+const KNOWN = ['key', 'cron', 'every', 'timeZone', 'payload', 'timeField', 'missed', 'overlap']
 const SHORTEST_MS = 1000
 const LONGEST_FIELD = 100
 
@@ -23,7 +25,7 @@ const LONGEST_FIELD = 100
 export function checkSchedule(options: StreamScheduleOptions<unknown, string>): Omit<Definition, 'payload'> {
   // The payload is checked as that of an entry.
   checkOptions('schedule', options, KNOWN, ['payload'])
-  const { timeField, missed = 'once', overlap = 'allow', payload } = options
+  const { timeField, missed = 'once', overlap = 'allow', payload, key } = options
   if (missed !== 'once' && missed !== 'all' && missed !== 'skip') {
     throw invalid('missed', missed, "give 'once', 'all' or 'skip'")
   }
@@ -37,7 +39,7 @@ export function checkSchedule(options: StreamScheduleOptions<unknown, string>): 
       throw invalid('payload', payload, "give an object, because 'timeField' names a field of it")
     }
   }
-  return { timing: timingOf(options), missed, overlap, timeField }
+  return { timing: timingOf(options), missed, overlap, timeField, key }
 }
 
 function timingOf({ cron, every, timeZone }: StreamScheduleOptions<unknown, string>): Timing {
@@ -53,13 +55,13 @@ function timingOf({ cron, every, timeZone }: StreamScheduleOptions<unknown, stri
 }
 
 /** As Redis stores it. Equal definitions have equal texts. */
-export function toText({ timing, missed, overlap, timeField, payload }: Definition): string {
-  return JSON.stringify({ timing, missed, overlap, timeField, payload })
+export function toText({ timing, missed, overlap, timeField, key, payload }: Definition): string {
+  return JSON.stringify({ timing, missed, overlap, timeField, key, payload })
 }
 
 /** Reads what Redis stores. Throws for a text of another form, such as one of a later version. */
 export function fromText(text: string): Definition {
-  const { timing, missed, overlap, timeField, payload } = JSON.parse(text) as Definition
+  const { timing, missed, overlap, timeField, key, payload } = JSON.parse(text) as Definition
   const known =
     (typeof (timing as { everyMs?: unknown }).everyMs === 'number' ||
       typeof (timing as { cron?: unknown }).cron === 'string') &&
@@ -67,7 +69,7 @@ export function fromText(text: string): Definition {
     ['once', 'all', 'skip'].includes(missed) &&
     ['allow', 'skip'].includes(overlap)
   if (!known) throw new Error('something other than this version of penknife wrote it')
-  return { timing, missed, overlap, timeField, payload }
+  return { timing, missed, overlap, timeField, key, payload }
 }
 
 /** The JSON of an occurrence's payload. */

@@ -7,6 +7,7 @@ import type { Scope } from '../scope.ts'
 import type { StreamSettings } from '../settings.ts'
 import type { StreamEvent } from '../event-types.ts'
 import { createChanges } from './changes.ts'
+import { keyOf } from '../order.ts'
 import { checkSchedule, type Definition, fromText } from './definition.ts'
 import { checkSchedules } from './check.ts'
 import { createScheduleStore, type Stored, type Ticked } from './store.ts'
@@ -85,17 +86,19 @@ export function createSchedules<T>(
   return {
     async schedule(id, options) {
       checkId(id)
-      const { timing, missed, overlap, timeField } = checkSchedule(options)
+      const { timing, missed, overlap, timeField, key } = checkSchedule(options)
       await occurrencesOf(timing)
       const { payload } = options
       // The schema sees the payload as handlers get it.
       const whole = timeField === undefined ? payload : { ...payload, [timeField]: Date.now() }
+      keyOf(settings.order, whole, key)
       const json = await checkPayload(settings.schema, whole, LARGEST_PAYLOAD)
       const definition = {
         timing,
         missed,
         overlap,
         timeField,
+        key,
         payload: timeField === undefined ? json : without(json, timeField),
       }
       const scheduled = await put(id, definition)

@@ -9,6 +9,7 @@ import {
   streamScheduleTick,
   streamScheduleWrite,
 } from '../../redis/scripts.gen.ts'
+import { keyOf } from '../order.ts'
 import type { Scope } from '../scope.ts'
 import type { StreamSettings } from '../settings.ts'
 
@@ -41,6 +42,8 @@ export type Ticked = `+${string}` | 'missed' | 'overlap' | 'full' | 'stale' | 'e
 /** An occurrence to be added, as the caller saw it. */
 export interface Tick {
   readonly id: string
+  /** Key of the entry, if any. */
+  readonly key: string | undefined
   /** Empty to add an entry now. */
   readonly seen: string
   readonly nextAtMs: number | undefined
@@ -55,7 +58,7 @@ export function createScheduleStore(
   scope: Scope,
   { firstLimits, safety }: Pick<StreamSettings<unknown, unknown>, 'firstLimits' | 'safety'>,
 ) {
-  const { keys, route, stream, key, groups: declared, bind, bindSafe } = scope
+  const { keys, route, stream, key, groups: declared, bind, bindSafe, order } = scope
   const schedules = keys.schedules(stream)
   const due = keys.schedulesDue(stream)
   const ids = keys.scheduleIds(stream)
@@ -67,13 +70,22 @@ export function createScheduleStore(
   const overview = bind(streamOverview, [])
   const tick = bindSafe(streamScheduleTick, [firstLimits], safety)
 
+  const places = scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group))
+
+  /** The key of an entry, in the form of the script. */
+  function keyOfTick({ key: given, payload }: Tick): string {
+    if (!order || payload === '') return ''
+    return keyOf(order, order.field === undefined ? undefined : JSON.parse(payload), given)
+  }
+
   /** The groups of the stream, which may have been declared by other processes. */
   async function groupNames(): Promise<readonly string[]> {
     const [, , ...existing] = await overview(route, key)
     return [...new Set([...declared, ...(existing as readonly string[])])]
   }
 
-  async function tickAlone({ id, seen, nextAtMs, payload }: Tick): Promise<Ticked> {
+  async function tickAlone(occurrence: Tick): Promise<Ticked> {
+    const { id, seen, nextAtMs, payload } = occurrence
     const names = await groupNames()
     const ofGroups = names.flatMap((group) => [keys.ready(stream, group), keys.delayed(stream, group)])
     // A port has as many keys for each item, and looking through the entries of groups takes a while.
@@ -83,11 +95,13 @@ export function createScheduleStore(
       route,
       ...own,
       ...ofGroups,
+      ...places,
       id,
       seen,
       textOf(nextAtMs),
       payload,
       names.join(' '),
+      keyOfTick(occurrence),
     )) as Ticked
   }
 
@@ -132,9 +146,11 @@ export function createScheduleStore(
       return readReply('stream/schedules_list', () => ({ more: more === 1, items: items.map(toStored) }))
     },
     /** Calls of one tick of the event loop are carried out in order. */
-    async tick({ id, seen, nextAtMs, payload }: Tick): Promise<Ticked> {
-      const next = textOf(nextAtMs)
-      return (await tick(route, key, schedules, due, ids, id, seen, next, payload, '')) as Ticked
+    async tick(occurrence: Tick): Promise<Ticked> {
+      const { id, seen, nextAtMs, payload } = occurrence
+      const own = [key, schedules, due, ids, ...places]
+      const name = keyOfTick(occurrence)
+      return (await tick(route, ...own, id, seen, textOf(nextAtMs), payload, '', name)) as Ticked
     },
     /** As `tick`; adds nothing while a group has to finish the entry before. */
     async tickAlone(occurrence: Tick): Promise<Ticked> {

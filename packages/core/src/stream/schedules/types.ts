@@ -24,6 +24,8 @@ export interface StreamScheduleOptions<T, Field extends StreamTimeField<T> = nev
   readonly timeZone?: string
   /** The payload of each entry, at most 64 KiB as JSON. */
   readonly payload: StreamSchedulePayload<T, Field>
+  /** The key of each entry, if the stream has an `order` of `'key'`. */
+  readonly key?: string
   /** The field of the payload that gets the time of the occurrence, in milliseconds since 1970. Default: none. */
   readonly timeField?: Field
   /**

@@ -11,6 +11,7 @@ import { problem } from '../../problem.ts'
 import { reportOnce } from '../../warn.ts'
 import { allowedBy, userOf } from '../answers.ts'
 import { timesOf } from '../options.ts'
+import { beginningsOf } from '../state.ts'
 import type { Connection } from '../session/connection.ts'
 import { isInvalid, isOutage } from '../session/faults.ts'
 import { createSessions } from '../session/sessions.ts'
@@ -70,6 +71,7 @@ export function notificationSockets(
     notifier,
     perUser,
     ...timesOf(options),
+    ...beginningsOf('notificationSockets', options),
     report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notificationSockets: clients cannot follow their channels'),
   })
   const reportCallback = reportOnce(
@@ -144,8 +146,8 @@ export function notificationSockets(
   }
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', ignore)
     const asked = upgradeRequest(request, socket)
+    if (!asked) return
     const connection = sessions.connection(sockets, mostChannels)
     try {
       const refused = await admit(asked, connection)
@@ -179,7 +181,7 @@ export function notificationSockets(
         const [asked] = (request.url ?? '').split('?')
         if (asked === path) void upgrade(request, socket, head)
         else if (upgrading.listenerCount('upgrade') === 1)
-          upgradeRequest(request, socket).refuse(problem(404))
+          upgradeRequest(request, socket)?.refuse(problem(404))
       }
       upgrading.on('upgrade', listener)
       return () => void upgrading.off('upgrade', listener)
@@ -198,5 +200,3 @@ function mayConnect(answer: unknown): boolean {
 function isTrue(answer: unknown): boolean {
   return answer === true
 }
-
-function ignore(): void {}

@@ -1,32 +1,20 @@
 /** The server of the Express case. It is forked with a ServerTask, sends its port, and on request its CPU time. */
-import type { AddressInfo } from 'node:net'
-
 import express, { type RequestHandler } from 'express'
 import { rateLimit } from 'express-rate-limit'
 import { RedisStore, type RedisReply } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 
-import { connection, pattern } from '../harness/connections.ts'
-import { coreOf, expressOf } from '../harness/library.ts'
-import type { Guard, ServerTask } from './express.ts'
-
-const task = JSON.parse(process.argv[2] as string) as ServerTask
+import { connection } from '../harness/connections.ts'
+import { expressOf } from '../harness/library.ts'
+import { limiterOf, listening, task } from './server.ts'
+import type { ServerTask } from './served.ts'
 
 /** Each set up as in its own documentation. */
-const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandler> | RequestHandler>> = {
-  none: () => (_request, _response, next) => next(),
+const guards: Readonly<Record<string, (task: ServerTask) => Promise<RequestHandler> | RequestHandler>> = {
   'a tick': () => (_request, _response, next) => void setImmediate(next),
-  async penknife({ library, url, limit, windowMs }) {
-    const { connect, createRateLimiter } = await coreOf(library)
-    const { rateLimit: penknife } = await expressOf(library)
-    const limiter = createRateLimiter(connect(pattern(url, library)).space('bench'), 'http', {
-      rules: [{ name: 'day', limit, window: windowMs }],
-      whenUnavailable: 'throw',
-      // Redis answers every request, as for the peers.
-      denyCache: false,
-      deadline: '5s',
-    })
-    return penknife(limiter)
+  async penknife(given) {
+    const { rateLimit: penknife } = await expressOf(given.library)
+    return penknife(await limiterOf(given))
   },
   async 'express-rate-limit'({ url, setup, limit, windowMs }) {
     const redis = await connection(url, setup)
@@ -61,12 +49,7 @@ const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandle
 
 const app = express()
 app.set('trust proxy', 1)
-if (task.guard !== 'none') app.use(await guards[task.guard](task))
+const guard = guards[task.guard]
+if (guard) app.use(await guard(task))
 app.get('/', (_request, response) => void response.send('hello'))
-
-const server = app.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
-process.on('message', () => {
-  const { user, system } = process.cpuUsage()
-  process.send?.(user + system)
-})
-process.on('disconnect', () => process.exit())
+listening(app.listen(0, '127.0.0.1'))

@@ -4,17 +4,15 @@ import { fileURLToPath } from 'node:url'
 
 import { Pool } from 'undici'
 
-import type { Contender, Peer } from '../harness/bench.ts'
+import type { Bench, Contender, Peer } from '../harness/bench.ts'
 import type { Library } from '../harness/library.ts'
 import { type Setup, SETUPS } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
-import { allowedOf, type WorkRule, visits } from './workload.ts'
-
-/** The middleware in front of the server's only route. */
-export type Guard = 'none' | 'a tick' | 'penknife' | 'express-rate-limit' | 'rate-limiter-flexible'
+import { allowedOf, type WorkRule, visits } from '../limiter/workload.ts'
 
 export interface ServerTask {
-  readonly guard: Guard
+  /** The middleware in front of the server's only route, by its name in the server's file. */
+  readonly guard: string
   readonly library: Library
   readonly url: string
   readonly setup: Setup
@@ -23,38 +21,53 @@ export interface ServerTask {
 }
 
 /** The connections of the load, kept alive, each with one request in flight. */
-export const CONNECTIONS = 50
+const CONNECTIONS = 50
 
-export const oursInExpress: Contender = { ...served('penknife', 'plain'), setup: 'default' }
+export type Framework = 'express' | 'fastify' | 'hono'
 
-export const peersInExpress: readonly Peer[] = [
-  {
-    name: `${installed('express-rate-limit')} + ${installed('rate-limit-redis')}`,
-    setups: SETUPS.map((setup) => served('express-rate-limit', setup)),
-  },
-  {
-    name: installed('rate-limiter-flexible'),
-    setups: SETUPS.map((setup) => served('rate-limiter-flexible', setup)),
-  },
-]
+/** A limiter in front of a framework's route, and its peers. */
+export function limitersIn(
+  framework: Framework,
+  peers: readonly { readonly guard: string; readonly packages: readonly string[] }[],
+): Omit<Bench, 'name'> {
+  return {
+    about: `requests to a server of ${framework} in its own process, ${CONNECTIONS} connections; client us is the server's`,
+    inFlight: CONNECTIONS,
+    // Many short rounds, because the cost of a middleware is small compared to the noise of the rest on a busy
+    // machine.
+    ops: 2_000,
+    rounds: 40,
+    warmUps: 10,
+    ours: { ...served(framework, 'penknife', 'plain'), setup: 'default' },
+    peers: peers.map(({ guard, packages }) => ({
+      name: packages.map(installed).join(' + '),
+      setups: SETUPS.map((setup) => served(framework, guard, setup)),
+    })),
+    raw: bare(framework),
+    overRaw: true,
+    multipleOf: visits.subjects,
+  }
+}
 
 /**
  * A server that waits for Redis answers all requests of a tick together, which takes less CPU than one by one. So the
  * cost of a limiter is compared with a server that waits for a tick too.
  */
-export const bareExpress: Peer = {
-  name: 'Express alone',
-  setups: [
-    { ...served('none', 'plain'), setup: 'bare' },
-    { ...served('a tick', 'plain'), setup: 'a tick later' },
-  ],
+function bare(framework: Framework): Peer {
+  return {
+    name: `${framework} alone`,
+    setups: [
+      { ...served(framework, 'none', 'plain'), setup: 'bare' },
+      { ...served(framework, 'a tick', 'plain'), setup: 'a tick later' },
+    ],
+  }
 }
 
 /**
- * An Express server in another process, whose CPU is measured. This process only makes the load. A call is a request
- * behind one proxy, so each client is an address in X-Forwarded-For.
+ * A server in another process, whose CPU is measured. This process only makes the load. A call is a request behind one
+ * proxy, so each client is an address in X-Forwarded-For.
  */
-function served(guard: Guard, setup: Setup): Contender {
+function served(framework: Framework, guard: string, setup: Setup): Contender {
   return {
     setup,
     commands: ['evalsha', 'eval'],
@@ -62,7 +75,7 @@ function served(guard: Guard, setup: Setup): Contender {
       const [{ limit, windowMs }] = visits.rules(ops) as readonly [WorkRule]
       const task: ServerTask = { guard, library, url, setup, limit, windowMs }
       const server = fork(
-        fileURLToPath(new URL('express-server.ts', import.meta.url)),
+        fileURLToPath(new URL(`${framework}-server.ts`, import.meta.url)),
         [JSON.stringify(task)],
         {
           env: { ...process.env, NODE_ENV: 'production' },

@@ -1,0 +1,69 @@
+-- `ordered`: adds to a stream of append.lua with order by key.
+--
+-- - `ordered.wrong(stream)` returns the error when the keys of places.lua have other types.
+-- - `ordered.is_queued(stream, key, id)` returns whether an entry waits for a place of its key.
+-- - `ordered.add(stream, key, payload, trace)` adds an entry of a key to the stream, or to the queue of its key. It returns the entry's id,
+--   or the error of the first write.
+-- @include now
+-- @include earlier
+-- @include following
+-- @include stream/places
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+
+local function places_of(stream)
+  stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+  return stream.held
+end
+
+function ordered.wrong(stream)
+  return places.wrong(places_of(stream))
+end
+
+-- Whether an entry waits for a place of its key.
+function ordered.is_queued(stream, key, id)
+  return places.is_queued(places_of(stream), key, id)
+end
+
+-- Reserves the next id of the stream.
+local function reserve(stream)
+  if not stream.last then
+    local info = redis.call('XINFO', 'STREAM', stream.key)
+    for at = 1, #info, 2 do
+      if info[at] == 'last-generated-id' then
+        stream.last = info[at + 1]
+      end
+    end
+  end
+  local present = string.format('%.0f-0', math.floor(now / 1000))
+  local id = earlier(stream.last, present) and present or following(stream.last)
+  local done = redis.pcall('XSETID', stream.key, id)
+  if done.err then
+    return done
+  end
+  stream.last = id
+  return id
+end
+
+function ordered.add(stream, key, payload, trace)
+  local of = places_of(stream)
+  local place = places.free(of, key)
+  if not place then
+    local id = reserve(stream)
+    if type(id) == 'table' then
+      return id
+    end
+    redis.call('HINCRBY', of.busy, '', 1)
+    places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+    return id
+  end
+  local id
+  if trace == '' then
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+  else
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+  end
+  if type(id) ~= 'table' then
+    places.take(of, place, 'm' .. id)
+  end
+  return id
+end

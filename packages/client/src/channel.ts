@@ -1,0 +1,40 @@
+import type { Frame } from './frames.ts'
+import type { LiveRefusal, LiveSubscribeOptions } from './types.ts'
+
+type Listener = LiveSubscribeOptions
+
+/** A channel that a client follows: its position, and its subscriptions. */
+export class Channel {
+  position: string | undefined
+  readonly listeners: Set<Listener> = new Set()
+
+  constructor(position: string | undefined) {
+    this.position = position
+  }
+
+  receive(frame: Frame): void {
+    if (frame.kind === 'revoked') return this.end('revoked')
+    const before = this.position
+    if (frame.id !== null) this.position = frame.id
+    for (const listener of this.listeners) {
+      if (frame.kind === 'event') run(() => listener.onEvent?.(frame))
+      else if (frame.kind === 'state') run(() => listener.onState?.(frame.state))
+      // A channel that just begins has lost nothing.
+      else if (frame.kind === 'reset' && before !== undefined) run(() => listener.onReset?.())
+    }
+  }
+
+  end(reason: LiveRefusal): void {
+    for (const listener of this.listeners) run(() => listener.onEnd?.(reason))
+  }
+}
+
+/** A callback that fails must not stop the others. */
+export function run(callback: () => unknown): void {
+  try {
+    callback()
+  } catch (error) {
+    if (globalThis.reportError) globalThis.reportError(error)
+    else console.error(error)
+  }
+}

@@ -1,0 +1,3 @@
+export { connect } from './connect.ts'
+export type { Jsonified } from './json.ts'
+export type * from './types.ts'

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+
+import { connect } from '@penknife/client'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+
+import { useFeatures } from '../http/setup.ts'
+import { until } from '../support/until.ts'
+import { serveLive } from './server.ts'
+
+const features = useFeatures()
+const page = readFileSync(new URL('../../docs/client.md', import.meta.url), 'utf8')
+const [quickStart = '', react = '', htmx = ''] = [...page.matchAll(/```js\n(.*?)```/gs)].map(
+  ([, code = '']) => code.replaceAll(/^import .*\n/gm, '').replaceAll('export ', ''),
+)
+
+test('the examples of docs/client.md run: a page, a hook of React, and htmx', async () => {
+  const notifier = features.notifier({ name: 'examples' })
+  const server = await serveLive(() => notifier)
+  const calls: unknown[] = []
+  const note =
+    (name: string) =>
+    (...args: unknown[]): number =>
+      calls.push([name, ...args])
+  const opened: { close(): void }[] = []
+  onTestFinished(() => opened.forEach((live) => live.close()))
+  const open = (path: string, options: { sse: string }): ReturnType<typeof connect> => {
+    const live = connect(server.url + path, { sse: server.url + options.sse, WebSocket })
+    opened.push(live)
+    return live
+  }
+  /** Runs an example with these names, and returns the value of an expression. */
+  const run = (code: string, names: Record<string, unknown>, result: string): unknown =>
+    // oxlint-disable-next-line no-implied-eval, no-new-func
+    (new Function(...Object.keys(names), `${code}\nreturn ${result}`) as (...values: unknown[]) => unknown)(
+      ...Object.values(names),
+    )
+
+  const orders = run(
+    quickStart,
+    { connect: open, show: note('show'), load: note('load'), showStatus: note('status') },
+    'orders',
+  ) as { position?: string }
+  const hook = run(
+    react,
+    {
+      useState: () => [[], (set: (before: unknown[]) => unknown) => note('events')(set([]))],
+      useEffect: (effect: () => () => void) => onTestFinished(effect()),
+    },
+    'useChannel',
+  ) as (live: unknown, channel: string) => unknown
+  const live = open('/live', { sse: '/events' })
+  expect(hook(live, 'room:1')).toEqual([])
+  const element = { dataset: { channel: 'room:1' } }
+  run(
+    htmx,
+    {
+      connect: open,
+      document: { querySelectorAll: () => [element] },
+      htmx: { swap: (...args: unknown[]) => note('swap')(...args) },
+    },
+    '0',
+  )
+  await until('all are connected', () => orders.position !== undefined)
+  await until('all follow', async () => {
+    await notifier.publish('room:1', '<li>one</li>')
+    return ['events', 'swap'].every((name) => calls.some((call) => (call as string[])[0] === name))
+  })
+  await notifier.publish('orders:7', { total: 3 })
+  await until('it is shown', () => calls.some((call) => (call as string[])[0] === 'show'))
+  expect(calls).toContainEqual(['show', 'message', { total: 3 }])
+  expect(calls).toContainEqual(['swap', element, '<li>one</li>', { swapStyle: 'beforeend' }])
+  expect(calls).toContainEqual(['status', 'open'])
+})
