@@ -76,3 +76,18 @@ test('data of a member that is not on the board can be read', async () => {
   expect(await board.data('ann')).toEqual({ name: 'Ann' })
   expect(await board.data('bob')).toBeNull()
 })
+
+test('members are removed by a range of ranks or scores, from every window', async () => {
+  const windows = { all: 'all-time', day: { calendar: 'day' }, hour: { last: '1h' } } as const
+  const board = await boardAt(bench.server.url, { windows })
+  await Promise.all(Array.from({ length: 120 }, (_, at) => board.increment(`m${at}`, at + 1)))
+  expect(await board.removeRange({ from: 101 })).toBe(20)
+  expect(await board.removeRange({ above: 118, max: 120 }, { window: 'hour' })).toBe(2)
+  expect(await board.removeRange({ from: 2, to: 80 }, { window: 'day', erase: false })).toBe(79)
+  expect(await board.removeRange({ min: 1000 })).toBe(0)
+  const counts = ['all', 'day', 'hour'].map((window) => board.count({}, { window }))
+  expect(await Promise.all(counts)).toEqual([19, 19, 19])
+  expect(shown(await board.top(2))).toEqual(['1 m117 118', '2 m37 38'])
+  await expect(board.removeRange({ from: 1, min: 2 })).rejects.toThrow(/range is/)
+  await expect(board.removeRange({})).rejects.toThrow(/range is/)
+})

@@ -253,6 +253,18 @@ test('a board agrees with a plain model, whatever its options and whatever happe
           .then((end) => ({ id: end.id, window: end.window, members: end.members, repeated: end.repeated }))
         return [await outcomeOf(ended), expectedOf(() => model.endSeason(step.id, window, previous))]
       }
+      case 'removeRange': {
+        const window = windowOf(model, step.window)
+        const { from, count } = step
+        const members = model
+          .ranking(window)
+          .rows()
+          .slice(from - 1, from - 1 + count)
+        for (const { member } of members) model.remove(member)
+        const removed = await board.removeRange({ from, to: from + count - 1 }, { window })
+        for (const { member } of members) expect(await namesLeft(member)).toEqual([])
+        return [removed, members.length]
+      }
       case 'season':
         return [await board.season(step.id).top(100, 1, { data: true }), model.season(step.id)]
       case 'clear': {
@@ -294,6 +306,7 @@ test('a board agrees with a plain model, whatever its options and whatever happe
     'undo',
     'remove',
     'endSeason',
+    'removeRange',
     'season',
     'clear',
     'top',

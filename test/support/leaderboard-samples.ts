@@ -210,6 +210,11 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
       item: ['ann'],
     },
   ],
+  'leaderboard/remove-range': [
+    { returns: 'list', shared: everything, item: [1, 'score', '-inf', '-3'], before: LOGGED },
+    { returns: 'list', shared: everything, item: [1, 'position', 0, 1], before: LOGGED },
+    { returns: 'integer', shared: passed, item: [1, 'position', 0, 1] },
+  ],
   'leaderboard/undo': [{ returns: 'integer', shared: everything, item: ['a', 4e15], before: REMEMBERED }],
   'leaderboard/update': [
     { returns: 'string', shared: everything, item: ['[["i","ann",5,"a"]]', 0, 0], before: LOGGED },

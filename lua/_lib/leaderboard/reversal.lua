@@ -24,7 +24,7 @@ end
 -- Whether the season of a window that counted an increment has ended, or the window was cleared since: `ended` is the field of the marker
 -- of its period, which has a place in the log of ids.
 local function has_ended(of, ended, place)
-  local marker = redis.call('HGET', of.keys[of.config.ids], ended)
+  local marker = ended and redis.call('HGET', of.keys[of.config.ids], ended)
   return marker and board.time_of(marker) and earlier(place, marker)
 end
 

@@ -45,6 +45,7 @@ export type Step =
   | { readonly kind: 'remove'; readonly member: string }
   | { readonly kind: 'endSeason'; readonly id: string; readonly window: number; readonly previous: number }
   | { readonly kind: 'season'; readonly id: string }
+  | { readonly kind: 'removeRange'; readonly window: number; readonly from: number; readonly count: number }
   | { readonly kind: 'clear'; readonly window: number | undefined }
   | { readonly kind: 'describe'; readonly member: string; readonly data: unknown }
   | { readonly kind: 'read'; readonly read: Read }
@@ -280,6 +281,15 @@ export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = settin
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('season' as const), id: season }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('removeRange' as const),
+        window: fc.nat({ max: windows - 1 }),
+        from: small(6),
+        count: small(3),
+      }),
+    },
     {
       weight: 1,
       arbitrary: fc.record({

@@ -2,8 +2,11 @@ import type { Effect } from '../record/effect.ts'
 import type { BoardEvent } from './event-types.ts'
 import type { BoardReads } from './reading-types.ts'
 import type { BoardSeasons } from './season-types.ts'
+import type { BoardScoreRange } from './read-types.ts'
 import type {
+  BoardPositionRange,
   BoardRemoveOptions,
+  BoardRemoveRangeOptions,
   BoardUpdate,
   BoardUpdateOptions,
   BoardEffectOptions,
@@ -116,6 +119,12 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
    * Cost: one script call. Unless `erase` is false, one more for each 256 log entries of rolling windows and 128 stored ids.
    */
   remove(member: string, options?: BoardRemoveOptions): Promise<boolean>
+  /**
+   * Removes the members with a rank or a score in a range from every window, as `remove` does. `{ from: 1001 }` keeps the best 1,000.
+   * Resolves with how many it removed. It works in steps of at most 50 members, and each step takes those that are in the range at that
+   * moment. Cost: one script call a step, and unless `erase` is false that of erasing each name.
+   */
+  removeRange(range: BoardPositionRange | BoardScoreRange, options?: BoardRemoveRangeOptions): Promise<number>
 
   /**
    * Stores data of a member: any JSON value of at most 4 KiB; null deletes it. The data stay until the member is removed,

@@ -29,6 +29,17 @@ export interface BoardRemoveOptions {
   readonly erase?: boolean
 }
 
+/** Ordinal ranks from `from` (default 1) to `to` (default: the last), both included. */
+export interface BoardPositionRange {
+  readonly from?: number
+  readonly to?: number
+}
+
+export interface BoardRemoveRangeOptions extends BoardRemoveOptions {
+  /** The window whose ranks or scores count. Default: the first. */
+  readonly window?: string
+}
+
 /** One update of a batch: a member, and one change of its score. */
 export type BoardUpdate =
   | { readonly member: string; readonly increment: number; readonly id?: string }

@@ -11047,6 +11047,448 @@ return replies`,
 }
 
 /**
+ * Remove members of a range of scores or positions from every window of a board, with their data.
+ *
+ * A call removes as many as 200 sorted sets of the plan allow, at most 50. Each removal is that of remove.lua.
+ *
+ * - shared keys `keys`: sorted sets, logs and data, at the indexes in the plan
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
+ * - `window`: number of the window that the range is about
+ * - `kind`: "score" or "position"
+ * - `low`: the first sort value, or position from 0
+ * - `high`: the last one
+ * - replies 0 when more entries have expired: call again; Redis' time, when it is outside of the periods that the client sent; else the removed members
+ * - on a full server runs: it frees memory; its markers are small, and expire with the log
+ */
+export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
+  name: 'leaderboard/remove-range',
+  sha: 'ead98e0c2a7880b58de9d113d90abc6a2e74b9bd',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["window","kind","low","high"],
+  returns: 'integer|list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local board = {}
+function board.open(keys, plan)
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.next then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.next and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
+end
+function board.wrong(plan, keys, open)
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+end
+function board.score(plan, value)
+return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+function board.text(plan, value)
+return string.format(plan.limit and '%d' or '%.17g', value)
+end
+local function name_of(score)
+return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
+end
+function board.write(plan, window, member, before, after)
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
+end
+function board.write_all(plan, window, before, after)
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
+end
+function board.keep_with_log(window)
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
+end
+local stamp = string.format('%.0f-*', now)
+function board.append(log, ...)
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
+end
+function board.time_of(id)
+return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local function delete_old_ids(ids, idlog, window)
+local bound = now - window
+if bound < 0 then
+return
+end
+local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+for _, entry in ipairs(old) do
+local field = entry[2][2]
+local record = redis.call('HGET', ids, field)
+if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
+redis.call('HDEL', ids, field)
+end
+redis.call('XDEL', idlog, entry[1])
+end
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local function take_part(window, id, member)
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
+end
+local function remove_from_window(plan, window, budget)
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
+if by == '' then
+if marker == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = take_part(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
+end
+local DUE = 32
+local function remove_expired(plan, windows, most)
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = remove_from_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not most or DUE - budget <= most
+end
+local removal = { open = nil, prepare = nil, apply = nil }
+local function sets_of_other_periods(of)
+local sets, keys = {}, of.keys
+for at, window in ipairs(of.config.windows) do
+if window.next then
+local other = 3 - of.windows[at].period
+sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
+end
+end
+for _, former in ipairs(of.config.former) do
+sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
+end
+return sets
+end
+function removal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function removal.prepare(of, member)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+local others = sets_of_other_periods(of)
+for _, set in ipairs(others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+if wrong then
+return wrong
+end
+set.before = tonumber(value) or false
+end
+if not remove_expired(config, of.windows) then
+return 0
+end
+local before, logged = {}, {}
+for at, window in ipairs(of.windows) do
+before[at] = tonumber(redis.call('ZSCORE', window.z, member)) or false
+logged[at] = window.log and redis.call('EXISTS', window.log) == 1
+end
+return {
+member = member,
+before = before,
+logged = logged,
+others = others,
+has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+}
+end
+function removal.apply(of, plan)
+local config, keys, member = of.config, of.keys, plan.member
+local removed = '0'
+for at, window in ipairs(of.windows) do
+local before = plan.before[at]
+if before then
+board.write(config, window, member, before, false)
+removed = '1'
+end
+if plan.logged[at] then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(plan.others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if plan.has_ids then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+delete_old_ids(ids, idlog, config.dedup)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.dedup / 1000) + 3600000)
+end
+end
+return removed
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = removal.open(keys, plan)
+local items = (#ARGV - 1) / 4
+if items == 1 then
+local window, kind, low, high = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+local config = of.config
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+if not remove_expired(config, of.windows) then
+return 0
+end
+local most = math.max(1, math.min(50, math.floor(200 / (2 * #of.windows + #config.former))))
+local z, members = of.windows[tonumber(window)].z, nil
+if kind == 'score' then
+members = redis.call('ZRANGE', z, low, high, 'BYSCORE', 'LIMIT', 0, most)
+else
+members = redis.call('ZRANGE', z, low, math.min(high, low + most - 1))
+end
+for _, member in ipairs(members) do
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+removal.apply(of, planned)
+end
+return members
+end
+return nil
+end
+local function item(window, kind, low, high)
+local config = of.config
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+if not remove_expired(config, of.windows) then
+return 0
+end
+local most = math.max(1, math.min(50, math.floor(200 / (2 * #of.windows + #config.former))))
+local z, members = of.windows[tonumber(window)].z, nil
+if kind == 'score' then
+members = redis.call('ZRANGE', z, low, high, 'BYSCORE', 'LIMIT', 0, most)
+else
+members = redis.call('ZRANGE', z, low, math.min(high, low + most - 1))
+end
+for _, member in ipairs(members) do
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+removal.apply(of, planned)
+end
+return members
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 4
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Copy data of members into a season, at most 100 in a call. A later call continues where the last one ended.
  *
  * - key `seasons`: hash: seasons by id, and under "data" and the id the position from which on data are to be copied, or "all"
@@ -11234,7 +11676,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'd182863788d0883e1593ecf91365494d561da0e4',
+  sha: '220dd13dc70d6bdd83bb1e3a22129b20dcafdae2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11478,7 +11920,7 @@ end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
 local function has_ended(of, ended, place)
-local marker = redis.call('HGET', of.keys[of.config.ids], ended)
+local marker = ended and redis.call('HGET', of.keys[of.config.ids], ended)
 return marker and board.time_of(marker) and earlier(place, marker)
 end
 local function delete_entry(window, entry, amount)
