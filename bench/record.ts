@@ -1,8 +1,9 @@
-import type { Bench } from './harness/bench.ts'
+import type { Bench, Probe } from './harness/bench.ts'
 import { bullmq, committing, rawCommit } from './record/committing.ts'
 import { multi, recording, script, separate } from './record/recording.ts'
+import { tail } from './record/tail.ts'
 
-export const suite: readonly Bench[] = [
+export const suite: readonly (Bench | Probe)[] = [
   {
     name: 'record',
     about: '1 entry, 3 boards, 1 dedup id, 1 notification',
@@ -21,4 +22,5 @@ export const suite: readonly Bench[] = [
     peers: [bullmq(100)],
     raw: rawCommit,
   },
+  tail,
 ]

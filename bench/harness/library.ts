@@ -7,6 +7,7 @@ import type * as Express from '@penknife/express'
 import type * as Fastify from '@penknife/fastify'
 import type * as Hono from '@penknife/fetch/hono'
 import type * as Http from '@penknife/http'
+import type * as Sockets from '@penknife/http/websocket'
 
 /** A build of penknife: this one, or the one of another checkout. */
 export interface Library {
@@ -54,6 +55,11 @@ export function coreOf(library: Library): Promise<typeof Core> {
 
 export const httpOf = (library: Library): Promise<typeof Http> =>
   library.root === undefined ? import('@penknife/http') : importFrom(library.root, 'http')
+
+export const socketsOf = (library: Library): Promise<typeof Sockets> =>
+  library.root === undefined
+    ? import('@penknife/http/websocket')
+    : importFrom(library.root, 'http', 'websocket.js')
 
 export const expressOf = (library: Library): Promise<typeof Express> =>
   library.root === undefined ? import('@penknife/express') : importFrom(library.root, 'express')

@@ -1,9 +1,17 @@
 /** The clients of the fan-out cases, forked with a ClientsTask. Reports when all are connected, then counts events. */
 import { connect } from 'node:net'
 
-import { channelOf, type ClientsOrder, type ClientsReport, type ClientsTask, MARK } from './task.ts'
+import { join, upgradeOf } from './socket-client.ts'
+import {
+  channelOf,
+  type ClientsOrder,
+  type ClientsReport,
+  type ClientsTask,
+  isSocketSide,
+  MARK,
+} from './task.ts'
 
-const { port, connections, channels, stalled } = JSON.parse(process.argv[2] as string) as ClientsTask
+const { side, port, connections, channels, stalled } = JSON.parse(process.argv[2] as string) as ClientsTask
 const AT_ONCE = 200
 
 let events = 0
@@ -33,11 +41,14 @@ function open(at: number, stalls: boolean = false): Promise<void> {
     socket.on('close', () => {
       if (mine === generation) process.exit(1)
     })
-    socket.once('data', () => {
+    const channel = channelOf(at % channels)
+    function begun(): void {
       connected += 1
       if (stalls) socket.pause()
       resolve()
-    })
+    }
+    if (isSocketSide(side)) void join(side, socket, channel).then(begun)
+    else socket.once('data', begun)
     if (!stalls) {
       socket.on('data', (chunk) => {
         for (let from = chunk.indexOf(mark); from >= 0; from = chunk.indexOf(mark, from + 1)) events += 1
@@ -52,8 +63,10 @@ function open(at: number, stalls: boolean = false): Promise<void> {
       })
     }
     const lastId = lastIds[at] === undefined ? '' : `Last-Event-ID: ${lastIds[at]}\r\n`
-    const path = channelOf(at % channels)
-    socket.write(`GET /${path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n${lastId}\r\n`)
+    const request = isSocketSide(side)
+      ? upgradeOf(side, channel)
+      : `GET /${channel} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n${lastId}\r\n`
+    socket.write(request)
   })
 }
 

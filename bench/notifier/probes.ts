@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Figure, Probe, ProbeOptions, Series } from '../harness/bench.ts'
 import { percentile } from '../harness/statistics.ts'
-import { nameOf, openStage, type Player, playersOf, type Stage } from './stage.ts'
+import { nameOf, openStage, type Player, playersOf, socketPlayersOf, type Stage } from './stage.ts'
 
 type Figures = Readonly<Record<string, number>>
 
@@ -17,8 +17,9 @@ async function interleaved(
   name: string,
   { rounds, libraries, log }: ProbeOptions,
   measure: (player: Player) => Promise<Figures>,
+  contenders: typeof playersOf = playersOf,
 ): Promise<readonly Series[]> {
-  const players = playersOf(libraries)
+  const players = contenders(libraries)
   const found = players.map(() => [] as Figures[])
   for (let round = 1; round <= rounds; round++) {
     for (const [at, player] of players.entries()) {
@@ -110,14 +111,15 @@ async function steady(
   events: number,
   everyMs: number,
   text?: string,
+  atOnce: number = 1,
 ): Promise<Figures> {
   const before = await stage.server()
-  const { done } = await stage.count(events * connections)
+  const { done } = await stage.count(events * connections * atOnce)
   const started = performance.now()
   const published: Promise<unknown>[] = []
   for (let at = 0; at < events; at++) {
     await delay(Math.max(0, started + at * everyMs - performance.now()))
-    published.push(stage.publish(0, text))
+    for (let each = 0; each < atOnce; each++) published.push(stage.publish(0, text))
   }
   const seconds = (performance.now() - started) / 1000
   await Promise.all(published)
@@ -125,10 +127,10 @@ async function steady(
   const after = await stage.server()
   const sorted = Float64Array.from(latencies).toSorted()
   return {
-    cpuUs: (after.cpuUs - before.cpuUs) / (events * connections),
+    cpuUs: (after.cpuUs - before.cpuUs) / (events * connections * atOnce),
     p50Ms: percentile(sorted, 0.5),
     p99Ms: percentile(sorted, 0.99),
-    eventsPerSecond: events / seconds,
+    eventsPerSecond: (events * atOnce) / seconds,
   }
 }
 
@@ -143,6 +145,27 @@ function fanout(name: string, connections: number, channels: number, events: num
         onStage(url, player, connections, channels, (stage) =>
           burst(stage, connections, channels, options.quick ? events / 5 : events),
         ),
+      ),
+  }
+}
+
+/** Events that arrive together, at 1,000 WebSockets. So rarely that the next ones do not come in the same tick. */
+function sockets(name: string, atOnce: 1 | 5 | 50): Probe {
+  const everyMs = atOnce > 10 ? 100 : 50
+  const what = atOnce === 1 ? 'an event' : `${atOnce} events at once`
+  return {
+    name,
+    about: `${what} every ${everyMs} ms to 1000 WebSockets of one channel, from publish to socket`,
+    figures: [CPU, ...DELAYS, { id: 'eventsPerSecond', heading: 'events/s' }],
+    run: (url, options) =>
+      interleaved(
+        name,
+        options,
+        (player) =>
+          onStage(url, player, 1000, 1, (stage) =>
+            steady(stage, 1000, options.quick ? 10 : TURNS[atOnce], everyMs, undefined, atOnce),
+          ),
+        socketPlayersOf,
       ),
   }
 }
@@ -172,6 +195,8 @@ function reconnect(name: string, channels: number): Probe {
 }
 
 const STEADY_MS = 20
+/** How often a number of events is published together. */
+const TURNS = { 1: 100, 5: 60, 50: 20 } as const
 const STALLED = 10
 const MISSED = 20
 
@@ -212,6 +237,24 @@ export const probes: readonly Probe[] = [
         onStage(url, player, 10_000, 1, async (stage) => ({
           connectionKb: (await stage.server()).rss / 10_000 / 1024,
         })),
+      ),
+  },
+  sockets('notifier.ws1', 1),
+  sockets('notifier.wsBurst.5', 5),
+  sockets('notifier.wsBurst.50', 50),
+  {
+    name: 'notifier.ws.rss',
+    about: '10,000 idle WebSockets of one channel',
+    figures: [{ id: 'connectionKb', heading: 'KB a connection', better: 'less' }],
+    run: (url, options) =>
+      interleaved(
+        'notifier.ws.rss',
+        options,
+        (player) =>
+          onStage(url, player, options.quick ? 2000 : 10_000, 1, async (stage) => ({
+            connectionKb: (await stage.server()).rss / (options.quick ? 2000 : 10_000) / 1024,
+          })),
+        socketPlayersOf,
       ),
   },
 ]

@@ -9,12 +9,13 @@ import { Redis } from 'ioredis'
 
 import { pattern } from '../harness/connections.ts'
 import { coreOf, httpOf } from '../harness/library.ts'
-import type { ServerReport, ServerTask, Side } from './task.ts'
+import { socketServers } from './socket-servers.ts'
+import { isSocketSide, type ServerReport, type ServerTask, type Side, type SocketSide } from './task.ts'
 
 const { side, library, url, port } = JSON.parse(process.argv[2] as string) as ServerTask
 
 /** Each reads events from Redis and sends them to the clients of `/<channel>`. */
-const sides: Readonly<Record<Side, () => Promise<RequestListener> | RequestListener>> = {
+const sides: Readonly<Record<Exclude<Side, SocketSide>, () => Promise<RequestListener> | RequestListener>> = {
   async penknife() {
     const { connect, createNotifier } = await coreOf(library)
     const { notifications } = await httpOf(library)
@@ -85,7 +86,8 @@ const sides: Readonly<Record<Side, () => Promise<RequestListener> | RequestListe
   },
 }
 
-const server = createServer(await sides[side]())
+const server = isSocketSide(side) ? createServer() : createServer(await sides[side]())
+if (isSocketSide(side)) await socketServers[side](server, url, library)
 server.listen(port, '127.0.0.1', 20_000, () => process.send?.((server.address() as AddressInfo).port))
 process.on('message', () => {
   globalThis.gc?.()

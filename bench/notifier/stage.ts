@@ -2,7 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+import { createAdapter } from '@socket.io/redis-adapter'
 import { Redis } from 'ioredis'
+import { Server as SocketIo } from 'socket.io'
 
 import { pattern } from '../harness/connections.ts'
 import { coreOf, type Library } from '../harness/library.ts'
@@ -33,7 +35,19 @@ export function playersOf(libraries: readonly Library[]): readonly Player[] {
   ]
 }
 
+/** The contenders over WebSockets. */
+export function socketPlayersOf(libraries: readonly Library[]): readonly Player[] {
+  const [thisBuild] = libraries as readonly [Library]
+  return [
+    ...libraries.map((library) => ({ side: 'penknife sockets' as const, library })),
+    { side: 'ws', library: thisBuild },
+    { side: 'socket.io', library: thisBuild },
+  ]
+}
+
 export function nameOf({ side, library }: Player): string {
+  if (side === 'ws') return `${installed('ws')} + ioredis`
+  if (side === 'socket.io') return `${installed('socket.io')} with its adapter for Redis`
   if (side === 'better-sse') return `${installed('better-sse')} + ioredis`
   return side === 'raw' ? 'raw, a shared chunk for each tick' : library.name
 }
@@ -80,6 +94,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const port = await messageFrom<number>(server)
   let before = await ask<ServerReport>(server)
   const clients = start(new URL('clients.ts', import.meta.url), {
+    side,
     port,
     connections,
     channels,
@@ -115,7 +130,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       await messageFrom(server)
       before = await ask<ServerReport>(server)
       const started = performance.now()
-      const { done } = await count(clients, side === 'penknife' ? missed * connections : 0, true)
+      const { done } = await count(clients, side.startsWith('penknife') ? missed * connections : 0, true)
       await done
       const ms = performance.now() - started
       return { ms, cpuUs: (await ask<ServerReport>(server)).cpuUs - before.cpuUs }
@@ -132,13 +147,28 @@ async function publisherOf(
   { side, library }: Player,
 ): Promise<{ publish(channel: number, text?: string): Promise<unknown>; close(): Promise<void> }> {
   let at = 0
-  if (side === 'penknife') {
+  if (side === 'penknife' || side === 'penknife sockets') {
     const { connect, createNotifier } = await coreOf(library)
     const penknife = connect(pattern(url, library), { deadline: '30s' })
     const notifier = createNotifier(penknife.space('bench'), 'main')
     return {
       publish: (channel, text) => notifier.publish(channelOf(channel), eventOf(at++, text)),
       close: () => penknife.close(),
+    }
+  }
+  if (side === 'socket.io') {
+    // A server without clients of its own, which publishes to the others.
+    const [publisher, subscriber] = [new Redis(url), new Redis(url)]
+    const io = new SocketIo({ adapter: createAdapter(publisher, subscriber) })
+    return {
+      async publish(channel, text) {
+        io.to(channelOf(channel)).emit('message', eventOf(at++, text))
+      },
+      async close() {
+        // Without an HTTP server `io.close()` does not resolve.
+        publisher.disconnect()
+        subscriber.disconnect()
+      },
     }
   }
   const redis = new Redis(url, { enableAutoPipelining: true })

@@ -1,7 +1,14 @@
 import type { Library } from '../harness/library.ts'
 
 /** The library that sends the events to the clients. */
-export type Side = 'penknife' | 'better-sse' | 'raw'
+export type Side = 'penknife' | 'better-sse' | 'raw' | SocketSide
+
+/** Those over WebSockets. */
+export type SocketSide = 'penknife sockets' | 'ws' | 'socket.io'
+
+export function isSocketSide(side: Side): side is SocketSide {
+  return side === 'penknife sockets' || side === 'ws' || side === 'socket.io'
+}
 
 export interface ServerTask {
   readonly side: Side
@@ -19,6 +26,7 @@ export interface ServerReport {
 }
 
 export interface ClientsTask {
+  readonly side: Side
   readonly port: number
   readonly connections: number
   /** Connection number n follows channel n modulo this. */

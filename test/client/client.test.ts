@@ -132,6 +132,56 @@ describe.each(transports)('over %s', (name, options) => {
     await until('closed', () => (client.live.status as { reason?: string }).reason === 'revoked')
   })
 
+  test('state first: a client begins with the state, and gets every event after it without a gap', async () => {
+    const notifier = features.notifier({ name: `state-${name.length}`, history: 5000 })
+    let stored = -1
+    const server = await serveLive(() => notifier, {
+      async getState() {
+        const n = stored
+        await notifier.publish('other', { n })
+        return n
+      },
+    })
+    const clients = [open(server, options)]
+    for (let n = 0; n < 200; n++) {
+      await notifier.publish('a', { n })
+      stored = n
+      if (n % 50 === 0) clients.push(open(server, options))
+      if (n % 50 === 0) clients.at(-2)?.follow('a')
+    }
+    clients.at(-1)?.follow('a')
+    await until('all have the state', () => clients.every(({ seen }) => seen.length > 0))
+    await notifier.publish('a', { n: 200 })
+    for (const { seen, sees } of clients) {
+      await sees(['a', 200])
+      const [first, ...events] = seen as [[string, string, number], ...[string, number][]]
+      expect(first.slice(0, 2)).toEqual(['a', 'state'])
+      const from = events[0]?.[1] as number
+      expect(from).toBeLessThanOrEqual(first[2] + 1)
+      expect(events).toEqual(Array.from({ length: 201 - from }, (_, at) => ['a', from + at]))
+    }
+    await features.raw.flushall()
+    await notifier.publish('a', { n: 300 })
+    for (const { seen, sees } of clients) {
+      await sees(['a', 'state', 199])
+      expect(seen).not.toContainEqual(['a', 'reset'])
+    }
+  })
+
+  test('a channel of latest values gives a newcomer the last of each', async () => {
+    const notifier = features.notifier({ name: `latest-${name.length}` })
+    const server = await serveLive(() => notifier, { start: 'oldest' })
+    for (let n = 0; n < 20; n++)
+      await notifier.publish('a', { n }, { coalesce: n % 2 === 0 ? 'even' : 'odd' })
+    const client = open(server, options)
+    client.follow('a')
+    await client.sees(['a', 19])
+    expect(client.seen).toEqual([
+      ['a', 18],
+      ['a', 19],
+    ])
+  })
+
   test('a page that is loaded again resumes from the storage', async () => {
     const notifier = features.notifier({ name: `storage-${name.length}` })
     const server = await serveLive(() => notifier)

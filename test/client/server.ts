@@ -21,6 +21,8 @@ export interface LiveServerOptions {
   /** Whether WebSockets get through. Default: true. */
   readonly webSockets?: boolean
   readonly perUser?: number
+  readonly getState?: (channel: string) => unknown
+  readonly start?: 'oldest'
   readonly other?: (request: IncomingMessage, response: ServerResponse) => void
 }
 
@@ -29,7 +31,7 @@ export async function serveLive(
   notifier: () => Notifier,
   options: LiveServerOptions = {},
 ): Promise<LiveServer> {
-  const { webSockets = true, perUser, other } = options
+  const { webSockets = true, perUser, getState, start: begin, other } = options
   const asked = { streams: 0, upgrades: 0 }
   const common = {
     user: ({ query }: Exchange) => query.get('user') ?? undefined,
@@ -37,6 +39,8 @@ export async function serveLive(
       channels.filter((channel) => !channel.startsWith('secret')),
     retry: 50,
     ...(perUser === undefined ? {} : { perUser }),
+    ...(getState ? { getState } : {}),
+    ...(begin ? { start: begin } : {}),
   }
   const connections = new Set<Socket>()
   let port = 0

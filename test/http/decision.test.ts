@@ -1,8 +1,12 @@
 import { createRateLimiter } from '@penknife/core'
 import * as forExpress from '@penknife/express'
+import * as forFastify from '@penknife/fastify'
+import * as forHono from '@penknife/fetch/hono'
 import * as forNode from '@penknife/http'
 import * as forKoa from '@penknife/koa'
 import express from 'express'
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type Context, Hono } from 'hono'
 import Koa from 'koa'
 import { createServer } from 'node:http'
 import supertest from 'supertest'
@@ -16,7 +20,7 @@ const bench = useRedis()
 async function limiters() {
   const space = (await openReady(pattern(bench.server.url))).space('shop')
   const make = (name: string, limit: number) =>
-    createRateLimiter(space, name, { rules: [{ name: 'minute', limit, window: '1m' }] })
+    createRateLimiter(space, name, { rules: [{ name: 'minute', limit, window: '1m' }], deadline: '2s' })
   return [make('one', 5), make('two', 9)] as const
 }
 
@@ -100,4 +104,37 @@ test("callbacks get the framework's own context, typed", async () => {
   )
   await supertest(koa.callback()).get('/')
   expect(await one.take('kim', { cost: 0 })).toMatchObject({ remaining: 4 })
+
+  interface Item {
+    request: FastifyRequest<{ Params: { id: string } }>
+    reply: FastifyReply
+  }
+  const app5 = fastify()
+  app5.get(
+    '/items/:id',
+    {
+      onRequest: forFastify.rateLimit<Item>(one, {
+        key: ({ context }) => `item ${context.request.params.id}`,
+      }),
+    },
+    async (request) => ({ left: forFastify.decisionOf(request)?.remaining }),
+  )
+  expect((await app5.inject('/items/7')).json()).toEqual({ left: 4 })
+  expect(await one.take('item 7', { cost: 0 })).toMatchObject({ remaining: 4 })
+
+  type Own = Context<{ Variables: { user: { id: string } } }>
+  const hono = new Hono<{ Variables: { user: { id: string } } }>()
+  hono.use((context, next) => {
+    context.set('user', { id: 'lea' })
+    return next()
+  })
+  hono.get(
+    '/items/:id',
+    forHono.rateLimit<Own>(one, {
+      key: ({ context }) => `${context.get('user').id} ${context.req.param('id')}`,
+    }),
+    (context) => context.json({ left: forHono.decisionOf(context)?.remaining }),
+  )
+  expect(await (await hono.request('/items/7')).json()).toEqual({ left: 4 })
+  expect(await one.take('lea 7', { cost: 0 })).toMatchObject({ remaining: 4 })
 })

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 
 import type { Notifier } from '@penknife/core'
 import { rateLimit } from '@penknife/http'
@@ -231,6 +231,25 @@ test('a client that reads nothing costs little memory, delays nobody, and gets e
   expect(order).toEqual(Array.from({ length: events }, (_, at) => at))
 })
 
+test('clients of a channel that lose history together get its state, which is loaded once', async () => {
+  const notifier = features.notifier({ name: 'state' })
+  let loaded = 0
+  const { live } = await serve(notifier, { getState: (channel) => ({ channel, n: ++loaded }) })
+  const clients = [await openSocket(live), await openSocket(live), await openSocket(live)]
+  for (const client of clients) await client.subscribe({ room: null })
+  await notifier.publish('room', 1)
+  for (const client of clients) await client.has('event', 1)
+  expect(loaded).toBe(3)
+  await features.raw.flushall()
+  await notifier.publish('room', 2)
+  for (const client of clients) {
+    await client.has('state', 2)
+    expect(client.frames.findLast(({ kind }) => kind === 'state')?.state).toEqual({ channel: 'room', n: 4 })
+    expect(client.seen('reset')).toEqual([])
+  }
+  expect(loaded).toBe(4)
+})
+
 test('a client that stalls or answers no ping is cut off', async () => {
   const notifier = features.notifier({ name: 'stalled' })
   const { live, connections } = await serve(notifier, { stall: '100ms', heartbeat: '20ms' })
@@ -264,6 +283,32 @@ test.each<[name: string, frame: object | string | Buffer, code: number, reason: 
   const [gotCode, gotReason] = await client.ended()
   expect([gotCode, gotReason.startsWith(reason)]).toEqual([code, true])
 })
+
+test.each(['/live', '/other'])(
+  'an upgrade of %s behind a request that has no response yet ends its connection, and nothing else',
+  async (path) => {
+    const server = createServer(() => {})
+    const { live } = await serve(features.notifier({ name: 'pipelined' }), {}, server)
+    const { port } = server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    const upgrade = [
+      `GET ${path} HTTP/1.1`,
+      'Host: x',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+      'Sec-WebSocket-Protocol: penknife.v1',
+      '\r\n',
+    ].join('\r\n')
+    socket.resume().write(`GET /slow HTTP/1.1\r\nHost: x\r\n\r\n${upgrade}`)
+    await until('it is closed', () => socket.closed)
+    const client = await openSocket(live)
+    await client.subscribe({ a: null })
+    expect(client.closed).toBeUndefined()
+  },
+)
 
 test('a client that sends too many frames is closed', async () => {
   const { live } = await serve(features.notifier({ name: 'flood' }))

@@ -86,6 +86,16 @@ type Call = (points: Leaderboard) => Promise<unknown>
 test.each<[string, Call, string]>([
   ['a set on a rolling board', (points) => points.set('ann', 1), 'set'],
   ['a best on a rolling board', (points) => points.best('ann', 1), 'best'],
+  ['two lower bounds', (points) => points.count({ min: 1, above: 2 }), 'above'],
+  ['two upper bounds', (points) => points.byScore({ max: 1, below: 2 }), 'below'],
+  ['a bound that is no number', (points) => points.count({ above: '1' as never }), 'above'],
+  ['a rank for no number', (points) => points.rankFor(Number.NaN), 'score'],
+  ['a fill that is no flag', (points) => points.around('ann', 1, { fill: 1 as never }), 'fill'],
+  [
+    'an interpolation that is no flag',
+    (points) => points.scoreAt(1, { interpolate: 1 as never }),
+    'interpolate',
+  ],
   ['a fraction of the last digit', (points) => points.increment('ann', 0.5), 'by'],
   ['an id without dedup', (points) => points.increment('ann', 1, { id: 'a' }), 'id'],
   ['an undo without dedup', (points) => points.undo('a'), 'id'],

@@ -118,9 +118,7 @@ async function read(
   asked: Read,
 ): Promise<Done> {
   const window = windowOf(model, asked.window)
-  const kind = options.windows?.[window]
-  const kept = typeof kind === 'object' && 'calendar' in kind ? (kind.previous ?? 1) : 0
-  const previous = Math.min(asked.previous, kept)
+  const previous = Math.min(asked.previous, keptOf(options, window))
   const { ranks, data } = asked
   const at = { window, previous }
   const how = { ...at, ranks, data }
@@ -135,12 +133,21 @@ async function read(
     }
     case 'rank':
       return [await board.rank(asked.member, how), dressed(ranking.find(asked.member, ranks))]
-    case 'percentile':
-      return [await board.percentile(asked.member, at), ranking.percentile(asked.member)]
-    case 'around': {
-      const rows = ranking.around(asked.member, asked.each, ranks)
-      return [await board.around(asked.member, asked.each, how), rows && all(rows)]
+    case 'data':
+      return [await board.data(asked.member), model.dataOf(asked.member)]
+    case 'percentile': {
+      const { member, interpolate } = asked
+      return [await board.percentile(member, { ...at, interpolate }), ranking.percentile(member, interpolate)]
     }
+    case 'around': {
+      const { member, each, fill } = asked
+      const rows = ranking.around(member, each, ranks, fill)
+      return [await board.around(member, each, { ...how, fill }), rows && all(rows)]
+    }
+    case 'rankFor':
+      return [await board.rankFor(asked.score, { ...at, ranks }), ranking.rankFor(asked.score, ranks)]
+    case 'sum':
+      return [await board.sum(at), model.sum(window, previous)]
     case 'ranks': {
       const rows = asked.members.map((member) => dressed(ranking.find(member, ranks)))
       return [await board.ranks(asked.members, how), rows]
@@ -148,16 +155,16 @@ async function read(
     case 'among':
       return [await board.among(asked.members, how), all(ranking.among(asked.members, ranks))]
     case 'byScore': {
-      const { min, max, from } = asked
-      const rows = ranking.within({ min, max }, ranks).slice(from - 1, from + 2)
-      return [await board.byScore({ min, max, from, count: 3 }, how), all(rows)]
+      const { range, from } = asked
+      const rows = ranking.within(range, ranks).slice(from - 1, from + 2)
+      return [await board.byScore({ ...range, from, count: 3 }, how), all(rows)]
     }
-    case 'count': {
-      const { min, max } = asked
-      return [await board.count({ min, max }, at), ranking.within({ min, max }).length]
+    case 'count':
+      return [await board.count(asked.range, at), ranking.within(asked.range).length]
+    default: {
+      const { percent, interpolate } = asked
+      return [await board.scoreAt(percent, { ...at, interpolate }), ranking.scoreAt(percent, interpolate)]
     }
-    default:
-      return [await board.scoreAt(asked.percent, at), ranking.scoreAt(asked.percent)]
   }
 }
 
@@ -185,7 +192,17 @@ async function whole(board: Leaderboard, model: BoardModel, options: Leaderboard
       wanted.push([member, score])
     }
   }
+  for (const id of model.seasons.keys()) {
+    got.push(await board.season(id).top(100, 1, { data: true }))
+    wanted.push(model.season(id))
+  }
   return [got, wanted]
+}
+
+/** How many previous periods of a window can be read. */
+function keptOf(options: LeaderboardOptions, window: string): number {
+  const kind = options.windows?.[window]
+  return typeof kind === 'object' && 'calendar' in kind ? (kind.previous ?? 1) : 0
 }
 
 /** Keys without a TTL that should have one: all except those of the all-time window and the members' data. */
@@ -199,10 +216,10 @@ async function keysForEver(): Promise<string[]> {
   return keys.filter((key) => /:(window:|ids|idlog)/.test(key))
 }
 
-/** Keys that still name a member that was removed; not those of periods that Redis' own clock would have expired. */
+/** Keys that still name a member that was removed; not those of periods that Redis' own clock would have expired, nor final rankings. */
 async function namesLeft(member: string): Promise<string[]> {
   const keys = await keysNaming(bench.raw, member)
-  return keys.filter((key) => !/:window:\w+:\d+T/.test(key))
+  return keys.filter((key) => !/:window:\w+:\d+T|:season:/.test(key))
 }
 
 test('a board agrees with a plain model, whatever its options and whatever happens to it', async () => {
@@ -228,6 +245,32 @@ test('a board agrees with a plain model, whatever its options and whatever happe
         return [await outcomeOf(board.undo(step.id)), expectedOf(() => model.undo(step.id))]
       case 'remove':
         return [await board.remove(step.member), model.remove(step.member)]
+      case 'endSeason': {
+        const window = windowOf(model, step.window)
+        const previous = Math.min(step.previous, keptOf(options, window))
+        const ended = board
+          .endSeason(step.id, { window, previous })
+          .then((end) => ({ id: end.id, window: end.window, members: end.members, repeated: end.repeated }))
+        return [await outcomeOf(ended), expectedOf(() => model.endSeason(step.id, window, previous))]
+      }
+      case 'removeRange': {
+        const window = windowOf(model, step.window)
+        const { from, count } = step
+        const members = model
+          .ranking(window)
+          .rows()
+          .slice(from - 1, from - 1 + count)
+        for (const { member } of members) model.remove(member)
+        const removed = await board.removeRange({ from, to: from + count - 1 }, { window })
+        for (const { member } of members) expect(await namesLeft(member)).toEqual([])
+        return [removed, members.length]
+      }
+      case 'season':
+        return [await board.season(step.id).top(100, 1, { data: true }), model.season(step.id)]
+      case 'clear': {
+        const window = step.window === undefined ? undefined : windowOf(model, step.window)
+        return [await board.clear(window === undefined ? {} : { window }), model.clear(window)]
+      }
       case 'describe':
         model.describe(step.member, step.data)
         return [await board.describe(step.member, step.data), undefined]
@@ -262,10 +305,16 @@ test('a board agrees with a plain model, whatever its options and whatever happe
     'refused',
     'undo',
     'remove',
+    'endSeason',
+    'removeRange',
+    'season',
+    'clear',
     'top',
     'among',
     'byScore',
     'scoreAt',
+    'rankFor',
+    'sum',
     'around',
     'event rank',
     'event overtaken',

@@ -3,6 +3,7 @@ import {
   createCounters,
   createLeaderboard,
   createNotifier,
+  createRateLimiter,
   createStream,
   record,
 } from '@penknife/core'
@@ -33,6 +34,13 @@ test('spaces on different masters of a cluster each change in one step', async (
       })
       const stock = createCounters(space, 'stock', { initial: 1 })
       const news = createNotifier(space, 'news')
+      const limiter = createRateLimiter(space, 'api', {
+        rules: [
+          { name: 'user', algorithm: 'gcra', limit: 10, window: '1h', per: 'user' },
+          { name: 'tenant', algorithm: 'sliding-log', limit: 10, window: '1h', per: 'tenant' },
+        ],
+        place: 'space',
+      })
       const send = () =>
         record(
           space,
@@ -40,6 +48,7 @@ test('spaces on different masters of a cluster each change in one step', async (
           orders.adding(at),
           points.incrementing('ann', at),
           stock.decrementing('a'),
+          limiter.taking({ user: 'ann', tenant: 'acme' }),
           news.publishing('all', at),
         )
       const answers = [await send(), await send()]

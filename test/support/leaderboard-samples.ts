@@ -67,8 +67,59 @@ const REMOVED: NonNullable<Sample['before']> = [
   ['HSET', ids, 'ia', '1-1 5 - ann', 'xann', '2-1'],
 ]
 
+const season = [
+  part('seasons'),
+  part('season', 's1'),
+  part('season', 's1', 'all', 'scores'),
+  part('season', 's1', 'data'),
+] as const
+const SEASON: NonNullable<Sample['before']> = [
+  ['HSET', season[0], 's1', `${LATER} 2 all`],
+  ['ZADD', season[1], 1, 'ann', 2, 'bob'],
+]
+/** The end of a season of the all-time window. */
+const ending = [
+  [board, distinct, season[0], season[1], season[2], ids, idlog],
+  '{"windows":[{"z":[1],"d":[2]}],"season":[3,4,5,6,7]}',
+] as const
+/** A board with the all-time window and ids. */
+const periods = [
+  [board, data, ids, idlog],
+  '{"windows":[{"z":[1]}],"data":2,"ids":3,"idlog":4,"dedup":1e15,"former":[]}',
+] as const
+/** Periods that have passed. */
+const passed = [
+  [board, data, ids, idlog, season[0]],
+  '{"windows":[{"z":[1,1],"start":0,"next":1,"finish":2}],"former":[],"data":2,"season":[5,1,1,3,4]}',
+] as const
+
 /** Samples of the scripts of leaderboards. */
 export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'leaderboard/clear': [
+    { returns: 'string', shared: everything, item: [''], before: REMEMBERED },
+    { returns: 'string', shared: periods, item: ['all'], before: REMEMBERED },
+    { returns: 'integer', shared: passed, item: [''] },
+  ],
+  'leaderboard/delete-season': [
+    { returns: 'integer', item: [...season, part('season', 's1', 'rewards'), 's1'], before: SEASON },
+  ],
+  'leaderboard/end-season': [
+    { returns: 'string', shared: ending, item: ['s1', 'all', 1, 1000], before: [...SCORES, ...REMEMBERED] },
+    { returns: 'string', shared: ending, item: ['s1', 'all', 1, 0], before: SEASON },
+    { returns: 'integer', shared: passed, item: ['s1', 'all', 1, 0] },
+  ],
+  'leaderboard/expire': [
+    { returns: 'integer', shared: [[board, distinct, data]], item: [Number(LATER) / 1000], before: SCORES },
+    { returns: 'integer', shared: [[board, distinct, data]], item: [0], before: SCORES },
+  ],
+  'leaderboard/season-data': [
+    {
+      returns: 'integer',
+      item: [season[0], season[1], data, season[3], 's1'],
+      before: [...SEASON, ['HSET', data, 'ann', '{}'], ['PEXPIRE', season[1], 100_000]],
+    },
+  ],
+  'leaderboard/seasons': [{ returns: 'list', item: [season[0]], before: SEASON }],
   'leaderboard/declare': [
     { returns: 'null', item: [part('declaration'), '["order","ascending"]', 'windows all', 0] },
     {
@@ -80,6 +131,10 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
   'leaderboard/describe': [
     { returns: 'integer', shared: [[board]], item: ['ann', '{}'] },
     { returns: 'integer', shared: [[board]], item: ['ann', ''] },
+  ],
+  'leaderboard/described': [
+    { returns: 'string', shared: [[data]], item: ['ann'], before: [['HSET', data, 'ann', '{}']] },
+    { returns: 'null', shared: [[data]], item: ['ann'] },
   ],
   'leaderboard/erase': [
     { returns: 'null', shared: [[leaving, gone, grown]], item: ['ann', '-'], before: REMOVED },
@@ -124,6 +179,12 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
       ['better', 'ordinal', 0, 'bob', '', '', ''],
       ['quantile', 'ordinal', 0, 50, '', '', ''],
       ['scan', 'ordinal', 0, 0, '', '', ''],
+      ['around', 'ordinal', 0, 'bob', 1, 1, ''],
+      ['between', 'ordinal', 0, '(1', '2', 0, 5],
+      ['different', 'dense', 0, '(2', '', '', ''],
+      ['sum', 'ordinal', 0, '', '', '', ''],
+      ['worse', 'ordinal', 0, 'bob', '', '', ''],
+      ['interpolated', 'ordinal', 0, 50, '', '', ''],
     ].map((item) => ({ returns: 'string' as const, shared: allTime, item, before: SCORES })),
     { returns: 'null', shared: allTime, item: ['around', 'ordinal', 0, 'nobody', 1, '', ''], before: SCORES },
     {
@@ -148,6 +209,11 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
       shared: [[board], '{"windows":[{"z":[1,1],"start":0,"next":1,"finish":2}],"former":[],"data":1}'],
       item: ['ann'],
     },
+  ],
+  'leaderboard/remove-range': [
+    { returns: 'list', shared: everything, item: [1, 'score', '-inf', '-3'], before: LOGGED },
+    { returns: 'list', shared: everything, item: [1, 'position', 0, 1], before: LOGGED },
+    { returns: 'integer', shared: passed, item: [1, 'position', 0, 1] },
   ],
   'leaderboard/undo': [{ returns: 'integer', shared: everything, item: ['a', 4e15], before: REMEMBERED }],
   'leaderboard/update': [

@@ -31,6 +31,9 @@ const ROLLING_PLAN = {
   dedup: 1e15,
 }
 const BEST = [keys.leaderboard('best'), keys.leaderboardPart('best', 'data')]
+/** A board whose changes are announced. */
+const RANKED = [keys.leaderboard('ranked'), keys.leaderboardPart('ranked', 'data')]
+const RANKED_PLAN = '{"windows":[{"z":[1]}],"data":2,"events":{"window":1,"top":2,"overtaken":3}}'
 /** Two periods of a board of plain scores. */
 const PLAIN = [keys.leaderboardPart('plain', 'a'), keys.leaderboardPart('plain', 'b')]
 const COUNTERS = [
@@ -46,6 +49,7 @@ const KEYS = [
   ...ROLLING,
   ...BEST,
   ...PLAIN,
+  ...RANKED,
 ]
 const subject = keys.limit(keys.route, 'api', 'ann')
 const log = keys.limitLog(keys.route, 'api/log', 'ann')
@@ -92,6 +96,8 @@ function planOf(before: number, own: number, head: readonly Text[]): readonly [n
       free,
       '1,1 2 1 2 4000000000000000 4100000000000000 4100000000000000',
     ),
+    ...group(['announce', 1, ''], at(19, 20), free, RANKED_PLAN),
+    ...group(['publish', 1, ''], [before + 2, before + 2, own + 1], [11, 1], 100, 60_000, 1000),
   )
 }
 
@@ -108,6 +114,8 @@ function values(before: readonly Arg[], counter = '-2 - - a'): string {
     ['i', 'ann', '5', 'a'],
     ['s', 'dee', '1', '', 'b', 'eva', '1', ''],
     ['ann', '5'],
+    ['i', 'ann', '5', ''],
+    ['0', live, 'type', '{}', '', '0'],
   ]
   return groups
     .flat()

@@ -1,7 +1,7 @@
 -- `reversal`: undoes an increment by its id, in the windows that still count it, in two phases.
 --
 -- - `reversal.open(keys, plan)` returns the board. `plan` is JSON, see lua/_lib/leaderboard/board.lua, with the calendar periods at
---   the time of the increment; also `ids`, `idlog`, `dedup`.
+--   the time of the increment and `ended`, see end-season.lua; also `ids`, `idlog`, `dedup`.
 -- - `reversal.prepare(of, id, time)` returns a plan for the increment made at that time in microseconds. Or false when there is
 --   nothing to undo, 0 when more entries have expired (call again), or an error.
 -- - `reversal.apply(of, plan)` undoes it.
@@ -19,6 +19,13 @@ local function has_entry(window, entry)
     return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
   end
   return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
+end
+
+-- Whether the season of a window that counted an increment has ended, or the window was cleared since: `ended` is the field of the marker
+-- of its period, which has a place in the log of ids.
+local function has_ended(of, ended, place)
+  local marker = ended and redis.call('HGET', of.keys[of.config.ids], ended)
+  return marker and board.time_of(marker) and earlier(place, marker)
 end
 
 local function delete_entry(window, entry, amount)
@@ -66,12 +73,14 @@ function reversal.prepare(of, id, time)
   end
   local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
   local writes = {}
-  for _, window in ipairs(of.windows) do
+  for at, window in ipairs(of.windows) do
     local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
     local entry = window.log and next_entry()
     local counts = before
     if window.log then
       counts = entry and has_entry(window, entry)
+    elseif before then
+      counts = not has_ended(of, config.windows[at].ended, place)
     end
     if counts and amount ~= 0 then
       local score = (before and board.score(config, before) or 0) - amount

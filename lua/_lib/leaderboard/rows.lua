@@ -75,20 +75,26 @@ function rows.range(plan, window, style, how, start, stop)
   return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 
--- A member's row and `each` before and after it.
-function rows.around(plan, window, style, how, member, each)
+-- A member's row and `each` before and after it. `fill` 1: where one side has fewer, more of the other.
+function rows.around(plan, window, style, how, member, each, fill)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
+  local start, stop = math.max(0, position - each), position + each
+  if fill == '1' then
+    start = math.max(0, math.min(start, redis.call('ZCARD', window.z) - 1 - 2 * each))
+    stop = start + 2 * each
+  end
+  return rows.range(plan, window, style, how, start, stop)
 end
 
 -- `count` rows from the `from`th (from 0) on, of the rows with a value between two bounds.
 function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
-    position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+    -- A bound that is not included begins with a bracket.
+    position = redis.call('ZCOUNT', window.z, '-inf', string.sub(low, 1, 1) == '(' and string.sub(low, 2) or '(' .. low)
   end
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
@@ -136,10 +142,62 @@ function rows.count(_, window, _, _, low, high)
   return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 
+-- How many different scores are up to a bound.
+function rows.different(_, window, _, _, bound)
+  return tostring(redis.call('ZCOUNT', window.d, '-inf', bound))
+end
+
+local MOST_SUMMED = 1000
+
+-- The sum of all scores, in whole units; false for more members than a call may read.
+function rows.sum(plan, window)
+  if redis.call('ZCARD', window.z) > MOST_SUMMED then
+    return false
+  end
+  local values, sum = redis.call('ZRANGE', window.z, 0, -1, 'WITHSCORES'), 0
+  for at = 2, #values, 2 do
+    sum = sum + board.score(plan, tonumber(values[at]))
+  end
+  return string.format('%.17g', sum)
+end
+
+-- How many members have a worse score than a member, and how many there are.
+function rows.worse(plan, window, _, _, member)
+  local value = redis.call('ZSCORE', window.z, member)
+  if not value then
+    return false
+  end
+  local last = tonumber(value)
+  if plan.shift then
+    last = board.score(plan, last) * plan.shift + plan.shift - 1
+  end
+  return redis.call('ZCOUNT', window.z, string.format('(%.17g', last), '+inf') .. '\n' .. redis.call('ZCARD', window.z)
+end
+
 -- How many members have a better score than a member, and how many there are.
 function rows.better(plan, window, _, _, member)
   local value, count = found(plan, window, 'competition', member)
   return value and count .. '\n' .. redis.call('ZCARD', window.z)
+end
+
+-- A number that was computed from a whole one is rounded to that.
+local function snapped(exact)
+  local whole = math.floor(exact + 0.5)
+  return math.abs(exact - whole) <= whole * 1e-14 and whole or exact
+end
+
+-- The two sort values between which a percentage of the way from the worst to the best member ends, and how far it goes from
+-- the first to the second.
+function rows.interpolated(_, window, _, _, percent)
+  local last = redis.call('ZCARD', window.z) - 1
+  if last < 0 then
+    return false
+  end
+  local exact = snapped(percent * last / 100)
+  local below = math.floor(exact)
+  local position = last - below
+  local values = redis.call('ZRANGE', window.z, math.max(0, position - 1), position, 'WITHSCORES')
+  return values[#values] .. '\n' .. values[2] .. '\n' .. string.format('%.17g', exact - below)
 end
 
 -- The sort value for which a percentage of the members have no better one.
@@ -148,11 +206,7 @@ function rows.quantile(_, window, _, _, percent)
   if count == 0 then
     return false
   end
-  local exact = percent * count / 100
-  local whole = math.floor(exact + 0.5)
-  -- A percentage computed from a whole number of members is rounded to that number.
-  local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
-  wanted = math.max(1, wanted)
+  local wanted = math.max(1, math.ceil(snapped(percent * count / 100)))
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 

@@ -1,9 +1,11 @@
--- `changing`: scores that a call of record/effects.lua changes on a board. `plan`: see leaderboard/scoring.lua.
+-- `changing`: scores that a call of record/effects.lua changes on a board. The field: see leaderboard/scoring.lua. A group of the kind
+-- `announce` also finds what its changes do to the ranking of the board's `events`: `ranking` has it for each change, as JSON, or false.
 -- @include leaderboard/scoring
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 
 function changing.open(group, keys, from, to, fields, at)
   group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+  group.announces, group.ranking = group.name == 'announce', {}
 end
 
 function changing.commands(group)
@@ -26,6 +28,9 @@ function changing.commands(group)
   if config.ids then
     needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
   end
+  if group.announces then
+    needed = needed .. ' ZRANK ZRANGE'
+  end
   local commands = {}
   for command in string.gmatch(needed, '%u+') do
     commands[#commands + 1] = command
@@ -46,21 +51,45 @@ function changing.prepare(group, texts, from)
       from = from + 4
     end
   end
-  local plan = scoring.prepare(of, changes, true)
+  local plan = scoring.prepare(of, changes, not group.announces)
   if type(plan) ~= 'table' or plan.err then
     return nil, plan
   end
   return plan
 end
 
+local function json_of(value)
+  return value and cjson.encode(value) or 'null'
+end
+
+-- The change of the ranking as JSON; false when there is none.
+local function ranking_of(member, from, to, entered, left, passed)
+  if from == to and not entered and not left and #passed == 0 then
+    return false
+  end
+  local overtaken = {}
+  for at, each in ipairs(passed) do
+    overtaken[at] = cjson.encode(each)
+  end
+  return '"member":' .. cjson.encode(member)
+    .. ',"previousRank":' .. json_of(from and from + 1)
+    .. ',"rank":' .. json_of(to and to + 1)
+    .. ',"entered":' .. json_of(entered)
+    .. ',"left":' .. json_of(left)
+    .. ',"overtaken":[' .. table.concat(overtaken, ',') .. ']'
+end
+
 function changing.apply(group, plan)
-  local values = scoring.apply(group.of, plan, 0, false)
+  local values = scoring.apply(group.of, plan, 0, group.announces)
   if type(values) == 'string' then
     return values
   end
   local lines = {}
   for nth, reply in ipairs(values) do
     lines[nth] = reply[1]
+    if group.announces then
+      group.ranking[nth] = ranking_of(plan.changes[nth][2], unpack(reply[3], 1, 5))
+    end
   end
   return table.concat(lines, '\n')
 end

@@ -8,6 +8,7 @@
 -- - `add` to a stream (limits): payload, traceparent, due -> the entry's id
 -- - `publish` in a channel (keep, ttl, age; the history is its own key): pub/sub channel, type, JSON, coalesce, lasts -> the event's id
 -- - `score` on a board (JSON): kind, member, amount, id or empty -> the value in the first window
+-- - `announce` as `score`; events can depend on it
 -- - `raise` on a board of plain scores (windows): member, amount -> the value in the first window
 -- - `count` (plan): a line of counting.lua -> "value down up"
 -- - `claim` an id (window, most): the id -> nothing
@@ -15,8 +16,8 @@
 -- - `limit` a subject (rules, keys of a subject; these are its own): cost -> the state of the rules
 --
 -- A lean group has fewer texts: of `add` the payload; of `publish` pub/sub channel, type, JSON; of `score` member and amount, which are
--- increments without an id. A group that depends on a counter has one more text in front, a target. Its changes are made only when that
--- counter reaches the target or passes it.
+-- increments without an id. A group that depends on another has one more text in front, a target. Its changes are made only when that
+-- counter reaches the target or passes it; an event that depends on `announce`, when the ranking changes.
 --
 -- - `effects.open(keys, plan, size, head, before)` returns the object of a plan. `plan` has `size` texts, each ending with a zero byte; the
 --   first `head` are the script's own: `fields` has them all. `before`: the texts of an item in front of those of its changes. `wrong` is
@@ -29,10 +30,10 @@
 --   newlines. Or an error when Redis refused the first write: it then changed nothing.
 --
 -- A kind is a module: `texts` and `lean_texts` of a change, `fields` in the plan; `open(group, keys, from, to, fields, at, streams)`;
--- `commands(group)`, those of `apply`, and those with which `prepare` removes what has expired; `prepare(group, texts, from, key, own)`, which
--- returns a plan, or nil and why not; and `apply(group, plan, texts, from)`. `rank` is its place in the order of `prepare`: first the kinds
--- that remove nothing, so that a wrong type leaves no trace; then counters, on which others may depend; last streams, which count what was
--- prepared.
+-- `commands(group)`, those of `apply`, and those with which `prepare` removes what has expired; `prepare(group, texts, from, key, own)`,
+-- which returns a plan, or nil and why not; and `apply(group, plan, texts, from, other)`, where `other` is the group that it depends on.
+-- `rank` is its place in the order of `prepare`: first the kinds that remove nothing, so that a wrong type leaves no trace; then counters,
+-- on which others may depend; last streams, which count what was prepared.
 -- @include record/denied
 -- @lazy record/adding
 -- @lazy record/publishing
@@ -47,6 +48,7 @@ local LOAD = {
   add = load_adding,
   publish = load_publishing,
   score = load_changing,
+  announce = load_changing,
   raise = load_raising,
   count = load_counted,
   claim = load_claiming,
@@ -82,6 +84,7 @@ function effects.open(keys, plan, size, head, before)
     kinds[name] = kind
     text = when and text + 1 or text
     local group = {
+      name = name,
       number = number,
       n = n,
       lean = lean,
@@ -128,7 +131,7 @@ function effects.prepare(of, own, texts)
   for nth = 1, #order do
     local group = order[nth]
     local number, plan, stop = group.number, nil, nil
-    if not group.when or is_wanted(of, group, texts) then
+    if not group.when or not of.groups[group.when].reaches or is_wanted(of, group, texts) then
       plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
     end
     plans[number] = plan or false
@@ -152,7 +155,7 @@ function effects.apply(of, texts)
   for number = 1, #groups do
     local group, plan, result = groups[number], plans[number], ''
     if plan then
-      result = group.apply(group, plan, texts, group.at)
+      result = group.apply(group, plan, texts, group.at, groups[group.when])
       if type(result) == 'table' then
         if wrote then
           error(result)

@@ -1,4 +1,6 @@
 -- `publishing`: events that a call of record/effects.lua publishes in a channel. `keep`, `ttl` and `age`: see notifier/publication.lua.
+-- An event that depends on a group of the kind `announce` gets the change of the ranking into its JSON object, and is left out if there is
+-- none.
 -- @include notifier/publication
 local publishing = { rank = 1, texts = 5, lean_texts = 3, fields = 3, open = nil, commands = nil, prepare = nil, apply = nil }
 
@@ -33,8 +35,38 @@ function publishing.prepare(group, texts, from, key)
   return true
 end
 
-function publishing.apply(group, _, texts, from)
+-- The events that wait for another group are published behind others, perhaps in the same channel: the history is read again.
+local function read_again(channel)
+  local may = publication.prepare(channel)
+  if may ~= true then
+    error(may)
+  end
+end
+
+-- Publishes the one event of a group that depends on a change of a board.
+local function announce(group, texts, from, board)
+  local change = board.ranking[group.line]
+  if not change then
+    return ''
+  end
+  local json = texts[from + 2]
+  local coalesce, lasts = '', '0'
+  if not group.lean then
+    coalesce, lasts = texts[from + 3], texts[from + 4]
+  end
+  local before = json == '{}' and '{' or string.sub(json, 1, -2) .. ','
+  read_again(group.of)
+  return publication.apply(group.of, nil, texts[from + 1], before .. change .. '}', coalesce, lasts)
+end
+
+function publishing.apply(group, _, texts, from, other)
+  if other and other.announces then
+    return announce(group, texts, from, other)
+  end
   local channel = group.of
+  if other then
+    read_again(channel)
+  end
   if group.lean and group.n == 1 then
     return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
   end

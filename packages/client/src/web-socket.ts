@@ -114,7 +114,15 @@ export function openWebSocket(
   })
   socket.addEventListener('message', ({ data }) => {
     heardAt = Date.now()
-    if (!over) receive(JSON.parse(String(data)) as ServerFrame)
+    if (over) return
+    let frame: ServerFrame
+    try {
+      frame = JSON.parse(String(data)) as ServerFrame
+    } catch {
+      // Not this protocol: another program answered.
+      return end({})
+    }
+    receive(frame)
   })
   socket.addEventListener('error', () => {})
   socket.addEventListener('close', ({ code = 0, reason }) => {

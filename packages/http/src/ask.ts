@@ -30,3 +30,12 @@ export async function decides(
     return false
   }
 }
+
+/** Calls a callback whose result nobody needs. Its error or rejection is reported. */
+export async function runAsync(run: () => unknown, report: Report): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    report(error)
+  }
+}

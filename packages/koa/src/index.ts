@@ -16,6 +16,7 @@ import {
   socketAddress,
   type View,
 } from '@penknife/http/adapter'
+import type { ParameterizedContext } from 'koa'
 
 export * from '@penknife/http/plugins'
 
@@ -33,6 +34,12 @@ export interface KoaContext {
   respond?: boolean | undefined
   set(name: string, value: string | string[]): void
 }
+
+/**
+ * `exchange.context` in the callbacks: Koa's own context, with what the application or other packages declared for it (`DefaultState`,
+ * `DefaultContext`). Name your own for the state of one application: `rateLimit<ParameterizedContext<{ user: User }>>(…)`.
+ */
+export type KoaCallbackContext = ParameterizedContext
 
 /** What body parsers add to a request. Not in `KoaContext`, so that the type of `request.body` in handlers stays. */
 interface Parsed {
@@ -118,7 +125,7 @@ function isList(value: unknown): value is readonly string[] {
   return Array.isArray(value)
 }
 
-const made: Middlewares<KoaContext, KoaMiddleware> = middlewares(adapt)
+const made: Middlewares<KoaCallbackContext, KoaMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
 export const rateLimit: typeof made.rateLimit = made.rateLimit

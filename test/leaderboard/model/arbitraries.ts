@@ -1,5 +1,6 @@
 import type {
   BoardCalendarWindow,
+  BoardScoreRange,
   BoardUpdate,
   BoardWindow,
   LeaderboardOptions,
@@ -42,6 +43,10 @@ export type Step =
     }
   | { readonly kind: 'undo'; readonly id: string }
   | { readonly kind: 'remove'; readonly member: string }
+  | { readonly kind: 'endSeason'; readonly id: string; readonly window: number; readonly previous: number }
+  | { readonly kind: 'season'; readonly id: string }
+  | { readonly kind: 'removeRange'; readonly window: number; readonly from: number; readonly count: number }
+  | { readonly kind: 'clear'; readonly window: number | undefined }
   | { readonly kind: 'describe'; readonly member: string; readonly data: unknown }
   | { readonly kind: 'read'; readonly read: Read }
 
@@ -53,16 +58,20 @@ export type Read = {
   readonly data: boolean
 } & (
   | { readonly ask: 'top'; readonly count: number; readonly from: number }
-  | { readonly ask: 'rank' | 'percentile'; readonly member: string }
-  | { readonly ask: 'around'; readonly member: string; readonly each: number }
+  | { readonly ask: 'rank' | 'data'; readonly member: string }
+  | { readonly ask: 'percentile'; readonly member: string; readonly interpolate: boolean }
+  | { readonly ask: 'around'; readonly member: string; readonly each: number; readonly fill: boolean }
   | { readonly ask: 'ranks' | 'among'; readonly members: readonly string[] }
-  | { readonly ask: 'byScore'; readonly min: number; readonly max: number; readonly from: number }
-  | { readonly ask: 'count'; readonly min: number; readonly max: number }
-  | { readonly ask: 'scoreAt'; readonly percent: number }
+  | { readonly ask: 'byScore'; readonly range: BoardScoreRange; readonly from: number }
+  | { readonly ask: 'count'; readonly range: BoardScoreRange }
+  | { readonly ask: 'rankFor'; readonly score: number }
+  | { readonly ask: 'sum' }
+  | { readonly ask: 'scoreAt'; readonly percent: number; readonly interpolate: boolean }
 )
 
 // Few members and few scores, so that ties and repetitions are common; names whose order by UTF-16 and by bytes differ.
 const member = fc.constantFrom('a', 'B', 'b', 'aa', 'ż', '\u{1f422}', '\ufffd', '~', ' ', '__proto__')
+const season = fc.constantFrom('s1', 's2', 's3')
 const id = fc.constantFrom('i1', 'i2', 'i3', 'i4', 'i5', 'i6')
 
 const SECOND = 1000
@@ -200,18 +209,37 @@ function readFor(options: LeaderboardOptions): fc.Arbitrary<Read> {
     data: fc.boolean(),
   }
   const members = fc.array(fc.oneof(member, fc.constant('nobody')), { maxLength: 8 })
-  const bound = fc.oneof(scoreFor(options), fc.constantFrom(-Infinity, Infinity))
+  // A half is a score of no board with whole numbers.
+  const bound = fc.oneof(scoreFor(options), fc.constantFrom(-Infinity, Infinity, 0.5, -1.5))
+  const range = fc
+    .record({
+      low: fc.constantFrom('min', 'above'),
+      high: fc.constantFrom('max', 'below'),
+      a: bound,
+      b: bound,
+    })
+    .map(({ low, high, a, b }): BoardScoreRange => ({ [low]: a, [high]: b }))
   return fc.oneof(
     fc.record({ ...common, ask: fc.constant('top' as const), count: small(12), from: small(12) }),
-    fc.record({ ...common, ask: fc.constantFrom('rank' as const, 'percentile' as const), member }),
-    fc.record({ ...common, ask: fc.constant('around' as const), member, each: fc.nat({ max: 6 }) }),
+    fc.record({ ...common, ask: fc.constantFrom('rank' as const, 'data' as const), member }),
+    fc.record({ ...common, ask: fc.constant('percentile' as const), member, interpolate: fc.boolean() }),
+    fc.record({
+      ...common,
+      ask: fc.constant('around' as const),
+      member,
+      each: fc.nat({ max: 6 }),
+      fill: fc.boolean(),
+    }),
     fc.record({ ...common, ask: fc.constantFrom('ranks' as const, 'among' as const), members }),
-    fc.record({ ...common, ask: fc.constant('byScore' as const), min: bound, max: bound, from: small(4) }),
-    fc.record({ ...common, ask: fc.constant('count' as const), min: bound, max: bound }),
+    fc.record({ ...common, ask: fc.constant('byScore' as const), range, from: small(4) }),
+    fc.record({ ...common, ask: fc.constant('count' as const), range }),
+    fc.record({ ...common, ask: fc.constant('rankFor' as const), score: bound }),
+    fc.record({ ...common, ask: fc.constant('sum' as const) }),
     fc.record({
       ...common,
       ask: fc.constant('scoreAt' as const),
-      percent: fc.double({ min: 0, max: 100, noNaN: true }),
+      percent: fc.oneof(fc.double({ min: 0, max: 100, noNaN: true }), fc.constantFrom(0, 25, 50, 90, 100)),
+      interpolate: fc.boolean(),
     }),
   )
 }
@@ -240,9 +268,35 @@ export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = settin
   })
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 8, arbitrary: update },
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('read' as const), read: readFor(options) }) },
+    { weight: 10, arbitrary: fc.record({ kind: fc.constant('read' as const), read: readFor(options) }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('clock' as const), ms: clockFor(options) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), member }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('endSeason' as const),
+        id: season,
+        window: fc.nat({ max: windows - 1 }),
+        previous: fc.nat({ max: 2 }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('season' as const), id: season }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('removeRange' as const),
+        window: fc.nat({ max: windows - 1 }),
+        from: small(6),
+        count: small(3),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('clear' as const),
+        window: fc.option(fc.nat({ max: windows - 1 }), { nil: undefined }),
+      }),
+    },
     {
       weight: 1,
       arbitrary: fc.record({

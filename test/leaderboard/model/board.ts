@@ -21,6 +21,13 @@ interface Remembered extends Counted {
   state: 'counted' | 'undone' | 'removed'
 }
 
+/** A season that ended. */
+interface Season {
+  readonly window: string
+  readonly ranking: Ranking
+  readonly data: ReadonlyMap<string, unknown>
+}
+
 /** The result of an update: the change in one window or the score in the first one, and its events. */
 export interface Outcome {
   readonly change: BoardScoreChange
@@ -36,6 +43,8 @@ export class BoardModel {
   readonly #options: LeaderboardOptions
   readonly #data = new Map<string, unknown>()
   readonly #ids = new Map<string, Remembered>()
+  #nth = 0
+  readonly seasons = new Map<string, Season>()
 
   constructor(options: LeaderboardOptions) {
     this.#options = options
@@ -56,6 +65,11 @@ export class BoardModel {
 
   ranking(window: string = this.first, previous: number = 0): Ranking {
     return new Ranking(this.#window(window).standings(this.nowMs, previous), this.#ascending)
+  }
+
+  /** The sum of all scores. */
+  sum(window: string, previous: number): number {
+    return this.ranking(window, previous).sum((a, b) => this.#plus(a, b))
   }
 
   /** Makes updates in their order, all or none. Answers with the change of each in one window. */
@@ -87,6 +101,34 @@ export class BoardModel {
     }
     this.#data.delete(member)
     return present
+  }
+
+  /** Ends a season, once. */
+  endSeason(id: string, window: string, previous: number): object {
+    const kind = this.#options.windows?.[window]
+    if (typeof kind === 'object' && 'last' in kind) throw new Refused('a rolling window')
+    const known = this.seasons.get(id)
+    if (known) return { id, window: known.window, members: known.ranking.standings.length, repeated: true }
+    const standings = this.#window(window).end(this.nowMs, previous, this.#nth)
+    const ranking = new Ranking(standings, this.#ascending)
+    const data = new Map(standings.map(({ member }) => [member, this.dataOf(member)]))
+    this.seasons.set(id, { window, ranking, data })
+    return { id, window, members: standings.length, repeated: false }
+  }
+
+  /** The final ranking of a season. */
+  season(id: string): readonly object[] {
+    const { ranking, data } = this.seasons.get(id) ?? { ranking: new Ranking([], false), data: new Map() }
+    return ranking.rows().map((row) => ({ ...row, data: data.get(row.member) ?? null }))
+  }
+
+  clear(only: string | undefined): void {
+    const names = only === undefined ? [...this.windows.keys()] : [only]
+    for (const name of names) this.#window(name).clear(this.nowMs, this.#nth)
+    if (only === undefined) {
+      this.#data.clear()
+      this.#ids.clear()
+    }
   }
 
   describe(member: string, data: unknown): void {
@@ -204,8 +246,9 @@ export class BoardModel {
     const id = 'id' in update ? update.id : undefined
     if (id !== undefined && this.#recall(id)) return false
     const { nowMs } = this
+    const nth = this.#nth++
     if ('increment' in update) {
-      const counted = { member, by: update.increment, atMs: nowMs }
+      const counted = { member, by: update.increment, atMs: nowMs, nth }
       if (id !== undefined) this.#ids.set(id, { ...counted, state: 'counted' })
       for (const window of this.windows.values()) window.add(counted, nowMs)
       return true

@@ -116,12 +116,3 @@ export function periodAfter(window: BoardCalendarWindow, atMs: number): string {
   while (periodOf(window, at) === present) at += step
   return periodOf(window, at)
 }
-
-/** ISO 8601: the week belongs to the year of its Thursday, week 1 has the first Thursday. */
-function isoWeek(date: string): string {
-  const thursday = new Date(`${date}T00:00:00Z`)
-  thursday.setUTCDate(thursday.getUTCDate() + 3 - ((thursday.getUTCDay() + 6) % 7))
-  const year = thursday.getUTCFullYear()
-  const days = (thursday.getTime() - Date.UTC(year, 0, 1)) / 86_400_000
-  return `${year}-W${String(1 + Math.floor(days / 7)).padStart(2, '0')}`
-}

@@ -43,27 +43,73 @@ export class Ranking {
     return this.rows(style).find((row) => row.member === member) ?? null
   }
 
-  around(member: string, each: number, style: BoardRankStyle = 'ordinal'): BoardRow[] | null {
+  around(
+    member: string,
+    each: number,
+    style: BoardRankStyle = 'ordinal',
+    fill: boolean = false,
+  ): BoardRow[] | null {
     const at = this.standings.findIndex((standing) => standing.member === member)
-    return at < 0 ? null : this.rows(style).slice(Math.max(0, at - each), at + each + 1)
+    if (at < 0) return null
+    const rows = this.rows(style)
+    if (!fill) return rows.slice(Math.max(0, at - each), at + each + 1)
+    let [from, to] = [at, at]
+    const wide = (): boolean => to - from === 2 * each
+    while (!wide() && (from > 0 || to < rows.length - 1)) {
+      // One more on the side that has fewer, as long as there is one.
+      if (to === rows.length - 1 || (from > 0 && at - from <= to - at)) from -= 1
+      else to += 1
+    }
+    return rows.slice(from, to + 1)
   }
 
   within(
-    { min = -Infinity, max = Infinity }: BoardScoreRange,
+    { min = -Infinity, max = Infinity, above, below }: BoardScoreRange,
     style: BoardRankStyle = 'ordinal',
   ): BoardRow[] {
-    return this.rows(style).filter(({ score }) => score >= min && score <= max)
+    return this.rows(style).filter(
+      ({ score }) =>
+        (above === undefined ? score >= min : score > above) &&
+        (below === undefined ? score <= max : score < below),
+    )
   }
 
-  percentile(member: string): number | null {
+  /** The rank of one more member with this score, which reached it last and has the last name. */
+  rankFor(score: number, style: BoardRankStyle): number {
+    const better = this.standings.filter((other) => this.#sign * compare(other.score, score) < 0)
+    if (style === 'competition') return better.length + 1
+    if (style === 'dense') return new Set(better.map((other) => other.score)).size + 1
+    return this.standings.filter((other) => this.#sign * compare(other.score, score) <= 0).length + 1
+  }
+
+  sum(plus: (a: number, b: number) => number): number {
+    return this.standings.reduce((all, { score }) => plus(all, score), 0)
+  }
+
+  percentile(member: string, interpolate: boolean = false): number | null {
     const mine = this.standings.find((standing) => standing.member === member)
     if (!mine) return null
+    const others = this.standings.length - 1
+    if (interpolate) {
+      const worse = this.standings.filter(({ score }) => this.#sign * compare(score, mine.score) > 0)
+      return others === 0 ? 100 : (100 * worse.length) / others
+    }
     const notBetter = this.standings.filter(({ score }) => this.#sign * compare(score, mine.score) >= 0)
     return (100 * notBetter.length) / this.standings.length
   }
 
-  scoreAt(percent: number): number | null {
+  scoreAt(percent: number, interpolate: boolean = false): number | null {
     const worstFirst = this.standings.toReversed()
+    const [worst] = worstFirst
+    if (interpolate && worst) {
+      const exact = (percent * (worstFirst.length - 1)) / 100
+      const whole = Math.round(exact)
+      const place = Math.abs(exact - whole) <= whole * 1e-14 ? whole : exact
+      const share = place - Math.floor(place)
+      const below = (worstFirst[Math.floor(place)] ?? worst).score
+      const above = (worstFirst[Math.ceil(place)] ?? worst).score
+      return below === above ? below : below * (1 - share) + above * share
+    }
     const found = worstFirst.find((_, at) => (100 * (at + 1)) / worstFirst.length >= percent)
     return found?.score ?? null
   }

@@ -9,6 +9,8 @@ export interface Counted {
   readonly member: string
   readonly by: number
   readonly atMs: number
+  /** Which increment of the board it is, in order. */
+  readonly nth: number
 }
 
 /** A window as plain maps and lists over all of time. Nothing is ever deleted. */
@@ -25,6 +27,10 @@ export interface WindowModel {
   takeBack(increment: Counted, nowMs: number): void
   /** Takes a member off every period that can be read, and the next one. */
   drop(member: string, nowMs: number): void
+  /** Ends a season: its standings, which are then gone. Earlier increments do not count in the period any more. */
+  end(nowMs: number, previous: number, nth: number): readonly Standing[]
+  /** Takes all members off every period that can be read, and the next one. */
+  clear(nowMs: number, nth: number): void
   /** Takes a member off the present period. */
   fallOff(member: string, nowMs: number): void
 }
@@ -48,6 +54,19 @@ function periods(
   { plus, unitAt }: Arithmetic,
 ): WindowModel {
   const boards = new Map<string, Map<string, Standing>>()
+  /** The number of the first increment that counts in a period again. */
+  const reopened = new Map<string, number>()
+  const ended = ({ atMs, nth }: Counted): boolean => nth < (reopened.get(nameAt(atMs)) ?? 0)
+  /** The periods that are not yet deleted, which can be read again when the clock is set back, and the next one. */
+  function namesAt(nowMs: number): readonly string[] {
+    const names = [nameAt(nowMs)]
+    if (calendar) {
+      names.push(periodAfter(calendar, nowMs))
+      for (let back = 1; back <= (calendar.previous ?? 1) + 2; back++)
+        names.push(periodBefore(calendar, nowMs, back))
+    }
+    return names
+  }
   function boardAt(atMs: number): Map<string, Standing> {
     const name = nameAt(atMs)
     const board = boards.get(name) ?? new Map<string, Standing>()
@@ -67,11 +86,15 @@ function periods(
       const score = plus(before?.score ?? 0, by)
       if (before?.score !== score) board.set(member, { member, score, reached: unitAt(nowMs) })
     },
-    without({ member, by, atMs }) {
+    without(increment) {
+      const { member, by, atMs } = increment
+      if (ended(increment)) return null
       const before = boardAt(atMs).get(member)
       return before ? plus(before.score, -by) : null
     },
-    takeBack({ member, by, atMs }, nowMs) {
+    takeBack(increment, nowMs) {
+      const { member, by, atMs } = increment
+      if (ended(increment)) return
       const board = boardAt(atMs)
       const before = board.get(member)
       if (before && by !== 0) {
@@ -79,14 +102,18 @@ function periods(
       }
     },
     drop(member, nowMs) {
-      const names = [nameAt(nowMs)]
-      if (calendar) {
-        names.push(periodAfter(calendar, nowMs))
-        // And periods that are not yet deleted, which can be read again when the clock is set back.
-        for (let back = 1; back <= (calendar.previous ?? 1) + 2; back++)
-          names.push(periodBefore(calendar, nowMs, back))
-      }
-      for (const name of names) boards.get(name)?.delete(member)
+      for (const name of namesAt(nowMs)) boards.get(name)?.delete(member)
+    },
+    end(nowMs, previous, nth) {
+      const name = calendar && previous > 0 ? periodBefore(calendar, nowMs, previous) : nameAt(nowMs)
+      const standings = [...(boards.get(name)?.values() ?? [])]
+      boards.delete(name)
+      if (previous === 0) reopened.set(name, nth)
+      return standings
+    },
+    clear(nowMs, nth) {
+      for (const name of namesAt(nowMs)) boards.delete(name)
+      reopened.set(nameAt(nowMs), nth)
     },
     fallOff: (member, nowMs) => void boardAt(nowMs).delete(member),
   }
@@ -95,6 +122,8 @@ function periods(
 interface Entry {
   readonly member: string
   readonly beganMs: number
+  /** The number of its first increment. */
+  readonly nth: number
   amount: number
   /** When it was put on, and when some of it was taken back, in order: each changed the score. */
   readonly changes: { readonly atMs: number; readonly nth: number; readonly by: number }[]
@@ -118,13 +147,13 @@ function rolling({ last, tolerance = 0 }: BoardRollingWindow, { plus, unitAt }: 
   }
 
   /** The entry of an increment that is still in the window. */
-  function entryOf({ member, by, atMs }: Counted, nowMs: number): Entry | undefined {
+  function entryOf({ member, by, atMs, nth }: Counted, nowMs: number): Entry | undefined {
     if (by === 0) return undefined
     const entry =
       toleranceMs === 0
-        ? entries.find((each) => each.member === member && each.beganMs === atMs && each.amount === by)
+        ? entries.find((each) => each.nth === nth && each.amount === by)
         : openAt(member, atMs)
-    return entry && counts(entry, nowMs) ? entry : undefined
+    return entry && entry.nth <= nth && counts(entry, nowMs) ? entry : undefined
   }
 
   /** The score of a member, and when it reached it: all changes in their order, expiries first. */
@@ -156,12 +185,12 @@ function rolling({ last, tolerance = 0 }: BoardRollingWindow, { plus, unitAt }: 
     put() {
       throw new Error('a rolling window takes increments only')
     },
-    add({ member, by }, nowMs) {
+    add({ member, by, nth }, nowMs) {
       if (by === 0) return
       // What left before changes nothing any more: neither the sum nor, after this change, its time.
       entries = entries.filter((each) => each.member !== member || counts(each, nowMs))
       let entry = openAt(member, nowMs)
-      if (!entry) entries.push((entry = { member, beganMs: nowMs, amount: 0, changes: [] }))
+      if (!entry) entries.push((entry = { member, beganMs: nowMs, nth, amount: 0, changes: [] }))
       change(entry, by, nowMs)
     },
     without(increment, nowMs) {
@@ -175,6 +204,12 @@ function rolling({ last, tolerance = 0 }: BoardRollingWindow, { plus, unitAt }: 
     },
     drop(member) {
       entries = entries.filter((entry) => entry.member !== member)
+    },
+    end() {
+      throw new Error('a rolling window has no seasons')
+    },
+    clear() {
+      entries = []
     },
     fallOff() {
       throw new Error('a bounded board has no rolling windows')

@@ -36,14 +36,14 @@ export interface Choice {
 const ROWS_WITH_DATA = 200
 
 /** No options. */
-export const NONE: BoardReadOptions = {}
+export const NONE: BoardReadOptions & { readonly fill?: boolean; readonly interpolate?: boolean } = {}
 
 /** Checks the options of reads. */
 export interface Choices {
   /** For a read of so many rows. */
-  rows(options: BoardReadOptions, rows: number): Choice
-  /** For a read of numbers, without rows. */
-  window(options: BoardWindowChoice): Choice
+  rows(options: BoardReadOptions, rows: number, ...also: readonly string[]): Choice
+  /** For a read of numbers, without rows. `also`: more known options. */
+  window(options: BoardWindowChoice, ...also: readonly string[]): Choice
 }
 
 export function createChoices(
@@ -99,13 +99,13 @@ export function createChoices(
   }
 
   return {
-    rows(options, rows) {
-      const choice = choose(options, ['window', 'previous', 'ranks', 'data'])
+    rows(options, rows, ...also) {
+      const choice = choose(options, ['window', 'previous', 'ranks', 'data', ...also])
       if (choice.data && rows > ROWS_WITH_DATA) {
         throw invalid('data', true, `read at most ${ROWS_WITH_DATA} rows with data`)
       }
       return choice
     },
-    window: (options) => choose(options, ['window', 'previous']),
+    window: (options, ...also) => choose(options, ['window', 'previous', ...also]),
   }
 }

@@ -8,12 +8,16 @@ import { declarationOf } from './declaration.ts'
 import { createGate } from './gate.ts'
 import { checkMember } from './members.ts'
 import { readOptions } from './options.ts'
-import { createReads, type Reads } from './reads.ts'
+import { createReads } from './reads.ts'
+import type { BoardReads } from './reading-types.ts'
 import { createScores } from './scores.ts'
 import type { BoardEvent } from './event-types.ts'
 import type { LeaderboardOptions } from './option-types.ts'
 import type { Leaderboard } from './types.ts'
 import { createRemovals } from './removals.ts'
+import { createClearing } from './clearing.ts'
+import type { BoardSeasons } from './season-types.ts'
+import { createSeasons } from './seasons.ts'
 import { createUpdates } from './updates.ts'
 import { createBoardClock } from './board-call.ts'
 import { createLayouts, type KeyOf } from './windows.ts'
@@ -47,6 +51,7 @@ export function createLeaderboard<Data = unknown>(
   const keyOf: KeyOf = (...part) =>
     part.length === 0 ? keys.leaderboard(name) : keys.leaderboardPart(name, ...part)
   const key = keyOf()
+  const dataKey = keyOf('data')
   const scores = createScores(settings)
   const layouts = createLayouts(settings, keyOf)
   const clock = createBoardClock()
@@ -60,7 +65,7 @@ export function createLeaderboard<Data = unknown>(
   const gate = createGate({ declaration, declare, topic, space: space.name, name, title })
   const bind: Runtime['bind'] = (script, shared) =>
     runtime.bind(script, shared, undefined, title, undefined, undefined, gate)
-  const describe = bind(leaderboardDescribe, [[keyOf('data')]])
+  const describe = bind(leaderboardDescribe, [[dataKey]])
   const parts = {
     space: space.name,
     name,
@@ -71,10 +76,12 @@ export function createLeaderboard<Data = unknown>(
     clock,
     topic,
     key,
+    dataKey,
     keyOf,
     gate,
   }
   use('leaderboard', name)
+  const seasons = createSeasons(parts)
 
   const board: Leaderboard<Data> = {
     name,
@@ -82,8 +89,10 @@ export function createLeaderboard<Data = unknown>(
     maxScore: scores.max,
     denseRanks: settings.dense,
     ...createUpdates(parts),
+    ...(seasons as BoardSeasons<Data>),
+    ...createClearing(parts, seasons.seasons, seasons.season),
     ...createRemovals(parts),
-    ...(createReads(parts) as Pick<Leaderboard<Data>, keyof Reads>),
+    ...(createReads(parts) as BoardReads<Data>),
     async describe(member, data) {
       checkMember(member)
       await describe(keys.route, member, data === null ? '' : toJson('data', data, LARGEST_DATA))

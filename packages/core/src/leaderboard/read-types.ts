@@ -40,8 +40,34 @@ export interface BoardReadOptions extends BoardWindowChoice {
   readonly data?: boolean
 }
 
-/** Scores from `min` to `max`, both included, whatever the board's order. Default: all. */
+/** Scores from `min` to `max`, both included, or between `above` and `below`, both excluded, whatever the board's order. Default: all. */
 export interface BoardScoreRange {
   readonly min?: number
   readonly max?: number
+  /** Only higher scores. Not with `min`. */
+  readonly above?: number
+  /** Only lower scores. Not with `max`. */
+  readonly below?: number
+}
+
+export interface BoardAroundOptions extends BoardReadOptions {
+  /**
+   * Return `2 * each + 1` rows also near the ends of the board, if it has so many: where one side has fewer than `each`, the
+   * other has more. Default: false.
+   */
+  readonly fill?: boolean
+}
+
+export interface BoardPercentileOptions extends BoardWindowChoice {
+  /**
+   * Interpolate between the worst member (0) and the best (100), as `PERCENTRANK.INC` and `PERCENTILE.INC` of spreadsheets do.
+   * Default: false.
+   */
+  readonly interpolate?: boolean
+}
+
+/** The window and style of a rank. */
+export interface BoardRankOptions extends BoardWindowChoice {
+  /** As of a read. Default: 'ordinal'. */
+  readonly ranks?: BoardRankStyle
 }

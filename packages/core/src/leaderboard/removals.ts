@@ -1,19 +1,27 @@
 import { invalid } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkOptions, wholeNumber } from '../options.ts'
 import { readTime } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Arg } from '../redis/script.ts'
-import { leaderboardRecall, leaderboardRemove, leaderboardUndo } from '../redis/scripts.gen.ts'
+import {
+  leaderboardRecall,
+  leaderboardRemove,
+  leaderboardRemoveRange,
+  leaderboardUndo,
+} from '../redis/scripts.gen.ts'
 import { createErasure } from './erasure.ts'
 import { checkIncrementId } from './increment-id.ts'
 import { checkAnyMember } from './members.ts'
+import { checkFlag } from './flag.ts'
 import type { Settings } from './options.ts'
+import type { BoardScoreRange } from './read-types.ts'
+import type { Scores } from './scores.ts'
 import type { Leaderboard } from './types.ts'
-import type { BoardRemoveOptions } from './update-types.ts'
+import type { BoardPositionRange, BoardRemoveOptions } from './update-types.ts'
 import { type BoardClock, createCall } from './board-call.ts'
 import type { KeyOf, Layouts } from './windows.ts'
 
-export type Removals = Pick<Leaderboard, 'undo' | 'remove'>
+export type Removals = Pick<Leaderboard, 'undo' | 'remove' | 'removeRange'>
 
 export interface RemovalParts {
   readonly runtime: Runtime
@@ -21,13 +29,21 @@ export interface RemovalParts {
   readonly layouts: Layouts
   readonly clock: BoardClock
   readonly keyOf: KeyOf
+  readonly scores: Scores
 }
 
 /** Creates the methods that undo increments and remove members. */
-export function createRemovals({ runtime, settings, layouts, clock, keyOf }: RemovalParts): Removals {
+export function createRemovals({ runtime, settings, layouts, clock, keyOf, scores }: RemovalParts): Removals {
   const { route } = runtime.keys
   const { dedupWindow } = settings
   const removeCall = createCall<[member: Arg]>(runtime, leaderboardRemove, clock, layouts.remove)
+  const rangeCall = createCall<[window: Arg, kind: Arg, low: Arg, high: Arg]>(
+    runtime,
+    leaderboardRemoveRange,
+    clock,
+    layouts.remove,
+  )
+  const names = settings.windows.map(({ name }) => name)
   const erase = createErasure(runtime, settings, keyOf)
   const recall = runtime.bind(leaderboardRecall, [[keyOf('ids')], dedupWindow ?? 0])
 
@@ -47,10 +63,35 @@ export function createRemovals({ runtime, settings, layouts, clock, keyOf }: Rem
     async remove(member, options: BoardRemoveOptions = NONE) {
       checkOptions('remove', options, ['erase'])
       const { erase: erasing = true } = options
-      if (typeof erasing !== 'boolean') throw invalid('erase', erasing, 'give true or false')
+      checkFlag('erase', erasing)
       const removed = (await removeCall(1, checkAnyMember(member))) === '1'
       if (erasing) await erase(member)
       return removed
+    },
+    async removeRange(range, options = NONE) {
+      checkOptions('removeRange', range, ['min', 'max', 'above', 'below', 'from', 'to'])
+      checkOptions('removeRange', options, ['window', 'erase'])
+      const erasing = checkFlag('erase', options.erase ?? true)
+      const { window: name = names[0] } = options
+      if (name === undefined || !names.includes(name))
+        throw invalid('window', name, `give one of ${names.join(', ')}`)
+      const window = names.indexOf(name) + 1
+      const { from, to, ...bounds } = range as BoardPositionRange & BoardScoreRange
+      const byScore = Object.values(bounds).some((bound) => bound !== undefined)
+      if (byScore === (from !== undefined || to !== undefined))
+        throw invalid('range', range, 'give scores (min, max, above, below) or ranks (from, to)')
+      const [low, high] = scores.bounds(bounds)
+      const first = wholeNumber('from', from ?? 1, 1, Number.MAX_SAFE_INTEGER) - 1
+      const last = wholeNumber('to', to ?? Number.MAX_SAFE_INTEGER, first + 1, Number.MAX_SAFE_INTEGER) - 1
+      for (let removed = 0; ;) {
+        const reply = byScore
+          ? await rangeCall(1, window, 'score', low, high)
+          : await rangeCall(1, window, 'position', first, last - removed)
+        const members = reply as readonly string[]
+        if (erasing) for (const member of members) await erase(member)
+        removed += members.length
+        if (members.length === 0 || (!byScore && first + removed > last)) return removed
+      }
     },
   }
 }

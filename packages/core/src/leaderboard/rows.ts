@@ -10,6 +10,8 @@ export interface RowStyle {
 
 /** Decodes the lines of a read of lua/_lib/leaderboard/rows.lua. */
 export interface Rows {
+  /** The data in a text; null for none. */
+  toData(member: string, text: string): unknown
   /** `memberIn` decodes a member's line: `itself`, or `unescaped` in an exact read. */
   toRows(lines: readonly string[], how: RowStyle, memberIn: (line: string) => string): BoardRow[]
   /** A member's row; `count` is its rank minus 1. */
@@ -66,7 +68,7 @@ export function createRows(board: string, scores: Scores): Rows {
     return data ? { member, score, rank, data: toData(member, text) } : { member, score, rank }
   }
 
-  return { toRow, toRows }
+  return { toData, toRow, toRows }
 }
 
 /** Whether the number of lines fits the number of rows in the third line: no member contains a line break. */

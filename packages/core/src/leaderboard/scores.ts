@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import type { Settings } from './options.ts'
-import type { BoardScoreRange } from './read-types.ts'
+import type { BoardRankStyle, BoardScoreRange } from './read-types.ts'
 
 /** Converts between scores and the values that Redis sorts by, of which the lowest is the best. */
 export interface Scores {
@@ -10,8 +10,14 @@ export interface Scores {
   amount(what: string, score: number): number
   /** The score in a sort value. */
   score(value: string | number): number
-  /** The lowest and highest sort value of the scores in a range. */
+  /** The score of a number of whole units, such as a sum. */
+  ofUnits(units: string | number): number
+  /** A score in whole units; itself on a board of doubles. */
+  inUnits(score: number): number
+  /** The lowest and highest sort value of the scores in a range, as ZCOUNT takes them. */
   bounds(range: BoardScoreRange): readonly [low: string, high: string]
+  /** Bounds up to which values are better than a score, by what is counted: as good, better, or different better scores. */
+  ahead(score: number): Readonly<Record<BoardRankStyle, string>>
 }
 
 /** A sort value as a number. Another program may have stored an infinity, which Redis formats as `inf`. */
@@ -26,18 +32,21 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
   const max = limit === undefined ? Infinity : limit / scale
 
   /** The score in whole units; undefined when it is not a whole number of units. */
-  function units(score: number): number | undefined {
+  function wholeUnits(score: number): number | undefined {
     const whole = Math.round(score * scale)
     return whole / scale === score ? whole : undefined
   }
 
-  function bound(value: number, round: (value: number) => number, beyond: number): string {
+  /** The first (`side` 1) or last (-1) sort value of a range that begins or ends with a score, or beside it. */
+  function bound(value: number, side: 1 | -1, beside: boolean): string {
     if (Number.isFinite(value) && limit !== undefined) {
-      const whole = units(value) ?? round(value * scale)
-      if (Math.abs(whole) <= limit) return String(whole * shift + beyond)
-      value = whole * Infinity
+      const whole = wholeUnits(value)
+      const first =
+        whole === undefined ? (side > 0 ? Math.ceil : Math.floor)(value * scale) : whole + (beside ? side : 0)
+      if (Math.abs(first) <= limit) return String(first * shift + (side > 0 ? 0 : shift - 1))
+      value = first * Infinity
     }
-    if (Number.isFinite(value)) return String(value)
+    if (Number.isFinite(value)) return beside ? `(${value}` : String(value)
     return value > 0 ? '+inf' : '-inf'
   }
 
@@ -46,7 +55,7 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
     amount(what, score) {
       if (!Number.isFinite(score)) throw invalid(what, score, 'give a finite number')
       if (limit === undefined) return sign * score
-      const whole = units(score)
+      const whole = wholeUnits(score)
       if (whole === undefined) {
         const fix =
           scale === 1 ? 'give a whole number' : `give at most ${Math.log10(scale)} digits after the point`
@@ -60,15 +69,30 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
       // Adding 0 turns -0 into 0.
       return (sign * (shift === 1 ? stored : Math.floor(stored / shift))) / scale + 0
     },
-    bounds({ min = -Infinity, max: most = Infinity }) {
-      for (const [what, value] of [
-        ['min', min],
-        ['max', most],
-      ] as const) {
-        if (typeof value !== 'number' || Number.isNaN(value)) throw invalid(what, value, 'give a number')
+    ofUnits: (units) => (sign * numberOf(units)) / scale + 0,
+    inUnits: (score) => sign * (limit === undefined ? score : Math.round(score * scale)),
+    bounds({ min, max: most, above, below }) {
+      for (const [what, value] of Object.entries({ min, max: most, above, below })) {
+        if (value !== undefined && (typeof value !== 'number' || Number.isNaN(value)))
+          throw invalid(what, value, 'give a number')
       }
-      const [low, high] = ascending ? [min, most] : [-most, -min]
-      return [bound(low, Math.ceil, 0), bound(high, Math.floor, shift - 1)]
+      if (min !== undefined && above !== undefined) throw invalid('above', above, 'leave out min or above')
+      if (most !== undefined && below !== undefined) throw invalid('below', below, 'leave out max or below')
+      const from = above ?? min ?? -Infinity
+      const to = below ?? most ?? Infinity
+      return ascending
+        ? [bound(from, 1, above !== undefined), bound(to, -1, below !== undefined)]
+        : [bound(-to, 1, below !== undefined), bound(-from, -1, above !== undefined)]
+    },
+    ahead(score) {
+      if (typeof score !== 'number' || Number.isNaN(score)) throw invalid('score', score, 'give a number')
+      const value = sign * score
+      const whole = limit === undefined ? value : (wholeUnits(value) ?? value * scale)
+      return {
+        ordinal: bound(value, -1, false),
+        competition: bound(value, -1, true),
+        dense: Number.isFinite(whole) ? `(${whole}` : whole > 0 ? '+inf' : '(-inf',
+      }
     },
   }
 }

@@ -1,16 +1,15 @@
 import type { Effect } from '../record/effect.ts'
 import type { BoardEvent } from './event-types.ts'
+import type { BoardReads } from './reading-types.ts'
+import type { BoardSeasons } from './season-types.ts'
+import type { BoardScoreRange } from './read-types.ts'
 import type {
-  BoardReadOptions,
-  BoardRow,
-  BoardScoreRange,
-  BoardSubsetRow,
-  BoardWindowChoice,
-} from './read-types.ts'
-import type {
+  BoardPositionRange,
   BoardRemoveOptions,
+  BoardRemoveRangeOptions,
   BoardUpdate,
   BoardUpdateOptions,
+  BoardEffectOptions,
   BoardIncrementOptions,
   BoardScoreChange,
 } from './update-types.ts'
@@ -28,7 +27,7 @@ import type {
  * @throws each method: PENKNIFE_INVALID for a wrong argument, before anything is sent; PENKNIFE_REJECTED when an
  * update would leave the range of scores.
  */
-export interface Leaderboard<Data = unknown> {
+export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeasons<Data> {
   readonly name: string
   /** The names of the windows, in order. Methods use the first unless their options name another. */
   readonly windows: readonly string[]
@@ -93,11 +92,15 @@ export interface Leaderboard<Data = unknown> {
     options: BoardUpdateOptions & { readonly change: true | string },
   ): Promise<readonly BoardScoreChange[]>
   /** The effect of an increment, for `record` and `commit`. Its result is the member's new score in the first window. */
-  incrementing(member: string, by?: number, options?: Pick<BoardIncrementOptions, 'id'>): Effect<number>
+  incrementing(
+    member: string,
+    by?: number,
+    options?: BoardEffectOptions & Pick<BoardIncrementOptions, 'id'>,
+  ): Effect<number>
   /** The effect of `set`. */
-  setting(member: string, score: number): Effect<number>
+  setting(member: string, score: number, options?: BoardEffectOptions): Effect<number>
   /** The effect of `best`. */
-  improving(member: string, score: number): Effect<number>
+  improving(member: string, score: number, options?: BoardEffectOptions): Effect<number>
   /**
    * Undoes the increment with this id in every window that still counts it: in the calendar period of its time, and in
    * rolling windows where it has not expired. The member stays on the board (on a rolling window unless its sum is zero).
@@ -116,53 +119,12 @@ export interface Leaderboard<Data = unknown> {
    * Cost: one script call. Unless `erase` is false, one more for each 256 log entries of rolling windows and 128 stored ids.
    */
   remove(member: string, options?: BoardRemoveOptions): Promise<boolean>
-
-  /** `count` rows (default 10, at most 1,000) from position `from` (default 1) on: the top, a page, or a range by rank. */
-  top(count?: number, from?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[]>
-  /** A member's row, or null when it is not on the board: ZRANK and ZSCORE. */
-  rank(member: string, options?: BoardReadOptions): Promise<BoardRow<Data> | null>
   /**
-   * The rows of up to 1,000 members, in the given order, with null for members that are not on the board. Each 50 of them
-   * are read at one moment.
+   * Removes the members with a rank or a score in a range from every window, as `remove` does. `{ from: 1001 }` keeps the best 1,000.
+   * Resolves with how many it removed. It works in steps of at most 50 members, and each step takes those that are in the range at that
+   * moment. Cost: one script call a step, and unless `erase` is false that of erasing each name.
    */
-  ranks(members: readonly string[], options?: BoardReadOptions): Promise<readonly (BoardRow<Data> | null)[]>
-  /** The member's row with up to `each` (default 5, at most 500) rows before and after it. Null when it is not on the board. */
-  around(member: string, each?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[] | null>
-  /**
-   * The rows with a score in the range, the best first: `count` rows (default 10, at most 1,000) from the `from`th of them
-   * (default 1) on. Ranks are those on the whole board.
-   */
-  byScore(
-    range: BoardScoreRange & { readonly count?: number; readonly from?: number },
-    options?: BoardReadOptions,
-  ): Promise<readonly BoardRow<Data>[]>
-  /** The number of members, or of members with a score in the range: ZCARD or ZCOUNT. */
-  count(range?: BoardScoreRange, options?: BoardWindowChoice): Promise<number>
-  /**
-   * The percentage of members whose score is not better than the member's, itself included. The best member has 100; the
-   * worst of 200 has 0.5 (if no other has the same score). Not rounded. Null when the member is not on the board.
-   */
-  percentile(member: string, options?: BoardWindowChoice): Promise<number | null>
-  /**
-   * The score at a percentile: the worst score such that at least `percent` (0 to 100) of the members have no better one
-   * (nearest-rank method; 0 gives the worst score). Null on an empty board. `scoreAt(await percentile(m))` is the score of m.
-   */
-  scoreAt(percent: number, options?: BoardWindowChoice): Promise<number | null>
-  /**
-   * A ranking among up to 1,000 given members, such as friends: those on the board, the best first, with their place among
-   * each other and their rank on the whole board. Each 50 of them are read at one moment.
-   */
-  among(members: readonly string[], options?: BoardReadOptions): Promise<readonly BoardSubsetRow<Data>[]>
-  /**
-   * All members with their scores, in no order, read in bounded steps while the board is in use. A member that is on the
-   * board during the whole export is returned exactly once, with a score that it had during the export. A member that was
-   * added or removed meanwhile is returned at most once. An export of a calendar window stays in the period it began in.
-   *
-   * Cost: a ZSCAN for about 100 members. This process keeps the returned names until the end, about 100 bytes each.
-   */
-  export(
-    options?: BoardWindowChoice,
-  ): AsyncIterableIterator<{ readonly member: string; readonly score: number }>
+  removeRange(range: BoardPositionRange | BoardScoreRange, options?: BoardRemoveRangeOptions): Promise<number>
 
   /**
    * Stores data of a member: any JSON value of at most 4 KiB; null deletes it. The data stay until the member is removed,

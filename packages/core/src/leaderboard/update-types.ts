@@ -1,3 +1,4 @@
+import type { Effect } from '../record/effect.ts'
 export interface BoardUpdateOptions {
   /** Resolve with the change instead of the score, which costs two ZRANK more. `true`: in the first window; or a window's name. */
   readonly change?: boolean | string
@@ -11,12 +12,32 @@ export interface BoardIncrementOptions extends BoardUpdateOptions {
   readonly id?: string
 }
 
+export interface BoardEffectOptions {
+  /**
+   * An effect of a notifier, such as `news.publishing('ranking', {})`. If the change alters the ranking that the board's `events` name, the
+   * event is published in the same step, and its data get the fields `member`, `previousRank`, `rank`, `entered` and `left` (members of the
+   * best `top`, or null) and `overtaken` (a list). The data must be an object. It needs `events` of the board.
+   */
+  readonly announce?: Effect<string>
+}
+
 export interface BoardRemoveOptions {
   /**
    * Erase the member's name from the log of past increments. False: the name stays there, without any effect, until the
    * increments expire from the rolling windows and their ids from `dedup.window`. Default: true.
    */
   readonly erase?: boolean
+}
+
+/** Ordinal ranks from `from` (default 1) to `to` (default: the last), both included. */
+export interface BoardPositionRange {
+  readonly from?: number
+  readonly to?: number
+}
+
+export interface BoardRemoveRangeOptions extends BoardRemoveOptions {
+  /** The window whose ranks or scores count. Default: the first. */
+  readonly window?: string
 }
 
 /** One update of a batch: a member, and one change of its score. */

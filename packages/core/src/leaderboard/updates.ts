@@ -96,10 +96,27 @@ export function createUpdates(parts: UpdateParts): Updates {
     shapes: new WeakMap(),
   }
 
-  function effect([kind, member, amount, id]: Packed): Effect<number> {
+  function effect([kind, member, amount, id]: Packed, announce?: Effect): Effect<number> {
+    if (announce !== undefined) {
+      const texts = textsOf(kind, member, amount, id ?? '')
+      return new Effect({ target, texts, read: scoreOf, announce: checkAnnounce(announce) })
+    }
     if (kind !== 'i' || id !== undefined || Math.abs(amount) >= HARMLESS)
       return new Effect({ target, texts: textsOf(kind, member, amount, id ?? ''), read: scoreOf })
     return new Effect({ target, texts: textsOf(member, amount), full: asIncrement, read: scoreOf })
+  }
+
+  function checkAnnounce(announce: Effect): Effect {
+    if (!settings.events)
+      throw invalid('announce', announce, `give createLeaderboard 'events', which say what a change is`)
+    const { target: to, texts } = announce instanceof Effect ? announce.parts : {}
+    if (to?.kind !== 'publish' || typeof texts !== 'string' || !/\0\{[^\0]*\}\0/.test(texts))
+      throw invalid(
+        'announce',
+        announce,
+        'give an effect of a notifier whose data are an object, with no schema that is async',
+      )
+    return announce
   }
 
   function pack(update: BoardUpdate): Packed {
@@ -210,12 +227,19 @@ export function createUpdates(parts: UpdateParts): Updates {
         checkMember(member)
         return effect(['i', member, scores.amount('increment', by)])
       }
-      checkOptions('incrementing', options, ['id'])
-      const { id } = options
-      return effect(pack(id === undefined ? { member, increment: by } : { member, increment: by, id }))
+      checkOptions('incrementing', options, ['id', 'announce'])
+      const { id, announce } = options
+      const update = id === undefined ? { member, increment: by } : { member, increment: by, id }
+      return effect(pack(update), announce)
     },
-    setting: (member, score) => effect(pack({ member, set: score })),
-    improving: (member, score) => effect(pack({ member, best: score })),
+    setting: (member, score, options = NONE) => {
+      checkOptions('setting', options, ['announce'])
+      return effect(pack({ member, set: score }), options.announce)
+    },
+    improving: (member, score, options = NONE) => {
+      checkOptions('improving', options, ['announce'])
+      return effect(pack({ member, best: score }), options.announce)
+    },
   }
 }
 
@@ -247,7 +271,7 @@ function windowsText(plan: string): string {
 
 /** Microseconds of Redis that an update costs on a board of a million members, see `EffectTarget`. */
 function costOf({ windows, dense, keep, dedupWindow }: Settings): number {
-  const each = windows.map(({ kind }) => (kind === 'rolling' ? 18 : 7) + (dense ? 7 : 0) + (keep ? 10 : 0))
+  const each = windows.map(({ kind }) => (kind === 'rolling' ? 22 : 7) + (dense ? 14 : 0) + (keep ? 10 : 0))
   return each.reduce((sum, cost) => sum + cost, dedupWindow === undefined ? 0 : 4)
 }
 

@@ -29,14 +29,22 @@ export interface Layouts {
   update(when: When): Layout
   /** The keys of one window, for reads. */
   read(window: Window, when: When): Layout
-  /** All keys of a removal: every window with its previous periods. */
-  remove(nowMs: number): Layout
+  /** All keys of a removal: every window, or one of them, with its previous periods. */
+  remove(nowMs: number, only?: Window): Layout
+  /** The keys of one window, and those of a season of it. */
+  season(window: Window, id: string, when: When): Layout
 }
 
 export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
   const { ties, limit, dense, keep, dedupWindow, events, windows } = settings
 
-  function layOut(chosen: readonly Window[], when: When, former: boolean, whole: boolean): Layout {
+  function layOut(
+    chosen: readonly Window[],
+    when: When,
+    former: boolean,
+    whole: boolean,
+    season?: string,
+  ): Layout {
     const keys: string[] = []
     const place = (...part: readonly string[]): number => keys.push(keyOf(...part))
     const sets = (parts: readonly (readonly string[])[]): object => ({
@@ -46,7 +54,9 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
     let period = ALWAYS
     const formerSets: object[] = []
     const planned = chosen.map((window) => {
-      if (window.kind === 'all-time') return sets([[]])
+      // The field that says that a season of this period has ended, for undos.
+      const endedIn = (startMs: number): string => `s${window.name} ${startMs * 1000}`
+      if (window.kind === 'all-time') return { ...sets([[]]), ended: 'atMs' in when ? endedIn(0) : undefined }
       const part = ['window', window.name]
       if (window.kind === 'rolling') {
         return {
@@ -60,7 +70,10 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
       }
       const of = ({ startMs }: Period): readonly string[] => [...part, nameOf(startMs)]
       const at = (ms: number): Period => periodIn(window, ms)
-      if ('atMs' in when) return sets([of(at(when.atMs))])
+      if ('atMs' in when) {
+        const then = at(when.atMs)
+        return { ...sets([of(then)]), ended: endedIn(then.startMs) }
+      }
       const present = at(when.nowMs)
       const next = at(present.endMs)
       if (present.endMs < period.endMs) period = { startMs: -Infinity, endMs: present.endMs }
@@ -97,6 +110,16 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
           ? { ...events, window: windows.findIndex(({ name }) => name === events.window) + 1 }
           : undefined,
       former: former ? formerSets : undefined,
+      season:
+        season === undefined
+          ? undefined
+          : [
+              place('seasons'),
+              place('season', season),
+              place('season', season, 'all', 'scores'),
+              place('ids'),
+              place('idlog'),
+            ],
     })
     return { keys, plan, period }
   }
@@ -104,7 +127,8 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
   return {
     update: (when) => layOut(windows, when, false, true),
     read: (window, when) => layOut([window], when, false, false),
-    remove: (nowMs) => layOut(windows, { nowMs }, true, true),
+    remove: (nowMs, only) => layOut(only ? [only] : windows, { nowMs }, true, true),
+    season: (window, id, when) => layOut([window], when, false, false, id),
   }
 }
 

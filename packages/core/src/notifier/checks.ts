@@ -144,17 +144,13 @@ export function checkFollow(channels: readonly string[], options: NotifierFollow
 export type Shared = Pick<NotifierSubscribeOptions, 'audience' | 'onAudience'>
 
 export function checkShared(channels: readonly string[], options: NotifierSubscribeOptions): Shared {
-  const { audience, onAudience, types, getState } = options
+  const { audience, onAudience, types } = options
   if (audience === undefined) return {}
   if (typeof audience?.onEvent !== 'function') {
     throw invalid('audience', audience, 'give an object with the function onEvent')
   }
-  if (channels.length > 1 || types !== undefined || getState !== undefined) {
-    throw invalid(
-      'audience',
-      audience,
-      'give it to a subscription of one channel, without types and getState',
-    )
+  if (channels.length > 1 || types !== undefined) {
+    throw invalid('audience', audience, 'give it to a subscription of one channel, without types')
   }
   if (typeof onAudience !== 'function') throw invalid('onAudience', onAudience, 'give a function')
   return { audience, onAudience }

@@ -27,7 +27,8 @@ export interface NotifierSubscribeOptions<
   readonly admission?: NotifierAdmission
   /**
    * Gets the events of many subscriptions at once, of each while it is caught up with the others. For subscriptions of one
-   * channel, without `types` and `getState`. Default: each subscription delivers its own events.
+   * channel, without `types`. All with the same audience must have the same `getState`: when history is lost it is called
+   * once for all. Default: each subscription delivers its own events.
    */
   readonly audience?: NotifierAudience<Message>
   /**

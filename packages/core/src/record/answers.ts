@@ -22,7 +22,8 @@ export function readResults(
       const { effects, target, when } = groups[number] as Group
       const line = lines[number] as string
       if (when) {
-        if (line !== '') markReached(results, (placed[effects[0] as number] as Placed).at)
+        const { at } = placed[effects[0] as number] as Placed
+        if (line !== '' && (placed[at] as Placed).effect.parts.reaching) markReached(results, at)
       } else if (effects.length === 1) readOne(results, placed, effects[0] as number, line)
       else {
         const each = line.split('\n')

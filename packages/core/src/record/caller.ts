@@ -32,7 +32,7 @@ export interface CallerParts {
 }
 
 /** The estimated microseconds of Redis that a script call may take. */
-const BUDGET = 900
+const BUDGET = 600
 const MOST_ITEMS = 64
 
 /**

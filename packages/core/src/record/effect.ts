@@ -72,6 +72,8 @@ export interface EffectParts<Result> {
   /** What a line of refusal says, behind the numbers of group and change. */
   readonly refusal?: ((line: string) => RecordRefusalReason) | undefined
   readonly reaching?: Reaching | undefined
+  /** An effect that publishes the change of the ranking, if there is one. */
+  readonly announce?: Effect | undefined
 }
 
 /**

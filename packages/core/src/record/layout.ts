@@ -28,7 +28,7 @@ export function layOut(
     EffectTarget,
     { readonly from: number; readonly to: number; readonly layout: EffectLayout }
   >()
-  const plan = shape.groups.flatMap(({ target, effects, when, ownKeys, lean }) => {
+  const plan = shape.groups.flatMap(({ target, effects, when, announces, ownKeys, lean }) => {
     let found = places.get(target)
     if (!found) {
       const layout = target.layout(nowMs)
@@ -44,7 +44,10 @@ export function layOut(
       }
     }
     const { from, to, layout } = found
-    const { kind, plan: fields } = (lean && layout.lean) || { kind: target.kind, plan: layout.plan }
+    const { kind, plan: fields } = (lean && layout.lean) || {
+      kind: announces ? 'announce' : target.kind,
+      plan: layout.plan,
+    }
     const place = [from, to, ownKeys > 0 ? own + 1 : '']
     own += ownKeys
     return [kind, effects.length, lean ? 1 : '', ...place, when?.group ?? '', when?.line ?? '', ...fields]

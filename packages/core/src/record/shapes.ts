@@ -8,6 +8,8 @@ export interface Group {
   readonly effects: readonly number[]
   /** The group and change of the counter that must reach a value. */
   readonly when: { readonly group: number; readonly line: number } | undefined
+  /** Whether an event depends on one of its changes. */
+  readonly announces: boolean
   /** How many keys of its own it has in each call. */
   readonly ownKeys: number
   /** Whether the texts of all its effects are lean. */
@@ -60,7 +62,8 @@ export function placeEffects(
   }
   const { length } = placed
   for (let at = 0; at < length; at++) {
-    const reaching = (placed[at] as Placed).effect.parts.reaching
+    const { reaching, announce } = (placed[at] as Placed).effect.parts
+    if (announce) placed.push({ effect: announce, at, when: { counter: at, value: 0 } })
     if (!reaching) continue
     for (const effect of reaching.effects) {
       placed.push({ effect, at, when: { counter: at, value: reaching.value } })
@@ -151,7 +154,12 @@ function build(placed: readonly Placed[]): Shape {
       groups.push({ target, effects: [at], first: each })
     }
   }
-  groups.sort((a, b) => KINDS.indexOf(a.target.kind) - KINDS.indexOf(b.target.kind))
+  const announced = ({ when }: Placed): boolean =>
+    when !== undefined && (placed[when.counter] as Placed).effect.parts.announce !== undefined
+  // What depends on a board follows it.
+  const rankOf = ({ target, first }: (typeof groups)[number]): number =>
+    announced(first) ? KINDS.length : KINDS.indexOf(target.kind)
+  groups.sort((a, b) => rankOf(a) - rankOf(b))
   for (const [at, { target, effects }] of groups.entries()) {
     if (target.oneKey && groups.findIndex((other) => other.target === target) < at) {
       throw invalid(
@@ -180,6 +188,7 @@ function build(placed: readonly Placed[]): Shape {
     groups: groups.map(({ target, effects, first }) => ({
       target,
       effects,
+      announces: effects.some((at) => (placed[at] as Placed).effect.parts.announce !== undefined),
       ownKeys: ownKeysOf(first).length,
       lean: effects.every((at) => (placed[at] as Placed).effect.parts.full !== undefined),
       when: first.when && whenOf(groups, first.when.counter),

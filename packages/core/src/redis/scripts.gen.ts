@@ -8253,6 +8253,269 @@ return replies`,
 }
 
 /**
+ * Remove all members of a board, or of one of its windows, previous periods and the next one included.
+ *
+ * It unlinks the keys, so that large ones cost no more. A process may die before or after the call.
+ *
+ * - shared keys `keys`: the windows' keys, data and stored ids, at the indexes in the plan
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua; also `ids` and `idlog`
+ * - `window`: the only window of the plan by name; empty for all, with the members' data and the ids of increments
+ * - replies Redis' time, when it is outside of the periods that the client sent; else '+'
+ * - on a full server runs: it frees memory; the markers that it adds are small
+ */
+export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
+  name: 'leaderboard/clear',
+  sha: 'ccd79f3bc18af4b0239ccff6c73fe5e000d118be',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["window"],
+  returns: 'integer|string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local board = {}
+function board.open(keys, plan)
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.next then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.next and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
+end
+function board.wrong(plan, keys, open)
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+end
+function board.score(plan, value)
+return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+function board.text(plan, value)
+return string.format(plan.limit and '%d' or '%.17g', value)
+end
+local function name_of(score)
+return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
+end
+function board.write(plan, window, member, before, after)
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
+end
+function board.write_all(plan, window, before, after)
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
+end
+function board.keep_with_log(window)
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
+end
+local stamp = string.format('%.0f-*', now)
+function board.append(log, ...)
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
+end
+function board.time_of(id)
+return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local keys = KEYS
+local plan = ARGV[1]
+local config = cjson.decode(plan)
+local function empty_log(window)
+local last = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1]
+redis.call('UNLINK', window.log, window.gone, window.parts or window.log)
+if last then
+redis.call('XADD', window.log, last[1], 'm', '', 'b', '0')
+redis.call('XDEL', window.log, last[1])
+redis.call('PEXPIRE', window.log, math.ceil(window.last / 1000) + 3600000)
+end
+end
+local function end_increments(window, plain, name)
+local ids, idlog = keys[config.ids], keys[config.idlog]
+if redis.call('EXISTS', ids) == 1 then
+local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
+local field = string.format('s%s %.0f', name, start)
+redis.call('HSET', ids, field, board.append(idlog, 'f', field))
+redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+end
+end
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local window = ARGV[2]
+do
+local open = board.open(keys, config)
+if not open then
+return now
+end
+local wrong = board.wrong(config, keys, open)
+if wrong then
+return wrong
+end
+for at, each in ipairs(open) do
+local plain = config.windows[at]
+for nth, z in ipairs(plain.z) do
+redis.call('UNLINK', keys[z], keys[plain.d and plain.d[nth] or z])
+end
+if each.log then
+empty_log(each)
+elseif window ~= '' and config.ids then
+end_increments(each, plain, window)
+end
+end
+for _, former in ipairs(config.former) do
+redis.call('UNLINK', keys[former[1]], keys[former[2]] or keys[former[1]])
+end
+if window == '' then
+redis.call('UNLINK', keys[config.data])
+if config.ids then
+redis.call('UNLINK', keys[config.ids], keys[config.idlog])
+end
+end
+return '+'
+end
+return nil
+end
+local function item(window)
+local open = board.open(keys, config)
+if not open then
+return now
+end
+local wrong = board.wrong(config, keys, open)
+if wrong then
+return wrong
+end
+for at, each in ipairs(open) do
+local plain = config.windows[at]
+for nth, z in ipairs(plain.z) do
+redis.call('UNLINK', keys[z], keys[plain.d and plain.d[nth] or z])
+end
+if each.log then
+empty_log(each)
+elseif window ~= '' and config.ids then
+end_increments(each, plain, window)
+end
+end
+for _, former in ipairs(config.former) do
+redis.call('UNLINK', keys[former[1]], keys[former[2]] or keys[former[1]])
+end
+if window == '' then
+redis.call('UNLINK', keys[config.data])
+if config.ids then
+redis.call('UNLINK', keys[config.ids], keys[config.idlog])
+end
+end
+return '+'
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Store the declaration of a board, unless it contradicts the stored one.
  *
  * - key `declaration`: hash
@@ -8374,6 +8637,73 @@ return replies`,
 }
 
 /**
+ * Delete a season.
+ *
+ * - key `seasons`: hash, see lua/leaderboard/end-season.lua
+ * - key `ranking`: sorted set of the season
+ * - key `distinct`: its different scores
+ * - key `copy`: hash: the data of the season
+ * - key `rewards`: hash: how far its rewards were given
+ * - `id`: of the season
+ * - replies 1 when there was one, else 0
+ * - on a full server runs: it only deletes
+ */
+export const leaderboardDeleteSeason: Script<[], [seasons: string, ranking: string, distinct: string, copy: string, rewards: string, id: Arg], number> = {
+  name: 'leaderboard/delete-season',
+  sha: 'a203d4968e5bcab0d25b7644156b6b935262c683',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["seasons","ranking","distinct","copy","rewards"],
+  args: ["id"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 5
+if items == 1 then
+local seasons, ranking, distinct, copy, rewards, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
+do
+local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
+if type(found) == 'table' then
+return found
+end
+redis.call('UNLINK', ranking, distinct, copy, rewards)
+return math.min(found, 1)
+end
+return nil
+end
+local function item(seasons, ranking, distinct, copy, rewards, id)
+local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
+if type(found) == 'table' then
+return found
+end
+redis.call('UNLINK', ranking, distinct, copy, rewards)
+return math.min(found, 1)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 5
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Store data of a member, or delete them.
  *
  * - shared keys `keys`: hash of the members' data
@@ -8422,6 +8752,331 @@ while done < items do
 local arg = 0 + done * 2
 done = done + 1
 local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read data of a member, which need not be on the board.
+ *
+ * - shared keys `keys`: hash of the members' data
+ * - `member`: member
+ * - replies JSON text
+ */
+export const leaderboardDescribed: Script<[keys: readonly string[]], [member: Arg], string | null> = {
+  name: 'leaderboard/described',
+  sha: '005b403c70415ec0bf1b736578f099e197da8b90',
+  batch: 64,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["member"],
+  returns: 'string|null',
+  text: `#!lua flags=no-writes
+local keys = KEYS
+local items = (#ARGV - 0) / 1
+if items == 1 then
+local member = ARGV[1]
+do
+return redis.call('HGET', keys[1], member)
+end
+return nil
+end
+local function item(member)
+return redis.call('HGET', keys[1], member)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 0 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * End a season: the members and scores of a window become its final ranking, and the window is empty.
+ *
+ * Invariant: a season ends once, and nothing changes its ranking afterwards. The ranking is renamed, so that a large one costs no more, and
+ * no update comes between the end of this season and the beginning of the next. A process may die before or after the call: with the
+ * same id it does nothing more. Increments that the season counted cannot be undone in the window any more; a marker says so.
+ *
+ * - shared keys `keys`: the window's keys, and those of the season, at the indexes in the plan
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window; also `season`: indexes of the index of seasons, the ranking, its different scores, the stored ids and their log
+ * - `id`: of the season
+ * - `window`: the window's name
+ * - `current`: 1 for the current period, 0 for a previous one
+ * - `life`: milliseconds that the ranking is stored; 0 without a limit
+ * - replies Redis' time, when it is outside of the periods that the client sent; "+" when it ended now, or "=" when it had ended, then its end in microseconds, the number of members, and the window
+ * - on a full server refused: it stores the season
+ */
+export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, life: Arg], number | string> = {
+  name: 'leaderboard/end-season',
+  sha: '8fac810bfdfd10b3081345f2ae43b6dbb4b96de4',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["id","window","current","life"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local board = {}
+function board.open(keys, plan)
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.next then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.next and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
+end
+function board.wrong(plan, keys, open)
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+end
+function board.score(plan, value)
+return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+function board.text(plan, value)
+return string.format(plan.limit and '%d' or '%.17g', value)
+end
+local function name_of(score)
+return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
+end
+function board.write(plan, window, member, before, after)
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
+end
+function board.write_all(plan, window, before, after)
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
+end
+function board.keep_with_log(window)
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
+end
+local stamp = string.format('%.0f-*', now)
+function board.append(log, ...)
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
+end
+function board.time_of(id)
+return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local keys = KEYS
+local plan = ARGV[1]
+local config = cjson.decode(plan)
+local MOST_SEASONS = 10000
+local function store(key, place, life)
+if redis.call('EXISTS', key) == 0 then
+return
+end
+redis.call('RENAME', key, place)
+if life > 0 then
+redis.call('PEXPIRE', place, life)
+else
+redis.call('PERSIST', place)
+end
+end
+local items = (#ARGV - 1) / 4
+if items == 1 then
+local id, window, current, life = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+local at = config.season
+local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
+local wrong = typed(seasons, 'hash') or typed(ids, 'hash') or typed(idlog, 'stream')
+if wrong then
+return wrong
+end
+local known = redis.call('HGET', seasons, id)
+if known then
+return '=' .. known
+end
+local open = board.open(keys, config)
+if not open then
+return now
+end
+wrong = board.wrong(config, keys, open)
+if wrong then
+return wrong
+end
+if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
+return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
+end
+local source, plain = open[1], config.windows[1]
+local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
+store(source.z, ranking, tonumber(life))
+if source.d then
+store(source.d, distinct, tonumber(life))
+end
+if current == '1' and redis.call('EXISTS', ids) == 1 then
+local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
+local field = string.format('s%s %.0f', window, start)
+redis.call('HSET', ids, field, board.append(idlog, 'f', field))
+redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+end
+redis.call('HSET', seasons, id, record)
+return '+' .. record
+end
+return nil
+end
+local function item(id, window, current, life)
+local at = config.season
+local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
+local wrong = typed(seasons, 'hash') or typed(ids, 'hash') or typed(idlog, 'stream')
+if wrong then
+return wrong
+end
+local known = redis.call('HGET', seasons, id)
+if known then
+return '=' .. known
+end
+local open = board.open(keys, config)
+if not open then
+return now
+end
+wrong = board.wrong(config, keys, open)
+if wrong then
+return wrong
+end
+if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
+return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
+end
+local source, plain = open[1], config.windows[1]
+local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
+store(source.z, ranking, tonumber(life))
+if source.d then
+store(source.d, distinct, tonumber(life))
+end
+if current == '1' and redis.call('EXISTS', ids) == 1 then
+local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
+local field = string.format('s%s %.0f', window, start)
+redis.call('HSET', ids, field, board.append(idlog, 'f', field))
+redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+end
+redis.call('HSET', seasons, id, record)
+return '+' .. record
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 4
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -8741,6 +9396,82 @@ return replies`,
 }
 
 /**
+ * Set or remove the time at which the all-time window and the members' data expire.
+ *
+ * - shared keys `keys`: of the window and the data
+ * - `time`: milliseconds since 1970; 0 for never
+ * - replies 1 when there was something to expire, else 0
+ * - on a full server runs: it adds nothing
+ */
+export const leaderboardExpire: Script<[keys: readonly string[]], [time: Arg], number> = {
+  name: 'leaderboard/expire',
+  sha: '37c9ddb0b3bc605a490dc86a3a213445ab59be0a',
+  batch: 16,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["time"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local keys = KEYS
+local items = (#ARGV - 0) / 1
+if items == 1 then
+local time = ARGV[1]
+do
+local found = 0
+for _, key in ipairs(keys) do
+if redis.call('EXISTS', key) == 1 then
+found = 1
+if time == '0' then
+redis.call('PERSIST', key)
+else
+redis.call('PEXPIRE', key, math.max(0, math.ceil(time - now / 1000)))
+end
+end
+end
+return found
+end
+return nil
+end
+local function item(time)
+local found = 0
+for _, key in ipairs(keys) do
+if redis.call('EXISTS', key) == 1 then
+found = 1
+if time == '0' then
+redis.call('PERSIST', key)
+else
+redis.call('PEXPIRE', key, math.max(0, math.ceil(time - now / 1000)))
+end
+end
+end
+return found
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 0 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Add to a member's score on a board that is a single sorted set.
  *
  * - shared keys `keys`: the board's sorted set
@@ -8884,7 +9615,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '7e49f9c288dd0d747d8052bb3f1241b77d0ee863',
+  sha: '35a1e72fe5a3d7c9f508ef71e59eba5470f07bd9',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -9077,17 +9808,22 @@ end
 function rows.range(plan, window, style, how, start, stop)
 return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, how, member, each)
+function rows.around(plan, window, style, how, member, each, fill)
 local position = redis.call('ZRANK', window.z, member)
 if not position then
 return false
 end
-return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
+local start, stop = math.max(0, position - each), position + each
+if fill == '1' then
+start = math.max(0, math.min(start, redis.call('ZCARD', window.z) - 1 - 2 * each))
+stop = start + 2 * each
+end
+return rows.range(plan, window, style, how, start, stop)
 end
 function rows.between(plan, window, style, how, low, high, from, count)
 local position = 0
 if low ~= '-inf' then
-position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+position = redis.call('ZCOUNT', window.z, '-inf', string.sub(low, 1, 1) == '(' and string.sub(low, 2) or '(' .. low)
 end
 local start = position + from
 local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
@@ -9127,19 +9863,56 @@ return tostring(redis.call('ZCARD', window.z))
 end
 return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
+function rows.different(_, window, _, _, bound)
+return tostring(redis.call('ZCOUNT', window.d, '-inf', bound))
+end
+local MOST_SUMMED = 1000
+function rows.sum(plan, window)
+if redis.call('ZCARD', window.z) > MOST_SUMMED then
+return false
+end
+local values, sum = redis.call('ZRANGE', window.z, 0, -1, 'WITHSCORES'), 0
+for at = 2, #values, 2 do
+sum = sum + board.score(plan, tonumber(values[at]))
+end
+return string.format('%.17g', sum)
+end
+function rows.worse(plan, window, _, _, member)
+local value = redis.call('ZSCORE', window.z, member)
+if not value then
+return false
+end
+local last = tonumber(value)
+if plan.shift then
+last = board.score(plan, last) * plan.shift + plan.shift - 1
+end
+return redis.call('ZCOUNT', window.z, string.format('(%.17g', last), '+inf') .. '\\n' .. redis.call('ZCARD', window.z)
+end
 function rows.better(plan, window, _, _, member)
 local value, count = found(plan, window, 'competition', member)
 return value and count .. '\\n' .. redis.call('ZCARD', window.z)
+end
+local function snapped(exact)
+local whole = math.floor(exact + 0.5)
+return math.abs(exact - whole) <= whole * 1e-14 and whole or exact
+end
+function rows.interpolated(_, window, _, _, percent)
+local last = redis.call('ZCARD', window.z) - 1
+if last < 0 then
+return false
+end
+local exact = snapped(percent * last / 100)
+local below = math.floor(exact)
+local position = last - below
+local values = redis.call('ZRANGE', window.z, math.max(0, position - 1), position, 'WITHSCORES')
+return values[#values] .. '\\n' .. values[2] .. '\\n' .. string.format('%.17g', exact - below)
 end
 function rows.quantile(_, window, _, _, percent)
 local count = redis.call('ZCARD', window.z)
 if count == 0 then
 return false
 end
-local exact = percent * count / 100
-local whole = math.floor(exact + 0.5)
-local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
-wanted = math.max(1, wanted)
+local wanted = math.max(1, math.ceil(snapped(percent * count / 100)))
 return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, how, cursor)
@@ -9219,7 +9992,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'a951199fcea1f2e2c97749dbe182d5027feec2cb',
+  sha: 'cf4fa2d4865a6acdfbebf9a9c0d5989d22d23621',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -9412,17 +10185,22 @@ end
 function rows.range(plan, window, style, how, start, stop)
 return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, how, member, each)
+function rows.around(plan, window, style, how, member, each, fill)
 local position = redis.call('ZRANK', window.z, member)
 if not position then
 return false
 end
-return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
+local start, stop = math.max(0, position - each), position + each
+if fill == '1' then
+start = math.max(0, math.min(start, redis.call('ZCARD', window.z) - 1 - 2 * each))
+stop = start + 2 * each
+end
+return rows.range(plan, window, style, how, start, stop)
 end
 function rows.between(plan, window, style, how, low, high, from, count)
 local position = 0
 if low ~= '-inf' then
-position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+position = redis.call('ZCOUNT', window.z, '-inf', string.sub(low, 1, 1) == '(' and string.sub(low, 2) or '(' .. low)
 end
 local start = position + from
 local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
@@ -9462,19 +10240,56 @@ return tostring(redis.call('ZCARD', window.z))
 end
 return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
+function rows.different(_, window, _, _, bound)
+return tostring(redis.call('ZCOUNT', window.d, '-inf', bound))
+end
+local MOST_SUMMED = 1000
+function rows.sum(plan, window)
+if redis.call('ZCARD', window.z) > MOST_SUMMED then
+return false
+end
+local values, sum = redis.call('ZRANGE', window.z, 0, -1, 'WITHSCORES'), 0
+for at = 2, #values, 2 do
+sum = sum + board.score(plan, tonumber(values[at]))
+end
+return string.format('%.17g', sum)
+end
+function rows.worse(plan, window, _, _, member)
+local value = redis.call('ZSCORE', window.z, member)
+if not value then
+return false
+end
+local last = tonumber(value)
+if plan.shift then
+last = board.score(plan, last) * plan.shift + plan.shift - 1
+end
+return redis.call('ZCOUNT', window.z, string.format('(%.17g', last), '+inf') .. '\\n' .. redis.call('ZCARD', window.z)
+end
 function rows.better(plan, window, _, _, member)
 local value, count = found(plan, window, 'competition', member)
 return value and count .. '\\n' .. redis.call('ZCARD', window.z)
+end
+local function snapped(exact)
+local whole = math.floor(exact + 0.5)
+return math.abs(exact - whole) <= whole * 1e-14 and whole or exact
+end
+function rows.interpolated(_, window, _, _, percent)
+local last = redis.call('ZCARD', window.z) - 1
+if last < 0 then
+return false
+end
+local exact = snapped(percent * last / 100)
+local below = math.floor(exact)
+local position = last - below
+local values = redis.call('ZRANGE', window.z, math.max(0, position - 1), position, 'WITHSCORES')
+return values[#values] .. '\\n' .. values[2] .. '\\n' .. string.format('%.17g', exact - below)
 end
 function rows.quantile(_, window, _, _, percent)
 local count = redis.call('ZCARD', window.z)
 if count == 0 then
 return false
 end
-local exact = percent * count / 100
-local whole = math.floor(exact + 0.5)
-local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
-wanted = math.max(1, wanted)
+local wanted = math.max(1, math.ceil(snapped(percent * count / 100)))
 return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, how, cursor)
@@ -10232,6 +11047,624 @@ return replies`,
 }
 
 /**
+ * Remove members of a range of scores or positions from every window of a board, with their data.
+ *
+ * A call removes as many as 200 sorted sets of the plan allow, at most 50. Each removal is that of remove.lua.
+ *
+ * - shared keys `keys`: sorted sets, logs and data, at the indexes in the plan
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
+ * - `window`: number of the window that the range is about
+ * - `kind`: "score" or "position"
+ * - `low`: the first sort value, or position from 0
+ * - `high`: the last one
+ * - replies 0 when more entries have expired: call again; Redis' time, when it is outside of the periods that the client sent; else the removed members
+ * - on a full server runs: it frees memory; its markers are small, and expire with the log
+ */
+export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
+  name: 'leaderboard/remove-range',
+  sha: 'ead98e0c2a7880b58de9d113d90abc6a2e74b9bd',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["window","kind","low","high"],
+  returns: 'integer|list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local board = {}
+function board.open(keys, plan)
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.next then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.next and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
+end
+function board.wrong(plan, keys, open)
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+end
+function board.score(plan, value)
+return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+function board.text(plan, value)
+return string.format(plan.limit and '%d' or '%.17g', value)
+end
+local function name_of(score)
+return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
+end
+function board.write(plan, window, member, before, after)
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
+end
+function board.write_all(plan, window, before, after)
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
+end
+function board.keep_with_log(window)
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
+end
+local stamp = string.format('%.0f-*', now)
+function board.append(log, ...)
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
+end
+function board.time_of(id)
+return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local function delete_old_ids(ids, idlog, window)
+local bound = now - window
+if bound < 0 then
+return
+end
+local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+for _, entry in ipairs(old) do
+local field = entry[2][2]
+local record = redis.call('HGET', ids, field)
+if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
+redis.call('HDEL', ids, field)
+end
+redis.call('XDEL', idlog, entry[1])
+end
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local function take_part(window, id, member)
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
+end
+local function remove_from_window(plan, window, budget)
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
+if by == '' then
+if marker == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = take_part(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
+end
+local DUE = 32
+local function remove_expired(plan, windows, most)
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = remove_from_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not most or DUE - budget <= most
+end
+local removal = { open = nil, prepare = nil, apply = nil }
+local function sets_of_other_periods(of)
+local sets, keys = {}, of.keys
+for at, window in ipairs(of.config.windows) do
+if window.next then
+local other = 3 - of.windows[at].period
+sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
+end
+end
+for _, former in ipairs(of.config.former) do
+sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
+end
+return sets
+end
+function removal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function removal.prepare(of, member)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+local others = sets_of_other_periods(of)
+for _, set in ipairs(others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+if wrong then
+return wrong
+end
+set.before = tonumber(value) or false
+end
+if not remove_expired(config, of.windows) then
+return 0
+end
+local before, logged = {}, {}
+for at, window in ipairs(of.windows) do
+before[at] = tonumber(redis.call('ZSCORE', window.z, member)) or false
+logged[at] = window.log and redis.call('EXISTS', window.log) == 1
+end
+return {
+member = member,
+before = before,
+logged = logged,
+others = others,
+has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+}
+end
+function removal.apply(of, plan)
+local config, keys, member = of.config, of.keys, plan.member
+local removed = '0'
+for at, window in ipairs(of.windows) do
+local before = plan.before[at]
+if before then
+board.write(config, window, member, before, false)
+removed = '1'
+end
+if plan.logged[at] then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(plan.others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if plan.has_ids then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+delete_old_ids(ids, idlog, config.dedup)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.dedup / 1000) + 3600000)
+end
+end
+return removed
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = removal.open(keys, plan)
+local items = (#ARGV - 1) / 4
+if items == 1 then
+local window, kind, low, high = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+local config = of.config
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+if not remove_expired(config, of.windows) then
+return 0
+end
+local most = math.max(1, math.min(50, math.floor(200 / (2 * #of.windows + #config.former))))
+local z, members = of.windows[tonumber(window)].z, nil
+if kind == 'score' then
+members = redis.call('ZRANGE', z, low, high, 'BYSCORE', 'LIMIT', 0, most)
+else
+members = redis.call('ZRANGE', z, low, math.min(high, low + most - 1))
+end
+for _, member in ipairs(members) do
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+removal.apply(of, planned)
+end
+return members
+end
+return nil
+end
+local function item(window, kind, low, high)
+local config = of.config
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+if not remove_expired(config, of.windows) then
+return 0
+end
+local most = math.max(1, math.min(50, math.floor(200 / (2 * #of.windows + #config.former))))
+local z, members = of.windows[tonumber(window)].z, nil
+if kind == 'score' then
+members = redis.call('ZRANGE', z, low, high, 'BYSCORE', 'LIMIT', 0, most)
+else
+members = redis.call('ZRANGE', z, low, math.min(high, low + most - 1))
+end
+for _, member in ipairs(members) do
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+removal.apply(of, planned)
+end
+return members
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 4
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Copy data of members into a season, at most 100 in a call. A later call continues where the last one ended.
+ *
+ * - key `seasons`: hash: seasons by id, and under "data" and the id the position from which on data are to be copied, or "all"
+ * - key `ranking`: sorted set of the season
+ * - key `data`: hash of the members' data
+ * - key `copy`: hash: the data of the season
+ * - `id`: of the season
+ * - replies 1 when more are to be copied, else 0
+ * - on a full server refused: it stores data
+ */
+export const leaderboardSeasonData: Script<[], [seasons: string, ranking: string, data: string, copy: string, id: Arg], number> = {
+  name: 'leaderboard/season-data',
+  sha: 'ebd73f9e6995defd8ffe61f8e79670d663ecdf28',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["seasons","ranking","data","copy"],
+  args: ["id"],
+  returns: 'integer',
+  text: `#!lua
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local STEP = 100
+local items = #KEYS / 4
+if items == 1 then
+local seasons, ranking, data, copy, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
+do
+local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
+if wrong then
+return wrong
+end
+local field = 'data ' .. id
+local from = redis.call('HGET', seasons, field) or '0'
+if from == 'all' or redis.call('HEXISTS', seasons, id) == 0 then
+return 0
+end
+local members = {}
+if redis.call('EXISTS', data) == 1 then
+members = redis.call('ZRANGE', ranking, from, from + STEP - 1)
+end
+if #members == 0 then
+redis.call('HSET', seasons, field, 'all')
+return 0
+end
+local put = {}
+for at, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+if text then
+put[#put + 1] = members[at]
+put[#put + 1] = text
+end
+end
+if #put > 0 then
+redis.call('HSET', copy, unpack(put))
+local life = redis.call('PTTL', ranking)
+if life > 0 then
+redis.call('PEXPIRE', copy, life)
+end
+end
+redis.call('HSET', seasons, field, from + #members)
+return 1
+end
+return nil
+end
+local function item(seasons, ranking, data, copy, id)
+local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
+if wrong then
+return wrong
+end
+local field = 'data ' .. id
+local from = redis.call('HGET', seasons, field) or '0'
+if from == 'all' or redis.call('HEXISTS', seasons, id) == 0 then
+return 0
+end
+local members = {}
+if redis.call('EXISTS', data) == 1 then
+members = redis.call('ZRANGE', ranking, from, from + STEP - 1)
+end
+if #members == 0 then
+redis.call('HSET', seasons, field, 'all')
+return 0
+end
+local put = {}
+for at, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+if text then
+put[#put + 1] = members[at]
+put[#put + 1] = text
+end
+end
+if #put > 0 then
+redis.call('HSET', copy, unpack(put))
+local life = redis.call('PTTL', ranking)
+if life > 0 then
+redis.call('PEXPIRE', copy, life)
+end
+end
+redis.call('HSET', seasons, field, from + #members)
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 4
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * List the seasons of a board.
+ *
+ * - key `seasons`: hash, see lua/leaderboard/end-season.lua
+ * - replies fields and values, in turn
+ */
+export const leaderboardSeasons: Script<[], [seasons: string], readonly Reply[]> = {
+  name: 'leaderboard/seasons',
+  sha: 'f69ef7d3c1843e6344418e2afaf3c4430eba049d',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["seasons"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local items = #KEYS / 1
+if items == 1 then
+local seasons = KEYS[1]
+do
+return redis.call('HGETALL', seasons)
+end
+return nil
+end
+local function item(seasons)
+return redis.call('HGETALL', seasons)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Undo an increment by its id, in the windows that still count it.
  *
  * - shared keys `keys`: the windows' keys, of calendar windows for the time of the increment, at the indexes in the plan
@@ -10243,7 +11676,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'a260b546d4c667f41b326cd6a896756d16934649',
+  sha: '220dd13dc70d6bdd83bb1e3a22129b20dcafdae2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -10486,6 +11919,10 @@ return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~=
 end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
+local function has_ended(of, ended, place)
+local marker = ended and redis.call('HGET', of.keys[of.config.ids], ended)
+return marker and board.time_of(marker) and earlier(place, marker)
+end
 local function delete_entry(window, entry, amount)
 if window.grain then
 redis.call('HINCRBY', window.parts, entry, -amount)
@@ -10526,12 +11963,14 @@ return 0
 end
 local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
 local writes = {}
-for _, window in ipairs(of.windows) do
+for at, window in ipairs(of.windows) do
 local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
 local entry = window.log and next_entry()
 local counts = before
 if window.log then
 counts = entry and has_entry(window, entry)
+elseif before then
+counts = not has_ended(of, config.windows[at].ended, place)
 end
 if counts and amount ~= 0 then
 local score = (before and board.score(config, before) or 0) - amount
@@ -14406,7 +15845,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '7c36a293d213e3219d3caba868427bdc7411a2f0',
+  sha: '459c288fe059ffa081edfd896fa4f5417e79c3e3',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15305,8 +16744,34 @@ return nil, may
 end
 return true
 end
-function publishing.apply(group, _, texts, from)
+local function read_again(channel)
+local may = publication.prepare(channel)
+if may ~= true then
+error(may)
+end
+end
+local function announce(group, texts, from, board)
+local change = board.ranking[group.line]
+if not change then
+return ''
+end
+local json = texts[from + 2]
+local coalesce, lasts = '', '0'
+if not group.lean then
+coalesce, lasts = texts[from + 3], texts[from + 4]
+end
+local before = json == '{}' and '{' or string.sub(json, 1, -2) .. ','
+read_again(group.of)
+return publication.apply(group.of, nil, texts[from + 1], before .. change .. '}', coalesce, lasts)
+end
+function publishing.apply(group, _, texts, from, other)
+if other and other.announces then
+return announce(group, texts, from, other)
+end
 local channel = group.of
+if other then
+read_again(channel)
+end
 if group.lean and group.n == 1 then
 return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
 end
@@ -15895,6 +17360,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+group.announces, group.ranking = group.name == 'announce', {}
 end
 function changing.commands(group)
 local config = group.of.config
@@ -15916,6 +17382,9 @@ end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
+if group.announces then
+needed = needed .. ' ZRANK ZRANGE'
+end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
 commands[#commands + 1] = command
@@ -15935,20 +17404,41 @@ changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= 
 from = from + 4
 end
 end
-local plan = scoring.prepare(of, changes, true)
+local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
 end
 return plan
 end
+local function json_of(value)
+return value and cjson.encode(value) or 'null'
+end
+local function ranking_of(member, from, to, entered, left, passed)
+if from == to and not entered and not left and #passed == 0 then
+return false
+end
+local overtaken = {}
+for at, each in ipairs(passed) do
+overtaken[at] = cjson.encode(each)
+end
+return '"member":' .. cjson.encode(member)
+.. ',"previousRank":' .. json_of(from and from + 1)
+.. ',"rank":' .. json_of(to and to + 1)
+.. ',"entered":' .. json_of(entered)
+.. ',"left":' .. json_of(left)
+.. ',"overtaken":[' .. table.concat(overtaken, ',') .. ']'
+end
 function changing.apply(group, plan)
-local values = scoring.apply(group.of, plan, 0, false)
+local values = scoring.apply(group.of, plan, 0, group.announces)
 if type(values) == 'string' then
 return values
 end
 local lines = {}
 for nth, reply in ipairs(values) do
 lines[nth] = reply[1]
+if group.announces then
+group.ranking[nth] = ranking_of(plan.changes[nth][2], unpack(reply[3], 1, 5))
+end
 end
 return table.concat(lines, '\\n')
 end
@@ -17211,6 +18701,7 @@ local LOAD = {
 add = load_adding,
 publish = load_publishing,
 score = load_changing,
+announce = load_changing,
 raise = load_raising,
 count = load_counted,
 claim = load_claiming,
@@ -17243,6 +18734,7 @@ local kind = kinds[name] or LOAD[name]()
 kinds[name] = kind
 text = when and text + 1 or text
 local group = {
+name = name,
 number = number,
 n = n,
 lean = lean,
@@ -17285,7 +18777,7 @@ local order, plans, refused = of.order, of.plans, nil
 for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
-if not group.when or is_wanted(of, group, texts) then
+if not group.when or not of.groups[group.when].reaches or is_wanted(of, group, texts) then
 plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
@@ -17308,7 +18800,7 @@ local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
 local group, plan, result = groups[number], plans[number], ''
 if plan then
-result = group.apply(group, plan, texts, group.at)
+result = group.apply(group, plan, texts, group.at, groups[group.when])
 if type(result) == 'table' then
 if wrote then
 error(result)
@@ -17622,7 +19114,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '29778ea6095f5ae7112b824e475df6a8f32d1b2f',
+  sha: '3ef1081f2c0c5aebc435ae4e3594dfcf46e799a1',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18528,8 +20020,34 @@ return nil, may
 end
 return true
 end
-function publishing.apply(group, _, texts, from)
+local function read_again(channel)
+local may = publication.prepare(channel)
+if may ~= true then
+error(may)
+end
+end
+local function announce(group, texts, from, board)
+local change = board.ranking[group.line]
+if not change then
+return ''
+end
+local json = texts[from + 2]
+local coalesce, lasts = '', '0'
+if not group.lean then
+coalesce, lasts = texts[from + 3], texts[from + 4]
+end
+local before = json == '{}' and '{' or string.sub(json, 1, -2) .. ','
+read_again(group.of)
+return publication.apply(group.of, nil, texts[from + 1], before .. change .. '}', coalesce, lasts)
+end
+function publishing.apply(group, _, texts, from, other)
+if other and other.announces then
+return announce(group, texts, from, other)
+end
 local channel = group.of
+if other then
+read_again(channel)
+end
 if group.lean and group.n == 1 then
 return publication.apply(channel, nil, texts[from + 1], texts[from + 2], '', '0')
 end
@@ -19118,6 +20636,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
+group.announces, group.ranking = group.name == 'announce', {}
 end
 function changing.commands(group)
 local config = group.of.config
@@ -19139,6 +20658,9 @@ end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
+if group.announces then
+needed = needed .. ' ZRANK ZRANGE'
+end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
 commands[#commands + 1] = command
@@ -19158,20 +20680,41 @@ changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= 
 from = from + 4
 end
 end
-local plan = scoring.prepare(of, changes, true)
+local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
 end
 return plan
 end
+local function json_of(value)
+return value and cjson.encode(value) or 'null'
+end
+local function ranking_of(member, from, to, entered, left, passed)
+if from == to and not entered and not left and #passed == 0 then
+return false
+end
+local overtaken = {}
+for at, each in ipairs(passed) do
+overtaken[at] = cjson.encode(each)
+end
+return '"member":' .. cjson.encode(member)
+.. ',"previousRank":' .. json_of(from and from + 1)
+.. ',"rank":' .. json_of(to and to + 1)
+.. ',"entered":' .. json_of(entered)
+.. ',"left":' .. json_of(left)
+.. ',"overtaken":[' .. table.concat(overtaken, ',') .. ']'
+end
 function changing.apply(group, plan)
-local values = scoring.apply(group.of, plan, 0, false)
+local values = scoring.apply(group.of, plan, 0, group.announces)
 if type(values) == 'string' then
 return values
 end
 local lines = {}
 for nth, reply in ipairs(values) do
 lines[nth] = reply[1]
+if group.announces then
+group.ranking[nth] = ranking_of(plan.changes[nth][2], unpack(reply[3], 1, 5))
+end
 end
 return table.concat(lines, '\\n')
 end
@@ -20427,6 +21970,7 @@ local LOAD = {
 add = load_adding,
 publish = load_publishing,
 score = load_changing,
+announce = load_changing,
 raise = load_raising,
 count = load_counted,
 claim = load_claiming,
@@ -20459,6 +22003,7 @@ local kind = kinds[name] or LOAD[name]()
 kinds[name] = kind
 text = when and text + 1 or text
 local group = {
+name = name,
 number = number,
 n = n,
 lean = lean,
@@ -20501,7 +22046,7 @@ local order, plans, refused = of.order, of.plans, nil
 for nth = 1, #order do
 local group = order[nth]
 local number, plan, stop = group.number, nil, nil
-if not group.when or is_wanted(of, group, texts) then
+if not group.when or not of.groups[group.when].reaches or is_wanted(of, group, texts) then
 plan, stop = group.prepare(group, texts, group.at, own[group.own], own)
 end
 plans[number] = plan or false
@@ -20524,7 +22069,7 @@ local groups, plans, results, wrote = of.groups, of.plans, of.results, false
 for number = 1, #groups do
 local group, plan, result = groups[number], plans[number], ''
 if plan then
-result = group.apply(group, plan, texts, group.at)
+result = group.apply(group, plan, texts, group.at, groups[group.when])
 if type(result) == 'table' then
 if wrote then
 error(result)

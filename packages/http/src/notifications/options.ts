@@ -27,6 +27,18 @@ export interface NotificationsOptions<Context = unknown> {
    * connection without a user (undefined). Another result is an error (PENKNIFE_INVALID). Default: no user.
    */
   readonly user?: (exchange: Exchange<Context>) => string | undefined | Promise<string | undefined>
+  /**
+   * Loads the state of a channel, for a client that begins there without a position, and when history was lost. The client
+   * gets `state` before every event after it, without a gap. It is called once the position is known, and once for all
+   * clients of a channel that lose history together: its result must be the same for all clients of the channel.
+   * Default: clients begin with the next event, and get a `reset` when history was lost.
+   */
+  readonly getState?: (channel: string) => unknown
+  /**
+   * Where a client without a position begins: with the next event, or with the oldest that is stored. 'oldest' suits channels
+   * whose events have `coalesce`, which are the latest values. Not with `getState`. Default: 'next'.
+   */
+  readonly start?: 'next' | 'oldest'
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
   readonly perUser?: number
   /**
@@ -40,7 +52,17 @@ export interface NotificationsOptions<Context = unknown> {
   readonly stall?: Duration
 }
 
-const OPTIONS = ['channels', 'authorize', 'user', 'perUser', 'retry', 'heartbeat', 'stall'] as const
+const OPTIONS = [
+  'channels',
+  'authorize',
+  'user',
+  'perUser',
+  'getState',
+  'start',
+  'retry',
+  'heartbeat',
+  'stall',
+] as const
 
 /** The durations of the options in milliseconds. Undefined: switched off. */
 export interface Times {

@@ -13,6 +13,7 @@ import type { Farewell } from './session/transport.ts'
 import { farewellFrame } from './sse/frames.ts'
 import { lastIdsOf, wasClosed } from './sse/last-ids.ts'
 import { createServerSentEvents } from './sse/transport.ts'
+import { beginningsOf } from './state.ts'
 
 /** Compressors and proxies hold events back without these. */
 const HEADERS = {
@@ -53,6 +54,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
       notifier,
       perUser,
       ...timesOf(options),
+      ...beginningsOf('notifications', options),
       report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notifications: clients cannot follow their channels'),
     })
     const reportRefusal = reportOnce(

@@ -1,7 +1,21 @@
-import type { LimiterDecision, LimiterRuleState } from '@penknife/core'
+import { createHash } from 'node:crypto'
 
-import type { Exchange } from '../exchange/exchange.ts'
+import type { LimiterDecision, LimiterRuleState, LimiterSubject } from '@penknife/core'
+
 import { secondsUp } from '../headers.ts'
+import {
+  type Charged,
+  known,
+  LEGACY_NAMES,
+  type LegacyNames,
+  legacyWriter,
+  type ResponseHeaders,
+  wholeSeconds,
+  writeDraft6,
+  writeDraft7,
+  writeOldPolicy,
+  type Writer,
+} from './single-rule-headers.ts'
 
 /** The header fields that describe the limit to the client. */
 export interface HeaderOptions {
@@ -16,15 +30,17 @@ export interface HeaderOptions {
    * - 6: `RateLimit-Limit: 100`, `RateLimit-Remaining: 50`, `RateLimit-Reset: 30`
    */
   readonly draft?: 6 | 7 | 11 | 'next'
+  /**
+   * Whether `RateLimit-Policy` has the partition key of the draft: `pk`, a hash of the subject. So a client sees which of its requests
+   * share a quota. For draft 11. Default: false.
+   */
+  readonly partitionKey?: boolean
+  /** Other names for the legacy fields. Default: X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset. */
+  readonly legacyNames?: Partial<LegacyNames>
 }
 
 export const HEADERS = ['draft', 'legacy', 'both', 'none'] as const
 export const DRAFTS = [6, 7, 11, 'next'] as const
-
-/** The headers of a response that is being made. */
-type ResponseHeaders = Pick<Exchange, 'getHeader' | 'setHeader' | 'appendHeader'>
-
-type Writer = (response: ResponseHeaders, decision: LimiterDecision, cost: number) => void
 
 /**
  * Creates the function that writes a decision into the response as structured fields (RFC 9651). Names of rules need no escape,
@@ -33,12 +49,15 @@ type Writer = (response: ResponseHeaders, decision: LimiterDecision, cost: numbe
  * Several limiters of one request add their rules to the same lists. Fields with room for one rule (legacy, drafts 6 and 7)
  * contain the binding rule of the limiter with the fewest tokens left. A decision made without Redis writes the policy only.
  */
-export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): Writer {
+export function headerWriter(options: HeaderOptions): Writer {
+  const { headers = 'draft', draft = 11, partitionKey = false, legacyNames } = options
   const writers: Writer[] = []
-  if (headers === 'draft' || headers === 'both') writers.push(...DRAFT_WRITERS[draft])
-  if (headers === 'legacy' || headers === 'both') writers.push(writeLegacy)
-  return (response, decision, cost) => {
-    for (const write of writers) write(response, decision, cost)
+  if (headers === 'draft' || headers === 'both')
+    writers.push(...(partitionKey ? [writePartitionedPolicy, writeLimit] : DRAFT_WRITERS[draft]))
+  if (headers === 'legacy' || headers === 'both')
+    writers.push(legacyWriter({ ...LEGACY_NAMES, ...legacyNames }))
+  return (response, decision, charged) => {
+    for (const write of writers) write(response, decision, charged)
   }
 }
 
@@ -88,7 +107,29 @@ const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readon
  * A concurrency rule has no window and no time at which a slot is free.
  */
 function writePolicy(response: ResponseHeaders, { rules }: LimiterDecision): void {
-  if (rules.length > 0) response.appendHeader('RateLimit-Policy', rules.map(policyMember).join(', '))
+  if (rules.length > 0)
+    response.appendHeader('RateLimit-Policy', rules.map((rule) => policyMember(rule)).join(', '))
+}
+
+/** The same with the partition key: bytes, as RFC 9651 writes them. A hash, because a subject may be a secret of the application. */
+function writePartitionedPolicy(
+  response: ResponseHeaders,
+  { rules }: LimiterDecision,
+  { subject }: Charged,
+): void {
+  if (rules.length === 0) return
+  const key = subject === undefined ? '' : `;pk=:${hashOf(subject)}:`
+  const members = rules.map((rule) => `${policyMember(rule)}${key}`)
+  response.appendHeader('RateLimit-Policy', members.join(', '))
+}
+
+/** 12 bytes in base64. The parts of an object count in any order. */
+function hashOf(subject: LimiterSubject): string {
+  const text =
+    typeof subject === 'string'
+      ? subject
+      : JSON.stringify(Object.entries(subject).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  return createHash('sha256').update(text).digest('base64').slice(0, 16)
 }
 
 function policyMember(rule: LimiterRuleState): string {
@@ -107,63 +148,12 @@ function limitMember(rule: LimiterRuleState): string {
   return `"${rule.name}";r=${rule.remaining}${comesBack(rule) ? `;t=${secondsUp(rule.nextMs)}` : ''}`
 }
 
-function writeLimitOfNext(response: ResponseHeaders, decision: LimiterDecision, cost: number): void {
+function writeLimitOfNext(response: ResponseHeaders, decision: LimiterDecision, { cost }: Charged): void {
   const members = known(decision).map((rule) => {
     const window = comesBack(rule) ? `;w=${secondsUp(rule.nextMs)}` : ''
     return `"${rule.name}";a=${rule.remaining}${window};c=${cost}`
   })
   if (members.length > 0) response.appendHeader('RateLimit', members.join(', '))
-}
-
-/** Drafts up to 7 have no names for policies. */
-function writeOldPolicy(response: ResponseHeaders, { rules }: LimiterDecision): void {
-  const members = rules.flatMap(({ limit, windowMs }) =>
-    wholeSeconds(windowMs) === undefined ? [] : [`${limit};w=${wholeSeconds(windowMs)}`],
-  )
-  if (members.length > 0) response.appendHeader('RateLimit-Policy', members.join(', '))
-}
-
-function writeDraft7(response: ResponseHeaders, decision: LimiterDecision): void {
-  const written = /remaining=(\d+)/.exec(String(response.getHeader('RateLimit')))?.[1]
-  const rule = tighter(decision, written)
-  if (!rule) return
-  const { limit, remaining, resetMs } = rule
-  const reset = Number.isFinite(resetMs) ? `, reset=${secondsUp(resetMs)}` : ''
-  response.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}${reset}`)
-}
-
-function writeDraft6(response: ResponseHeaders, decision: LimiterDecision): void {
-  const rule = tighter(decision, response.getHeader('RateLimit-Remaining'))
-  if (!rule) return
-  response.setHeader('RateLimit-Limit', String(rule.limit))
-  response.setHeader('RateLimit-Remaining', String(rule.remaining))
-  if (Number.isFinite(rule.resetMs)) response.setHeader('RateLimit-Reset', String(secondsUp(rule.resetMs)))
-}
-
-/** `X-RateLimit-Reset` is in seconds since 1970, by this process' clock. */
-function writeLegacy(response: ResponseHeaders, decision: LimiterDecision): void {
-  const rule = tighter(decision, response.getHeader('X-RateLimit-Remaining'))
-  if (!rule) return
-  response.setHeader('X-RateLimit-Limit', String(rule.limit))
-  response.setHeader('X-RateLimit-Remaining', String(rule.remaining))
-  if (Number.isFinite(rule.resetMs)) {
-    response.setHeader('X-RateLimit-Reset', String(secondsUp(Date.now() + rule.resetMs)))
-  }
-}
-
-/** The rules whose state is known. */
-function known({ decidedBy, rules }: LimiterDecision): readonly LimiterRuleState[] {
-  return decidedBy === 'redis' || decidedBy === 'cache' ? rules : []
-}
-
-/** The binding rule, unless an earlier limiter wrote one with as few tokens left or fewer. */
-function tighter(decision: LimiterDecision, written: unknown): LimiterRuleState | undefined {
-  const binding = known(decision).find(({ name }) => name === decision.rule)
-  return binding && !(written !== undefined && Number(written) <= binding.remaining) ? binding : undefined
-}
-
-function wholeSeconds(windowMs: number | undefined): number | undefined {
-  return windowMs !== undefined && windowMs % 1000 === 0 ? windowMs / 1000 : undefined
 }
 
 /** Whether tokens come back with time: not under a concurrency rule, nor under a limit of 0. */

@@ -35,10 +35,16 @@ export interface RateLimitOptions<Context = unknown> extends HeaderOptions {
    * the request is counted. Default: count all.
    */
   readonly skip?: (exchange: Exchange<Context>) => Answered<boolean>
-  /** Addresses and networks (CIDR) that pass without being counted, or a BlockList of node:net. Default: none. */
-  readonly allow?: readonly string[] | BlockList
-  /** Addresses and networks (CIDR) that get 403, checked before `allow`. Costs no Redis command. Default: none. */
-  readonly deny?: readonly string[] | BlockList
+  /**
+   * Addresses and networks (CIDR) that pass without being counted, a BlockList of node:net, or a function that returns whether the
+   * request passes so. Default: none.
+   */
+  readonly allow?: readonly string[] | BlockList | ((exchange: Exchange<Context>) => Answered<boolean>)
+  /**
+   * The same for requests that get 403, checked before `allow`. Costs no Redis command. A function must return true or false; any
+   * other value is an error. Default: none.
+   */
+  readonly deny?: readonly string[] | BlockList | ((exchange: Exchange<Context>) => Answered<boolean>)
   /**
    * Return `true` to give the tokens back after the request, less those that came back with time since it began. A login guard
    * uses `({ status }) => status < 400`.
@@ -47,6 +53,11 @@ export interface RateLimitOptions<Context = unknown> extends HeaderOptions {
    * Anything but true and false, and an error, gives nothing back and is reported once.
    */
   readonly refundIf?: (finish: Finish, exchange: Exchange<Context>) => Answered<boolean>
+  /**
+   * Called when a request took the last tokens: it passes, and one like it would be denied now. Called again each time the quota is
+   * used up. For warnings and logs: an error is reported once and fails no request.
+   */
+  readonly onReached?: (exchange: Exchange<Context>, decision: LimiterDecision) => unknown
   /** Send the block's reason to a blocked client, as the problem's `detail`. Refused together with `onLimited`. Default: false. */
   readonly tellReason?: boolean
   /**
@@ -65,12 +76,15 @@ const OPTIONS = [
   'allow',
   'deny',
   'refundIf',
+  'onReached',
   'tellReason',
   'headers',
   'draft',
+  'partitionKey',
+  'legacyNames',
   'onLimited',
 ] as const
-const FUNCTIONS = ['key', 'rules', 'skip', 'refundIf', 'onLimited'] as const
+const FUNCTIONS = ['key', 'rules', 'skip', 'refundIf', 'onReached', 'onLimited'] as const
 
 export function checkRateLimit(limiter: RateLimiter, options: RateLimitOptions): void {
   if (typeof limiter?.take !== 'function') {

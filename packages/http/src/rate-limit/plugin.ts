@@ -1,14 +1,14 @@
 import type { RateLimiter } from '@penknife/core'
 
 import { PASS } from '../answer.ts'
-import { decides, isYes } from '../ask.ts'
+import { decides, isYes, runAsync } from '../ask.ts'
 import { checkReply } from '../check-reply.ts'
 import { storeDecision } from '../decisions.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
 import { recordCharge } from './charged-twice.ts'
 import { distinctNames, headerWriter } from './headers.ts'
-import { isListed, parseList } from './ip.ts'
+import { mustDecide, listOf } from './lists.ts'
 import { checkRateLimit, costOf, type RateLimitOptions, rulesOf } from './options.ts'
 import { createReport, keepUntilEnd } from './give-back.ts'
 import { FORBIDDEN, limited, retryAfterSeconds, DISCONNECTED } from './replies.ts'
@@ -32,25 +32,31 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
     name: 'rateLimit',
     setup(limiter, options = {}) {
       checkRateLimit(limiter, options)
-      const { cost = 1, rules, skip, refundIf, onLimited, tellReason = false } = options
-      const allowed = options.allow === undefined ? undefined : parseList('rateLimit allow', options.allow)
-      const denied = options.deny === undefined ? undefined : parseList('rateLimit deny', options.deny)
-      const needsAddress = Boolean(allowed || denied)
+      const { cost = 1, rules, skip, refundIf, onReached, onLimited, tellReason = false } = options
+      const isAllowed = listOf('rateLimit allow', options.allow)
+      const isDenied = listOf('rateLimit deny', options.deny)
+      const needsAddress = [options.allow, options.deny].some((list) => list && typeof list !== 'function')
       const subjectOf = subjectFinder(options)
       const writeHeaders = headerWriter(options)
       const report = createReport()
-      const reportSkip = reportOnce(
-        'PENKNIFE_CALLBACK',
-        'rateLimit counts requests for which skip returned neither true nor false',
-      )
+      const counts = 'rateLimit counts requests for which'
+      const reportSkip = reportOnce('PENKNIFE_CALLBACK', `${counts} skip returned neither true nor false`)
+      const reportAllow = reportOnce('PENKNIFE_CALLBACK', `${counts} allow returned neither true nor false`)
+      const reportReached = reportOnce('PENKNIFE_CALLBACK', 'onReached of rateLimit failed')
       const reportRefund = reportOnce('PENKNIFE_CALLBACK', 'rateLimit gives nothing back when refundIf fails')
 
       const handler: Handler = async (exchange) => {
         const ip = needsAddress || !options.key ? exchange.ip : undefined
-        if (needsAddress) {
-          if (ip === undefined && exchange.gone) return DISCONNECTED
-          if (denied && isListed(denied, ip)) return FORBIDDEN
-          if (allowed && isListed(allowed, ip)) return PASS
+        if (needsAddress && ip === undefined && exchange.gone) return DISCONNECTED
+        if (isDenied) {
+          const answer = isDenied(exchange, ip)
+          if (mustDecide('rateLimit deny', typeof answer === 'boolean' ? answer : await answer))
+            return FORBIDDEN
+        }
+        if (isAllowed) {
+          const answer = isAllowed(exchange, ip)
+          if (isYes('rateLimit allow', typeof answer === 'boolean' ? answer : await answer, reportAllow))
+            return PASS
         }
         if (skip && isYes('rateLimit skip', await skip(exchange), reportSkip)) return PASS
         const found = subjectOf(exchange, ip)
@@ -69,12 +75,15 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
         storeDecision(exchange, limiter.name, decision)
         if (decision.lease) keepUntilEnd(exchange, decision.lease, report)
         const named = distinctNames(exchange, decision, limiter.name)
-        writeHeaders(exchange, named, tokens)
+        writeHeaders(exchange, named, { cost: tokens, subject })
         if (!decision.allowed) {
           const seconds = retryAfterSeconds(decision)
           if (seconds !== undefined) exchange.setHeader('Retry-After', String(seconds))
           if (!onLimited) return limited(named, tellReason)
           return checkReply('rateLimit onLimited', await onLimited(exchange, decision))
+        }
+        if (onReached && decision.decidedBy !== 'policy' && decision.remaining < tokens) {
+          void runAsync(() => onReached(exchange, decision), reportReached)
         }
         if (refundIf && reservation) {
           exchange.onFinish((finish) => {

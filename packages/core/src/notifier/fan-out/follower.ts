@@ -74,6 +74,10 @@ export class Follower {
     return this.#options.audience
   }
 
+  get getState(): FollowerOptions['getState'] {
+    return this.#options.getState
+  }
+
   /** Handles live messages, in the order in which they arrived. */
   push(events: readonly LiveEvent[]): void {
     for (const event of events) {

@@ -54,9 +54,10 @@ export interface Groups {
 export function createGroups(source: Source, alone: Set<Follower>): Groups {
   const groups = new Map<NotifierAudience, Group>()
 
-  function begin(audience: NotifierAudience, { position }: Follower): Group {
+  function begin(audience: NotifierAudience, { position, getState }: Follower): Group {
     const follower = Follower.live(source, position, {
       deliver: (event) => deliver(audience, event),
+      getState,
       caughtUp: gatherAll,
     })
     const group = new Group(follower, alone, () => groups.delete(audience))

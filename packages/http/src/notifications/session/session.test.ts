@@ -93,6 +93,8 @@ async function follow({ channels, at, from = new Map(), lost = [], stallMs = 100
     notifier: notifier as unknown as AnyNotifier,
     stallMs,
     reconnectAfterMs: () => 2000,
+    getState: undefined,
+    start: 'next' as const,
   }
   const owner = { admission: undefined, sessionClosed: () => calls.push('over') }
   const session = new Session(settings, owner, channels)

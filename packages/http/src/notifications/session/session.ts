@@ -20,6 +20,10 @@ export interface SessionSettings {
   readonly stallMs: number
   /** Returns the time after which a client should reconnect, random for each; undefined: its own time. */
   readonly reconnectAfterMs: () => number | undefined
+  /** Loads the state of a channel, for clients that begin there or lost events. */
+  readonly getState: ((channel: string) => unknown) | undefined
+  /** Where a client without a position begins. */
+  readonly start: 'next' | 'oldest'
 }
 
 /** What a session belongs to: all sessions of a middleware, or the connection of a client with several sessions. */
@@ -91,12 +95,15 @@ export class Session {
 
   /** Subscribes to the channels. */
   async follow(following: Following): Promise<void> {
-    this.#following = following
+    const { notifier, getState, start } = this.#settings
+    // Without a position the state is loaded, which a reset would only ask for.
+    this.#following = getState ? { ...following, lost: [] } : following
     const { channels, from, fanOut } = following
     const admission = this.#admission ?? this.#owner.admission
     fanOut?.enter()
-    const subscription = await this.#settings.notifier.subscribe(channels, {
-      from: toRecord(from),
+    const subscription = await notifier.subscribe(channels, {
+      from: positionsOf(channels, from, start),
+      ...(getState ? { getState } : {}),
       onEvent: (event, current) => this.onEvent(event, current),
       ...(admission ? { admission } : {}),
       ...(fanOut
@@ -262,6 +269,11 @@ export class Session {
 }
 
 /** Without a prototype, because a channel may be called 'constructor'. */
-function toRecord(positions: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
-  return Object.assign(Object.create(null), Object.fromEntries(positions))
+function positionsOf(
+  channels: readonly string[],
+  from: ReadonlyMap<string, string>,
+  start: SessionSettings['start'],
+): Readonly<Record<string, string>> {
+  const oldest = start === 'oldest' ? channels.map((channel) => [channel, '-'] as const) : []
+  return Object.assign(Object.create(null), Object.fromEntries([...oldest, ...from]))
 }

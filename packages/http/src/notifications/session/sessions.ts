@@ -39,6 +39,9 @@ export interface SessionsOptions {
   readonly heartbeatMs: number | undefined
   /** A client that reads nothing for this long is disconnected. */
   readonly stallMs: number
+  readonly getState: ((channel: string) => unknown) | undefined
+  /** Where a client without a position begins. */
+  readonly start: 'next' | 'oldest'
   /** Reports that clients cannot follow their channels, although Redis answers. */
   readonly report: (fault: unknown) => void
 }
@@ -59,7 +62,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const { notifier, perUser, retryMs, heartbeatMs, stallMs, report } = options
   const clients = createClients(notifier, heartbeatMs)
   const fanOuts = new Map<TransportKind, FanOuts>()
-  const settings = { notifier, stallMs, reconnectAfterMs }
+  const settings = { notifier, stallMs, reconnectAfterMs, getState: options.getState, start: options.start }
   const owner: SessionOwner = { admission: undefined, sessionClosed: (session) => clients.remove(session) }
 
   /** Random, so that clients do not reconnect all at once. */

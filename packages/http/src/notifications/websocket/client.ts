@@ -2,7 +2,6 @@ import type { WebSocket } from 'ws'
 
 import type { Authorize, Connection } from '../session/connection.ts'
 import { type ReplyContent, replyFrame, violation } from './frames.ts'
-import { createPace } from './pace.ts'
 import { type ClientFrame, readFrame } from './requests.ts'
 import type { SocketTransport } from './transport.ts'
 
@@ -12,12 +11,16 @@ const GRACE_MS = 1000
 const MOST_UNSENT = 65_536
 /** The most frames of a client that wait for the one before. */
 const MOST_WAITING = 100
+/** Frames that a client may send at once, and a second. */
+const BURST = 100
+const PER_SECOND = 20
 
-export interface ClientOptions {
-  readonly connection: Connection
-  readonly authorize: Authorize
+/** The settings of all clients of one middleware. */
+export interface ClientSettings<Request> {
+  /** Returns those of the channels that the client may follow. */
+  readonly allowed: (request: Request, channels: readonly string[]) => Promise<readonly string[]>
   /** Checks a token. Undefined: clients cannot renew their rights. */
-  readonly renew: ((token: string) => Promise<boolean>) | undefined
+  readonly renew: ((request: Request, token: string) => Promise<boolean>) | undefined
   readonly perUser: number | undefined
   /** Reports that a callback of the application failed. */
   readonly report: (fault: unknown) => void
@@ -26,84 +29,128 @@ export interface ClientOptions {
 /**
  * Answers the frames of one WebSocket. Every frame is hostile until it was checked: the first one that breaks the protocol,
  * and one too many, close the socket with a code and the reason. Frames are answered in their order, pings at once.
+ *
+ * A server has one for each client, so it consists of few objects.
  */
-export function serveClient(webSocket: WebSocket, transport: SocketTransport, options: ClientOptions): void {
-  const { connection, authorize, renew, perUser, report } = options
-  const { writer } = transport
-  const isInTime = createPace()
-  let last = Promise.resolve()
-  let waiting = 0
+export class SocketClient<Request> {
+  readonly #settings: ClientSettings<Request>
+  readonly #request: Request
+  readonly #webSocket: WebSocket
+  readonly #transport: SocketTransport
+  readonly #connection: Connection
+  /** Resolves when the frames so far were answered. Undefined: none waits. */
+  #last: Promise<void> | undefined
+  #waiting = 0
+  /** Frames that count against the pace now, and when that was computed. */
+  #used = 0
+  #countedAt = 0
 
-  function refuse(code: number, reason: string): void {
-    void transport.end(violation(code, reason), GRACE_MS)
+  constructor(
+    settings: ClientSettings<Request>,
+    request: Request,
+    webSocket: WebSocket,
+    transport: SocketTransport,
+    connection: Connection,
+  ) {
+    this.#settings = settings
+    this.#request = request
+    this.#webSocket = webSocket
+    this.#transport = transport
+    this.#connection = connection
+  }
+
+  /** Begins to answer. */
+  listen(): void {
+    const webSocket = this.#webSocket
+    webSocket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
+    webSocket.on('ping', (data: Buffer) => this.#ping(data))
+    webSocket.on('pong', () => this.#counts())
+    // A frame that ws refuses: 'close' follows, and ws sends the code that says why.
+    webSocket.on('error', ignore)
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (!this.#counts()) return
+    if (isBinary) return this.#refuse(1003, 'frames are text')
+    const frame = readFrame(data.toString())
+    if (typeof frame === 'string') return this.#refuse(1008, frame)
+    if (frame.kind === 'ping') return this.#reply(frame.n)
+    if (this.#waiting >= MOST_WAITING) return this.#refuse(1008, 'too many frames')
+    this.#waiting += 1
+    this.#last = (this.#last ?? Promise.resolve()).then(() => this.#answer(frame)).finally(() => this.#done())
+  }
+
+  #done(): void {
+    this.#waiting -= 1
+    if (this.#waiting === 0) this.#last = undefined
+  }
+
+  #ping(data: Buffer): void {
+    // A client that floods pings and reads nothing fills no buffer.
+    if (this.#counts() && this.#transport.writer.unsentBytes < MOST_UNSENT) this.#webSocket.pong(data)
   }
 
   /** Whether the client may send another frame. */
-  function counts(): boolean {
-    if (writer.closed) return false
-    transport.heard()
-    if (isInTime()) return true
-    refuse(1008, 'too many frames')
+  #counts(): boolean {
+    if (this.#transport.writer.closed) return false
+    this.#transport.heard()
+    const now = performance.now()
+    this.#used = Math.max(0, this.#used - ((now - this.#countedAt) / 1000) * PER_SECOND) + 1
+    this.#countedAt = now
+    if (this.#used <= BURST) return true
+    this.#refuse(1008, 'too many frames')
     return false
   }
 
-  function reply(n: number, content?: ReplyContent): void {
-    writer.write(replyFrame(n, content))
+  #refuse(code: number, reason: string): void {
+    void this.#transport.end(violation(code, reason), GRACE_MS)
   }
 
-  async function subscribe({ n, channels }: ClientFrame & { kind: 'subscribe' }): Promise<void> {
+  #reply(n: number, content?: ReplyContent): void {
+    this.#transport.writer.write(replyFrame(n, content))
+  }
+
+  async #answer(frame: ClientFrame): Promise<void> {
+    if (this.#transport.writer.closed) return
+    if (frame.kind === 'subscribe') return this.#subscribe(frame)
+    if (frame.kind === 'auth') return this.#auth(frame)
+    if (frame.kind === 'unsubscribe') this.#connection.leave(frame.channels)
+    this.#reply(frame.n)
+  }
+
+  async #subscribe({ n, channels }: ClientFrame & { kind: 'subscribe' }): Promise<void> {
     try {
-      const refused = await connection.join(channels, authorize)
-      reply(n, { refused })
-      connection.open([...channels.keys()].filter((channel) => !refused.has(channel)))
+      const refused = await this.#connection.join(channels, this.#authorize())
+      this.#reply(n, { refused })
+      this.#connection.open([...channels.keys()].filter((channel) => !refused.has(channel)))
     } catch (error) {
-      report(error)
-      reply(n, { error: 'failed' })
+      this.#settings.report(error)
+      this.#reply(n, { error: 'failed' })
     }
   }
 
-  async function auth({ n, token }: ClientFrame & { kind: 'auth' }): Promise<void> {
-    if (!renew) return reply(n, { error: 'unsupported' })
+  async #auth({ n, token }: ClientFrame & { kind: 'auth' }): Promise<void> {
+    const { renew, perUser, report } = this.#settings
+    if (!renew) return this.#reply(n, { error: 'unsupported' })
     try {
-      if (!(await renew(token))) return reply(n, { error: 'forbidden' })
+      if (!(await renew(this.#request, token))) return this.#reply(n, { error: 'forbidden' })
     } catch (error) {
       report(error)
-      return reply(n, { error: 'failed' })
+      return this.#reply(n, { error: 'failed' })
     }
     try {
-      const again = await connection.renew(perUser, authorize)
-      reply(n)
-      connection.open(again)
+      const again = await this.#connection.renew(perUser, this.#authorize())
+      this.#reply(n)
+      this.#connection.open(again)
     } catch (error) {
       report(error)
-      await connection.end('reconnect')
+      await this.#connection.end('reconnect')
     }
   }
 
-  async function answer(frame: ClientFrame): Promise<void> {
-    if (writer.closed) return
-    if (frame.kind === 'subscribe') return subscribe(frame)
-    if (frame.kind === 'auth') return auth(frame)
-    if (frame.kind === 'unsubscribe') connection.leave(frame.channels)
-    reply(frame.n)
+  #authorize(): Authorize {
+    return (channels) => this.#settings.allowed(this.#request, channels)
   }
-
-  webSocket.on('message', (data: Buffer, isBinary: boolean) => {
-    if (!counts()) return
-    if (isBinary) return refuse(1003, 'frames are text')
-    const frame = readFrame(data.toString())
-    if (typeof frame === 'string') return refuse(1008, frame)
-    if (frame.kind === 'ping') return reply(frame.n)
-    if (waiting >= MOST_WAITING) return refuse(1008, 'too many frames')
-    waiting += 1
-    last = last.then(() => answer(frame)).finally(() => (waiting -= 1))
-  })
-  webSocket.on('ping', (data: Buffer) => {
-    // A client that floods pings and reads nothing fills no buffer.
-    if (counts() && writer.unsentBytes < MOST_UNSENT) webSocket.pong(data)
-  })
-  webSocket.on('pong', counts)
-  // A frame that ws refuses: 'close' follows, and ws sends the code that says why.
-  webSocket.on('error', () => {})
-  writer.onClose(() => connection.close())
 }
+
+function ignore(): void {}

@@ -25,6 +25,10 @@ export interface NotificationSocketsOptions {
   readonly user?: (exchange: Exchange<NodeContext>) => string | undefined | Promise<string | undefined>
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
   readonly perUser?: number
+  /** Loads the state of a channel, as in `notifications`. */
+  readonly getState?: (channel: string) => unknown
+  /** Where a client without a position begins, as in `notifications`. Default: 'next'. */
+  readonly start?: 'next' | 'oldest'
   /** The most channels of a connection, 1 to 1,000. Default: 100. */
   readonly mostChannels?: number
   /** The path that `attach` serves. Default: '/live'. */
@@ -50,6 +54,8 @@ const OPTIONS: readonly (keyof NotificationSocketsOptions)[] = [
   'renew',
   'user',
   'perUser',
+  'getState',
+  'start',
   'mostChannels',
   'path',
   'origins',

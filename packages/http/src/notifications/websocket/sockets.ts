@@ -7,14 +7,17 @@ import { atMost, closeDeadlineMs, reportFault } from '@penknife/core/internal'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 import { PASS, type Reply } from '../../answer.ts'
+import type { Exchange } from '../../exchange/exchange.ts'
+import type { NodeContext } from '../../node.ts'
 import { problem } from '../../problem.ts'
 import { reportOnce } from '../../warn.ts'
 import { allowedBy, userOf } from '../answers.ts'
 import { timesOf } from '../options.ts'
+import { beginningsOf } from '../state.ts'
 import type { Connection } from '../session/connection.ts'
 import { isInvalid, isOutage } from '../session/faults.ts'
 import { createSessions } from '../session/sessions.ts'
-import { serveClient } from './client.ts'
+import { type ClientSettings, SocketClient } from './client.ts'
 import { SUBPROTOCOL } from './frames.ts'
 import { isAllowedOrigin } from './origin.ts'
 import { checkSockets, type NotificationSocketsOptions } from './options.ts'
@@ -70,6 +73,7 @@ export function notificationSockets(
     notifier,
     perUser,
     ...timesOf(options),
+    ...beginningsOf('notificationSockets', options),
     report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notificationSockets: clients cannot follow their channels'),
   })
   const reportCallback = reportOnce(
@@ -86,13 +90,15 @@ export function notificationSockets(
     handleProtocols: () => SUBPROTOCOL,
   })
 
-  async function allowedOf(
-    exchange: UpgradeRequest['exchange'],
-    named: readonly string[],
-  ): Promise<readonly string[]> {
-    const known = channels ? named.filter((channel) => channels.includes(channel)) : named
-    if (!authorize || known.length === 0) return known
-    return allowedBy(await authorize(exchange, known), known, reportCallback)
+  const settings: ClientSettings<Exchange<NodeContext>> = {
+    perUser,
+    report: reportCallback,
+    async allowed(exchange, named) {
+      const known = channels ? named.filter((channel) => channels.includes(channel)) : named
+      if (!authorize || known.length === 0) return known
+      return allowedBy(await authorize(exchange, known), known, reportCallback)
+    },
+    renew: renew && (async (exchange, token) => isTrue(await renew(exchange, token))),
   }
 
   function unavailable(): Reply {
@@ -132,20 +138,15 @@ export function notificationSockets(
     { exchange }: UpgradeRequest,
     connection: Connection,
   ): void {
-    const transport = sockets.transport(new SocketWriter(webSocket, socket as Socket, sockets.flushes))
-    serveClient(webSocket, transport, {
-      connection,
-      perUser,
-      report: reportCallback,
-      authorize: (named) => allowedOf(exchange, named),
-      renew: renew && (async (token) => isTrue(await renew(exchange, token))),
-    })
+    const writer = new SocketWriter(webSocket, socket as Socket, sockets.flushes, () => connection.close())
+    const transport = sockets.transport(writer)
+    new SocketClient(settings, exchange, webSocket, transport, connection).listen()
     connection.begin(transport)
   }
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', ignore)
     const asked = upgradeRequest(request, socket)
+    if (!asked) return
     const connection = sessions.connection(sockets, mostChannels)
     try {
       const refused = await admit(asked, connection)
@@ -179,7 +180,7 @@ export function notificationSockets(
         const [asked] = (request.url ?? '').split('?')
         if (asked === path) void upgrade(request, socket, head)
         else if (upgrading.listenerCount('upgrade') === 1)
-          upgradeRequest(request, socket).refuse(problem(404))
+          upgradeRequest(request, socket)?.refuse(problem(404))
       }
       upgrading.on('upgrade', listener)
       return () => void upgrading.off('upgrade', listener)
@@ -198,5 +199,3 @@ function mayConnect(answer: unknown): boolean {
 function isTrue(answer: unknown): boolean {
   return answer === true
 }
-
-function ignore(): void {}

@@ -16,10 +16,18 @@ export interface UpgradeRequest {
   release(): void
 }
 
-export function upgradeRequest(request: IncomingMessage, socket: Duplex): UpgradeRequest {
+/** Undefined, and the connection ends, if the response to an earlier request of the connection is not complete. */
+export function upgradeRequest(request: IncomingMessage, socket: Duplex): UpgradeRequest | undefined {
+  // Node has removed its own listener. Without one, a reset by the client would end the process.
+  socket.on('error', ignore)
   const response = new ServerResponse(request)
   response.shouldKeepAlive = false
-  response.assignSocket(socket as never)
+  try {
+    response.assignSocket(socket as never)
+  } catch {
+    socket.destroy()
+    return undefined
+  }
   response.once('finish', () => socket.end())
   const exchange = exchangeOf({ request, response })
   return {
@@ -42,3 +50,5 @@ export function checkUpgrade(exchange: Exchange, protocol: string): 'pass' | Rep
   }
   return PASS
 }
+
+function ignore(): void {}

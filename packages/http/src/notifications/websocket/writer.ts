@@ -10,6 +10,7 @@ import { DEFAULT_MAX_UNSENT_BYTES, MAX_QUEUED_BYTES } from '../../writer.ts'
 import type { Goodbye } from './frames.ts'
 
 const EMPTY: readonly Part[] = []
+const NONE: readonly (() => void)[] = []
 const OPEN = 1
 
 /**
@@ -24,13 +25,16 @@ export class SocketWriter implements SharedWriter {
   #queued = 0
   #closed = false
   #full = false
-  #closeListeners: (() => void)[] = []
-  #drainListeners: (() => void)[] = []
+  readonly #onClose: () => void
+  #closeListeners: readonly (() => void)[] = NONE
+  #drainListeners: readonly (() => void)[] = NONE
 
-  constructor(webSocket: WebSocket, socket: Socket, flushes: Flushes) {
+  /** @param onClose called once, when either side has ended it */
+  constructor(webSocket: WebSocket, socket: Socket, flushes: Flushes, onClose: () => void) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.#flushes = flushes
+    this.#onClose = onClose
     webSocket.on('close', () => this.#close())
   }
 
@@ -87,11 +91,13 @@ export class SocketWriter implements SharedWriter {
 
   onClose(listener: () => void): void {
     if (this.#closed) call(listener)
-    else this.#closeListeners.push(listener)
+    else this.#closeListeners = [...this.#closeListeners, listener]
   }
 
   onDrain(listener: () => void): void {
-    if (!this.#closed) this.#drainListeners.push(listener)
+    if (this.#closed) return
+    if (this.#drainListeners.length === 0) this.#drainListeners = [listener]
+    else (this.#drainListeners as (() => void)[]).push(listener)
   }
 
   end(): void {
@@ -132,7 +138,7 @@ export class SocketWriter implements SharedWriter {
   #drained(): void {
     this.#full = false
     const listeners = this.#drainListeners
-    this.#drainListeners = []
+    this.#drainListeners = NONE
     for (const listener of listeners) call(listener)
   }
 
@@ -141,8 +147,9 @@ export class SocketWriter implements SharedWriter {
     this.#closed = true
     this.#drop()
     const listeners = this.#closeListeners
-    this.#closeListeners = []
-    this.#drainListeners = []
+    this.#closeListeners = NONE
+    this.#drainListeners = NONE
+    call(this.#onClose)
     for (const listener of listeners) call(listener)
   }
 }
