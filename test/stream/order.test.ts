@@ -265,3 +265,17 @@ test('a commit of a loop of its own passes the place of its key on, and is refus
   expect(await stream.commit(second, stream.adding(4))).toMatchObject({ ok: true })
   expect(await readFrom(ready)).toMatchObject({ key: ready })
 })
+
+test('entries of a key that a worker got together can be committed, and finished in between', async () => {
+  const stream = await openOrders<Job>(bench, KEYED)
+  const seen: number[] = []
+  const { saw, of } = startWorker(stream, 'billing', ({ key, payload: { n }, commit }) => {
+    if (key === 'b') return undefined
+    seen.push(n)
+    return n % 3 === 0 ? undefined : commit(stream.adding({ key: 'b', n }))
+  })
+  await stream.addMany(Array.from({ length: 300 }, (_, n) => ({ key: 'a', n })))
+  await saw('done', 500)
+  expect(of('lost')).toEqual([])
+  expect(seen).toEqual(Array.from({ length: 300 }, (_, n) => n))
+})

@@ -147,6 +147,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     entry: LeasedEntry,
     send: (mayRetry: () => boolean) => Promise<CommitAnswer<never>>,
   ): Promise<CommitAnswer<never>> {
+    // Redis refuses a commit before it has the outcome of the entry before it, which was sent in a batch.
+    const previous = entry.keyed?.previous
+    if (previous?.keyed && previous.stage !== 'over') {
+      const { keyed } = previous
+      await new Promise<void>((resolve) => (keyed.over = resolve))
+    }
     while (entry.stage === 'committing') await entry.commit?.catch(() => {})
     if (entry.commit) {
       const before = await entry.commit
@@ -160,6 +166,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
         if (answer.ok) {
           leases.delete(entry)
           state.settled(entry)
+          entry.keyed?.over?.()
           events.settled(entry, undefined)
           endRun(entry, true)
           ended(entry)
@@ -199,6 +206,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function settled({ entry, move }: Outcome): void {
     leases.delete(entry)
     state.settled(entry)
+    entry.keyed?.over?.()
     if (move?.to === 'retrying' || move?.to === 'later') dueIn(move.delayMs + 1)
     // The check compares with the clock of Redis, because the clock of this process may be wrong.
     if (move?.to === 'delayed') dueIn(0)
@@ -209,7 +217,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function lose(entry: LeasedEntry): void {
     leases.delete(entry)
     const reported = entry.stage === 'expired'
-    if (!state.lose(entry) || reported) return
+    const lost = state.lose(entry)
+    entry.keyed?.over?.()
+    if (!lost || reported) return
     abort(entry, new Error(`the lease of entry ${entry.id} was lost`))
     endRun(entry, false)
     events.lost(entry)

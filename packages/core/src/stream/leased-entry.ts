@@ -19,6 +19,10 @@ export interface Keyed {
   readonly before: string | undefined
   /** The next entry of its run. */
   next: LeasedEntry | undefined
+  /** The entry of its run that was handled before it. */
+  previous: LeasedEntry | undefined
+  /** Called when Redis has its outcome, or it was lost. */
+  over: (() => void) | undefined
   /** When its handler was called, by the clock of this process; 0 before. */
   startedAt: number
 }
@@ -67,7 +71,14 @@ export function leasedEntry(
     keyed:
       parsed?.place === undefined
         ? undefined
-        : { place: parsed.place, before: parsed.before, next: undefined, startedAt: 0 },
+        : {
+            place: parsed.place,
+            before: parsed.before,
+            next: undefined,
+            previous: undefined,
+            over: undefined,
+            startedAt: 0,
+          },
     stage: FIRST_STAGE,
     fetchedAt,
     leaseEndsAt,

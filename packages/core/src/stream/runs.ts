@@ -93,7 +93,10 @@ export function createRuns({ together, start, giveBack }: RunsOptions): Runs {
       }
       const next = successorOf(entry)
       if (!next) return
-      if (succeeded && next.stage === 'waiting') start(next)
+      if (succeeded && next.stage === 'waiting') {
+        if (next.keyed) next.keyed.previous = entry
+        start(next)
+      }
       // Gives back those behind it too.
       else giveBack(next, 'busy')
     },
