@@ -30,7 +30,10 @@ local function end_increments(window, plain, name)
     local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
     local field = string.format('s%s %.0f', name, start)
     redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-    redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+    local life = redis.call('PTTL', ids)
+    if life >= 0 then
+      redis.call('PEXPIRE', idlog, math.max(life, 1))
+    end
   end
 end
 

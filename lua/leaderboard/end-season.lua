@@ -13,7 +13,7 @@
 -- @item arg id          of the season
 -- @item arg window      the window's name
 -- @item arg current     1 for the current period, 0 for a previous one
--- @item arg life        milliseconds that the ranking is stored; 0 without a limit
+-- @item arg kept        milliseconds that the ranking is stored; 0 without a limit
 -- @returns integer|string Redis' time, when it is outside of the periods that the client sent; "+" when it ended now, or "=" when it had ended, then its end in microseconds, the number of members, and the window
 
 local config = cjson.decode(plan)
@@ -31,7 +31,7 @@ local function store(key, place, life)
   end
 end
 
-local function item(id, window, current, life)
+local function item(id, window, current, kept)
   local at = config.season
   local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
   local wrong = typed(seasons, 'hash') or typed(ids, 'hash') or typed(idlog, 'stream')
@@ -55,15 +55,18 @@ local function item(id, window, current, life)
   end
   local source, plain = open[1], config.windows[1]
   local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
-  store(source.z, ranking, tonumber(life))
+  store(source.z, ranking, tonumber(kept))
   if source.d then
-    store(source.d, distinct, tonumber(life))
+    store(source.d, distinct, tonumber(kept))
   end
   if current == '1' and redis.call('EXISTS', ids) == 1 then
     local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
     local field = string.format('s%s %.0f', window, start)
     redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-    redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+    local life = redis.call('PTTL', ids)
+    if life >= 0 then
+      redis.call('PEXPIRE', idlog, math.max(life, 1))
+    end
   end
   redis.call('HSET', seasons, id, record)
   return '+' .. record

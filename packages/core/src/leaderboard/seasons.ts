@@ -45,19 +45,22 @@ export function createSeasons(parts: SeasonParts): Pick<BoardSeasons, 'endSeason
 
   async function seasons(): Promise<readonly BoardSeasonInfo[]> {
     const lines = (await list(route, index)) as readonly string[]
-    const found: BoardSeasonInfo[] = []
+    const found: (readonly [us: number, BoardSeasonInfo])[] = []
     for (let at = 0; at < lines.length; at += 2) {
       const id = lines[at] as string
-      if (!id.startsWith('data ')) found.push(infoOf(id, lines[at + 1] as string))
+      if (!id.startsWith('data ')) found.push(read(id, lines[at + 1] as string))
     }
-    return found.toSorted((a, b) => b.endedAt.getTime() - a.endedAt.getTime())
+    // Two seasons may end in the same millisecond.
+    return found.toSorted(([a], [b]) => b - a).map(([, info]) => info)
   }
 
-  function infoOf(id: string, record: string): BoardSeasonInfo {
+  function read(id: string, record: string): readonly [us: number, BoardSeasonInfo] {
     const [, us, members, window] = /^(\d+) (\d+) (.+)$/.exec(record) ?? []
     if (window === undefined) throw badReply(title, `'${record}' is no season`)
-    return { id, window, endedAt: new Date(Number(us) / 1000), members: Number(members) }
+    return [Number(us), { id, window, endedAt: new Date(Number(us) / 1000), members: Number(members) }]
   }
+
+  const infoOf = (id: string, record: string): BoardSeasonInfo => read(id, record)[1]
 
   function season(id: string): BoardSeason {
     checkName('season', id)

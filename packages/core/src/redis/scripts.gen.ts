@@ -8265,7 +8265,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: 'ccd79f3bc18af4b0239ccff6c73fe5e000d118be',
+  sha: '9601765cfc0c99a101d1bb999e5acf329f0f8eec',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8423,7 +8423,10 @@ if redis.call('EXISTS', ids) == 1 then
 local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
 local field = string.format('s%s %.0f', name, start)
 redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+local life = redis.call('PTTL', ids)
+if life >= 0 then
+redis.call('PEXPIRE', idlog, math.max(life, 1))
+end
 end
 end
 local items = (#ARGV - 1) / 1
@@ -8831,18 +8834,18 @@ return replies`,
  * - `id`: of the season
  * - `window`: the window's name
  * - `current`: 1 for the current period, 0 for a previous one
- * - `life`: milliseconds that the ranking is stored; 0 without a limit
+ * - `kept`: milliseconds that the ranking is stored; 0 without a limit
  * - replies Redis' time, when it is outside of the periods that the client sent; "+" when it ended now, or "=" when it had ended, then its end in microseconds, the number of members, and the window
  * - on a full server refused: it stores the season
  */
-export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, life: Arg], number | string> = {
+export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: '8fac810bfdfd10b3081345f2ae43b6dbb4b96de4',
+  sha: '6fa4068094627d7c6f9838e4f9856d9b06b64a60',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
-  args: ["id","window","current","life"],
+  args: ["id","window","current","kept"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -8994,7 +8997,7 @@ end
 end
 local items = (#ARGV - 1) / 4
 if items == 1 then
-local id, window, current, life = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, window, current, kept = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
 local at = config.season
 local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
@@ -9019,22 +9022,25 @@ return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; dele
 end
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
-store(source.z, ranking, tonumber(life))
+store(source.z, ranking, tonumber(kept))
 if source.d then
-store(source.d, distinct, tonumber(life))
+store(source.d, distinct, tonumber(kept))
 end
 if current == '1' and redis.call('EXISTS', ids) == 1 then
 local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
 local field = string.format('s%s %.0f', window, start)
 redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+local life = redis.call('PTTL', ids)
+if life >= 0 then
+redis.call('PEXPIRE', idlog, math.max(life, 1))
+end
 end
 redis.call('HSET', seasons, id, record)
 return '+' .. record
 end
 return nil
 end
-local function item(id, window, current, life)
+local function item(id, window, current, kept)
 local at = config.season
 local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
 local wrong = typed(seasons, 'hash') or typed(ids, 'hash') or typed(idlog, 'stream')
@@ -9058,15 +9064,18 @@ return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; dele
 end
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
-store(source.z, ranking, tonumber(life))
+store(source.z, ranking, tonumber(kept))
 if source.d then
-store(source.d, distinct, tonumber(life))
+store(source.d, distinct, tonumber(kept))
 end
 if current == '1' and redis.call('EXISTS', ids) == 1 then
 local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
 local field = string.format('s%s %.0f', window, start)
 redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-redis.call('PEXPIRE', idlog, math.max(redis.call('PTTL', ids), 1))
+local life = redis.call('PTTL', ids)
+if life >= 0 then
+redis.call('PEXPIRE', idlog, math.max(life, 1))
+end
 end
 redis.call('HSET', seasons, id, record)
 return '+' .. record
