@@ -2,7 +2,7 @@ import { createCounters, createRateLimiter, createStream, type LimiterRule, reco
 import { describe, expect, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
-import { keyspace } from '../support/keyspace.ts'
+import { keyspaceOfData } from '../support/keyspace.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -33,13 +33,13 @@ describe.each(Object.entries(RULES))('a limit by %s', (_, rule) => {
     const order = () => record(space, limiter.taking('ann', 2), orders.adding(1), stock.decrementing('a'))
     const first = await order()
     expect(first).toMatchObject({ ok: true, results: [{ allowed: true, rule: 'r', remaining: 1 }, {}, {}] })
-    const was = await keyspace(bench.raw)
+    const was = await keyspaceOfData(bench.raw)
     const second = await order()
     expect(second).toMatchObject({
       ok: false,
       refused: [{ effect: 0, target: "limiter 'api'", reason: 'limit', rule: 'r', remaining: 1 }],
     })
-    expect(await keyspace(bench.raw)).toEqual(was)
+    expect(await keyspaceOfData(bench.raw)).toEqual(was)
     // Another effect is refused: no token is taken.
     expect(await record(space, limiter.taking('ann'), stock.decrementing('a', 1000))).toMatchObject({
       ok: false,

@@ -12,7 +12,7 @@ import {
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
-import { keyspace } from '../support/keyspace.ts'
+import { keyspaceOfData } from '../support/keyspace.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
@@ -80,7 +80,7 @@ describe('a refused call changes nothing, and says which effects were refused', 
     // Declares the counters.
     await record(space, stock.incrementing('b'))
     await stock.read(['b'])
-    const before = await keyspace(bench.raw)
+    const before = await keyspaceOfData(bench.raw)
     const answer = await record(
       space,
       orders.adding({ sku: 'a' }),
@@ -106,7 +106,7 @@ describe('a refused call changes nothing, and says which effects were refused', 
         },
       ],
     })
-    expect(await keyspace(bench.raw)).toEqual(before)
+    expect(await keyspaceOfData(bench.raw)).toEqual(before)
   })
 
   test('a full stream', async () => {
@@ -208,12 +208,12 @@ test('explain says whether a call would be made, and changes nothing', async () 
   const { space, orders, stock } = shop()
   await orders.add({ sku: 'a' })
   await stock.increment('b')
-  const before = await keyspace(bench.raw)
+  const before = await keyspaceOfData(bench.raw)
   const ask = (by: number) =>
     record(space, { explain: true }, orders.adding({ sku: 'a' }), stock.decrementing('a', by))
   expect(await ask(3)).toMatchObject({ ok: true })
   expect(await ask(4)).toMatchObject({ ok: false, refused: [{ effect: 1, reason: 'floor', available: 3 }] })
-  expect(await keyspace(bench.raw)).toEqual(before)
+  expect(await keyspaceOfData(bench.raw)).toEqual(before)
 })
 
 describe('effects that cannot be combined are refused with the reason', () => {

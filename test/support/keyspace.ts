@@ -15,3 +15,11 @@ export async function keyspace(redis: Redis): Promise<Readonly<Record<string, st
   )
   return Object.fromEntries(found)
 }
+
+/** As `keyspace`, without the declarations of streams, notifiers and limiters, which are written in the background. */
+export async function keyspaceOfData(redis: Redis): Promise<Readonly<Record<string, string>>> {
+  const all = Object.entries(await keyspace(redis))
+  return Object.fromEntries(
+    all.filter(([key]) => !/:(?:declaration$|notify-declaration:|limit-declared:)/.test(key)),
+  )
+}
