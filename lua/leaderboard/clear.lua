@@ -4,6 +4,7 @@
 -- @batch 1
 -- @full runs         it frees memory; the markers that it adds are small
 -- @include leaderboard/board
+-- @include leaderboard/end_increments
 -- @include now
 -- @shared keys keys  the windows' keys, data and stored ids, at the indexes in the plan
 -- @shared plan       JSON, see lua/_lib/leaderboard/removal.lua; also `ids` and `idlog`
@@ -20,20 +21,6 @@ local function empty_log(window)
     redis.call('XADD', window.log, last[1], 'm', '', 'b', '0')
     redis.call('XDEL', window.log, last[1])
     redis.call('PEXPIRE', window.log, math.ceil(window.last / 1000) + 3600000)
-  end
-end
-
--- Says that increments of the current period cannot be undone in a window any more.
-local function end_increments(window, plain, name)
-  local ids, idlog = keys[config.ids], keys[config.idlog]
-  if redis.call('EXISTS', ids) == 1 then
-    local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
-    local field = string.format('s%s %.0f', name, start)
-    redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-    local life = redis.call('PTTL', ids)
-    if life >= 0 then
-      redis.call('PEXPIRE', idlog, math.max(life, 1))
-    end
   end
 end
 
@@ -54,7 +41,7 @@ local function item(window)
     if each.log then
       empty_log(each)
     elseif window ~= '' and config.ids then
-      end_increments(each, plain, window)
+      end_increments(keys[config.ids], keys[config.idlog], each, plain, window)
     end
   end
   for _, former in ipairs(config.former) do

@@ -6,6 +6,7 @@
 -- @batch 1
 -- @full refused      it stores the season
 -- @include leaderboard/board
+-- @include leaderboard/end_increments
 -- @include now
 -- @include typed
 -- @shared keys keys     the window's keys, and those of the season, at the indexes in the plan
@@ -59,14 +60,8 @@ local function item(id, window, current, kept)
   if source.d then
     store(source.d, distinct, tonumber(kept))
   end
-  if current == '1' and redis.call('EXISTS', ids) == 1 then
-    local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
-    local field = string.format('s%s %.0f', window, start)
-    redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-    local life = redis.call('PTTL', ids)
-    if life >= 0 then
-      redis.call('PEXPIRE', idlog, math.max(life, 1))
-    end
+  if current == '1' then
+    end_increments(ids, idlog, source, plain, window)
   end
   redis.call('HSET', seasons, id, record)
   return '+' .. record

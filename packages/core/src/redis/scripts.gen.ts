@@ -8265,7 +8265,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '9601765cfc0c99a101d1bb999e5acf329f0f8eec',
+  sha: '0a027950fb718fecbbc2b3f107e2c79d974dc0f5',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8405,6 +8405,17 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local function end_increments(ids, idlog, window, plain, name)
+if redis.call('EXISTS', ids) == 1 then
+local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
+local field = string.format('s%s %.0f', name, start)
+redis.call('HSET', ids, field, board.append(idlog, 'f', field))
+local life = redis.call('PTTL', ids)
+if life >= 0 then
+redis.call('PEXPIRE', idlog, math.max(life, 1))
+end
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -8415,18 +8426,6 @@ if last then
 redis.call('XADD', window.log, last[1], 'm', '', 'b', '0')
 redis.call('XDEL', window.log, last[1])
 redis.call('PEXPIRE', window.log, math.ceil(window.last / 1000) + 3600000)
-end
-end
-local function end_increments(window, plain, name)
-local ids, idlog = keys[config.ids], keys[config.idlog]
-if redis.call('EXISTS', ids) == 1 then
-local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
-local field = string.format('s%s %.0f', name, start)
-redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-local life = redis.call('PTTL', ids)
-if life >= 0 then
-redis.call('PEXPIRE', idlog, math.max(life, 1))
-end
 end
 end
 local items = (#ARGV - 1) / 1
@@ -8449,7 +8448,7 @@ end
 if each.log then
 empty_log(each)
 elseif window ~= '' and config.ids then
-end_increments(each, plain, window)
+end_increments(keys[config.ids], keys[config.idlog], each, plain, window)
 end
 end
 for _, former in ipairs(config.former) do
@@ -8482,7 +8481,7 @@ end
 if each.log then
 empty_log(each)
 elseif window ~= '' and config.ids then
-end_increments(each, plain, window)
+end_increments(keys[config.ids], keys[config.idlog], each, plain, window)
 end
 end
 for _, former in ipairs(config.former) do
@@ -8840,7 +8839,7 @@ return replies`,
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: '6fa4068094627d7c6f9838e4f9856d9b06b64a60',
+  sha: 'f5bc8996be9e0364234a4ff08218edea220b4a91',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8980,6 +8979,17 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local function end_increments(ids, idlog, window, plain, name)
+if redis.call('EXISTS', ids) == 1 then
+local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
+local field = string.format('s%s %.0f', name, start)
+redis.call('HSET', ids, field, board.append(idlog, 'f', field))
+local life = redis.call('PTTL', ids)
+if life >= 0 then
+redis.call('PEXPIRE', idlog, math.max(life, 1))
+end
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -9026,14 +9036,8 @@ store(source.z, ranking, tonumber(kept))
 if source.d then
 store(source.d, distinct, tonumber(kept))
 end
-if current == '1' and redis.call('EXISTS', ids) == 1 then
-local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
-local field = string.format('s%s %.0f', window, start)
-redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-local life = redis.call('PTTL', ids)
-if life >= 0 then
-redis.call('PEXPIRE', idlog, math.max(life, 1))
-end
+if current == '1' then
+end_increments(ids, idlog, source, plain, window)
 end
 redis.call('HSET', seasons, id, record)
 return '+' .. record
@@ -9068,14 +9072,8 @@ store(source.z, ranking, tonumber(kept))
 if source.d then
 store(source.d, distinct, tonumber(kept))
 end
-if current == '1' and redis.call('EXISTS', ids) == 1 then
-local start = not plain.next and 0 or source.period == 1 and plain.start or plain.next
-local field = string.format('s%s %.0f', window, start)
-redis.call('HSET', ids, field, board.append(idlog, 'f', field))
-local life = redis.call('PTTL', ids)
-if life >= 0 then
-redis.call('PEXPIRE', idlog, math.max(life, 1))
-end
+if current == '1' then
+end_increments(ids, idlog, source, plain, window)
 end
 redis.call('HSET', seasons, id, record)
 return '+' .. record
