@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+
 import { build, type Plugin } from 'esbuild'
 
 /** For the CommonJS packages among what a program imports. */
@@ -10,7 +13,16 @@ const REQUIRE = "import { createRequire } from 'node:module'; const require = cr
 export async function bundlePrograms(
   programs: Readonly<Record<string, string>>,
   folder: string,
-  { banner = '', plugins = [] }: { readonly banner?: string; readonly plugins?: Plugin[] } = {},
+  {
+    banner = '',
+    plugins = [],
+    inject = [],
+  }: {
+    readonly banner?: string
+    readonly plugins?: Plugin[]
+    /** Files that run before each program. */
+    readonly inject?: string[]
+  } = {},
 ): Promise<void> {
   await build({
     entryPoints: Object.entries(programs).map(([out, path]) => ({ in: path, out })),
@@ -23,6 +35,20 @@ export async function bundlePrograms(
     target: 'node20',
     conditions: ['penknife-source'],
     logLevel: 'warning',
-    plugins,
+    plugins: [...plugins, ownAddress],
+    inject,
   })
+}
+
+/** A file of the repository finds what lies beside it, as it would unbundled. */
+const ownAddress: Plugin = {
+  name: 'own address',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      const contents = await readFile(path, 'utf8')
+      if (!contents.includes('import.meta.url')) return undefined
+      const address = JSON.stringify(pathToFileURL(path).href)
+      return { contents: contents.replaceAll('import.meta.url', address), loader: 'ts' }
+    })
+  },
 }

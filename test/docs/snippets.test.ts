@@ -3,7 +3,6 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import type { Plugin } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { bundlePrograms } from '../../scripts/programs.ts'
@@ -42,16 +41,10 @@ beforeAll(async () => {
     const onClient = NODE_REDIS ? onNodeRedis(code) : code
     writeFileSync(sourceOf(name), isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
   }
-  const sources = snippets.map(({ name }) => [name, sourceOf(name)] as const)
-  const preload = fileURLToPath(new URL('preload.ts', import.meta.url))
-  // The preload changes the client library that the snippet uses.
-  const clients: Plugin = {
-    name: 'clients',
-    setup: ({ onResolve }) =>
-      onResolve({ filter: /^(ioredis|redis)$/ }, ({ path }) => ({ path, external: true })),
-  }
-  const programs = Object.fromEntries([...sources, ['preload', preload]])
-  await bundlePrograms(programs, FOLDER, { plugins: [clients] })
+  const programs = Object.fromEntries(snippets.map(({ name }) => [name, sourceOf(name)]))
+  // It changes the client library and the servers that the snippet uses.
+  const inject = [fileURLToPath(new URL('preload.ts', import.meta.url))]
+  await bundlePrograms(programs, FOLDER, { inject })
 })
 
 function sourceOf(name: string): string {
@@ -89,8 +82,8 @@ test('every snippet passes the type check', () => {
 }, 60_000)
 
 test.each(snippets)('$title runs', async ({ name, code }) => {
-  const [path, preload] = [join(FOLDER, `${name}.mjs`), join(FOLDER, 'preload.mjs')]
-  await using program = runProgram(path, { SNIPPET_REDIS_PORT: String(redis.port) }, ['--import', preload])
+  const env = { SNIPPET_REDIS_PORT: String(redis.port) }
+  await using program = runProgram(join(FOLDER, `${name}.mjs`), env)
   if (!isServer(code)) {
     const { code: status, output } = await program.ended
     expect(status, output).toBe(0)
