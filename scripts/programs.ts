@@ -7,7 +7,7 @@ import { build, type Plugin } from 'esbuild'
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
 
 /**
- * Bundles TypeScript programs of this repository into `<name>.mjs` of the folder, beside chunks that they share: a process of it
+ * Bundles TypeScript programs of this repository into `<name>.mjs` of the folder, several beside chunks that they share: a process of one
  * starts in a tenth of the time that a transpiler in the process needs.
  */
 export async function bundlePrograms(
@@ -29,7 +29,7 @@ export async function bundlePrograms(
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    splitting: true,
+    splitting: Object.keys(programs).length > 1,
     platform: 'node',
     format: 'esm',
     banner: { js: `${REQUIRE} ${banner}` },
