@@ -67,7 +67,7 @@ local function sortable(id)
 end
 
 function places.queue(of, key, delivery)
-  local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+  local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
   redis.call('ZADD', of.queued, 0, key .. '\0' .. sortable(delivery.i) .. packed)
 end
 
@@ -88,11 +88,11 @@ local function queued_entry(key, member)
   if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
     return nil
   end
-  local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+  local a, f, d, t, v, o = unpack(found, 1, 6)
   if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
     return nil
   end
-  return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+  return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 
 -- The first queued entries of a key: at most `run`, four at first, and more if those were small.

@@ -15852,7 +15852,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '459c288fe059ffa081edfd896fa4f5417e79c3e3',
+  sha: '53302af262276b56f009e27af8d8e5f6b60b1e7f',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15942,7 +15942,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -15956,7 +15957,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -15971,7 +15972,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -15980,14 +15981,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -15997,11 +15998,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -16015,7 +16019,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -16026,7 +16030,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -16034,7 +16038,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -16085,7 +16089,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -16101,11 +16105,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -16382,7 +16386,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -16391,14 +16395,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -16507,12 +16518,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -16523,6 +16538,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -19121,7 +19140,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '3ef1081f2c0c5aebc435ae4e3594dfcf46e799a1',
+  sha: '8cd65cc1746bd01cf320ef51b4c9c5f99920e8c2',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -19316,7 +19335,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -19330,7 +19350,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -19345,7 +19365,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -19354,14 +19374,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -19371,11 +19391,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -19389,7 +19412,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -19400,7 +19423,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -19408,7 +19431,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -19453,7 +19476,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -19469,11 +19492,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -19658,7 +19681,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -19667,14 +19690,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -19783,12 +19813,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -19799,6 +19833,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -22447,13 +22485,13 @@ return replies`,
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - replies the entry's id; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f7771140d1afe14aabf7defcc9a92313673e533a',
+  sha: '05fbbada42522ab45385b45527a2f633095a9030',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -22601,7 +22639,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -22615,7 +22654,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -22630,7 +22669,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -22639,14 +22678,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -22656,11 +22695,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -22674,7 +22716,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -22685,7 +22727,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -22693,7 +22735,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -22744,7 +22786,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -22760,11 +22802,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -22949,7 +22991,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -22958,14 +23000,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -23074,12 +23123,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -23090,6 +23143,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -23166,14 +23223,14 @@ return replies`,
  * - key `added`: string: the id of the entry that was added with this dedup id
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - `window`: milliseconds for which the dedup id is remembered
  * - replies the entry's id, with a leading = if it was added before; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '755337b26061a3d2b63791ee46ca75db79b8fe04',
+  sha: 'abb287628da063c611063e52f49d18ea07b51aba',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -23321,7 +23378,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -23335,7 +23393,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -23350,7 +23408,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -23359,14 +23417,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -23376,11 +23434,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -23394,7 +23455,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -23405,7 +23466,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -23413,7 +23474,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -23464,7 +23525,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -23480,11 +23541,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -23669,7 +23730,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -23678,14 +23739,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -23794,12 +23862,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -23810,6 +23882,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -23852,7 +23928,7 @@ return may
 end
 id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^[^%s;]*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
@@ -23874,7 +23950,7 @@ return may
 end
 id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^[^%s;]*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
@@ -23923,7 +23999,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: 'f2b36105bf63e9ce31715608b906558ec5144b88',
+  sha: '89222122f28d0ca36c037c7f2aed35e6a53f6b71',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -23949,7 +24025,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -23963,7 +24040,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -23978,7 +24055,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -23987,14 +24064,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -24004,11 +24081,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -24022,7 +24102,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -24033,7 +24113,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -24041,7 +24121,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -24092,7 +24172,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -24108,11 +24188,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -24694,7 +24774,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '29802399ab20db48251daf9f9c54a850a107b8ea',
+  sha: '0dd67f44adbbb77cb67802fddf77532d66164062',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -24839,7 +24919,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -24853,7 +24934,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -24868,7 +24949,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -24877,14 +24958,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -24894,11 +24975,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -24912,7 +24996,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -24923,7 +25007,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -24931,7 +25015,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -24983,7 +25067,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -24999,11 +25083,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -25319,7 +25403,7 @@ return replies`,
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
  * - shared `lease`: milliseconds without a renewal after which an entry is taken over
- * - shared `attempts`: attempts before an entry becomes a dead letter
+ * - shared `attempts`: attempts before an entry without a number of its own becomes a dead letter
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
@@ -25332,7 +25416,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '661b82ca0edf124d7ef19c2ed1b436aa74c10cf6',
+  sha: '9ea1308a6b4d4ab405a375789bb788f695b56cf0',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","group","consumer","declared","lease","attempts"],
@@ -25477,7 +25561,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -25491,7 +25576,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -25506,7 +25591,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -25515,14 +25600,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -25532,11 +25617,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -25550,7 +25638,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -25561,7 +25649,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -25569,7 +25657,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -25621,7 +25709,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -25637,11 +25725,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -25895,7 +25983,7 @@ local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
-local over = used and delivery.a >= tonumber(attempts)
+local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
@@ -25984,7 +26072,7 @@ local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
-local over = used and delivery.a >= tonumber(attempts)
+local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
@@ -26454,7 +26542,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: '6ab05614645542aff38161a55f2fcec55e919b85',
+  sha: '81ef535cda5598922c0d1ca44713332b4b2354c6',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -26478,7 +26566,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -26492,7 +26581,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -26507,7 +26596,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -26516,14 +26605,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -26533,11 +26622,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -26551,7 +26643,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -26562,7 +26654,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -26570,7 +26662,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -26621,7 +26713,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -26637,11 +26729,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -27017,7 +27109,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '06cfaf9ac32f6afe9bcd1bfea75fe7cabaa477dc',
+  sha: 'f2f90301b705f5f685fd53b2862e107f80da1aa1',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -27041,7 +27133,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -27055,7 +27148,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -27070,7 +27163,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -27079,14 +27172,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -27096,11 +27189,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -27114,7 +27210,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -27125,7 +27221,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -27133,7 +27229,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -27185,7 +27281,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -27201,11 +27297,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -27841,7 +27937,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '2d790bf414191c53cbb4db43c73e89051b388d2d',
+  sha: 'cc9af6aca52b327177bf01192873ce29310238c3',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -27996,7 +28092,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -28010,7 +28107,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -28025,7 +28122,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -28034,14 +28131,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -28051,11 +28148,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -28069,7 +28169,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -28080,7 +28180,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -28088,7 +28188,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -28133,7 +28233,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -28149,11 +28249,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -28338,7 +28438,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -28347,14 +28447,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -28463,12 +28570,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -28479,6 +28590,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -29150,7 +29265,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '94ce97add52a730d570450af3309ad74051cb9cd',
+  sha: '8996f71b823f7b8bc88e69d1b52abaac3f57faf7',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","group","consumer","declared"],
@@ -29295,7 +29410,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -29309,7 +29425,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -29324,7 +29440,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -29333,14 +29449,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -29350,11 +29466,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -29368,7 +29487,7 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
@@ -29379,7 +29498,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -29387,7 +29506,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = unpacked(packed)
@@ -29439,7 +29558,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -29455,11 +29574,11 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
