@@ -1,5 +1,5 @@
 -- `entry`: moves an entry between the places of a group. `entry.read` returns it from the stream, `entry.read_ready` from the
--- group's ready entries or dead letters; nil when it was deleted. The other functions write it to its next place.
+-- group's ready entries or dead letters, `entry.unpacked` from a member of delayed; nil when it was deleted. The other functions write it to its next place.
 --
 --   i  the entry's id          d  payload                    t  traceparent, if any
 --   a  used attempts           f  deliveries (the fence)     n  earliest time to handle it, in ms, if any
@@ -127,8 +127,8 @@ function entry.put_dead(dead, delivery, group, kind, reason)
   return redis.call(unpack(add))
 end
 
--- The fields of a member of delayed; nil when penknife did not write it.
-local function unpacked(packed)
+-- The entry of a member of delayed; nil when penknife did not write it.
+function entry.unpacked(packed)
   local ok, found = pcall(cmsgpack.unpack, packed)
   if not ok or type(found) ~= 'table' then
     return nil
@@ -147,7 +147,7 @@ end
 -- Moves a due member of delayed to ready with `put`. A member that cannot be read becomes a dead letter with the id 0-0. Returns
 -- whether it could be read.
 function entry.put_due(dead, group, packed, put)
-  local delivery = unpacked(packed)
+  local delivery = entry.unpacked(packed)
   if delivery then
     put(delivery)
   else
