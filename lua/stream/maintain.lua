@@ -26,7 +26,7 @@
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
 -- @shared lease    milliseconds without a renewal after which an entry is taken over
--- @shared attempts attempts before an entry becomes a dead letter
+-- @shared attempts attempts before an entry without a number of its own becomes a dead letter
 -- @item key stream stream
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
@@ -110,7 +110,7 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
         delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
         local used = recorded or delivery.v > MOST_UNRECORDED
         delivery.a = delivery.a + (used and 1 or 0)
-        local over = used and delivery.a >= tonumber(attempts)
+        local over = used and delivery.a >= entry.attempts(delivery, attempts)
         if over then
           local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
           local position = entry.put_dead(dead, delivery, group, 'vanished', reason)

@@ -221,6 +221,26 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
     { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
+  'stream/clear': [
+    {
+      returns: 'list',
+      shared: [[], 0, 'billing', 'billing mailing'],
+      item: [stream, ready, delayed, '', 'stream', '0'],
+      before: MANY,
+    },
+    {
+      returns: 'list',
+      shared: [HELD, 1, 'billing', 'billing'],
+      item: [stream, ready, delayed, '9-9', 'queued', '0'],
+      before: KEYED,
+    },
+    {
+      returns: 'list',
+      shared: [[], 0, 'billing', 'billing'],
+      item: [stream, ready, delayed, '9-9', 'ready', '0'],
+      before: [...LEASED, ...LEASED_READY],
+    },
+  ],
   'stream/drop': [
     {
       returns: 'integer',

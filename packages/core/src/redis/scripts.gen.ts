@@ -15852,7 +15852,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '459c288fe059ffa081edfd896fa4f5417e79c3e3',
+  sha: 'fa57871e68e2507e6029ce56b68b462a22953f51',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15942,7 +15942,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -15956,7 +15957,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -15971,7 +15972,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -15980,14 +15981,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -15997,11 +15998,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -16015,18 +16019,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -16034,10 +16038,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -16085,7 +16089,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -16101,11 +16105,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -16230,6 +16239,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -16237,11 +16259,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -16382,7 +16400,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -16391,14 +16409,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -16507,12 +16532,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -16523,6 +16552,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -19121,7 +19154,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '3ef1081f2c0c5aebc435ae4e3594dfcf46e799a1',
+  sha: 'e806baa1bd9e90d716dbb56b1a6e3cb006da4f44',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -19316,7 +19349,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -19330,7 +19364,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -19345,7 +19379,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -19354,14 +19388,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -19371,11 +19405,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -19389,18 +19426,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -19408,10 +19445,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -19453,7 +19490,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -19469,11 +19506,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -19598,6 +19640,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -19605,11 +19660,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -19658,7 +19709,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -19667,14 +19718,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -19783,12 +19841,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -19799,6 +19861,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -22447,13 +22513,13 @@ return replies`,
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - replies the entry's id; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f7771140d1afe14aabf7defcc9a92313673e533a',
+  sha: '913cf48be15b9aca6d5d4d9ca3d70e07d05824f0',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -22601,7 +22667,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -22615,7 +22682,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -22630,7 +22697,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -22639,14 +22706,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -22656,11 +22723,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -22674,18 +22744,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -22693,10 +22763,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -22744,7 +22814,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -22760,11 +22830,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -22889,6 +22964,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -22896,11 +22984,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -22949,7 +23033,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -22958,14 +23042,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -23074,12 +23165,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -23090,6 +23185,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -23166,14 +23265,14 @@ return replies`,
  * - key `added`: string: the id of the entry that was added with this dedup id
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - `window`: milliseconds for which the dedup id is remembered
  * - replies the entry's id, with a leading = if it was added before; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '755337b26061a3d2b63791ee46ca75db79b8fe04',
+  sha: '1d9ed99749612dca32f39eeb04ac8d0a1ddd9d3d',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -23321,7 +23420,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -23335,7 +23435,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -23350,7 +23450,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -23359,14 +23459,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -23376,11 +23476,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -23394,18 +23497,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -23413,10 +23516,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -23464,7 +23567,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -23480,11 +23583,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -23609,6 +23717,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -23616,11 +23737,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -23669,7 +23786,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -23678,14 +23795,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -23794,12 +23918,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -23810,6 +23938,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -23852,7 +23984,7 @@ return may
 end
 id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^[^%s;]*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
@@ -23874,7 +24006,7 @@ return may
 end
 id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^[^%s;]*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
@@ -23923,7 +24055,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: 'f2b36105bf63e9ce31715608b906558ec5144b88',
+  sha: 'f21944bd75599c306e95b12fa8fdf11895a2f56b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -23949,7 +24081,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -23963,7 +24096,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -23978,7 +24111,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -23987,14 +24120,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -24004,11 +24137,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -24022,18 +24158,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -24041,10 +24177,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -24092,7 +24228,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -24108,11 +24244,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -24237,6 +24378,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -24244,11 +24398,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -24424,6 +24574,798 @@ local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed and in the queues of keys.
+ *
+ * Invariant: an entry under lease, a dead letter, and an entry that was added after the first call stay. In a work queue an entry of the
+ * stream is deleted once no other group needs it. A call removes some 500 entries, or 256 KiB of them, from one place. A process that dies
+ * leaves the rest as it was.
+ *
+ * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - `last`: id of the last entry to remove; empty for the last one of the stream
+ * - `place`: where to continue: queued (at first), delayed, ready or stream
+ * - `from`: position at which to continue there; 0 at first
+ * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
+ * - on a full server runs: it deletes entries
+ */
+export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/clear',
+  sha: '172fa77a7280ab212bf1c0cec3b24a373397b12b',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group","declared"],
+  keys: ["stream","ready","delayed"],
+  args: ["last","place","from"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function queued_entry(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v, o = unpack(found, 1, 6)
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = queued_entry(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local declared = ARGV[3]
+local STEP, MOST_BYTES = 500, 262144
+local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+local items = (#ARGV - 3) / 3
+if items == 1 then
+local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[4], ARGV[5], ARGV[6]
+do
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+if last == '' then
+last = '0-0'
+local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+for at = 1, #info, 2 do
+last = info[at] == 'last-generated-id' and info[at + 1] or last
+end
+end
+local function group_of(key)
+for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+if found.name == group then
+return found
+end
+end
+end
+local function is_meant(id)
+return not earlier(last, id)
+end
+local function remove_members(key, id_of, removed)
+local count, kept, bytes = 0, tonumber(from), 0
+for _ = 1, STEP / 4 do
+local found = redis.call('ZRANGE', key, kept, kept + 3)
+for _, member in ipairs(found) do
+bytes = bytes + #member
+local id = id_of(member)
+if id and is_meant(id) then
+redis.call('ZREM', key, member)
+removed(member)
+count = count + 1
+else
+kept = kept + 1
+end
+end
+if not found[4] then
+return count
+elseif bytes >= MOST_BYTES then
+break
+end
+end
+return count, tostring(kept)
+end
+local function remove_queued()
+if not of then
+return 0
+end
+return remove_members(held[2], places.queued_id, function() end)
+end
+local function remove_delayed()
+return remove_members(delayed, function(member)
+local delivery = entry.unpacked(member)
+return delivery and delivery.i
+end, function(member)
+local delivery = entry.unpacked(member)
+if of and delivery.k then
+places.leave_delayed(of, delivery)
+end
+end)
+end
+local function remove_ready()
+local found = group_of(ready)
+local first = from == '0' and found and '(' .. found['last-delivered-id'] or from == '0' and '-' or from
+local positions, all = ids(ready, first, '+', STEP)
+local count = 0
+for _, position in ipairs(positions) do
+local delivery = entry.read_ready(ready, position)
+if not delivery.foreign and is_meant(delivery.i) then
+redis.call('XDEL', ready, position)
+if of and delivery.k then
+places.leave(of, delivery.k, 'r' .. position, 1)
+end
+count = count + 1
+end
+end
+return count, not all and '(' .. positions[#positions] or nil
+end
+local function remove_new()
+local found = group_of(stream)
+if not found then
+return 0
+end
+local read = found['last-delivered-id']
+local new, all = ids(stream, '(' .. read, last, STEP)
+if not new[1] then
+return 0
+end
+local args = { 'XGROUP', 'SETID', stream, group, new[#new] }
+if found['entries-read'] then
+args[6], args[7] = 'ENTRIESREAD', string.format('%.0f', found['entries-read'] + #new)
+end
+local keys = {}
+for _, id in ipairs(of and new or {}) do
+keys[id] = entry.read(stream, id).k
+end
+redis.call(unpack(args))
+acknowledge(stream, group, declared, new)
+for id, name in pairs(keys) do
+places.leave(of, name, 'm' .. id, 1)
+end
+return #new, not all and '0' or nil
+end
+local remove = { queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
+local count, following = remove[place]()
+if following then
+return { count, last, place, following }
+end
+return { count, last, NEXT[place], '0' }
+end
+return nil
+end
+local function item(stream, ready, delayed, last, place, from)
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+if last == '' then
+last = '0-0'
+local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+for at = 1, #info, 2 do
+last = info[at] == 'last-generated-id' and info[at + 1] or last
+end
+end
+local function group_of(key)
+for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+if found.name == group then
+return found
+end
+end
+end
+local function is_meant(id)
+return not earlier(last, id)
+end
+local function remove_members(key, id_of, removed)
+local count, kept, bytes = 0, tonumber(from), 0
+for _ = 1, STEP / 4 do
+local found = redis.call('ZRANGE', key, kept, kept + 3)
+for _, member in ipairs(found) do
+bytes = bytes + #member
+local id = id_of(member)
+if id and is_meant(id) then
+redis.call('ZREM', key, member)
+removed(member)
+count = count + 1
+else
+kept = kept + 1
+end
+end
+if not found[4] then
+return count
+elseif bytes >= MOST_BYTES then
+break
+end
+end
+return count, tostring(kept)
+end
+local function remove_queued()
+if not of then
+return 0
+end
+return remove_members(held[2], places.queued_id, function() end)
+end
+local function remove_delayed()
+return remove_members(delayed, function(member)
+local delivery = entry.unpacked(member)
+return delivery and delivery.i
+end, function(member)
+local delivery = entry.unpacked(member)
+if of and delivery.k then
+places.leave_delayed(of, delivery)
+end
+end)
+end
+local function remove_ready()
+local found = group_of(ready)
+local first = from == '0' and found and '(' .. found['last-delivered-id'] or from == '0' and '-' or from
+local positions, all = ids(ready, first, '+', STEP)
+local count = 0
+for _, position in ipairs(positions) do
+local delivery = entry.read_ready(ready, position)
+if not delivery.foreign and is_meant(delivery.i) then
+redis.call('XDEL', ready, position)
+if of and delivery.k then
+places.leave(of, delivery.k, 'r' .. position, 1)
+end
+count = count + 1
+end
+end
+return count, not all and '(' .. positions[#positions] or nil
+end
+local function remove_new()
+local found = group_of(stream)
+if not found then
+return 0
+end
+local read = found['last-delivered-id']
+local new, all = ids(stream, '(' .. read, last, STEP)
+if not new[1] then
+return 0
+end
+local args = { 'XGROUP', 'SETID', stream, group, new[#new] }
+if found['entries-read'] then
+args[6], args[7] = 'ENTRIESREAD', string.format('%.0f', found['entries-read'] + #new)
+end
+local keys = {}
+for _, id in ipairs(of and new or {}) do
+keys[id] = entry.read(stream, id).k
+end
+redis.call(unpack(args))
+acknowledge(stream, group, declared, new)
+for id, name in pairs(keys) do
+places.leave(of, name, 'm' .. id, 1)
+end
+return #new, not all and '0' or nil
+end
+local remove = { queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
+local count, following = remove[place]()
+if following then
+return { count, last, place, following }
+end
+return { count, last, NEXT[place], '0' }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 3 + done * 3
+local arg = 3 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -24694,7 +25636,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '29802399ab20db48251daf9f9c54a850a107b8ea',
+  sha: '48969690564349c917864323feb689b56f785a4e',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -24839,7 +25781,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -24853,7 +25796,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -24868,7 +25811,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -24877,14 +25820,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -24894,11 +25837,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -24912,18 +25858,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -24931,10 +25877,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -24983,7 +25929,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -24999,11 +25945,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -25128,6 +26079,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -25135,11 +26099,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -25319,7 +26279,7 @@ return replies`,
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
  * - shared `lease`: milliseconds without a renewal after which an entry is taken over
- * - shared `attempts`: attempts before an entry becomes a dead letter
+ * - shared `attempts`: attempts before an entry without a number of its own becomes a dead letter
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
@@ -25332,7 +26292,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '661b82ca0edf124d7ef19c2ed1b436aa74c10cf6',
+  sha: 'ef4b0de0a737e5340a04cc15357408e90eedbae3',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","group","consumer","declared","lease","attempts"],
@@ -25477,7 +26437,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -25491,7 +26452,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -25506,7 +26467,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -25515,14 +26476,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -25532,11 +26493,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -25550,18 +26514,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -25569,10 +26533,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -25621,7 +26585,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -25637,11 +26601,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -25766,6 +26735,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -25773,11 +26755,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -25895,7 +26873,7 @@ local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
-local over = used and delivery.a >= tonumber(attempts)
+local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
@@ -25984,7 +26962,7 @@ local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
-local over = used and delivery.a >= tonumber(attempts)
+local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
@@ -26454,7 +27432,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: '6ab05614645542aff38161a55f2fcec55e919b85',
+  sha: '756fc93c55f273c270d4ee3f322eb18289f3ad6f',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -26478,7 +27456,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -26492,7 +27471,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -26507,7 +27486,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -26516,14 +27495,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -26533,11 +27512,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -26551,18 +27533,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -26570,10 +27552,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -26621,7 +27603,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -26637,11 +27619,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -26766,6 +27753,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -26773,11 +27773,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -27017,7 +28013,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '06cfaf9ac32f6afe9bcd1bfea75fe7cabaa477dc',
+  sha: '15dda1b08f911cd8e8d47a977b8888aa158b6bdf',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -27041,7 +28037,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -27055,7 +28052,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -27070,7 +28067,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -27079,14 +28076,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -27096,11 +28093,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -27114,18 +28114,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -27133,10 +28133,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -27185,7 +28185,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -27201,11 +28201,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -27330,6 +28335,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -27337,11 +28355,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -27841,7 +28855,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '2d790bf414191c53cbb4db43c73e89051b388d2d',
+  sha: '2250aca8ecf33945ab547af22e351d33daf71258',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -27996,7 +29010,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -28010,7 +29025,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -28025,7 +29040,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -28034,14 +29049,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -28051,11 +29066,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -28069,18 +29087,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -28088,10 +29106,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -28133,7 +29151,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -28149,11 +29167,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -28278,6 +29301,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -28285,11 +29321,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -28338,7 +29370,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -28347,14 +29379,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -28463,12 +29502,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -28479,6 +29522,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -29150,7 +30197,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '94ce97add52a730d570450af3309ad74051cb9cd',
+  sha: '0f9883acee967175a38ce899bcf689dc90a5af96',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","group","consumer","declared"],
@@ -29295,7 +30342,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -29309,7 +30357,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -29324,7 +30372,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -29333,14 +30381,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -29350,11 +30398,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -29368,18 +30419,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -29387,10 +30438,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -29439,7 +30490,7 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
@@ -29455,11 +30506,16 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_id(member)
+local key = string.match(member, '^[^%z]+')
+local delivery = key and queued_entry(key, member)
+return delivery and delivery.i
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -29584,6 +30640,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+local function delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -29591,11 +30660,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)

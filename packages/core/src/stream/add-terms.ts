@@ -3,7 +3,8 @@ import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { isWellFormed } from '../text.ts'
 import type { StreamAddOptions } from './option-types.ts'
-import { wholeMs } from './settings.ts'
+import { encodeOwnTerms } from './own-terms.ts'
+import { checkAttempts, checkTimeout, wholeMs } from './settings.ts'
 
 /** The longest dedup id, in characters. */
 const LONGEST_ID = 512
@@ -18,7 +19,18 @@ export interface AddTerms {
 
 export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', wait: false, signal: undefined }
 
-const KNOWN = ['id', 'key', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
+const KNOWN = [
+  'id',
+  'key',
+  'delay',
+  'at',
+  'attempts',
+  'backoff',
+  'timeout',
+  'traceparent',
+  'whenFull',
+  'signal',
+]
 
 /** Checks the options of `add` or `addMany`, which `where` names, except the dedup id. */
 export function addTerms(
@@ -38,10 +50,21 @@ export function addTerms(
   const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
   return {
     trace: checkedTrace(options.traceparent ?? ambientTrace()),
-    due: at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at),
+    due: (at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at)) + ownTermsOf(options),
     wait: whenFull === 'wait',
     signal,
   }
+}
+
+/** The entry's own terms as the scripts take them, behind a semicolon; empty when there are none. */
+function ownTermsOf({ attempts, backoff, timeout }: Omit<StreamAddOptions, 'id' | 'key'>): string {
+  if (attempts === undefined && backoff === undefined && timeout === undefined) return ''
+  const own = encodeOwnTerms({
+    attempts: attempts === undefined ? undefined : checkAttempts('attempts', attempts),
+    backoffMs: backoff === undefined ? undefined : wholeMs('backoff', backoff, 0),
+    timeoutMs: timeout === undefined ? undefined : (checkTimeout(timeout) ?? 0),
+  })
+  return `;${own}`
 }
 
 export function checkDedupId(id: string): string {

@@ -21,6 +21,8 @@ const MANY_LENGTH = 8 << 20
 /** Microseconds of Redis, see `EffectTarget`. */
 const ADD_COST = 3
 
+const ADDING = ['key', 'delay', 'at', 'attempts', 'backoff', 'timeout', 'traceparent']
+
 export interface Adder<T> {
   add(payload: T, options?: StreamAddOptions): Promise<string>
   addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
@@ -202,7 +204,7 @@ export function createAdder<T>(
       return ids
     },
     adding(payload, options) {
-      if (options !== undefined) checkOptions('adding', options, ['key', 'delay', 'at', 'traceparent'])
+      if (options !== undefined) checkOptions('adding', options, ADDING)
       const usual = options === undefined && traceparent === undefined && !order
       const { trace, due } = usual
         ? DEFAULT_TERMS

@@ -86,7 +86,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       leases.add(entry)
       if (entry.dueMs !== undefined) {
         if (state.postpone(entry)) settle(entry, { to: 'delayed', dueMs: entry.dueMs })
-      } else if (entry.attempt > maxAttempts && entry.keyed?.before === undefined) bury(entry)
+      } else if (entry.attempt > attemptsOf(entry) && entry.keyed?.before === undefined) bury(entry)
       return entry
     })
   }
@@ -99,7 +99,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function start(entry: LeasedEntry): boolean {
     if (entry.keyed) {
       // Its predecessor had to be finished first.
-      if (entry.attempt > maxAttempts) bury(entry)
+      if (entry.attempt > attemptsOf(entry)) bury(entry)
       entry.keyed.startedAt = performance.now()
     }
     return state.start(entry)
@@ -191,11 +191,16 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     state.refuse(entry)
   }
 
-  function afterFailure({ attempt }: LeasedEntry, error: unknown, ran: boolean): Move {
+  function attemptsOf({ own }: LeasedEntry): number {
+    return own?.attempts ?? maxAttempts
+  }
+
+  function afterFailure(entry: LeasedEntry, error: unknown, ran: boolean): Move {
+    const { attempt, own } = entry
     if (!ran) return { to: 'dead', why: 'invalid', error }
     if (isNeverRetry(error)) return { to: 'dead', why: 'never-retry', error }
-    if (attempt >= maxAttempts) return { to: 'dead', why: 'failed', error }
-    const delayMs = backoffMs(attempt, error)
+    if (attempt >= attemptsOf(entry)) return { to: 'dead', why: 'failed', error }
+    const delayMs = backoffMs(attempt, error, own?.backoffMs)
     return delayMs === false ? { to: 'dead', why: 'never-retry', error } : { to: 'retrying', delayMs }
   }
 

@@ -32,7 +32,7 @@ export interface GroupConsumerOptions {
   readonly take: (entries: readonly LeasedEntry[], asked: number) => void
   /** With order by key. */
   readonly runs?: Runs | undefined
-  /** Called when the group is paused: gives back the entries that were not started. */
+  /** Called when the group or this worker is paused: gives back the entries that were not started. */
   readonly paused: () => void
   /** Called when waiting entries may start: after Redis answered a heartbeat, or a suspect ended. */
   readonly resume: () => void
@@ -55,6 +55,8 @@ export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'fi
   commit(entry: LeasedEntry, effects: readonly Effect[]): Promise<CommitAnswer<never>>
   /** Why nothing may be started. */
   stopped(): 'closing' | 'paused' | undefined
+  /** Fetches nothing, and starts nothing, while `on`. */
+  hold(on: boolean): void
   /** There may be room for more entries. */
   roomMade(): void
   close(options?: WorkerCloseOptions): Promise<void>
@@ -82,6 +84,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const events = createWorkerEvents({ ...identity, group, consumer: name })
   const { trouble } = events
   let isPaused = false
+  /** This worker alone is paused. */
+  let held = false
   /** Until then nothing is fetched, because the memory of Redis is full. */
   let fullUntil = 0
   let closing: Promise<void> | undefined
@@ -154,7 +158,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       forgetConsumers()
     },
     room: () =>
-      isPaused || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED ? 0 : room(),
+      isPaused || held || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED ? 0 : room(),
     most: entriesPerRead,
     fetched(entries, asked, leasedSince) {
       if (entries.length > 0) take(deliveries.admit(entries, leasedSince), asked)
@@ -177,11 +181,13 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     if (now === isPaused) return
     isPaused = now
     events.paused(now)
-    if (now) {
-      paused()
-      runs?.giveBack('paused')
-    }
+    if (now) giveBackWaiting()
     reader.roomMade()
+  }
+
+  function giveBackWaiting(): void {
+    paused()
+    runs?.giveBack('paused')
   }
 
   /** Deletes the consumers of dead processes. Errors are ignored: it is tried again, and other calls report the same error. */
@@ -234,7 +240,12 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
         committer.commit(source, entry.position, entry.keyed?.place ?? '', checked, mayRetry),
       )
     },
-    stopped: () => (closing ? 'closing' : isPaused ? 'paused' : undefined),
+    stopped: () => (closing ? 'closing' : isPaused || held ? 'paused' : undefined),
+    hold(on) {
+      held = on
+      if (on) giveBackWaiting()
+      else reader.roomMade()
+    },
     roomMade: reader.roomMade,
     close,
   }

@@ -25,6 +25,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const { group, schema, handle, errorAt } = parts
   const { batch, maxAttempts, timeoutMs } = settings
   let most = settings.concurrency
+  let held = false
   const concurrency = (): number => most
   const pace = createPace()
   const capacity = createCapacity()
@@ -103,6 +104,18 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       most = checkConcurrency(next)
       consumer.roomMade()
       dispatcher.dispatch()
+    },
+    get paused() {
+      return held
+    },
+    async pause() {
+      held = true
+      consumer.hold(true)
+      await dispatcher.idle()
+    },
+    resume() {
+      held = false
+      consumer.hold(false)
     },
     on: events.on,
     close: consumer.close,
