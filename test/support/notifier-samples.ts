@@ -20,6 +20,7 @@ export const NOTIFIER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', item: [history, next] },
     { returns: 'string', item: [history, next], before: EVENTS },
   ],
+  'notifier/clear': [{ returns: 'integer', item: [history, next, live], before: EVENTS, channels: [live] }],
   'notifier/extend': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
   'notifier/nudge': [
     {

@@ -14591,6 +14591,116 @@ return replies`,
 }
 
 /**
+ * Delete a channel's history, and tell its followers, who get a reset.
+ *
+ * The next history gets a later epoch, so that no position of the deleted one is good for it. Followers that miss the message
+ * find the other epoch when they next compare their positions. A process may die before or after the call.
+ *
+ * - key `history`: stream
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - `live`: pub/sub channel in the same slot
+ * - replies 1 if there was a history
+ * - on a full server runs: it frees memory; the set that it adds to has a bound
+ */
+export const notifierClear: Script<[], [history: string, next: string, live: Arg], number> = {
+  name: 'notifier/clear',
+  sha: 'a64be223cd350e59a54552434cb391a167675e8f',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: ["live"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local MAX_EPOCHS = 100000
+local EPOCHS_TTL = 2592000000
+local function reserve_epoch(next, history, epoch)
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, EPOCHS_TTL)
+end
+local items = #KEYS / 2
+if items == 1 then
+local history, next, live = KEYS[1], KEYS[2], ARGV[1]
+do
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if not newest[1] then
+return 0
+end
+local known = redis.pcall('ZSCORE', next, history)
+if known and known.err then
+return known
+end
+if not redis.acl_check_cmd('SPUBLISH', live, '') then
+return { err = 'ERR the user may not publish on the channel ' .. live }
+end
+local epoch = tonumber(string.match(newest[1][1], '%d+'))
+if epoch >= 9e15 then
+epoch = 0
+end
+reserve_epoch(next, history, math.max(now, epoch + 1))
+redis.call('UNLINK', history)
+redis.call('SPUBLISH', live, 'cleared')
+return 1
+end
+return nil
+end
+local function item(history, next, live)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if not newest[1] then
+return 0
+end
+local known = redis.pcall('ZSCORE', next, history)
+if known and known.err then
+return known
+end
+if not redis.acl_check_cmd('SPUBLISH', live, '') then
+return { err = 'ERR the user may not publish on the channel ' .. live }
+end
+local epoch = tonumber(string.match(newest[1][1], '%d+'))
+if epoch >= 9e15 then
+epoch = 0
+end
+reserve_epoch(next, history, math.max(now, epoch + 1))
+redis.call('UNLINK', history)
+redis.call('SPUBLISH', live, 'cleared')
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Count a connection of a user, or renew it; close the oldest when there are more than a bound.
  *
  * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. No other state is
@@ -14866,8 +14976,6 @@ return replies`,
  * other position does. If that history is lost, in whatever way, a later one has another epoch. If the set loses an epoch,
  * because it is full, evicted or deleted, a new epoch is fixed: at worst one reset too many, never a missing event.
  *
- * Clients decide which channels they follow, so the set has a bound: the oldest epoch is removed.
- *
  * - key `history`: stream
  * - key `next`: sorted set for channels without a history: key and epoch of the next history
  * - replies the last event's id, or <epoch>-0
@@ -14875,7 +14983,7 @@ return replies`,
  */
 export const notifierEnd: Script<[], [history: string, next: string], string> = {
   name: 'notifier/end',
-  sha: '06c1aab8407e266ff77710284def77aa128fe86a',
+  sha: '04118a9078b3af068429c4f69567ac47abd520d7',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -14885,6 +14993,15 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local MAX_EPOCHS = 100000
+local EPOCHS_TTL = 2592000000
+local function reserve_epoch(next, history, epoch)
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, EPOCHS_TTL)
+end
 local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
@@ -14899,8 +15016,6 @@ return id
 end
 return id .. '-' .. (tag_of(entry) or '000000')
 end
-local MAX_EPOCHS = 100000
-local TTL = 2592000000
 local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
@@ -14918,11 +15033,7 @@ return epoch
 end
 if not epoch then
 epoch = now
-if redis.call('ZCARD', next) >= MAX_EPOCHS then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, TTL)
+reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)
 end
@@ -14942,11 +15053,7 @@ return epoch
 end
 if not epoch then
 epoch = now
-if redis.call('ZCARD', next) >= MAX_EPOCHS then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, TTL)
+reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)
 end

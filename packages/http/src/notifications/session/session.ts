@@ -3,8 +3,10 @@ import type {
   NotifierAdmissionEnd,
   AnyNotifier,
   NotifierEvent,
+  NotifierMessage,
   NotifierSubscription,
 } from '@penknife/core'
+import { isPosition } from '@penknife/core/internal'
 
 import { advance, createCursor, type Cursor } from './cursor.ts'
 import { EarlyEvents } from './early-events.ts'
@@ -37,6 +39,8 @@ export interface SessionOwner {
 export interface Following extends Followed {
   /** Writes to all clients of this channel together. Undefined if the client follows several channels. */
   readonly fanOut?: ChannelFanOut | undefined
+  /** The types of events that the client gets. Undefined: all. */
+  readonly types?: readonly string[] | undefined
 }
 
 /** With more unsent bytes than this, further events of a client wait in the history. */
@@ -98,12 +102,13 @@ export class Session {
     const { notifier, getState, start } = this.#settings
     // Without a position the state is loaded, which a reset would only ask for.
     this.#following = getState ? { ...following, lost: [] } : following
-    const { channels, from, fanOut } = following
+    const { channels, from, fanOut, types } = following
     const admission = this.#admission ?? this.#owner.admission
     fanOut?.enter()
     const subscription = await notifier.subscribe(channels, {
       from: positionsOf(channels, from, start),
       ...(getState ? { getState } : {}),
+      ...(types ? { types } : {}),
       onEvent: (event, current) => this.onEvent(event, current),
       ...(admission ? { admission } : {}),
       ...(fanOut
@@ -125,6 +130,12 @@ export class Session {
   /** The followed channels. */
   get channels(): readonly string[] {
     return this.#following.channels
+  }
+
+  /** The channels whose events the client gets now. */
+  get followed(): readonly string[] {
+    if (this.#state === 'closed') return []
+    return this.channels.filter((channel) => !this.#revoked?.includes(channel))
   }
 
   /** The position up to which the client has got everything in a channel, or will get it when its bytes are sent. */
@@ -173,6 +184,15 @@ export class Session {
     }
   }
 
+  /** Writes a message outside of the history for this client alone. Returns false if it cannot take it now. */
+  nudge(message: NotifierMessage): boolean {
+    const ready = this.#state === 'live' || this.#state === 'in group'
+    if (!ready || !this.followed.includes(message.channel) || this.transport.unsentBytes > BEHIND_BYTES)
+      return false
+    this.transport.event(message, this.#cursor as Cursor)
+    return true
+  }
+
   /** Called when the group of its fan-out begins to write to it. */
   joinedGroup(): void {
     this.#change('join group')
@@ -190,7 +210,9 @@ export class Session {
 
   /** Writes a heartbeat, unless the client has unsent bytes. */
   keepAlive(): void {
-    if (this.#transport?.unsentBytes === 0) this.#transport.keepAlive()
+    if (this.#transport?.unsentBytes !== 0) return
+    if (this.#following.types && this.#passOver()) this.#transport.position((this.#cursor as Cursor).text())
+    else this.#transport.keepAlive()
   }
 
   /** Writes the farewell and closes; if the transport is not open yet, once it is. Resolves when the connection has ended. */
@@ -246,6 +268,17 @@ export class Session {
     if (transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
     else subscription.resume()
     fanOut?.settle(this)
+  }
+
+  /** Moves the cursor over events that the client did not ask for, so that it does not resume before them. */
+  #passOver(): boolean {
+    const cursor = this.#cursor as Cursor
+    const before = cursor.text()
+    const positions = this.#state === 'live' ? this.#subscription?.cursors() : undefined
+    for (const [channel, position] of Object.entries(positions ?? {})) {
+      if (isPosition(position)) cursor.set(channel, position)
+    }
+    return cursor.text() !== before
   }
 
   #farewellOf(reason: 'reconnect' | NotifierAdmissionEnd): Farewell {

@@ -14,6 +14,8 @@ export interface SessionRequest {
   /** The user of the connection, if there is one. */
   readonly user: string | undefined
   readonly cursors: GivenCursors
+  /** The types of events that the client gets. Undefined: all. */
+  readonly types?: readonly string[] | undefined
   /** Returns the channels that the client may follow. Called once the user's revocations are followed. */
   readonly authorize: () => Promise<readonly string[]>
 }
@@ -92,7 +94,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   async function open(kind: TransportKind, request: SessionRequest): Promise<Opened> {
-    const { channels, user, cursors, authorize } = request
+    const { channels, user, cursors, types, authorize } = request
     const session = new Session(settings, owner, channels)
     let allowed: readonly string[]
     try {
@@ -115,8 +117,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (perUser !== undefined) await session.limit(perUser)
       clients.add(session)
       const refused = channels.filter((channel) => !allowed.includes(channel))
-      const fanOut = fanOutOf(kind, allowed)
-      await session.follow({ channels: allowed, refused, fanOut, ...startOf(cursors, allowed) })
+      const fanOut = types ? undefined : fanOutOf(kind, allowed)
+      await session.follow({ channels: allowed, refused, fanOut, types, ...startOf(cursors, allowed) })
     } catch (error) {
       session.close()
       return failed(error)

@@ -3,6 +3,9 @@ import { checkChannel, checkOptions, invalid, wholeNumber } from '@penknife/core
 
 import type { Exchange } from '../../exchange/exchange.ts'
 import type { NodeContext, NodeMiddleware } from '../../node.ts'
+import { checkClients } from '../clients/clients.ts'
+import type { NotificationClients } from '../clients/types.ts'
+import { checkTypes } from '../options.ts'
 
 export interface NotificationSocketsOptions {
   /**
@@ -29,6 +32,14 @@ export interface NotificationSocketsOptions {
   readonly getState?: (channel: string) => unknown
   /** Where a client without a position begins, as in `notifications`. Default: 'next'. */
   readonly start?: 'next' | 'oldest'
+  /** The types of events that a client gets, as in `notifications`. Default: all. */
+  readonly types?:
+    | readonly string[]
+    | ((
+        exchange: Exchange<NodeContext>,
+      ) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
+  /** Lists the clients: made by createNotificationClients. Default: none. */
+  readonly clients?: NotificationClients
   /** The most channels of a connection, 1 to 1,000. Default: 100. */
   readonly mostChannels?: number
   /** The path that `attach` serves. Default: '/live'. */
@@ -56,6 +67,8 @@ const OPTIONS: readonly (keyof NotificationSocketsOptions)[] = [
   'perUser',
   'getState',
   'start',
+  'types',
+  'clients',
   'mostChannels',
   'path',
   'origins',
@@ -79,6 +92,8 @@ export function checkSockets(notifier: AnyNotifier, options: NotificationSockets
       throw invalid(`${NAME} ${name}`, options[name], 'give a function')
   }
   if (channels !== undefined) checkChannels(channels)
+  checkTypes(NAME, options.types)
+  checkClients(NAME, options.clients)
   if (authorize === undefined && channels === undefined) {
     throw invalid(`${NAME} authorize`, authorize, 'say with authorize or channels what a client may follow')
   }
