@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-import type { Notifier } from '@penknife/core'
+import { createPresence, type Notifier } from '@penknife/core'
 import {
   createNotificationClients,
   type NotificationClient,
@@ -112,6 +112,31 @@ test('one list has the clients of both transports: counts, users, hooks that may
   await until('the faults are reported', () => faults.length === 6)
 })
 
+test('each user is present on its channels as long as a connection of it follows them, over both transports', async () => {
+  const notifier = features.notifier({ name: 'present' })
+  const presence = createPresence(features.space, 'present', { grace: 0, announce: notifier })
+  const url = await serve(notifier, { presence })
+  const ann = await listen(`${url}/?channel=a&channel=b&user=ann`)
+  const socket = await openSocket(`${url}/live?user=ann`)
+  await listen(`${url}/?channel=a`)
+  await socket.subscribe({ a: null, c: null })
+  const membersOf = async (): Promise<unknown[]> =>
+    Promise.all(['a', 'b', 'c'].map(async (channel) => (await presence.members(channel)).members.join()))
+  await until('she is there', async () => (await membersOf()).join('|') === 'ann|ann|ann')
+  await socket.ask({ kind: 'unsubscribe', channels: ['c'] })
+  await until('she left c', async () => (await presence.count('c')) === 0)
+  await notifier.revoke('ann', ['b'])
+  await until('she lost b', async () => (await presence.count('b')) === 0)
+  ann.leave()
+  socket.leave()
+  await until('she is gone', async () => (await presence.count('a')) === 0)
+  const { items } = await notifier.history('a')
+  expect(items.map(({ type, data }) => [type, data])).toEqual([
+    ['joined', { member: 'ann' }],
+    ['left', { member: 'ann' }],
+  ])
+})
+
 test('each client gets the types that it asks for, and its position passes over the others', async () => {
   const notifier = features.notifier({ name: 'types', history: 3 })
   const url = await serve(notifier, { heartbeat: 20 })
@@ -187,6 +212,8 @@ test.each([
   [{ format: 'html' }, `notifications format is "html": give 'envelope', 'raw'`],
   [{ types: [] }, 'notifications types is an array: give a list of 1 to 100'],
   [{ types: ['a b'] }, 'notifications types is "a b"'],
+  [{ presence: {} }, 'give what createPresence returned'],
+  [{ presence: { join: () => {} } }, 'give a user function as well'],
   [{ clients: new Set() }, 'give what createNotificationClients returned'],
 ])('%j is refused', (options, text) => {
   const notifier = features.notifier()

@@ -1,4 +1,4 @@
-import { type Duration, type AnyNotifier } from '@penknife/core'
+import type { AnyNotifier, Duration, Presence } from '@penknife/core'
 import { checkChannel, checkName, checkOptions, durationMs, invalid } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
@@ -60,6 +60,11 @@ export interface NotificationsOptions<Context = unknown> {
   readonly format?: NotificationFormat
   /** Lists the clients: made by createNotificationClients. Default: none. */
   readonly clients?: NotificationClients
+  /**
+   * Makes the user of each connection a member of its channels, as long as it is connected: made by createPresence. Needs `user`.
+   * Default: none.
+   */
+  readonly presence?: Pick<Presence, 'join'>
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
   readonly perUser?: number
   /**
@@ -83,6 +88,7 @@ const OPTIONS = [
   'types',
   'format',
   'clients',
+  'presence',
   'retry',
   'heartbeat',
   'stall',
@@ -126,12 +132,20 @@ export function checkTypes(name: string, types: unknown): void {
   for (const type of types) checkName(`${name} types`, type)
 }
 
+/** Checks the option `presence`. */
+export function checkPresence(name: string, presence: Partial<Presence> | undefined, user: unknown): void {
+  if (presence === undefined) return
+  if (typeof presence?.join !== 'function')
+    throw invalid(`${name} presence`, presence, 'give what createPresence returned')
+  if (user === undefined) throw invalid(`${name} presence`, presence, 'give a user function as well')
+}
+
 export function checkNotifications(notifier: AnyNotifier, options: NotificationsOptions): void {
   if (typeof notifier?.subscribe !== 'function') {
     throw invalid('notifications notifier', notifier, 'give a notifier made by createNotifier')
   }
   checkOptions('notifications', options, OPTIONS)
-  const { channels, authorize, user, perUser, types, clients } = options
+  const { channels, authorize, user, perUser, types, clients, presence } = options
   checkTypes('notifications', types)
   checkClients('notifications', clients)
   if (typeof channels !== 'function' && !(Array.isArray(channels) && channels.length > 0)) {
@@ -154,6 +168,7 @@ export function checkNotifications(notifier: AnyNotifier, options: Notifications
       "give a function of the exchange that names the connection's user",
     )
   }
+  checkPresence('notifications', presence, user)
   if (perUser === undefined) return
   if (!Number.isInteger(perUser) || perUser < 1 || perUser > 100) {
     throw invalid('notifications perUser', perUser, 'give a whole number from 1 to 100')

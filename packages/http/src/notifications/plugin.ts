@@ -62,6 +62,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
     const sessions = createSessions({
       notifier,
       perUser,
+      presence: options.presence,
       ...timesOf(options),
       ...beginningsOf('notifications', options),
       report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notifications: clients cannot follow their channels'),

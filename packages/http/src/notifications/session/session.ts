@@ -11,6 +11,7 @@ import { isPosition } from '@penknife/core/internal'
 import { advance, createCursor, type Cursor } from './cursor.ts'
 import { EarlyEvents } from './early-events.ts'
 import type { ChannelFanOut } from './fan-out.ts'
+import { type Members, Memberships } from './memberships.ts'
 import { type SessionChange, type SessionState, stateAfter } from './states.ts'
 import { type Followed, writeStart } from './start.ts'
 import type { Farewell, Transport } from './transport.ts'
@@ -26,6 +27,8 @@ export interface SessionSettings {
   readonly getState: ((channel: string) => unknown) | undefined
   /** Where a client without a position begins. */
   readonly start: 'next' | 'oldest'
+  /** Makes each client's user a member of its channels. */
+  readonly presence: Members | undefined
 }
 
 /** What a session belongs to: all sessions of a middleware, or the connection of a client with several sessions. */
@@ -72,6 +75,8 @@ export class Session {
   #transport: Transport | undefined
   #cursor: Cursor | undefined
   #revoked: readonly string[] | undefined
+  /** The user's memberships of the channels. */
+  #memberships: Memberships | undefined
   /** The reason to end, if it came before the transport was open. */
   #ending: 'reconnect' | NotifierAdmissionEnd | undefined
   /** Runs while the client is behind. */
@@ -228,6 +233,7 @@ export class Session {
   close(): void {
     if (!this.#change('close')) return
     this.#early = undefined
+    this.#memberships?.leave(this.channels)
     clearTimeout(this.#stalled)
     void this.#subscription?.close()
     void this.#admission?.close()
@@ -247,6 +253,7 @@ export class Session {
     const fresh = lost.filter((channel) => !before.includes(channel))
     this.#revoked = [...before, ...fresh]
     const cursor = this.#cursor as Cursor
+    this.#memberships?.leave(fresh)
     for (const channel of fresh) {
       cursor.delete(channel)
       this.transport.revoked(channel, cursor.text())
@@ -268,6 +275,9 @@ export class Session {
     if (transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
     else subscription.resume()
     fanOut?.settle(this)
+    const { presence } = this.#settings
+    const user = presence && (this.#admission ?? this.#owner.admission)?.user
+    if (user !== undefined) this.#memberships = new Memberships(presence as Members, user, this.followed)
   }
 
   /** Moves the cursor over events that the client did not ask for, so that it does not resume before them. */

@@ -4,6 +4,7 @@ import { createClients } from './clients.ts'
 import { Connection } from './connection.ts'
 import { isInvalid, isOutage } from './faults.ts'
 import { type ChannelFanOut, FanOuts } from './fan-out.ts'
+import type { Members } from './memberships.ts'
 import { type GivenCursors, startOf } from './resume.ts'
 import { Session, type SessionOwner } from './session.ts'
 import type { Farewell, TransportKind } from './transport.ts'
@@ -44,6 +45,7 @@ export interface SessionsOptions {
   readonly getState: ((channel: string) => unknown) | undefined
   /** Where a client without a position begins. */
   readonly start: 'next' | 'oldest'
+  readonly presence?: Members | undefined
   /** Reports that clients cannot follow their channels, although Redis answers. */
   readonly report: (fault: unknown) => void
 }
@@ -64,7 +66,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const { notifier, perUser, retryMs, heartbeatMs, stallMs, report } = options
   const clients = createClients(notifier, heartbeatMs)
   const fanOuts = new Map<TransportKind, FanOuts>()
-  const settings = { notifier, stallMs, reconnectAfterMs, getState: options.getState, start: options.start }
+  const { getState, start, presence } = options
+  const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence }
   const owner: SessionOwner = { admission: undefined, sessionClosed: (session) => clients.remove(session) }
 
   /** Random, so that clients do not reconnect all at once. */

@@ -1,11 +1,11 @@
-import type { AnyNotifier, Duration } from '@penknife/core'
+import type { AnyNotifier, Duration, Presence } from '@penknife/core'
 import { checkChannel, checkOptions, invalid, wholeNumber } from '@penknife/core/internal'
 
 import type { Exchange } from '../../exchange/exchange.ts'
 import type { NodeContext, NodeMiddleware } from '../../node.ts'
 import { checkClients } from '../clients/clients.ts'
 import type { NotificationClients } from '../clients/types.ts'
-import { checkTypes } from '../options.ts'
+import { checkPresence, checkTypes } from '../options.ts'
 
 export interface NotificationSocketsOptions {
   /**
@@ -40,6 +40,8 @@ export interface NotificationSocketsOptions {
       ) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
   /** Lists the clients: made by createNotificationClients. Default: none. */
   readonly clients?: NotificationClients
+  /** Makes the user of each connection a member of its channels, as in `notifications`. Default: none. */
+  readonly presence?: Pick<Presence, 'join'>
   /** The most channels of a connection, 1 to 1,000. Default: 100. */
   readonly mostChannels?: number
   /** The path that `attach` serves. Default: '/live'. */
@@ -69,6 +71,7 @@ const OPTIONS: readonly (keyof NotificationSocketsOptions)[] = [
   'start',
   'types',
   'clients',
+  'presence',
   'mostChannels',
   'path',
   'origins',
@@ -94,6 +97,7 @@ export function checkSockets(notifier: AnyNotifier, options: NotificationSockets
   if (channels !== undefined) checkChannels(channels)
   checkTypes(NAME, options.types)
   checkClients(NAME, options.clients)
+  checkPresence(NAME, options.presence, user)
   if (authorize === undefined && channels === undefined) {
     throw invalid(`${NAME} authorize`, authorize, 'say with authorize or channels what a client may follow')
   }

@@ -75,6 +75,7 @@ export function notificationSockets(
   const sessions = createSessions({
     notifier,
     perUser,
+    presence: options.presence,
     ...timesOf(options),
     ...beginningsOf('notificationSockets', options),
     report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notificationSockets: clients cannot follow their channels'),
