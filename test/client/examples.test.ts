@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import { connect } from '@penknife/client'
+import { EventSource } from 'eventsource'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 
@@ -13,6 +14,44 @@ const page = readFileSync(new URL('../../docs/client.md', import.meta.url), 'utf
 const [quickStart = '', react = '', htmx = ''] = [...page.matchAll(/```js\n(.*?)```/gs)].map(
   ([, code = '']) => code.replaceAll(/^import .*\n/gm, '').replaceAll('export ', ''),
 )
+
+/** Runs an example with these names, and returns the value of an expression. */
+function run(code: string, names: Record<string, unknown>, result: string): unknown {
+  // oxlint-disable-next-line no-implied-eval, no-new-func
+  const program = new Function(...Object.keys(names), `${code}\nreturn ${result}`)
+  return (program as (...values: unknown[]) => unknown)(...Object.values(names))
+}
+
+test('the page of docs/notifications.md shows events with an EventSource, and loads again what was cleared', async () => {
+  const notifier = features.notifier({ name: 'page' })
+  const server = await serveLive(() => notifier)
+  const text = readFileSync(new URL('../../docs/notifications.md', import.meta.url), 'utf8')
+  const code = /The page:\n\n```js\n(.*?)```/s.exec(text)?.[1] ?? ''
+  const calls: unknown[][] = []
+  const sources: EventSource[] = []
+  onTestFinished(() => sources.forEach((source) => source.close()))
+  /** At the server of this test, with its channels. */
+  function Source(path: string): EventSource {
+    const source = new EventSource(`${server.url}${path}${path.includes('?') ? '&' : '?'}channel=room:1`)
+    sources.push(source)
+    return source
+  }
+  const names = ['show', 'showTyping', 'load', 'leave', 'offerReconnect']
+  const noted = names.map((name) => [name, (...args: unknown[]) => calls.push([name, ...args])] as const)
+  run(code, { EventSource: Source, ...Object.fromEntries(noted) }, '0')
+  await until('it follows', async () => {
+    await notifier.publish('room:1', { text: 'hello' })
+    return calls.length > 0
+  })
+  await notifier.publish('room:1', { user: 'ann' }, { type: 'typing' })
+  await notifier.clear('room:1')
+  await until('it loads', () => calls.some(([name]) => name === 'load'))
+  expect(calls).toContainEqual(['show', { channel: 'room:1', data: { text: 'hello' } }])
+  expect(calls.slice(-2)).toEqual([
+    ['showTyping', 'ann'],
+    ['load', 'room:1'],
+  ])
+})
 
 test('the examples of docs/client.md run: a page, a hook of React, and htmx', async () => {
   const notifier = features.notifier({ name: 'examples' })
@@ -29,13 +68,6 @@ test('the examples of docs/client.md run: a page, a hook of React, and htmx', as
     opened.push(live)
     return live
   }
-  /** Runs an example with these names, and returns the value of an expression. */
-  const run = (code: string, names: Record<string, unknown>, result: string): unknown =>
-    // oxlint-disable-next-line no-implied-eval, no-new-func
-    (new Function(...Object.keys(names), `${code}\nreturn ${result}`) as (...values: unknown[]) => unknown)(
-      ...Object.values(names),
-    )
-
   const orders = run(
     quickStart,
     { connect: open, show: note('show'), load: note('load'), showStatus: note('status') },

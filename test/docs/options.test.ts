@@ -45,6 +45,8 @@ test.each([
   ['docs/middleware.md', HTTP, 'HeaderOptions'],
   ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],
   ['docs/middleware.md', HTTP, 'NotificationsOptions'],
+  ['docs/notifications.md', NOTIFIER, 'PresenceOptions'],
+  ['docs/notifications.md', NOTIFIER, 'Presence'],
   ['docs/request-log.md', HTTP, 'RequestLogOptions'],
   ['docs/request-log.md', HTTP, 'RequestEntry'],
   ['docs/plugins.md', HTTP, 'Exchange'],

@@ -14591,6 +14591,116 @@ return replies`,
 }
 
 /**
+ * Delete a channel's history, and tell its followers, who get a reset.
+ *
+ * The next history gets a later epoch, so that no position of the deleted one is good for it. Followers that miss the message
+ * find the other epoch when they next compare their positions. A process may die before or after the call.
+ *
+ * - key `history`: stream
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - `live`: pub/sub channel in the same slot
+ * - replies 1 if there was a history
+ * - on a full server runs: it frees memory; the set that it adds to has a bound
+ */
+export const notifierClear: Script<[], [history: string, next: string, live: Arg], number> = {
+  name: 'notifier/clear',
+  sha: 'a64be223cd350e59a54552434cb391a167675e8f',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: ["live"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local MAX_EPOCHS = 100000
+local EPOCHS_TTL = 2592000000
+local function reserve_epoch(next, history, epoch)
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, EPOCHS_TTL)
+end
+local items = #KEYS / 2
+if items == 1 then
+local history, next, live = KEYS[1], KEYS[2], ARGV[1]
+do
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if not newest[1] then
+return 0
+end
+local known = redis.pcall('ZSCORE', next, history)
+if known and known.err then
+return known
+end
+if not redis.acl_check_cmd('SPUBLISH', live, '') then
+return { err = 'ERR the user may not publish on the channel ' .. live }
+end
+local epoch = tonumber(string.match(newest[1][1], '%d+'))
+if epoch >= 9e15 then
+epoch = 0
+end
+reserve_epoch(next, history, math.max(now, epoch + 1))
+redis.call('UNLINK', history)
+redis.call('SPUBLISH', live, 'cleared')
+return 1
+end
+return nil
+end
+local function item(history, next, live)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if not newest[1] then
+return 0
+end
+local known = redis.pcall('ZSCORE', next, history)
+if known and known.err then
+return known
+end
+if not redis.acl_check_cmd('SPUBLISH', live, '') then
+return { err = 'ERR the user may not publish on the channel ' .. live }
+end
+local epoch = tonumber(string.match(newest[1][1], '%d+'))
+if epoch >= 9e15 then
+epoch = 0
+end
+reserve_epoch(next, history, math.max(now, epoch + 1))
+redis.call('UNLINK', history)
+redis.call('SPUBLISH', live, 'cleared')
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Count a connection of a user, or renew it; close the oldest when there are more than a bound.
  *
  * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. No other state is
@@ -14866,8 +14976,6 @@ return replies`,
  * other position does. If that history is lost, in whatever way, a later one has another epoch. If the set loses an epoch,
  * because it is full, evicted or deleted, a new epoch is fixed: at worst one reset too many, never a missing event.
  *
- * Clients decide which channels they follow, so the set has a bound: the oldest epoch is removed.
- *
  * - key `history`: stream
  * - key `next`: sorted set for channels without a history: key and epoch of the next history
  * - replies the last event's id, or <epoch>-0
@@ -14875,7 +14983,7 @@ return replies`,
  */
 export const notifierEnd: Script<[], [history: string, next: string], string> = {
   name: 'notifier/end',
-  sha: '06c1aab8407e266ff77710284def77aa128fe86a',
+  sha: '04118a9078b3af068429c4f69567ac47abd520d7',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -14885,6 +14993,15 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local MAX_EPOCHS = 100000
+local EPOCHS_TTL = 2592000000
+local function reserve_epoch(next, history, epoch)
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, EPOCHS_TTL)
+end
 local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
@@ -14899,8 +15016,6 @@ return id
 end
 return id .. '-' .. (tag_of(entry) or '000000')
 end
-local MAX_EPOCHS = 100000
-local TTL = 2592000000
 local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
@@ -14918,11 +15033,7 @@ return epoch
 end
 if not epoch then
 epoch = now
-if redis.call('ZCARD', next) >= MAX_EPOCHS then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, TTL)
+reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)
 end
@@ -14942,11 +15053,7 @@ return epoch
 end
 if not epoch then
 epoch = now
-if redis.call('ZCARD', next) >= MAX_EPOCHS then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, TTL)
+reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)
 end
@@ -15025,6 +15132,620 @@ return replies`,
 }
 
 /**
+ * Make somebody a member of a channel, for a process.
+ *
+ * A process that dies before the call has no member there; one that dies after it has one until its lease ends.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `process`: id of the process
+ * - `member`: the member
+ * - replies 1 if the process had a lease; else 0: its other members must join again
+ * - on a full server refused: it may add a member
+ */
+export const notifierJoin: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
+  name: 'notifier/join',
+  sha: '4aeffdee96e384fb17980a8d89fcda6824640138',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","process","member"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.add(room, process, member)
+return presence.extend(room, process, lease, lease) and 1 or 0
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, process, member)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.add(room, process, member)
+return presence.extend(room, process, lease, lease) and 1 or 0
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * End a membership of a process.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `process`: id of the process
+ * - `member`: the member
+ * - replies 1
+ * - on a full server runs: it frees memory; the history that it adds to has a bound
+ */
+export const notifierLeave: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
+  name: 'notifier/leave',
+  sha: 'a5d897697a06b6800703d6468d0f6f3f9148fe38',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","process","member"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.remove(room, process, member)
+return 1
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, process, member)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.remove(room, process, member)
+return 1
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Send an event to the current listeners of a channel and of patterns; store nothing.
  *
  * - shared `nudges`: pub/sub channel of all nudges of the notifier, in the same slot
@@ -15067,6 +15788,339 @@ local key = done * 1
 local arg = 1 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read who is on a channel, after members of processes that are gone were removed.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `most`: the most members to return, at most 1000
+ * - replies '+' if there may be more members to remove, else ''; how many there are; members, any of them if there are more
+ * - on a full server runs: it frees memory; the history that it adds to has a bound
+ */
+export const notifierPresent: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
+  name: 'notifier/present',
+  sha: '9ec2352dfd55729042e04aaab66bd0005aa4f31a',
+  batch: 8,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","most"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local MOST_STEPS = 50
+local function add_members(reply, counts, most)
+local seen, cursor = {}, '0'
+for _ = 1, MOST_STEPS do
+local page = redis.call('HSCAN', counts, cursor, 'COUNT', most)
+for at = 1, #page[2], 2 do
+local member = page[2][at]
+if not seen[member] and #reply < most + 2 then
+seen[member] = true
+reply[#reply + 1] = member
+end
+end
+cursor = page[1]
+if cursor == '0' or #reply == most + 2 then
+return
+end
+end
+end
+local items = (#ARGV - 4) / 2
+if items == 1 then
+local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local more = presence.expire(room)
+local reply = { more and '+' or '', redis.call('HLEN', counts) }
+most = tonumber(most)
+if not more and most > 0 then
+add_members(reply, counts, most)
+end
+return reply
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, most)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local more = presence.expire(room)
+local reply = { more and '+' or '', redis.call('HLEN', counts) }
+most = tonumber(most)
+if not more and most > 0 then
+add_members(reply, counts, most)
+end
+return reply
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -15521,6 +16575,316 @@ local key = #KEYS - items * 2 + done * 2
 local arg = 4 + done * 5
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Extend the lease of a process on a channel, and remove members of processes that are gone.
+ *
+ * A process that ends gives itself a short lease, so that its members may join elsewhere before they count as gone.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `process`: id of the process
+ * - `lasts`: milliseconds until the lease ends
+ * - replies '1' if the lease had not ended, else '0': its members must join again; '+' behind it: call again for more
+ * - on a full server runs: it frees memory; the history that it adds to has a bound
+ */
+export const notifierRenew: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
+  name: 'notifier/renew',
+  sha: '3c86b332fcd2371bff00958bc8e73a25533e4cdd',
+  batch: 8,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","process","lasts"],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local alive = presence.extend(room, process, tonumber(lasts), lease)
+local more = presence.expire(room)
+return (alive and '1' or '0') .. (more and '+' or '')
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, process, lasts)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local alive = presence.extend(room, process, tonumber(lasts), lease)
+local more = presence.expire(room)
+return (alive and '1' or '0') .. (more and '+' or '')
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
 replies[done] = reply
 end

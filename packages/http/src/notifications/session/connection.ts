@@ -1,4 +1,4 @@
-import type { NotifierAdmission, NotifierAdmissionEnd } from '@penknife/core'
+import type { NotifierAdmission, NotifierAdmissionEnd, NotifierMessage } from '@penknife/core'
 
 import type { Client, Clients } from './clients.ts'
 import { soleCursor } from './cursor.ts'
@@ -55,6 +55,8 @@ const GRACE_MS = 1000
 export class Connection implements Client, SessionOwner {
   readonly #context: ConnectionContext
   readonly #sessions = new Map<string, Session>()
+  /** The types of events that the client gets. Undefined: all. */
+  types: readonly string[] | undefined
   #revoked: Set<string> | undefined
   #admission: NotifierAdmission | undefined
   #transport: ConnectionTransport | undefined
@@ -67,6 +69,10 @@ export class Connection implements Client, SessionOwner {
 
   get admission(): NotifierAdmission | undefined {
     return this.#admission
+  }
+
+  get user(): string | undefined {
+    return this.#admission?.user
   }
 
   /** The channels that the client follows. */
@@ -177,8 +183,14 @@ export class Connection implements Client, SessionOwner {
     return [...positions.keys()].filter((channel) => !refused.has(channel))
   }
 
+  /** Writes a message for this client alone. Returns false if it cannot take it now. */
+  nudge(message: NotifierMessage): boolean {
+    return this.#sessions.get(message.channel)?.nudge(message) ?? false
+  }
+
   keepAlive(): void {
     this.#transport?.keepAlive()
+    if (this.types) for (const session of this.#sessions.values()) session.keepAlive()
   }
 
   async end(reason: 'reconnect' | NotifierAdmissionEnd, deadlineMs: number = GRACE_MS): Promise<void> {
@@ -209,8 +221,15 @@ export class Connection implements Client, SessionOwner {
     const { fanOutOf, report } = this.#context
     const cursors = { newer: position === undefined ? [] : [soleCursor(channel, position)], older: [] }
     try {
-      const fanOut = fanOutOf(channel)
-      await session.follow({ channels: [channel], refused: [], fanOut, ...startOf(cursors, [channel]) })
+      const { types } = this
+      const fanOut = types ? undefined : fanOutOf(channel)
+      await session.follow({
+        channels: [channel],
+        refused: [],
+        fanOut,
+        types,
+        ...startOf(cursors, [channel]),
+      })
     } catch (error) {
       if (isInvalid(error)) return 'invalid'
       if (!isOutage(error)) report(error)

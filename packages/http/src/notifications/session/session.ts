@@ -3,12 +3,15 @@ import type {
   NotifierAdmissionEnd,
   AnyNotifier,
   NotifierEvent,
+  NotifierMessage,
   NotifierSubscription,
 } from '@penknife/core'
+import { isPosition } from '@penknife/core/internal'
 
 import { advance, createCursor, type Cursor } from './cursor.ts'
 import { EarlyEvents } from './early-events.ts'
 import type { ChannelFanOut } from './fan-out.ts'
+import { type Members, Memberships } from './memberships.ts'
 import { type SessionChange, type SessionState, stateAfter } from './states.ts'
 import { type Followed, writeStart } from './start.ts'
 import type { Farewell, Transport } from './transport.ts'
@@ -24,6 +27,8 @@ export interface SessionSettings {
   readonly getState: ((channel: string) => unknown) | undefined
   /** Where a client without a position begins. */
   readonly start: 'next' | 'oldest'
+  /** Makes each client's user a member of its channels. */
+  readonly presence: Members | undefined
 }
 
 /** What a session belongs to: all sessions of a middleware, or the connection of a client with several sessions. */
@@ -37,6 +42,8 @@ export interface SessionOwner {
 export interface Following extends Followed {
   /** Writes to all clients of this channel together. Undefined if the client follows several channels. */
   readonly fanOut?: ChannelFanOut | undefined
+  /** The types of events that the client gets. Undefined: all. */
+  readonly types?: readonly string[] | undefined
 }
 
 /** With more unsent bytes than this, further events of a client wait in the history. */
@@ -68,6 +75,8 @@ export class Session {
   #transport: Transport | undefined
   #cursor: Cursor | undefined
   #revoked: readonly string[] | undefined
+  /** The user's memberships of the channels. */
+  #memberships: Memberships | undefined
   /** The reason to end, if it came before the transport was open. */
   #ending: 'reconnect' | NotifierAdmissionEnd | undefined
   /** Runs while the client is behind. */
@@ -98,12 +107,13 @@ export class Session {
     const { notifier, getState, start } = this.#settings
     // Without a position the state is loaded, which a reset would only ask for.
     this.#following = getState ? { ...following, lost: [] } : following
-    const { channels, from, fanOut } = following
+    const { channels, from, fanOut, types } = following
     const admission = this.#admission ?? this.#owner.admission
     fanOut?.enter()
     const subscription = await notifier.subscribe(channels, {
       from: positionsOf(channels, from, start),
       ...(getState ? { getState } : {}),
+      ...(types ? { types } : {}),
       onEvent: (event, current) => this.onEvent(event, current),
       ...(admission ? { admission } : {}),
       ...(fanOut
@@ -125,6 +135,12 @@ export class Session {
   /** The followed channels. */
   get channels(): readonly string[] {
     return this.#following.channels
+  }
+
+  /** The channels whose events the client gets now. */
+  get followed(): readonly string[] {
+    if (this.#state === 'closed') return []
+    return this.channels.filter((channel) => !this.#revoked?.includes(channel))
   }
 
   /** The position up to which the client has got everything in a channel, or will get it when its bytes are sent. */
@@ -173,6 +189,15 @@ export class Session {
     }
   }
 
+  /** Writes a message outside of the history for this client alone. Returns false if it cannot take it now. */
+  nudge(message: NotifierMessage): boolean {
+    const ready = this.#state === 'live' || this.#state === 'in group'
+    if (!ready || !this.followed.includes(message.channel) || this.transport.unsentBytes > BEHIND_BYTES)
+      return false
+    this.transport.event(message, this.#cursor as Cursor)
+    return true
+  }
+
   /** Called when the group of its fan-out begins to write to it. */
   joinedGroup(): void {
     this.#change('join group')
@@ -190,7 +215,9 @@ export class Session {
 
   /** Writes a heartbeat, unless the client has unsent bytes. */
   keepAlive(): void {
-    if (this.#transport?.unsentBytes === 0) this.#transport.keepAlive()
+    if (this.#transport?.unsentBytes !== 0) return
+    if (this.#following.types && this.#passOver()) this.#transport.position((this.#cursor as Cursor).text())
+    else this.#transport.keepAlive()
   }
 
   /** Writes the farewell and closes; if the transport is not open yet, once it is. Resolves when the connection has ended. */
@@ -206,6 +233,7 @@ export class Session {
   close(): void {
     if (!this.#change('close')) return
     this.#early = undefined
+    this.#memberships?.leave(this.channels)
     clearTimeout(this.#stalled)
     void this.#subscription?.close()
     void this.#admission?.close()
@@ -225,6 +253,7 @@ export class Session {
     const fresh = lost.filter((channel) => !before.includes(channel))
     this.#revoked = [...before, ...fresh]
     const cursor = this.#cursor as Cursor
+    this.#memberships?.leave(fresh)
     for (const channel of fresh) {
       cursor.delete(channel)
       this.transport.revoked(channel, cursor.text())
@@ -246,6 +275,20 @@ export class Session {
     if (transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
     else subscription.resume()
     fanOut?.settle(this)
+    const { presence } = this.#settings
+    const user = presence && (this.#admission ?? this.#owner.admission)?.user
+    if (user !== undefined) this.#memberships = new Memberships(presence as Members, user, this.followed)
+  }
+
+  /** Moves the cursor over events that the client did not ask for, so that it does not resume before them. */
+  #passOver(): boolean {
+    const cursor = this.#cursor as Cursor
+    const before = cursor.text()
+    const positions = this.#state === 'live' ? this.#subscription?.cursors() : undefined
+    for (const [channel, position] of Object.entries(positions ?? {})) {
+      if (isPosition(position)) cursor.set(channel, position)
+    }
+    return cursor.text() !== before
   }
 
   #farewellOf(reason: 'reconnect' | NotifierAdmissionEnd): Farewell {
