@@ -112,5 +112,5 @@ local function item(own, values)
     expires = true
     redis.call('PEXPIRE', answers, DAY)
   end
-  return '+' .. results
+  return effects.mark(of) .. results
 end

@@ -303,3 +303,19 @@ test('a call with durability that is not confirmed says so; with an id its repet
     expect(await best.rank('ann')).toMatchObject({ score: 1 })
   }
 })
+
+test('a script call has fewer records on large boards than on small ones', async () => {
+  const { space, best } = shop()
+  const callsOf = async (): Promise<number> => {
+    await bench.raw.config('RESETSTAT')
+    await Promise.all(Array.from({ length: 100 }, (_, at) => record(space, best.incrementing(`m${at}`, 1))))
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await bench.raw.info('commandstats'))?.[1])
+  }
+  await record(space, best.incrementing('ann', 1))
+  const small = await callsOf()
+  const [, [key = '']] = await bench.raw.scan(0, 'MATCH', '*best*', 'COUNT', 1000, 'TYPE', 'zset')
+  const members = Array.from({ length: 30_001 }, (_, at) => [`${at % 100}`, `player-${at}`])
+  await bench.raw.zadd(key, ...members.flat())
+  await record(space, best.incrementing('ann', 1))
+  expect(await callsOf()).toBeGreaterThanOrEqual(small * 1.5)
+})

@@ -131,7 +131,7 @@ export function createObjects<Value = unknown>(
     runtime,
     // A script asks for the rights to a key of each target; this one never exists.
     layout: () => ({ keys: [keys.guard('object', name)], plan: [ttlMs] }),
-    cost: 6,
+    cost: 13,
     shapes: new WeakMap(),
   }
 

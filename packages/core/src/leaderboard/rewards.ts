@@ -45,7 +45,7 @@ export function createRewards(
     space,
     runtime,
     layout: () => ({ keys: [keys.leaderboardPart(board, 'rewards')], plan: [0] }),
-    cost: 6,
+    cost: 13,
     shapes: new WeakMap(),
   }
   const inSpace = { name: space, runtime } as unknown as Space

@@ -8265,7 +8265,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '0a027950fb718fecbbc2b3f107e2c79d974dc0f5',
+  sha: '6151c89b80352fdfa410887d030faeb1216bfdef',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8347,7 +8347,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -8839,7 +8839,7 @@ return replies`,
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: 'f5bc8996be9e0364234a4ff08218edea220b4a91',
+  sha: '6d1c165d410abe22dc436cef594e5e09ac1e5163',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8921,7 +8921,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -9622,7 +9622,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '35a1e72fe5a3d7c9f508ef71e59eba5470f07bd9',
+  sha: 'c528612c598c7ec22ca3b48661b003e12f54ddf8',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -9704,7 +9704,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -9999,7 +9999,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'cf4fa2d4865a6acdfbebf9a9c0d5989d22d23621',
+  sha: 'fc6936cecf3a9f1813df4b99e6ea73568b5dac61',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -10081,7 +10081,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10479,7 +10479,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'f4d9167e5e7fc395cf9a9c2795e6085e431cdf16',
+  sha: 'dec339778002e2d0c9611a27adf57bbddbd3d593',
   batch: 64,
   sharedKeys: true,
   shared: ["window"],
@@ -10561,7 +10561,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10671,7 +10671,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'e021c9ece64d90f131dcb1ee94422edf93595a2c',
+  sha: 'c5ca58909e1eb0f5d2fcea0f38b4be0a409e2067',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -10753,7 +10753,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -11069,7 +11069,7 @@ return replies`,
  */
 export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/remove-range',
-  sha: 'ead98e0c2a7880b58de9d113d90abc6a2e74b9bd',
+  sha: '52a553ebd83409df8c3cd8c56d419fe497892870',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11151,7 +11151,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -11683,7 +11683,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '220dd13dc70d6bdd83bb1e3a22129b20dcafdae2',
+  sha: 'de120e1bb1d0bdc9f3ee5d1ba49656a795a4f39e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11765,7 +11765,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -12074,7 +12074,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '54db59feccf3b20c6adaa33c947110cefef1e183',
+  sha: '492236bb78248d1b51aa2cebdc18cc1d55f7dadc',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -12156,7 +12156,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -17216,7 +17216,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'fa57871e68e2507e6029ce56b68b462a22953f51',
+  sha: '93d7520f3ec59fc7dd6735892b704fcc2426b95d',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17654,6 +17654,7 @@ end
 end
 return left ~= -2
 end
+local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -18268,7 +18269,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -18764,7 +18765,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
-group.announces, group.ranking = group.name == 'announce', {}
+group.announces, group.ranking, group.looked = group.name == 'announce', {}, false
 end
 function changing.commands(group)
 local config = group.of.config
@@ -18773,15 +18774,15 @@ for _, window in ipairs(config.windows) do
 rolling = rolling or window.log
 dense = dense or window.d
 end
-local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE ZCARD PTTL PEXPIRE'
 if rolling then
 needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 end
 if dense then
-needed = needed .. ' ZCOUNT'
+needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+needed = needed .. ' ZPOPMAX HDEL ZRANK'
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
@@ -18811,6 +18812,12 @@ end
 local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
+end
+if not group.looked then
+group.looked = true
+for _, window in ipairs(of.windows) do
+group.small = group.small and redis.call('ZCARD', window.z) <= SMALL
+end
 end
 return plan
 end
@@ -18872,13 +18879,18 @@ local lives = false
 for _, window in ipairs(group.windows) do
 lives = lives or window.lives
 end
-return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+return lives and { 'ZINCRBY', 'ZCARD', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY', 'ZCARD' }
 end
 function raising.prepare(group)
 if not group.looked then
 group.looked = true
 for _, window in ipairs(group.windows) do
-group.answer = group.answer or typed(window.z, 'zset')
+local members = redis.pcall('ZCARD', window.z)
+if type(members) == 'table' then
+group.answer = group.answer or typed(window.z, 'zset') or members
+elseif members > SMALL then
+group.small = false
+end
 end
 end
 if group.answer then
@@ -20100,7 +20112,7 @@ return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
 end
 return limiting
 end
-local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil, mark = nil }
 local LOAD = {
 add = load_adding,
 publish = load_publishing,
@@ -20145,6 +20157,7 @@ lean = lean,
 own = own,
 when = when,
 line = line,
+small = true,
 rank = when and LAST_RANK or kind.rank,
 at = text,
 prepare = kind.prepare,
@@ -20166,6 +20179,7 @@ wrong = wrong,
 format = string.rep('s', text - 1),
 plans = {},
 results = {},
+mark = nil,
 }
 end
 function effects.texts(of, values)
@@ -20216,6 +20230,17 @@ end
 results[number] = result
 end
 return table.concat(results, '\\30')
+end
+function effects.mark(of)
+local mark = of.mark
+if not mark then
+mark = '*'
+for _, group in ipairs(of.groups) do
+mark = group.small and mark or '+'
+end
+of.mark = mark
+end
+return mark
 end
 local function load_acknowledge()
 local function pending(stream, group, ids, consumer)
@@ -20410,7 +20435,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 return nil
 end
@@ -20469,7 +20494,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 local replies, done = {}, 0
 local function run()
@@ -20513,12 +20538,12 @@ return replies`,
  * - shared `plan`: texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
  * - key `own`: the string of the id, if answers are stored; then those of the changes
  * - `values`: the texts of the changes, each ending with a zero byte
- * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
+ * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+", or "*" if all boards of the call are small, and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
  * - on a full server refused: it adds entries, members and events
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'e806baa1bd9e90d716dbb56b1a6e3cb006da4f44',
+  sha: '7198ebf1277c14a6481b7ee7d0b39546929d03b0',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -20598,6 +20623,7 @@ end
 end
 return left ~= -2
 end
+local SMALL = 30000
 local dedup = { prepare = nil, apply = nil }
 function dedup.prepare(key)
 return redis.pcall('GET', key) or nil
@@ -21577,7 +21603,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -22073,7 +22099,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
-group.announces, group.ranking = group.name == 'announce', {}
+group.announces, group.ranking, group.looked = group.name == 'announce', {}, false
 end
 function changing.commands(group)
 local config = group.of.config
@@ -22082,15 +22108,15 @@ for _, window in ipairs(config.windows) do
 rolling = rolling or window.log
 dense = dense or window.d
 end
-local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE ZCARD PTTL PEXPIRE'
 if rolling then
 needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 end
 if dense then
-needed = needed .. ' ZCOUNT'
+needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+needed = needed .. ' ZPOPMAX HDEL ZRANK'
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
@@ -22120,6 +22146,12 @@ end
 local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
+end
+if not group.looked then
+group.looked = true
+for _, window in ipairs(of.windows) do
+group.small = group.small and redis.call('ZCARD', window.z) <= SMALL
+end
 end
 return plan
 end
@@ -22181,13 +22213,18 @@ local lives = false
 for _, window in ipairs(group.windows) do
 lives = lives or window.lives
 end
-return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+return lives and { 'ZINCRBY', 'ZCARD', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY', 'ZCARD' }
 end
 function raising.prepare(group)
 if not group.looked then
 group.looked = true
 for _, window in ipairs(group.windows) do
-group.answer = group.answer or typed(window.z, 'zset')
+local members = redis.pcall('ZCARD', window.z)
+if type(members) == 'table' then
+group.answer = group.answer or typed(window.z, 'zset') or members
+elseif members > SMALL then
+group.small = false
+end
 end
 end
 if group.answer then
@@ -23402,7 +23439,7 @@ return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
 end
 return limiting
 end
-local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil, mark = nil }
 local LOAD = {
 add = load_adding,
 publish = load_publishing,
@@ -23447,6 +23484,7 @@ lean = lean,
 own = own,
 when = when,
 line = line,
+small = true,
 rank = when and LAST_RANK or kind.rank,
 at = text,
 prepare = kind.prepare,
@@ -23468,6 +23506,7 @@ wrong = wrong,
 format = string.rep('s', text - 1),
 plans = {},
 results = {},
+mark = nil,
 }
 end
 function effects.texts(of, values)
@@ -23519,6 +23558,17 @@ results[number] = result
 end
 return table.concat(results, '\\30')
 end
+function effects.mark(of)
+local mark = of.mark
+if not mark then
+mark = '*'
+for _, group in ipairs(of.groups) do
+mark = group.small and mark or '+'
+end
+of.mark = mark
+end
+return mark
+end
 local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
@@ -23562,7 +23612,7 @@ end
 if window then
 dedup.apply(own[1], print .. results, window)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 return nil
 end
@@ -23598,7 +23648,7 @@ end
 if window then
 dedup.apply(own[1], print .. results, window)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 local replies, done = {}, 0
 local function run()
