@@ -1,8 +1,7 @@
-import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
-import { checkOptions, checkText, isName, wholeNumber } from '../options.ts'
-import type { Route } from '../redis/keys.ts'
-import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen.ts'
+import { checkOptions, isName, wholeNumber } from '../options.ts'
+import { limiterReset } from '../redis/scripts.gen.ts'
+import { createBlocks } from './blocks.ts'
 import type { Charge, ChargeContext } from './charge.ts'
 import { together } from './correction.ts'
 import type { Declaration } from './declaration.ts'
@@ -12,10 +11,7 @@ import { hasOwnKey, ownKey, partName } from './subject-keys.ts'
 import { checkSubject, isSubject, type Place } from './subjects.ts'
 import type { RateLimiter, LimiterSubject, LimiterTakeOptions } from './types.ts'
 
-/** The longest reason of a block: it is stored in the subject's state. */
-const LONGEST_REASON = 256
-
-type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'set' | 'block' | 'unblock' | 'reset'>
+type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'set' | 'block' | 'unblock' | 'blocks' | 'reset'>
 
 export interface ControlsContext extends ChargeContext {
   readonly declaration: Declaration
@@ -29,8 +25,6 @@ export interface ControlsContext extends ChargeContext {
 /** Creates the methods that change a subject's state without a decision. */
 export function createControls(context: ControlsContext): Controls {
   const { name, keys, locate, routeBy, bind, registry, declaration, ownPlan, planOf, onTokensBack } = context
-  const blockPort = bind(limiterBlock, [])
-  const unblockPort = bind(limiterUnblock, [])
   const resetPort = bind(limiterReset, [])
   const parts = [...new Set(ownPlan.rules.map((rule) => rule.per))]
 
@@ -65,12 +59,7 @@ export function createControls(context: ControlsContext): Controls {
     return locate(checkSubject(subject, needed), part)
   }
 
-  /** The key of a block of a subject, or of a part of it. */
-  function blockOf(subject: LimiterSubject, per: string | undefined): { route: Route; key: string } {
-    checkPart(per)
-    const { route, keyName } = placeOf(subject, per)
-    return { route, key: keys.limit(route, partName(name, per), keyName) }
-  }
+  const { unlist, ...blocks } = createBlocks({ ...context, checkPart })
 
   return {
     async refund(subject, given) {
@@ -92,22 +81,7 @@ export function createControls(context: ControlsContext): Controls {
         onTokensBack(subject),
       )
     },
-    async block(subject, blocking) {
-      checkOptions('block', blocking, ['duration', 'reason', 'per'])
-      const us = Math.ceil(durationMs('duration', blocking.duration) * 1000)
-      const reason = checkText('reason', blocking.reason, LONGEST_REASON)
-      const { route, key } = blockOf(subject, blocking.per)
-      await blockPort(route, key, us, reason)
-      // The new block may be shorter than the previous one.
-      onTokensBack(subject)
-    },
-    async unblock(subject, given = {}) {
-      checkOptions('unblock', given, ['per'])
-      const { route, key } = blockOf(subject, given.per)
-      const was = await unblockPort(route, key, 0, '')
-      onTokensBack(subject)
-      return was === 1
-    },
+    ...blocks,
     async reset(subject, given = {}) {
       checkOptions('reset', given, ['rules', 'per'])
       if (given.per !== undefined) checkPart(given.per)
@@ -128,6 +102,7 @@ export function createControls(context: ControlsContext): Controls {
       })
       const deleted = await together([...new Map(found)].map(([key, route]) => resetPort(route, key)))
       onTokensBack(subject)
+      await together(wanted.map((part) => unlist(subject, part)))
       return deleted.some((count) => count === 1)
     },
   }
