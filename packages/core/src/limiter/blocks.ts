@@ -12,6 +12,7 @@ import {
   limiterUnlist,
 } from '../redis/scripts.gen.ts'
 import type { LimiterListedBlock } from './block-types.ts'
+import type { Fallback } from './fallback.ts'
 import type { LimiterContext } from './context.ts'
 import { partName } from './subject-keys.ts'
 import { checkSubject, type Place } from './subjects.ts'
@@ -23,6 +24,8 @@ const LONGEST_REASON = 256
 export interface BlocksContext extends LimiterContext {
   /** Refuses a part that no rule of the limiter has. */
   readonly checkPart: (per: string | undefined) => void
+  readonly local: Fallback['local']
+  readonly onLocal: (error: unknown) => void
   readonly onTokensBack: (subject: LimiterSubject) => void
 }
 
@@ -36,7 +39,7 @@ interface Blocks extends Pick<RateLimiter, 'block' | 'unblock' | 'blocks'> {
  * after its end, so that a process that dies in between leaves no block that the list does not have.
  */
 export function createBlocks(context: BlocksContext): Blocks {
-  const { name, keys, locate, routeBy, bind, checkPart, onTokensBack } = context
+  const { name, keys, locate, routeBy, bind, checkPart, local, onLocal, onTokensBack } = context
   const blockPort = bind(limiterBlock, [])
   const unblockPort = bind(limiterUnblock, [])
   const listPort = bind(limiterListBlock, [])
@@ -49,12 +52,17 @@ export function createBlocks(context: BlocksContext): Blocks {
   function find(
     subject: LimiterSubject,
     per: string | undefined,
-  ): { route: Route; key: string; text: string } {
+  ): { route: Route; keyName: string; key: string; text: string } {
     const needed = routeBy === undefined ? [per] : [...new Set([per, routeBy])]
     const own = checkSubject(subject, needed)
     const { route, keyName }: Place = locate(own, per)
     const key = keys.limit(route, partName(name, per), keyName)
-    return { route, key, text: JSON.stringify(per === undefined ? { subject: own } : { subject: own, per }) }
+    return {
+      route,
+      keyName,
+      key,
+      text: JSON.stringify(per === undefined ? { subject: own } : { subject: own, per }),
+    }
   }
 
   async function add(text: string): Promise<void> {
@@ -81,16 +89,26 @@ export function createBlocks(context: BlocksContext): Blocks {
       const us = duration === 'forever' ? duration : Math.ceil(durationMs('duration', duration) * 1000)
       const reason = checkText('reason', blocking.reason, LONGEST_REASON)
       checkPart(per)
-      const { route, key, text } = find(subject, per)
-      if (us === 'forever') await add(text)
-      await blockPort(route, key, us, reason)
-      // The new block may be shorter than the previous one.
-      onTokensBack(subject)
+      const { route, keyName, key, text } = find(subject, per)
+      try {
+        if (us === 'forever') await add(text)
+        await blockPort(route, key, us, reason)
+      } catch (error) {
+        if (local === undefined || isFull(error)) throw error
+        onLocal(error)
+        local.blocks.add(per, keyName, us, reason)
+        return 'local'
+      } finally {
+        // The new block may be shorter than the previous one.
+        onTokensBack(subject)
+      }
+      return 'redis'
     },
     async unblock(subject, given = {}) {
       checkOptions('unblock', given, ['per'])
       checkPart(given.per)
-      const { route, key, text } = find(subject, given.per)
+      const { route, keyName, key, text } = find(subject, given.per)
+      local?.blocks.remove(given.per, keyName)
       const was = await unblockPort(route, key, 0, '')
       onTokensBack(subject)
       await unlistPort(keys.route, list, text, 0)
@@ -115,4 +133,8 @@ export function createBlocks(context: BlocksContext): Blocks {
       await unlistPort(keys.route, list, find(subject, per).text, 0)
     },
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof PenknifeError && error.code === 'PENKNIFE_FULL'
 }

@@ -5,6 +5,7 @@ import { createBlocks } from './blocks.ts'
 import type { Charge, ChargeContext } from './charge.ts'
 import { together } from './correction.ts'
 import type { Declaration } from './declaration.ts'
+import type { Fallback } from './fallback.ts'
 import type { LimiterRuleState } from './decision-types.ts'
 import { LARGEST_COST, type Plan, type PlanOf } from './plan.ts'
 import { hasOwnKey, ownKey, partName } from './subject-keys.ts'
@@ -18,13 +19,30 @@ export interface ControlsContext extends ChargeContext {
   /** The plan of the limiter's own rules. */
   readonly ownPlan: Plan
   readonly planOf: PlanOf
+  /** What this process does instead of Redis, under the local policy. */
+  readonly local: Fallback['local']
+  /** Reports that this process did what Redis did not take. Throws the error of a wrong argument. */
+  readonly onLocal: (error: unknown) => void
   /** Called when a subject may have got tokens or slots back. */
   readonly onTokensBack: (subject: LimiterSubject) => void
 }
 
 /** Creates the methods that change a subject's state without a decision. */
 export function createControls(context: ControlsContext): Controls {
-  const { name, keys, locate, routeBy, bind, registry, declaration, ownPlan, planOf, onTokensBack } = context
+  const {
+    name,
+    keys,
+    locate,
+    routeBy,
+    bind,
+    registry,
+    declaration,
+    ownPlan,
+    planOf,
+    local,
+    onLocal,
+    onTokensBack,
+  } = context
   const resetPort = bind(limiterReset, [])
   const parts = [...new Set(ownPlan.rules.map((rule) => rule.per))]
 
@@ -32,11 +50,19 @@ export function createControls(context: ControlsContext): Controls {
     subject: LimiterSubject,
     rules: LimiterTakeOptions['rules'],
     change: (charge: Charge, subject: LimiterSubject) => Promise<readonly LimiterRuleState[]>,
+    tokens?: number,
   ): Promise<readonly LimiterRuleState[]> {
     const plan = rules === undefined ? ownPlan : planOf(rules)
     const checked = checkSubject(subject, plan.parts)
-    if (declaration.due) await declaration.check()
-    const states = await together(plan.charges.map((charge) => change(charge, checked)))
+    let states: (readonly LimiterRuleState[])[]
+    try {
+      if (declaration.due) await declaration.check()
+      states = await together(plan.charges.map((charge) => change(charge, checked)))
+    } catch (error) {
+      if (local === undefined || tokens === undefined) throw error
+      onLocal(error)
+      return local.add(plan, checked, tokens)
+    }
     const order = plan.rules.map((rule) => rule.name)
     return states.flat().toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   }
@@ -64,13 +90,13 @@ export function createControls(context: ControlsContext): Controls {
   return {
     async refund(subject, given) {
       const { cost, rules } = costOf('refund', given)
-      return adjust(subject, rules, (charge, checked) => charge.add(checked, -cost)).finally(() =>
+      return adjust(subject, rules, (charge, checked) => charge.add(checked, -cost), -cost).finally(() =>
         onTokensBack(subject),
       )
     },
     async penalty(subject, given) {
       const { cost, rules } = costOf('penalty', given)
-      return adjust(subject, rules, (charge, checked) => charge.add(checked, cost)).finally(() =>
+      return adjust(subject, rules, (charge, checked) => charge.add(checked, cost), cost).finally(() =>
         onTokensBack(subject),
       )
     },
