@@ -53,7 +53,8 @@ const KEYS = [
 ]
 const subject = keys.limit(keys.route, 'api', 'ann')
 const log = keys.limitLog(keys.route, 'api/log', 'ann')
-const OWN = [history, object, subject, log]
+const fence = keys.guardOf('fence', 'of', 'cart-ann')
+const OWN = [history, object, fence, subject, log]
 /** A GCRA rule of 10 a minute, and a sliding log. */
 const RULES = 'g 1 0 1 10 60000000 600000000 0\nl 2 0 2 5 60000000 0 0'
 
@@ -87,7 +88,7 @@ function planOf(before: number, own: number, head: readonly Text[]): readonly [n
     ...group(['claim', 1, ''], at(3, 3), free, 60_000, 1000),
     ...group(['count', 1, ''], at(4, 6), free, '0 100 10 60000'),
     ...group(['object', 1, ''], [before + 1, before, own + 2], free, 60_000),
-    ...group(['limit', 1, ''], [before + 1, before, own + 3], free, RULES, 2),
+    ...group(['limit', 1, ''], [before + 1, before, own + 4], free, RULES, 2),
     ...group(['score', 1, ''], at(7, 14), free, JSON.stringify(ROLLING_PLAN)),
     ...group(['score', 2, ''], at(15, 16), free, '{"windows":[{"z":[1]}],"data":2,"keep":2}'),
     ...group(
@@ -109,7 +110,7 @@ function values(before: readonly Arg[], counter = '-2 - - a'): string {
     [live, 'type', '{}', '', '0'],
     ['evt-1'],
     [counter],
-    ['[["s","name","1"],["i","n",1,0,5]]', '0', ''],
+    ['[["s","name","1"],["i","n",1,0,5]]', '0', '', '5', '0'],
     ['2'],
     ['i', 'ann', '5', 'a'],
     ['s', 'dee', '1', '', 'b', 'eva', '1', ''],

@@ -4450,7 +4450,7 @@ return replies`,
  */
 export const guardObjectRemove: Script<[], [object: string, fence: string, version: Arg, token: Arg], string> = {
   name: 'guard/object_remove',
-  sha: '7e6429656002ca047ad2e26531e85a5dc8538d41',
+  sha: 'e947a53c17138826617cec661b9d732831eb3243',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4570,6 +4570,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -4651,7 +4652,7 @@ return replies`,
  */
 export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string, ops: Arg, whole: Arg, version: Arg, token: Arg, lasts: Arg], string> = {
   name: 'guard/object_write',
-  sha: '756850738a64a70d0cf57d9f791c43fc5445c9bd',
+  sha: '66a1d8d5c786340ef9b90e8f5cc7ef13b633eb6b',
   batch: 32,
   sharedKeys: false,
   shared: ["ttl"],
@@ -4771,6 +4772,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -17216,7 +17218,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '93d7520f3ec59fc7dd6735892b704fcc2426b95d',
+  sha: '1d4be1fb7dd6594f97b702a2f8b045621ad3392d',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -19451,33 +19453,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
@@ -20543,7 +20581,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '7198ebf1277c14a6481b7ee7d0b39546929d03b0',
+  sha: 'f33edb2b7c7d10e8b39c84463d54636b358060c3',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -22778,33 +22816,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
