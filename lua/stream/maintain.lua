@@ -17,11 +17,13 @@
 -- @include stream/placing
 -- @include stream/keep_dead
 -- @include stream/started
+-- @include stream/keeping
 -- @include typed
--- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @shared most     places of a key; 0 without order
 -- @shared stops    1 when a dead letter stops its key
 -- @shared keep     dead letters to keep, see lua/_lib/stream/keep_dead.lua
+-- @shared channels prefix of the pub/sub channels of outcomes
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -60,6 +62,7 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   local ms = math.floor(now / 1000)
   local reply = {}
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+    or typed(held[3], 'hash') or typed(held[4], 'zset')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
@@ -114,6 +117,7 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
         if over then
           local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
           local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+          keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
           if of and delivery.k then
             places.bury(of, delivery, location, position, stops == '1')
           end
@@ -144,6 +148,7 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   -- Entries that this call moves from the stream to ready have no lease there, so the second step does not find them.
   local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
 
+  keeping.forget(held, channels)
   if keep ~= '0 0' then
     keep_dead(dead, keep)
   end

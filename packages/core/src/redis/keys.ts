@@ -25,6 +25,11 @@ export interface Keys {
   /** Of a stream with order by key: the places of its keys, and the entries that wait for one. */
   busyPlaces(stream: string, group: string): string
   queued(stream: string, group: string): string
+  /** Outcomes and progress of entries that were added with `result`, and when they are forgotten. */
+  results(stream: string, group: string): string
+  resultsDue(stream: string, group: string): string
+  /** The prefix of the pub/sub channels of these outcomes. An entry's id is appended. */
+  outcomes(stream: string, group: string): string
   /** Exists while the group is paused for all processes. */
   paused(stream: string, group: string): string
   /** The pub/sub channel of messages that make the group's workers check whether it is paused. */
@@ -112,6 +117,9 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     busyPlaces: (stream, group) => `${base}stream:${stream}:busy:${group}`,
     queued: (stream, group) => `${base}stream:${stream}:queued:${group}`,
+    results: (stream, group) => `${base}stream:${stream}:results:${group}`,
+    resultsDue: (stream, group) => `${base}stream:${stream}:results-due:${group}`,
+    outcomes: (stream, group) => `${base}stream:${stream}:results:${group}:${live}:`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
     addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,

@@ -13,6 +13,7 @@ export interface DeliveryContext {
   readonly commit: (entry: LeasedEntry, effects: readonly Effect[]) => Promise<CommitAnswer<never>>
   /** See `Delivery`. */
   readonly extend: (entry: LeasedEntry, ms: number) => boolean
+  readonly progress: (entry: LeasedEntry, value: unknown) => Promise<boolean>
 }
 
 /** The delivery that a handler gets. Rarely used fields are computed when they are read. */
@@ -59,6 +60,12 @@ export class HandlerDelivery<T> implements Delivery<T> {
     const entry = this.#entry
     const { extend } = this.#context
     return (duration) => extend(entry, durationMs('duration', duration, { max: LONGEST_DEADLINE_MS }))
+  }
+
+  get progress(): (value: unknown) => Promise<boolean> {
+    const entry = this.#entry
+    const { progress } = this.#context
+    return (value) => progress(entry, value)
   }
 
   get lease(): StreamEntryLease {

@@ -46,7 +46,10 @@ export interface GroupConsumerOptions {
  * Fetches entries of a group under its own consumer name, renews their leases, and sends their outcomes to Redis. It does not handle
  * the entries: a worker calls handlers with them; a loop could take one after another.
  */
-export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'finish' | 'fail' | 'giveBack'> {
+export interface GroupConsumer extends Pick<
+  Deliveries,
+  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress'
+> {
   /** The consumer name. */
   readonly name: string
   readonly sourceKeys: readonly string[]
@@ -123,7 +126,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     most: scope.order?.places ?? 0,
     trouble,
   })
-  const { leases, start, finish, fail, giveBack } = deliveries
+  const { leases, start, finish, fail, giveBack, progress } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -170,7 +173,13 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   // A message may be lost with its connection, so each new subscription is followed by a check.
   const checkNow = (): void => maintenance.within(0)
   const unfollow = runtime.subscriber.follow(route, keys.pausing(stream, group), {
-    message: checkNow,
+    message(text) {
+      // lua/stream/locate.lua took an entry away.
+      const [, code, position] = /^x([mr])(\d+-\d+)$/.exec(text) ?? []
+      const source = SOURCES.findIndex((each) => each.code === code)
+      if (position === undefined) checkNow()
+      else deliveries.cancelled(source, position)
+    },
     followed: checkNow,
   })
   const endPlaceCheck = scope.order && startPlaceCheck(scripts.checkPlaces, trouble)
@@ -233,6 +242,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     finish,
     fail,
     giveBack,
+    progress,
     async commit(entry, effects) {
       const checked = committer.check(effects)
       const source = SOURCES[entry.source]?.code as string

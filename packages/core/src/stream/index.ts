@@ -1,4 +1,5 @@
 export type * from './dead-letter-types.ts'
+export type * from './entry-state-types.ts'
 export type * from './entry-types.ts'
 export type * from './event-types.ts'
 export type * from './group-types.ts'

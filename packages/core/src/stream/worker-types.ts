@@ -47,6 +47,14 @@ export interface Delivery<T> extends StreamEntry<T> {
    */
   extend(duration: Duration): boolean
   /**
+   * Reports the progress of an entry that was added with `result`, to those that wait in `stream.result` and in `stream.find`. Resolves with
+   * whether it was stored: false for an entry without `result`, and when the lease was lost. The last value is kept. One script call, shared
+   * with others of the same tick.
+   *
+   * @throws PENKNIFE_INVALID for a value that JSON would change, or of more than 16 KiB; the errors of outages.
+   */
+  progress(value: unknown): Promise<boolean>
+  /**
    * Finishes the entry and makes changes in its space in one step, if this worker still has the lease. So the changes are made once in
    * the group, however often the handler runs. The effects are those of `record`.
    *
