@@ -15854,7 +15854,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'c10fd8ca7680169446504cf0334fd4271ce9a2ce',
+  sha: '090d39bf52d6139d650bd0d017e9ca94b5b0fc5d',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -16555,7 +16555,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -19000,7 +19000,7 @@ or typed(ready, 'stream')
 or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
-wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -19184,7 +19184,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '2cd77133f5fbbcc64f7ebd394eee6bc0daabe22f',
+  sha: 'e92b6625adeb4b0fbf4d0cc0a35d93a9f6639b85',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -19892,7 +19892,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
