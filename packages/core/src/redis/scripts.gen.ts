@@ -17218,7 +17218,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '26bcf741bbe4077ed88afd43061b6c27774075b7',
+  sha: '161609ab6e3f2b7f7824be2c8f7188d328f22b3e',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17954,7 +17954,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -20399,7 +20399,7 @@ or typed(ready, 'stream')
 or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
-wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -20583,7 +20583,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '7562f7a9f2f7b0eeda20fec2b0f3f89b7479a0b1',
+  sha: 'd36654c1fce6b9e43f0c7695c8f122ec5b2774d5',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -21326,7 +21326,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
