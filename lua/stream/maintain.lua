@@ -34,9 +34,10 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item key paused exists while the group is paused
+-- @item key watched exists while somebody watches the stream
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+-- @returns list    both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
 
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
@@ -58,7 +59,7 @@ end
 -- After every entry. (The very last id would ask for new entries.)
 local END = '18446744073709551615-0'
 
-local function item(stream, ready, delayed, dead, paused, from_stream, from_ready)
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)
   local ms = math.floor(now / 1000)
   local reply = {}
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
@@ -154,5 +155,6 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   end
   local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-  return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+  local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+  return { stream_next, ready_next, state, wait, unpack(reply) }
 end

@@ -13,6 +13,8 @@ const settled = keys.settled('orders', 'w1')
 const busy = keys.busyPlaces('orders', 'billing')
 const queued = keys.queued('orders', 'billing')
 const HELD = [busy, queued]
+const watched = keys.watched('orders')
+const watching = keys.watching('orders')
 const results = keys.results('orders', 'billing')
 const resultsDue = keys.resultsDue('orders', 'billing')
 const KEPT = [...HELD, results, resultsDue]
@@ -138,19 +140,19 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'list',
       shared: [...PLAIN, ...WORKER, 0, 5],
-      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list',
       shared: [...PLAIN, ...WORKER, 0, 1],
-      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
     ...[1, 5].map((attempts): Sample => ({
       returns: 'list',
       shared: [...ORDERED, 'billing', 'w1', 'billing', 0, attempts],
-      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: KEYED,
     })),
   ],
@@ -259,6 +261,8 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: [...BURIED, ...ENDED],
     },
   ]),
+  'stream/watch': [{ returns: 'integer', item: [watched, 1000, pausing], channels: [pausing] }],
+  'stream/announce': [{ returns: 'integer', item: [watching, '[]'], channels: [watching] }],
   'stream/progress': [
     {
       returns: 'integer',

@@ -34,6 +34,9 @@ export interface Keys {
   paused(stream: string, group: string): string
   /** The pub/sub channel of messages that make the group's workers check whether it is paused. */
   pausing(stream: string, group: string): string
+  /** Exists while a process watches the stream; and the pub/sub channel of its workers' events. */
+  watched(stream: string): string
+  watching(stream: string): string
   /** The entry that was added with a dedup id. */
   addedId(stream: string, id: string): string
   /** The last declaration of a stream. */
@@ -122,6 +125,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     outcomes: (stream, group) => `${base}stream:${stream}:results:${group}:${live}:`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
+    watched: (stream) => `${base}stream:${stream}:watched`,
+    watching: (stream) => `${base}stream:${stream}:watched:${live}`,
     addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
     schedules: (stream) => `${base}stream:${stream}:schedules`,

@@ -25531,6 +25531,59 @@ return replies`,
 }
 
 /**
+ * Publish events of a worker to all processes that watch its stream; store nothing.
+ *
+ * - key `channel`: pub/sub channel
+ * - `events`: JSON list
+ * - replies how many connections got them
+ * - on a full server runs: it stores nothing
+ */
+export const streamAnnounce: Script<[], [channel: string, events: Arg], number> = {
+  name: 'stream/announce',
+  sha: '8d57e9e0ee66fe26015c28ee8596d507b28db07e',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["channel"],
+  args: ["events"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local channel, events = KEYS[1], ARGV[1]
+do
+return redis.call('SPUBLISH', channel, events)
+end
+return nil
+end
+local function item(channel, events)
+return redis.call('SPUBLISH', channel, events)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Check that places of keys are taken by entries that exist, and that keys with queued entries have no free place.
  *
  * Scripts keep that by themselves. It is not so after a user deleted entries or keys by hand. Invariant: a place is passed on only if its
@@ -28810,18 +28863,19 @@ return replies`,
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - key `paused`: exists while the group is paused
+ * - key `watched`: exists while somebody watches the stream
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
-export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '6a873f0ac3afc36a648e094309d2e56d28983fe8',
+  sha: '104bed6d1440b633feb147d480f6701059288f7e',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
-  keys: ["stream","ready","delayed","dead","paused"],
+  keys: ["stream","ready","delayed","dead","paused","watched"],
   args: ["from_stream","from_ready"],
   returns: 'list',
   text: `#!lua flags=allow-oom
@@ -29402,7 +29456,7 @@ end
 local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
-local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[10], ARGV[11]
+local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
 do
 local ms = math.floor(now / 1000)
 local reply = {}
@@ -29491,11 +29545,12 @@ keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, from_stream, from_ready)
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)
 local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
@@ -29583,15 +29638,16 @@ keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 local replies, done = {}, 0
 local function run()
 while done < items do
-local key = #KEYS - items * 5 + done * 5
+local key = #KEYS - items * 6 + done * 6
 local arg = 9 + done * 2
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -34424,6 +34480,70 @@ local key = done * 1
 local arg = 1 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Let the workers of a stream publish their events for some time.
+ *
+ * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can watch, a little later.
+ *
+ * - key `watched`: string: exists while somebody watches the stream
+ * - `lasts`: milliseconds
+ * - `channels`: pub/sub channels that the workers of its groups follow, separated by spaces
+ * - replies 1
+ * - on a full server runs: one short key with a TTL
+ */
+export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg], number> = {
+  name: 'stream/watch',
+  sha: '8ffaeb2aecff36d0440dcd5f8cf8155c9c56d6e6',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["watched"],
+  args: ["lasts","channels"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
+do
+redis.call('SET', watched, 1, 'PX', lasts)
+for channel in string.gmatch(channels, '%S+') do
+redis.pcall('SPUBLISH', channel, '')
+end
+return 1
+end
+return nil
+end
+local function item(watched, lasts, channels)
+redis.call('SET', watched, 1, 'PX', lasts)
+for channel in string.gmatch(channels, '%S+') do
+redis.pcall('SPUBLISH', channel, '')
+end
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end

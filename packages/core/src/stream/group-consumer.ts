@@ -8,6 +8,7 @@ import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
+import { createAnnouncer } from './announcer.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
@@ -148,6 +149,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       events.dead({ id, attempt: 0, fence: 0 }, 'invalid', error)
     },
     paused: pause,
+    watched: createAnnouncer(events, scripts.announce).watched,
     trouble,
   })
   const reader = createReader(space, {

@@ -24,6 +24,7 @@ import { streamSettings, workerSettings } from './settings.ts'
 import { createStats } from './stats.ts'
 import type { Stream } from './types.ts'
 import { createWatch } from './watch.ts'
+import { createWatching } from './watching.ts'
 import type { Worker, WorkerCloseOptions } from './worker-types.ts'
 import { checkHandler, createWorker } from './worker.ts'
 
@@ -99,6 +100,7 @@ export function createStream<T, Out>(
   const stream: Stream<T, Out> = {
     name,
     on: (listener) => topic.on(listener),
+    watch: createWatching(scope),
     ...createAdder<T>(scope, settings, topic, { added: watch.added, declared: declare }),
     async read(read = {}) {
       checkOptions('read', read, ['from', 'to', 'limit', 'after', 'reverse'])

@@ -12,6 +12,7 @@ import type { StreamEvent } from './event-types.ts'
 import type { StreamGroup } from './group-types.ts'
 import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import type { StreamStatsOptions, StreamStats } from './stats-types.ts'
+import type { StreamWatch, StreamWatchEvent } from './watch-types.ts'
 import type {
   StreamEntryLease,
   Worker,
@@ -32,6 +33,16 @@ export interface Stream<T, Out = Jsonified<T>> {
   readonly name: string
   /** Adds a listener; the returned function removes it. */
   on(listener: (event: StreamEvent) => void): () => void
+  /**
+   * Gets the events of all workers of the stream, in every process. Workers publish events only while somebody watches; the others cost
+   * nothing. Resolves once events arrive. They are sent over pub/sub: none is repeated, and those of an interruption are missing, which the
+   * events 'interrupted' and 'watching' tell. Of what producers do, such as 'added', nothing is sent.
+   *
+   * Cost: one script call in 15 s; for each worker one SPUBLISH in 20 ms with events.
+   *
+   * @throws an outage, when Redis is away at the beginning; PENKNIFE_CLOSED.
+   */
+  watch(listener: (event: StreamWatchEvent) => void): Promise<StreamWatch>
   /**
    * Appends an entry; resolves with its id once Redis has it.
    *

@@ -1,5 +1,6 @@
 import {
   streamCheckPlaces,
+  streamAnnounce,
   streamForgetConsumers,
   streamLeave,
   streamMaintain,
@@ -30,6 +31,8 @@ export interface WorkerScripts {
   ): Promise<readonly [cursor: string, after: string, repaired: number]>
   /** lua/stream/progress.lua, for an entry whose outcome is kept: resolves with whether it was stored. */
   progress(entry: LeasedEntry, text: string): Promise<boolean>
+  /** Publishes a JSON list of events. */
+  announce(events: string): Promise<unknown>
   /** Deletes consumers that sent nothing for that long and have no pending entries. */
   forgetConsumers(silentMs: number): Promise<unknown>
   /**
@@ -72,6 +75,7 @@ export function bindWorkerScripts(
   const delayed = keys.delayed(name, group)
   const dead = keys.deadLetters(name, group)
   const paused = keys.paused(name, group)
+  const watched = keys.watched(name)
   const settled = keys.settled(name, consumer)
   const open = bind(streamOpen, [])
   const held = heldOf(group)
@@ -94,6 +98,7 @@ export function bindWorkerScripts(
     maxAttempts,
   ])
   const progress = bind(streamProgress, [held.slice(2), group, consumer, outcomes])
+  const announce = bind(streamAnnounce, [])
   const forget = bind(streamForgetConsumers, [])
   const leave = bind(streamLeave, [placesOf(group), group, consumer, declared])
   const leaveSoon = runtime.bind(
@@ -112,11 +117,22 @@ export function bindWorkerScripts(
     renew: (source, positions, started) =>
       renew(route, sourceKeys[source] as string, positions, started ? 1 : 0),
     check: (fromStream, fromReady) =>
-      maintain(route, stream, ready, delayed, dead, paused, fromStream, fromReady) as Promise<Checked>,
+      maintain(
+        route,
+        stream,
+        ready,
+        delayed,
+        dead,
+        paused,
+        watched,
+        fromStream,
+        fromReady,
+      ) as Promise<Checked>,
     checkPlaces: async (cursor, after) =>
       (await checkPlaces(route, stream, ready, delayed, dead, cursor, after)) as [string, string, number],
     progress: async ({ source, position, id, own }, text) =>
       (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, text)) === 1,
+    announce: (events) => announce(route, keys.watching(name), events),
     forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),
     leave: () => leave(route, stream, ready, delayed, settled, most),
     leaveSoon: () => leaveSoon(route, stream, ready, delayed, settled, most),
