@@ -3691,7 +3691,7 @@ return replies`,
  */
 export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, asked: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '02a316bf4946af540855f8f4f9528d285df78644',
+  sha: '11ec2500eb479334f1cdfb3dc2093751e6d3c349',
   batch: 100,
   sharedKeys: true,
   shared: ["channel","lease","label","claim"],
@@ -3792,7 +3792,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -3809,7 +3809,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -3821,7 +3821,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -3860,7 +3860,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -3878,7 +3878,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -3904,7 +3904,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -3919,7 +3919,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -3959,12 +3959,67 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local keys = KEYS
 local channel = ARGV[1]
 local lease = ARGV[2]
 local label = ARGV[3]
 local claim = ARGV[4]
 local of = locking.open(keys[1], channel, lease, claim)
+local function together(places, tickets)
+return free_locks.ask(of, places, tickets, label)
+end
 local items = (#ARGV - 4) / 1
 if items == 1 then
 local lock, queue, asked = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5]
@@ -3976,6 +4031,8 @@ end
 local function item(lock, queue, asked)
 return locking.ask(of, { lock, queue }, asked, label)
 end
+local shared_replies = together({ unpack(KEYS, #KEYS - items * 2 + 1) }, { unpack(ARGV, 5) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -4016,7 +4073,7 @@ return replies`,
  */
 export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], asked: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '680ccae9170b244d72ac26a6de314048fabed9ba',
+  sha: 'b9da300b4b7dbb4a7cff4293a2c65b3a6e58bfc4',
   batch: 16,
   sharedKeys: false,
   shared: ["channel","lease","label","claim"],
@@ -4118,7 +4175,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -4135,7 +4192,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -4147,7 +4204,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -4186,7 +4243,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -4204,7 +4261,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -4230,7 +4287,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -4245,7 +4302,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -5256,7 +5313,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: 'cf8cf9f66dd90efcd5d6be2964359ff3b8a10d89',
+  sha: '1cfe4dfcf8e9b19ba1718ce9f2201f8d3d0b0130',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -5357,7 +5414,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -5374,7 +5431,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -5386,7 +5443,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -5425,7 +5482,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -5443,7 +5500,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -5469,7 +5526,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -5484,7 +5541,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7238,7 +7295,7 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: 'f93332209ff7fc4ab4157af246360c7ad4bcd73f',
+  sha: 'd7144b08791804e7d6d3fa01c118e7e5086071ac',
   batch: 100,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7339,7 +7396,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -7356,7 +7413,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -7368,7 +7425,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -7407,7 +7464,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -7425,7 +7482,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -7451,7 +7508,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -7466,7 +7523,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7506,9 +7563,64 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local channel = ARGV[1]
 local claim = ARGV[2]
 local of = locking.open(nil, channel, 0, claim)
+local function together(places, owners)
+return free_locks.release(places, owners)
+end
 local items = #KEYS / 2
 if items == 1 then
 local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
@@ -7520,6 +7632,8 @@ end
 local function item(lock, queue, owner)
 return locking.release(of, lock, queue, owner)
 end
+local shared_replies = together({ unpack(KEYS, 1) }, { unpack(ARGV, 3) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 1 or 0
 local function run()
@@ -7895,7 +8009,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: '489d7865129f380b2844eab674ba7df76b924632',
+  sha: '06d62e39a83ef368b3b78a9000374eac49a64c24',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7996,7 +8110,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -8013,7 +8127,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -8025,7 +8139,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -8064,7 +8178,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -8082,7 +8196,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -8108,7 +8222,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -8123,7 +8237,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
