@@ -27326,6 +27326,76 @@ return replies`,
 }
 
 /**
+ * Pause a group for some time, in all processes.
+ *
+ * A pause that an operator made, or a longer one, stays. A worker that does not get the message notices within ten seconds.
+ *
+ * - key `paused`: exists while the group is paused; its value is the time of the pause
+ * - `lasts`: milliseconds
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - replies 1 when this changed the end of the pause
+ * - on a full server runs: pausing takes load off the server; one short key with a TTL for each group
+ */
+export const streamHold: Script<[], [paused: string, lasts: Arg, channel: Arg], number> = {
+  name: 'stream/hold',
+  sha: '3ab2eee3dd2ae0a5bede09d52c6257fd94c37d10',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["paused"],
+  args: ["lasts","channel"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 1
+if items == 1 then
+local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
+do
+local left = redis.call('PTTL', paused)
+if left == -1 or left >= tonumber(lasts) then
+return 0
+end
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
+redis.pcall('SPUBLISH', channel, '')
+return 1
+end
+return nil
+end
+local function item(paused, lasts, channel)
+local left = redis.call('PTTL', paused)
+if left == -1 or left >= tonumber(lasts) then
+return 0
+end
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
+redis.pcall('SPUBLISH', channel, '')
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Give back the entries that are still pending for a worker that closes, and delete its consumer when none is left.
  *
  * Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
@@ -28980,12 +29050,12 @@ return replies`,
  * - key `watched`: exists while somebody watches the stream
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '104bed6d1440b633feb147d480f6701059288f7e',
+  sha: '25a6372675c216709f5ba8a5d159412fc193142c',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -29659,7 +29729,11 @@ keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+local ends = redis.call('PTTL', paused)
+if ends >= 0 and (wait < 0 or ends < wait) then
+wait = ends
+end
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 return nil
@@ -29752,7 +29826,11 @@ keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+local ends = redis.call('PTTL', paused)
+if ends >= 0 and (wait < 0 or ends < wait) then
+wait = ends
+end
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 local replies, done = {}, 0
@@ -30061,7 +30139,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
   name: 'stream/pause',
-  sha: '1f93181e9b6adb1a1b3a30d5f74e83c273065616',
+  sha: 'eb45ff03cc2c92d21459d366344c7657610738ff',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -30077,7 +30155,10 @@ local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
 do
 local changed
 if on == '1' then
-changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
+if changed == 1 then
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)))
+end
 else
 changed = redis.call('DEL', paused)
 end
@@ -30089,7 +30170,10 @@ end
 local function item(paused, on, channel)
 local changed
 if on == '1' then
-changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
+if changed == 1 then
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)))
+end
 else
 changed = redis.call('DEL', paused)
 end
