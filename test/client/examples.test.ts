@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import { connect } from '@penknife/client'
+import { live as liveView } from '@penknife/core'
 import { EventSource } from 'eventsource'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -11,7 +12,7 @@ import { serveLive } from './server.ts'
 
 const features = useFeatures()
 const page = readFileSync(new URL('../../docs/client.md', import.meta.url), 'utf8')
-const [quickStart = '', react = '', htmx = ''] = [...page.matchAll(/```js\n(.*?)```/gs)].map(
+const [quickStart = '', view = '', react = '', htmx = ''] = [...page.matchAll(/```js\n(.*?)```/gs)].map(
   ([, code = '']) => code.replaceAll(/^import .*\n/gm, '').replaceAll('export ', ''),
 )
 
@@ -55,7 +56,9 @@ test('the page of docs/notifications.md shows events with an EventSource, and lo
 
 test('the examples of docs/client.md run: a page, a hook of React, and htmx', async () => {
   const notifier = features.notifier({ name: 'examples' })
-  const server = await serveLive(() => notifier)
+  const board = features.leaderboard()
+  await board.increment('ann')
+  const server = await serveLive(() => notifier, { views: { top: liveView(board, { top: 10 }) } })
   const calls: unknown[] = []
   const note =
     (name: string) =>
@@ -73,6 +76,7 @@ test('the examples of docs/client.md run: a page, a hook of React, and htmx', as
     { connect: open, show: note('show'), load: note('load'), showStatus: note('status') },
     'orders',
   ) as { position?: string }
+  run(view, { connect: open, showBoard: note('board') }, '0')
   const hook = run(
     react,
     {
@@ -101,6 +105,8 @@ test('the examples of docs/client.md run: a page, a hook of React, and htmx', as
   await notifier.publish('orders:7', { total: 3 })
   await until('it is shown', () => calls.some((call) => (call as string[])[0] === 'show'))
   expect(calls).toContainEqual(['show', 'message', { total: 3 }])
+  await until('the board', () => calls.some((call) => (call as string[])[0] === 'board'))
+  expect(calls).toContainEqual(['board', [{ member: 'ann', score: 1, rank: 1 }]])
   expect(calls).toContainEqual(['swap', element, '<li>one</li>', { swapStyle: 'beforeend' }])
   expect(calls).toContainEqual(['status', 'open'])
 })

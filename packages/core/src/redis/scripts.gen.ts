@@ -8265,7 +8265,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '0a027950fb718fecbbc2b3f107e2c79d974dc0f5',
+  sha: '9f24a4cd4e6603a515fee26af16a6d7621916088',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8416,6 +8416,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -8440,6 +8447,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8473,6 +8481,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8839,7 +8848,7 @@ return replies`,
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: 'f5bc8996be9e0364234a4ff08218edea220b4a91',
+  sha: 'c3dac7eb5c25c4a14636d697c35ce535d69cacf9',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8990,6 +8999,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -9030,6 +9046,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -9066,6 +9083,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -10671,7 +10689,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'e021c9ece64d90f131dcb1ee94422edf93595a2c',
+  sha: 'e3bbb0be4d6018f6dbc6b11f8e52f8df34c23319',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -10679,6 +10697,13 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   args: ["member"],
   returns: 'integer|string',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -10975,6 +11000,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11069,7 +11095,7 @@ return replies`,
  */
 export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/remove-range',
-  sha: 'ead98e0c2a7880b58de9d113d90abc6a2e74b9bd',
+  sha: '41c7f63561857087921824380e702fbb5244665d',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11209,6 +11235,13 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
@@ -11373,6 +11406,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11683,7 +11717,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '220dd13dc70d6bdd83bb1e3a22129b20dcafdae2',
+  sha: '3851cc23b4ccccbb31938165b52e67808e0793d5',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11691,6 +11725,13 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   args: ["id","time"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -11991,6 +12032,7 @@ end
 return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
 end
 function reversal.apply(of, plan)
+tell_change(of.config)
 for _, each in ipairs(plan.writes) do
 board.write(of.config, each.window, plan.member, each.before, each.after)
 if each.entry then
@@ -12074,7 +12116,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '54db59feccf3b20c6adaa33c947110cefef1e183',
+  sha: 'ae1f8c1656b06552d559958afd4fc8db3454230f',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -12334,6 +12376,13 @@ if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
 redis.call('HDEL', ids, field)
 end
 redis.call('XDEL', idlog, entry[1])
+end
+end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
 end
 end
 local scoring = { open = nil, prepare = nil, apply = nil }
@@ -12647,6 +12696,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -17216,7 +17266,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '459c288fe059ffa081edfd896fa4f5417e79c3e3',
+  sha: '819df91ac427127113a783b6785b4f85d6daccd8',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18393,6 +18443,13 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
@@ -18704,6 +18761,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -20485,7 +20543,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '3ef1081f2c0c5aebc435ae4e3594dfcf46e799a1',
+  sha: '43182ac5bf406803f7ef560253a8c04036874784',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -21669,6 +21727,13 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
@@ -21980,6 +22045,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])

@@ -29,6 +29,8 @@ export interface SessionSettings {
   readonly start: 'next' | 'oldest'
   /** Makes each client's user a member of its channels. */
   readonly presence: Members | undefined
+  /** Whether a followed channel is a live view, whose clients get a state and never a reset. */
+  readonly isView: ((channel: string) => boolean) | undefined
 }
 
 /** What a session belongs to: all sessions of a middleware, or the connection of a client with several sessions. */
@@ -270,7 +272,10 @@ export class Session {
   }
 
   #begin(transport: Transport, subscription: NotifierSubscription, early: EarlyEvents): void {
-    const { fanOut } = this.#following
+    const { fanOut, lost } = this.#following
+    const { isView } = this.#settings
+    if (isView && lost.length > 0)
+      this.#following = { ...this.#following, lost: lost.filter((channel) => !isView(channel)) }
     this.#cursor = writeStart(transport, this.#following, early, subscription)
     if (transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
     else subscription.resume()

@@ -46,6 +46,8 @@ export interface SessionsOptions {
   /** Where a client without a position begins. */
   readonly start: 'next' | 'oldest'
   readonly presence?: Members | undefined
+  /** Whether a followed channel is a live view. */
+  readonly isView?: ((channel: string) => boolean) | undefined
   /** Reports that clients cannot follow their channels, although Redis answers. */
   readonly report: (fault: unknown) => void
 }
@@ -66,8 +68,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const { notifier, perUser, retryMs, heartbeatMs, stallMs, report } = options
   const clients = createClients(notifier, heartbeatMs)
   const fanOuts = new Map<TransportKind, FanOuts>()
-  const { getState, start, presence } = options
-  const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence }
+  const { getState, start, presence, isView } = options
+  const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence, isView }
   const owner: SessionOwner = { admission: undefined, sessionClosed: (session) => clients.remove(session) }
 
   /** Random, so that clients do not reconnect all at once. */
