@@ -54,6 +54,40 @@ test('the page of docs/notifications.md shows events with an EventSource, and lo
   ])
 })
 
+test('the page of docs/notifications.md that joins a channel by a second request misses and repeats nothing', async () => {
+  const notifier = features.notifier({ name: 'joining' })
+  const server = await serveLive(() => notifier, { getState: () => 'state' })
+  const text = readFileSync(new URL('../../docs/notifications.md', import.meta.url), 'utf8')
+  const code = /while connected\n.*?```js\n(.*?)```/s.exec(text)?.[1] ?? ''
+  const shown: unknown[] = []
+  const sources: EventSource[] = []
+  onTestFinished(() => sources.forEach((source) => source.close()))
+  function Source(path: string): EventSource {
+    const source = new EventSource(server.url + path)
+    sources.push(source)
+    return source
+  }
+  const show = ({ channel, data }: { channel: string; data: unknown }): number => shown.push([channel, data])
+  const follow = run(code, { EventSource: Source, show }, 'follow') as (channels: readonly string[]) => void
+  let published = 0
+  await until('it follows', async () => {
+    await notifier.publish('room:1', published++)
+    return shown.length > 0
+  })
+  const first = (shown[0] as [string, number])[1]
+  for (const channels of [['room:1', 'room:2'], ['room:1'], ['room:1', 'room:2']]) {
+    follow(channels)
+    for (let nth = 0; nth < 5; nth++) await notifier.publish('room:1', published++)
+    await until('it has all', () => shown.some((one) => (one as unknown[])[1] === published - 1))
+  }
+  await until('it follows the second', async () => {
+    await notifier.publish('room:2', 'two')
+    return shown.some((one) => (one as string[])[0] === 'room:2')
+  })
+  const numbers = shown.filter((one) => (one as string[])[0] === 'room:1').map((one) => (one as number[])[1])
+  expect(numbers).toEqual(Array.from({ length: published - first }, (_, at) => first + at))
+})
+
 test('the examples of docs/client.md run: a page, a hook of React, and htmx', async () => {
   const notifier = features.notifier({ name: 'examples' })
   const board = features.leaderboard()

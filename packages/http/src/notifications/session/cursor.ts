@@ -115,6 +115,13 @@ export function fitsCursor(channels: readonly string[]): boolean {
   return longest.join('&').length <= MAX_CURSOR
 }
 
+/** The channels that a cursor names with an empty position: the client begins to follow them, so it has lost nothing. */
+export function newIn(text: string, channels: readonly string[]): readonly string[] {
+  if (text.length > MAX_CURSOR) return []
+  const given = new URLSearchParams(text)
+  return channels.filter((channel) => given.get(channel) === '')
+}
+
 /**
  * Parses a client's cursor: the positions in these channels. The result lacks channels without a well-formed position. It is
  * empty if the cursor is too long.
