@@ -9,7 +9,7 @@
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item arg payload JSON text
 -- @item arg trace  traceparent, or empty
--- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+-- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
 -- @returns string|null the entry's id; null when the stream is full
 
 local stream = append.open(of[1], limits, of[2], of[3])

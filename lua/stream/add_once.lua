@@ -12,7 +12,7 @@
 -- @item key added  string: the id of the entry that was added with this dedup id
 -- @item arg payload JSON text
 -- @item arg trace  traceparent, or empty
--- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+-- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
 -- @item arg window milliseconds for which the dedup id is remembered
 -- @returns string|null the entry's id, with a leading = if it was added before; null when the stream is full
 
@@ -34,7 +34,7 @@ local function item(added, payload, trace, due, window)
   end
   id = append.apply(stream, payload, trace, due)
   if type(id) == 'string' then
-    local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
+    local ttl = math.max(window, due_at(string.match(due, '^[^%s;]*')) - math.floor(now / 1000))
     redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
   end
   return id

@@ -23,7 +23,16 @@ function click(atMs: number, attempt = 1): Delivery<Click> {
   const commit = (): never => {
     throw new Error('the handler of badges does not commit')
   }
-  return { ...entry, attempt, fence: attempt, lease, signal, commit }
+  return {
+    ...entry,
+    attempt,
+    fence: attempt,
+    lease,
+    signal,
+    commit,
+    extend: () => true,
+    progress: async () => false,
+  }
 }
 
 const tools = (badges: readonly { readonly id: string }[]): string[] => badges.map(({ id }) => id)

@@ -13,7 +13,8 @@ import { ask, health, json, listen, newVisitor, type RunningDemo, startDemo } fr
 
 const bench = useRedis({ persist: true })
 
-const start = (args: readonly string[]): Promise<RunningDemo> => startDemo(args, bench.server.url)
+const start = (args: readonly string[]): Promise<RunningDemo> =>
+  startDemo(args, { redisUrl: bench.server.url })
 
 describe.each([
   { name: 'Express', args: [] },
@@ -140,7 +141,7 @@ describe.each([
 
   test('reports that Redis is away, allows no click, and continues when it is back', async () => {
     const redis = await ownRedis()
-    const demo = await startDemo(args, redis.url)
+    const demo = await startDemo(args, { redisUrl: redis.url })
     const visitor = newVisitor()
     expect((await ask(demo, 'POST /clicks', visitor)).status).toBe(201)
     redis.freeze()
@@ -210,7 +211,7 @@ test('a killed private Redis can be started again from the page, with all confir
 }, 60_000)
 
 test.each([1, 2])('%i times Ctrl-C ends the demo, its private Redis and its data', async (times) => {
-  const demo = await startDemo()
+  const demo = await startDemo([], { bundled: false })
   const redisPid = Number(/kill -STOP (\d+)/.exec(demo.greeting)?.[1])
   expect(isRunning(redisPid)).toBe(true)
   const events = await listen(demo, newVisitor())

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { deferred } from '../support/deferred.ts'
 import { addNumbers, openOrders } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -47,4 +48,48 @@ test('a wrong concurrency is refused, and changes nothing', async () => {
     expect(() => worker.setConcurrency(wrong as number)).toThrow(/concurrency is/)
   }
   expect(worker.concurrency).toBe(10)
+})
+
+test('a paused worker starts nothing and keeps no entry, while others of its group go on', async () => {
+  const stream = await openOrders(bench)
+  const gate = deferred()
+  const started: number[] = []
+  const { worker, of, saw } = startWorker(
+    stream,
+    'billing',
+    async ({ payload }) => {
+      started.push(payload)
+      await gate.promise
+    },
+    { concurrency: 1 },
+  )
+  await stream.add(0)
+  await until('one runs', () => started.length === 1)
+  let idle = false
+  const pausing = worker.pause().then(() => (idle = true))
+  expect(worker.paused).toBe(true)
+  await addNumbers(stream, 20, 1)
+  const other = startWorker(stream, 'billing', () => {})
+  await other.saw('done', 20)
+  expect(started).toEqual([0])
+  expect(idle).toBe(false)
+  gate.resolve()
+  await pausing
+  await saw('done')
+  await other.worker.pause()
+  await addNumbers(stream, 20, 21)
+  worker.resume()
+  expect(worker.paused).toBe(false)
+  await saw('done', 21)
+  expect(other.of('done')).toHaveLength(20)
+  // A pause of the group and one of the worker are independent.
+  await worker.pause()
+  await worker.pause()
+  await stream.group('billing').pause()
+  await saw('paused')
+  worker.resume()
+  await stream.add(41)
+  await stream.group('billing').resume()
+  await saw('done', 22)
+  expect(of('failed')).toEqual([])
 })

@@ -5,7 +5,8 @@
 -- - `append.prepare(stream)` only reads. It returns true when an entry may be added, false when the stream is full, or an error. It
 --   counts the entries that were prepared and not added yet.
 -- - `append.apply(stream, payload, trace, due)` adds the entry and trims the stream. It returns the entry's id, or the error when
---   Redis refused its first write; it then changed nothing. With order by key, `due` may have a space and the key behind it.
+--   Redis refused its first write; it then changed nothing. `due` may have behind it a semicolon and the entry's own terms
+--   (entry.lua), and with order by key a space and the key.
 -- - `append.wrong(stream)` returns the error when the keys of places.lua have other types.
 --
 -- With order by key an entry goes into the stream if its key has a free place. Otherwise it is queued, under an id that no other entry
@@ -138,12 +139,16 @@ function append.apply(stream, payload, trace, due)
     stream.declares = false
   end
   local id, key
+  local own = ''
   if stream.ordered then
     due, key = string.match(due, '^(%S*) ?(.*)$')
   end
+  if due ~= '' then
+    due, own = string.match(due, '^([^;]*);?(.*)$')
+  end
   if key and key ~= '' and due == '' then
-    id = stream.ordered.add(stream, key, payload, trace)
-  elseif trace == '' and due == '' then
+    id = stream.ordered.add(stream, key, payload, trace, own)
+  elseif trace == '' and due == '' and own == '' then
     id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
     local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -154,6 +159,10 @@ function append.apply(stream, payload, trace, due)
     if due ~= '' then
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
+    end
+    if own ~= '' then
+      add[#add + 1] = 'o'
+      add[#add + 1] = own
     end
     if key and key ~= '' then
       add[#add + 1] = 'q'

@@ -1,10 +1,11 @@
 -- `entry`: moves an entry between the places of a group. `entry.read` returns it from the stream, `entry.read_ready` from the
--- group's ready entries or dead letters; nil when it was deleted. The other functions write it to its next place.
+-- group's ready entries or dead letters, `entry.unpacked` from a member of delayed; nil when it was deleted. The other functions write it to its next place.
 --
 --   i  the entry's id          d  payload                    t  traceparent, if any
 --   a  used attempts           f  deliveries (the fence)     n  earliest time to handle it, in ms, if any
 --   v  how often in a row its worker vanished before a start of its handler was recorded; 1 after a recorded start; if any
 --   k  its place, q  its key while it has no place (places.lua), p  id of the entry before it in its place, if any
+--   o  its own terms, such as a3b1000t60000r9000: attempts, back-off, time limit and how long its outcome is kept (outcomes.lua), if any
 --
 -- The meaning of the fields depends on the stream that they are in. An entry that something other than penknife wrote has another
 -- shape; only its payload is used: field d, or else the first value. In the group's own streams it is `foreign` and has the id 0-0.
@@ -27,9 +28,10 @@ local function is_count(text)
   return text and #text <= 15 and string.match(text, '^%d+$')
 end
 
--- Whether the fields are those that lua/_lib/stream/append.lua writes: d, then t, n, and k or q, if any.
+-- Whether the fields are those that lua/_lib/stream/append.lua writes: d, then t, n, o, and k or q, if any.
 local function added(fields, named)
-  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+    .. (named.k and 'k' or named.q and 'q' or '')
   for at = 1, #fields, 2 do
     if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
       return false
@@ -44,7 +46,7 @@ function entry.read(stream, id)
     return nil
   end
   if added(fields, named) then
-    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
   end
   return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -61,7 +63,7 @@ function entry.read_ready(stream, id)
     local v = is_count(named.v) and tonumber(named.v) or nil
     -- A dead letter has its kind in k and its key in q.
     local k = not named.g and named.k or nil
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
   end
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -73,14 +75,14 @@ function entry.put_ready(ready, delivery)
   end
   local place, before = delivery.k, delivery.p
   -- With order by key most entries come here before their first delivery.
-  if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+  if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
     if before then
       return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
     end
     return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
   end
   local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-  for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+  for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
     if delivery[name] then
       add[#add + 1] = name
       add[#add + 1] = delivery[name]
@@ -91,11 +93,16 @@ end
 
 function entry.put_delayed(delayed, delivery, due)
   local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-  if delivery.k or delivery.q then
-    fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+  if delivery.k or delivery.q or delivery.o then
+    fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
   end
   local packed = cmsgpack.pack(fields)
   redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+
+-- The attempts of an entry; `usual` when it has no number of its own.
+function entry.attempts(delivery, usual)
+  return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 
 -- Gives back an entry that no handler had: to ready, or to delayed if it is not due yet.
@@ -113,20 +120,20 @@ function entry.put_dead(dead, delivery, group, kind, reason)
   local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
   local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
   local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\1]*')
-  for name, value in pairs({ t = delivery.t, q = q }) do
+  for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
     add[#add + 1] = name
     add[#add + 1] = value
   end
   return redis.call(unpack(add))
 end
 
--- The fields of a member of delayed; nil when penknife did not write it.
-local function unpacked(packed)
+-- The entry of a member of delayed; nil when penknife did not write it.
+function entry.unpacked(packed)
   local ok, found = pcall(cmsgpack.unpack, packed)
   if not ok or type(found) ~= 'table' then
     return nil
   end
-  local i, a, f, d, t, k, q = unpack(found, 1, 7)
+  local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
   local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
   if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
     return nil
@@ -134,13 +141,13 @@ local function unpacked(packed)
   local function given(text)
     return type(text) == 'string' and text ~= '' and text or nil
   end
-  return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+  return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 
 -- Moves a due member of delayed to ready with `put`. A member that cannot be read becomes a dead letter with the id 0-0. Returns
 -- whether it could be read.
 function entry.put_due(dead, group, packed, put)
-  local delivery = unpacked(packed)
+  local delivery = entry.unpacked(packed)
   if delivery then
     put(delivery)
   else

@@ -67,7 +67,7 @@ local function sortable(id)
 end
 
 function places.queue(of, key, delivery)
-  local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+  local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
   redis.call('ZADD', of.queued, 0, key .. '\0' .. sortable(delivery.i) .. packed)
 end
 
@@ -77,8 +77,8 @@ function places.is_queued(of, key, id)
 end
 
 
--- The entry of a member; nil when penknife did not write it.
-local function queued_entry(key, member)
+-- The entry of a member of queued that begins with that key; nil when penknife did not write it.
+local function entry_behind(key, member)
   -- The letters in front of the two numbers say how long they are.
   local at = #key + 3
   local second = at + (string.byte(member, at - 1) or 64) - 64
@@ -88,11 +88,22 @@ local function queued_entry(key, member)
   if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
     return nil
   end
-  local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+  local a, f, d, t, v, o = unpack(found, 1, 6)
   if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
     return nil
   end
-  return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+  return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+
+-- The entry of a member of queued; nil when penknife did not write it.
+function places.queued_entry(member)
+  local key = string.match(member, '^[^%z]+')
+  return key and entry_behind(key, member)
+end
+
+-- A pattern of ZSCAN for the members that may be an entry.
+function places.queued_match(id)
+  return '*\0' .. sortable(id) .. '*'
 end
 
 -- The first queued entries of a key: at most `run`, four at first, and more if those were small.
@@ -124,7 +135,7 @@ function places.pass_on(of, place, run, later)
       break
     end
     last = member
-    local delivery = queued_entry(key, member)
+    local delivery = entry_behind(key, member)
     if delivery then
       delivery.k, delivery.p = place, before
       locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -244,6 +255,23 @@ function places.enter(of, key, delivery)
   places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
 
+-- The location in delayed of an entry that has a place; nil when the place was lost.
+function places.delayed_location(of, delivery)
+  local location
+  for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+    location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+  end
+  return location
+end
+
+-- An entry was removed from delayed: passes its place on.
+function places.leave_delayed(of, delivery)
+  local location = places.delayed_location(of, delivery)
+  if location then
+    places.leave(of, delivery.k, location, 1)
+  end
+end
+
 -- Makes an entry of delayed ready that is due now, or queues it.
 function places.due(of, delivery)
   if delivery.q then
@@ -252,11 +280,7 @@ function places.due(of, delivery)
   end
   local position = entry.put_ready(of.ready, delivery)
   if delivery.k then
-    local from
-    for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-      from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-    end
-    places.move(of, delivery.k, from, 'r' .. position)
+    places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
   end
 end
 

@@ -26,7 +26,7 @@ export interface TakingParts extends LimiterContext {
 }
 
 /** Microseconds of Redis for each rule, see `EffectTarget`. */
-const RULE_COST = 5
+const RULE_COST = 16
 
 /** The first number of a text of lua/_lib/record/limiting.lua about a blocked subject. */
 const BLOCKED = '2'

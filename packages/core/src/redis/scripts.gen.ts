@@ -4450,7 +4450,7 @@ return replies`,
  */
 export const guardObjectRemove: Script<[], [object: string, fence: string, version: Arg, token: Arg], string> = {
   name: 'guard/object_remove',
-  sha: '7e6429656002ca047ad2e26531e85a5dc8538d41',
+  sha: 'e947a53c17138826617cec661b9d732831eb3243',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4570,6 +4570,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -4651,7 +4652,7 @@ return replies`,
  */
 export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string, ops: Arg, whole: Arg, version: Arg, token: Arg, lasts: Arg], string> = {
   name: 'guard/object_write',
-  sha: '756850738a64a70d0cf57d9f791c43fc5445c9bd',
+  sha: '66a1d8d5c786340ef9b90e8f5cc7ef13b633eb6b',
   batch: 32,
   sharedKeys: false,
   shared: ["ttl"],
@@ -4771,6 +4772,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -8265,7 +8267,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '9f24a4cd4e6603a515fee26af16a6d7621916088',
+  sha: '8a43ed6102d99f39ecf2e2b93b1405c34e62a4f2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8347,7 +8349,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -8848,7 +8850,7 @@ return replies`,
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: 'c3dac7eb5c25c4a14636d697c35ce535d69cacf9',
+  sha: 'fe12866617c3270de140a1338e5af4934d3f7ed7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8930,7 +8932,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -9640,7 +9642,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '35a1e72fe5a3d7c9f508ef71e59eba5470f07bd9',
+  sha: 'c528612c598c7ec22ca3b48661b003e12f54ddf8',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -9722,7 +9724,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10017,7 +10019,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'cf4fa2d4865a6acdfbebf9a9c0d5989d22d23621',
+  sha: 'fc6936cecf3a9f1813df4b99e6ea73568b5dac61',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -10099,7 +10101,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10497,7 +10499,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'f4d9167e5e7fc395cf9a9c2795e6085e431cdf16',
+  sha: 'dec339778002e2d0c9611a27adf57bbddbd3d593',
   batch: 64,
   sharedKeys: true,
   shared: ["window"],
@@ -10579,7 +10581,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10689,7 +10691,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'e3bbb0be4d6018f6dbc6b11f8e52f8df34c23319',
+  sha: 'de0c4ddde815d40da252b615b9068c4336ff2784',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -10778,7 +10780,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -11095,7 +11097,7 @@ return replies`,
  */
 export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/remove-range',
-  sha: '41c7f63561857087921824380e702fbb5244665d',
+  sha: '9736813ea0f0fe8567e44e343e9739cc093e3f42',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11177,7 +11179,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -11717,7 +11719,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '3851cc23b4ccccbb31938165b52e67808e0793d5',
+  sha: 'a966588799222f0eff6397d8a199dd9f07de010a',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11806,7 +11808,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -12116,7 +12118,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'ae1f8c1656b06552d559958afd4fc8db3454230f',
+  sha: '9ef93fbcf5acc10739073fc6c87519e49e69d24c',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -12198,7 +12200,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -17266,7 +17268,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '819df91ac427127113a783b6785b4f85d6daccd8',
+  sha: '0932526c7ece2461d0148f34f0909a434079ebf8',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17356,7 +17358,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -17370,7 +17373,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -17385,7 +17388,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -17394,14 +17397,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -17411,11 +17414,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -17429,18 +17435,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -17448,10 +17454,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -17499,14 +17505,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -17515,11 +17521,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -17545,7 +17558,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -17644,6 +17657,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -17651,11 +17677,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -17686,6 +17708,7 @@ end
 end
 return left ~= -2
 end
+local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -17796,7 +17819,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -17805,14 +17828,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -17921,12 +17951,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -17937,6 +17971,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -17966,7 +18004,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -18285,7 +18323,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -18789,7 +18827,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
-group.announces, group.ranking = group.name == 'announce', {}
+group.announces, group.ranking, group.looked = group.name == 'announce', {}, false
 end
 function changing.commands(group)
 local config = group.of.config
@@ -18798,15 +18836,15 @@ for _, window in ipairs(config.windows) do
 rolling = rolling or window.log
 dense = dense or window.d
 end
-local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE ZCARD PTTL PEXPIRE'
 if rolling then
 needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 end
 if dense then
-needed = needed .. ' ZCOUNT'
+needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+needed = needed .. ' ZPOPMAX HDEL ZRANK'
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
@@ -18836,6 +18874,12 @@ end
 local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
+end
+if not group.looked then
+group.looked = true
+for _, window in ipairs(of.windows) do
+group.small = group.small and redis.call('ZCARD', window.z) <= SMALL
+end
 end
 return plan
 end
@@ -18897,13 +18941,18 @@ local lives = false
 for _, window in ipairs(group.windows) do
 lives = lives or window.lives
 end
-return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+return lives and { 'ZINCRBY', 'ZCARD', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY', 'ZCARD' }
 end
 function raising.prepare(group)
 if not group.looked then
 group.looked = true
 for _, window in ipairs(group.windows) do
-group.answer = group.answer or typed(window.z, 'zset')
+local members = redis.pcall('ZCARD', window.z)
+if type(members) == 'table' then
+group.answer = group.answer or typed(window.z, 'zset') or members
+elseif members > SMALL then
+group.small = false
+end
 end
 end
 if group.answer then
@@ -19464,33 +19513,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
@@ -20125,7 +20210,7 @@ return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
 end
 return limiting
 end
-local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil, mark = nil }
 local LOAD = {
 add = load_adding,
 publish = load_publishing,
@@ -20170,6 +20255,7 @@ lean = lean,
 own = own,
 when = when,
 line = line,
+small = true,
 rank = when and LAST_RANK or kind.rank,
 at = text,
 prepare = kind.prepare,
@@ -20191,6 +20277,7 @@ wrong = wrong,
 format = string.rep('s', text - 1),
 plans = {},
 results = {},
+mark = nil,
 }
 end
 function effects.texts(of, values)
@@ -20241,6 +20328,17 @@ end
 results[number] = result
 end
 return table.concat(results, '\\30')
+end
+function effects.mark(of)
+local mark = of.mark
+if not mark then
+mark = '*'
+for _, group in ipairs(of.groups) do
+mark = group.small and mark or '+'
+end
+of.mark = mark
+end
+return mark
 end
 local function load_acknowledge()
 local function pending(stream, group, ids, consumer)
@@ -20359,7 +20457,7 @@ or typed(ready, 'stream')
 or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
-wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -20435,7 +20533,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 return nil
 end
@@ -20494,7 +20592,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 local replies, done = {}, 0
 local function run()
@@ -20538,12 +20636,12 @@ return replies`,
  * - shared `plan`: texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
  * - key `own`: the string of the id, if answers are stored; then those of the changes
  * - `values`: the texts of the changes, each ending with a zero byte
- * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
+ * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+", or "*" if all boards of the call are small, and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
  * - on a full server refused: it adds entries, members and events
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '43182ac5bf406803f7ef560253a8c04036874784',
+  sha: '4c541ee254d8eb42de6999ea6aa998945772efaa',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -20623,6 +20721,7 @@ end
 end
 return left ~= -2
 end
+local SMALL = 30000
 local dedup = { prepare = nil, apply = nil }
 function dedup.prepare(key)
 return redis.pcall('GET', key) or nil
@@ -20738,7 +20837,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -20752,7 +20852,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -20767,7 +20867,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -20776,14 +20876,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -20793,11 +20893,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -20811,18 +20914,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -20830,10 +20933,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -20875,14 +20978,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -20891,11 +20994,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -20921,7 +21031,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -21020,6 +21130,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -21027,11 +21150,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -21080,7 +21199,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -21089,14 +21208,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -21205,12 +21331,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -21221,6 +21351,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -21250,7 +21384,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -21569,7 +21703,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -22073,7 +22207,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
-group.announces, group.ranking = group.name == 'announce', {}
+group.announces, group.ranking, group.looked = group.name == 'announce', {}, false
 end
 function changing.commands(group)
 local config = group.of.config
@@ -22082,15 +22216,15 @@ for _, window in ipairs(config.windows) do
 rolling = rolling or window.log
 dense = dense or window.d
 end
-local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE ZCARD PTTL PEXPIRE'
 if rolling then
 needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 end
 if dense then
-needed = needed .. ' ZCOUNT'
+needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+needed = needed .. ' ZPOPMAX HDEL ZRANK'
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
@@ -22120,6 +22254,12 @@ end
 local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
+end
+if not group.looked then
+group.looked = true
+for _, window in ipairs(of.windows) do
+group.small = group.small and redis.call('ZCARD', window.z) <= SMALL
+end
 end
 return plan
 end
@@ -22181,13 +22321,18 @@ local lives = false
 for _, window in ipairs(group.windows) do
 lives = lives or window.lives
 end
-return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+return lives and { 'ZINCRBY', 'ZCARD', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY', 'ZCARD' }
 end
 function raising.prepare(group)
 if not group.looked then
 group.looked = true
 for _, window in ipairs(group.windows) do
-group.answer = group.answer or typed(window.z, 'zset')
+local members = redis.pcall('ZCARD', window.z)
+if type(members) == 'table' then
+group.answer = group.answer or typed(window.z, 'zset') or members
+elseif members > SMALL then
+group.small = false
+end
 end
 end
 if group.answer then
@@ -22741,33 +22886,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
@@ -23402,7 +23583,7 @@ return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
 end
 return limiting
 end
-local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil, mark = nil }
 local LOAD = {
 add = load_adding,
 publish = load_publishing,
@@ -23447,6 +23628,7 @@ lean = lean,
 own = own,
 when = when,
 line = line,
+small = true,
 rank = when and LAST_RANK or kind.rank,
 at = text,
 prepare = kind.prepare,
@@ -23468,6 +23650,7 @@ wrong = wrong,
 format = string.rep('s', text - 1),
 plans = {},
 results = {},
+mark = nil,
 }
 end
 function effects.texts(of, values)
@@ -23519,6 +23702,17 @@ results[number] = result
 end
 return table.concat(results, '\\30')
 end
+function effects.mark(of)
+local mark = of.mark
+if not mark then
+mark = '*'
+for _, group in ipairs(of.groups) do
+mark = group.small and mark or '+'
+end
+of.mark = mark
+end
+return mark
+end
 local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
@@ -23562,7 +23756,7 @@ end
 if window then
 dedup.apply(own[1], print .. results, window)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 return nil
 end
@@ -23598,7 +23792,7 @@ end
 if window then
 dedup.apply(own[1], print .. results, window)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 local replies, done = {}, 0
 local function run()
@@ -23877,13 +24071,13 @@ return replies`,
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - replies the entry's id; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f7771140d1afe14aabf7defcc9a92313673e533a',
+  sha: '26ed809348c763f2b0775e618ca9db91a12bea8e',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -24031,7 +24225,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -24045,7 +24240,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -24060,7 +24255,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -24069,14 +24264,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -24086,11 +24281,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -24104,18 +24302,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -24123,10 +24321,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -24174,14 +24372,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -24190,11 +24388,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -24220,7 +24425,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -24319,6 +24524,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -24326,11 +24544,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -24379,7 +24593,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -24388,14 +24602,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -24504,12 +24725,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -24520,6 +24745,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -24596,14 +24825,14 @@ return replies`,
  * - key `added`: string: the id of the entry that was added with this dedup id
  * - `payload`: JSON text
  * - `trace`: traceparent, or empty
- * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a space and the key, if any
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - `window`: milliseconds for which the dedup id is remembered
  * - replies the entry's id, with a leading = if it was added before; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '755337b26061a3d2b63791ee46ca75db79b8fe04',
+  sha: 'd0762a12f97403c339b55266f65f8857e9b15d91',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -24751,7 +24980,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -24765,7 +24995,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -24780,7 +25010,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -24789,14 +25019,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -24806,11 +25036,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -24824,18 +25057,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -24843,10 +25076,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -24894,14 +25127,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -24910,11 +25143,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -24940,7 +25180,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -25039,6 +25279,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -25046,11 +25299,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -25099,7 +25348,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -25108,14 +25357,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -25224,12 +25480,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -25240,6 +25500,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -25282,7 +25546,7 @@ return may
 end
 id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^[^%s;]*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
@@ -25304,7 +25568,7 @@ return may
 end
 id = append.apply(stream, payload, trace, due)
 if type(id) == 'string' then
-local ttl = math.max(window, due_at(string.match(due, '^%S*')) - math.floor(now / 1000))
+local ttl = math.max(window, due_at(string.match(due, '^[^%s;]*')) - math.floor(now / 1000))
 redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
@@ -25316,6 +25580,59 @@ local key = #KEYS - items * 1 + done * 1
 local arg = 1 + done * 4
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Publish events of a worker to all processes that watch its stream; store nothing.
+ *
+ * - key `channel`: pub/sub channel
+ * - `events`: JSON list
+ * - replies how many connections got them
+ * - on a full server runs: it stores nothing
+ */
+export const streamAnnounce: Script<[], [channel: string, events: Arg], number> = {
+  name: 'stream/announce',
+  sha: '8d57e9e0ee66fe26015c28ee8596d507b28db07e',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["channel"],
+  args: ["events"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local channel, events = KEYS[1], ARGV[1]
+do
+return redis.call('SPUBLISH', channel, events)
+end
+return nil
+end
+local function item(channel, events)
+return redis.call('SPUBLISH', channel, events)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -25353,7 +25670,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: 'f2b36105bf63e9ce31715608b906558ec5144b88',
+  sha: 'a7a3c75a9ca45b5170179af672719ac777575cfa',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -25379,7 +25696,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -25393,7 +25711,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -25408,7 +25726,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -25417,14 +25735,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -25434,11 +25752,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -25452,18 +25773,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -25471,10 +25792,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -25522,14 +25843,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -25538,11 +25859,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -25568,7 +25896,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -25667,6 +25995,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -25674,11 +26015,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -25854,6 +26191,842 @@ local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed and in the queues of keys.
+ *
+ * Invariant: an entry under lease, a dead letter, and an entry that was added after the first call stay. In a work queue an entry of the
+ * stream is deleted once no other group needs it. A call removes some 500 entries, or 256 KiB of them, from one place. A process that dies
+ * leaves the rest as it was.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - `last`: id of the last entry to remove; empty for the last one of the stream
+ * - `place`: where to continue: queued (at first), delayed, ready or stream
+ * - `from`: position at which to continue there; 0 at first
+ * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
+ * - on a full server runs: it deletes entries
+ */
+export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/clear',
+  sha: 'bb7b792d6a2bf486cf17d077c98322afcee26349',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group","channels","declared"],
+  keys: ["stream","ready","delayed"],
+  args: ["last","place","from"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function entry_behind(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v, o = unpack(found, 1, 6)
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = entry_behind(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local channels = ARGV[3]
+local declared = ARGV[4]
+local STEP, MOST_BYTES = 500, 262144
+local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
+do
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+local ends = outcomes.open(held[3], held[4], channels)
+if last == '' then
+last = '0-0'
+local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+for at = 1, #info, 2 do
+last = info[at] == 'last-generated-id' and info[at + 1] or last
+end
+end
+local function group_of(key)
+for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+if found.name == group then
+return found
+end
+end
+end
+local function is_meant(id)
+return not earlier(last, id)
+end
+local function remove_members(key, read, removed)
+local count, kept, bytes = 0, tonumber(from), 0
+for _ = 1, STEP / 4 do
+local found = redis.call('ZRANGE', key, kept, kept + 3)
+for _, member in ipairs(found) do
+bytes = bytes + #member
+local delivery = read(member)
+if delivery and is_meant(delivery.i) then
+redis.call('ZREM', key, member)
+removed(delivery)
+outcomes.keep(ends, delivery, 'c')
+count = count + 1
+else
+kept = kept + 1
+end
+end
+if not found[4] then
+return count
+elseif bytes >= MOST_BYTES then
+break
+end
+end
+return count, tostring(kept)
+end
+local function remove_queued()
+if not of then
+return 0
+end
+return remove_members(held[2], places.queued_entry, function() end)
+end
+local function remove_delayed()
+return remove_members(delayed, entry.unpacked, function(delivery)
+if of and delivery.k then
+places.leave_delayed(of, delivery)
+end
+end)
+end
+local function remove_ready()
+local found = group_of(ready)
+local first = from == '0' and found and '(' .. found['last-delivered-id'] or from == '0' and '-' or from
+local positions, all = ids(ready, first, '+', STEP)
+local count = 0
+for _, position in ipairs(positions) do
+local delivery = entry.read_ready(ready, position)
+if not delivery.foreign and is_meant(delivery.i) then
+redis.call('XDEL', ready, position)
+if of and delivery.k then
+places.leave(of, delivery.k, 'r' .. position, 1)
+end
+outcomes.keep(ends, delivery, 'c')
+count = count + 1
+end
+end
+return count, not all and '(' .. positions[#positions] or nil
+end
+local function remove_new()
+local found = group_of(stream)
+if not found then
+return 0
+end
+local read = found['last-delivered-id']
+local new, all = ids(stream, '(' .. read, last, STEP)
+if not new[1] then
+return 0
+end
+local args = { 'XGROUP', 'SETID', stream, group, new[#new] }
+if found['entries-read'] then
+args[6], args[7] = 'ENTRIESREAD', string.format('%.0f', found['entries-read'] + #new)
+end
+local removed = {}
+for nth, id in ipairs(declared == group and new or {}) do
+removed[nth] = entry.read(stream, id)
+end
+redis.call(unpack(args))
+acknowledge(stream, group, declared, new)
+for _, delivery in ipairs(removed) do
+if of and delivery.k then
+places.leave(of, delivery.k, 'm' .. delivery.i, 1)
+end
+outcomes.keep(ends, delivery, 'c')
+end
+return #new, not all and '0' or nil
+end
+local remove = { queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
+local count, following = remove[place]()
+if following then
+return { count, last, place, following }
+end
+return { count, last, NEXT[place], '0' }
+end
+return nil
+end
+local function item(stream, ready, delayed, last, place, from)
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+local ends = outcomes.open(held[3], held[4], channels)
+if last == '' then
+last = '0-0'
+local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+for at = 1, #info, 2 do
+last = info[at] == 'last-generated-id' and info[at + 1] or last
+end
+end
+local function group_of(key)
+for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+if found.name == group then
+return found
+end
+end
+end
+local function is_meant(id)
+return not earlier(last, id)
+end
+local function remove_members(key, read, removed)
+local count, kept, bytes = 0, tonumber(from), 0
+for _ = 1, STEP / 4 do
+local found = redis.call('ZRANGE', key, kept, kept + 3)
+for _, member in ipairs(found) do
+bytes = bytes + #member
+local delivery = read(member)
+if delivery and is_meant(delivery.i) then
+redis.call('ZREM', key, member)
+removed(delivery)
+outcomes.keep(ends, delivery, 'c')
+count = count + 1
+else
+kept = kept + 1
+end
+end
+if not found[4] then
+return count
+elseif bytes >= MOST_BYTES then
+break
+end
+end
+return count, tostring(kept)
+end
+local function remove_queued()
+if not of then
+return 0
+end
+return remove_members(held[2], places.queued_entry, function() end)
+end
+local function remove_delayed()
+return remove_members(delayed, entry.unpacked, function(delivery)
+if of and delivery.k then
+places.leave_delayed(of, delivery)
+end
+end)
+end
+local function remove_ready()
+local found = group_of(ready)
+local first = from == '0' and found and '(' .. found['last-delivered-id'] or from == '0' and '-' or from
+local positions, all = ids(ready, first, '+', STEP)
+local count = 0
+for _, position in ipairs(positions) do
+local delivery = entry.read_ready(ready, position)
+if not delivery.foreign and is_meant(delivery.i) then
+redis.call('XDEL', ready, position)
+if of and delivery.k then
+places.leave(of, delivery.k, 'r' .. position, 1)
+end
+outcomes.keep(ends, delivery, 'c')
+count = count + 1
+end
+end
+return count, not all and '(' .. positions[#positions] or nil
+end
+local function remove_new()
+local found = group_of(stream)
+if not found then
+return 0
+end
+local read = found['last-delivered-id']
+local new, all = ids(stream, '(' .. read, last, STEP)
+if not new[1] then
+return 0
+end
+local args = { 'XGROUP', 'SETID', stream, group, new[#new] }
+if found['entries-read'] then
+args[6], args[7] = 'ENTRIESREAD', string.format('%.0f', found['entries-read'] + #new)
+end
+local removed = {}
+for nth, id in ipairs(declared == group and new or {}) do
+removed[nth] = entry.read(stream, id)
+end
+redis.call(unpack(args))
+acknowledge(stream, group, declared, new)
+for _, delivery in ipairs(removed) do
+if of and delivery.k then
+places.leave(of, delivery.k, 'm' .. delivery.i, 1)
+end
+outcomes.keep(ends, delivery, 'c')
+end
+return #new, not all and '0' or nil
+end
+local remove = { queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
+local count, following = remove[place]()
+if following then
+return { count, last, place, following }
+end
+return { count, last, NEXT[place], '0' }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 3 + done * 3
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -26124,7 +27297,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '29802399ab20db48251daf9f9c54a850a107b8ea',
+  sha: '61c886edf4ac055e3f363005d6b391d08d3c9f50',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -26269,7 +27442,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -26283,7 +27457,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -26298,7 +27472,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -26307,14 +27481,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -26324,11 +27498,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -26342,18 +27519,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -26361,10 +27538,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -26413,14 +27590,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -26429,11 +27606,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -26459,7 +27643,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -26558,6 +27742,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -26565,11 +27762,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -26729,6 +27922,986 @@ return replies`,
 }
 
 /**
+ * Find an entry of a work queue with one group, and cancel it or change its time if it is unfinished.
+ *
+ * Invariant: an entry that was cancelled is in no place of its group, and its worker, if any, has lost its lease: whatever that worker sends is
+ * refused. So of a cancel and a finish at the same moment one happens, and both callers learn which. An entry that got another time is in one
+ * place of its group, and keeps its place of a key, if it has one.
+ * A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
+ * at the cursor; an entry that moves meanwhile may be missed.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - shared `workers`: pub/sub channel that the group's workers follow
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - `id`: entry
+ * - `action`: find, cancel, or move and the new time in milliseconds since 1970, separated by a space
+ * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
+ * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
+ */
+export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/locate',
+  sha: '2dd6e7ae8a1843c63d7c46ef2e7788421056bd7b',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group","channels","workers"],
+  keys: ["stream","ready","delayed","dead"],
+  args: ["id","action","from"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function entry_behind(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v, o = unpack(found, 1, 6)
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = entry_behind(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local channels = ARGV[3]
+local workers = ARGV[4]
+local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
+local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+local due = string.match(action, '^move (%d+)$')
+local place, cursor = string.match(from, '^(%a+) (.+)$')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+local kept = outcomes.open(held[3], held[4], channels)
+local ms = math.floor(now / 1000)
+local function reply(state, delivery, done, consumer, idle, time)
+local outcome, progress = outcomes.read(kept, id)
+return {
+state,
+done and '1' or '',
+consumer or '',
+tostring(idle or 0),
+tostring(delivery and delivery.a or 0),
+time and string.format('%.0f', time) or '',
+outcome or '',
+progress or '',
+delivery and outcomes.kept_ms(delivery) and '1' or '',
+}
+end
+local function cancelled(delivery, location)
+if of and delivery.k and location == 'd' then
+places.leave_delayed(of, delivery)
+elseif of and delivery.k then
+places.leave(of, delivery.k, location, 1)
+end
+outcomes.keep(kept, delivery, 'c')
+end
+local function move(delivery, location)
+if tonumber(due) <= ms then
+if not of or not (delivery.k or delivery.q) then
+entry.put_ready(ready, delivery)
+elseif delivery.q then
+places.enter(of, delivery.q, delivery)
+elseif location == 'd' then
+places.due(of, delivery)
+else
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(ready, delivery))
+end
+else
+entry.put_delayed(delayed, delivery, due)
+if of and delivery.k then
+location = location == 'd' and places.delayed_location(of, delivery) or location
+places.move(of, delivery.k, location, places.later(due, delivery.i))
+end
+end
+redis.pcall('SPUBLISH', workers, '')
+end
+local function act(state, delivery, location, remove, time)
+local acts = action ~= 'find'
+if acts then
+remove()
+end
+if action == 'cancel' then
+cancelled(delivery, location)
+elseif due then
+move(delivery, location)
+time = tonumber(due)
+end
+return reply(state, delivery, acts, nil, nil, time)
+end
+local function running(key, position, delivery, held_by)
+local code = key == ready and 'r' or 'm'
+if action == 'cancel' then
+acknowledge(key, group, group, { position })
+cancelled(delivery, code .. position)
+redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
+end
+return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
+end
+local function lease(key, position)
+local found = redis.pcall('XPENDING', key, group, position, position, 1)
+return not found.err and found[1] or nil
+end
+local function in_stream()
+local delivery = entry.read(stream, id)
+if not delivery then
+return
+end
+local held_by = lease(stream, id)
+if held_by then
+return running(stream, id, delivery, held_by)
+end
+for _, each in ipairs(groups(stream)) do
+if each.name == group and not earlier(each['last-delivered-id'], id) then
+return
+end
+end
+local later = delivery.n and delivery.n > ms
+return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+redis.call('XDEL', stream, id)
+end, delivery.n)
+end
+local function scan(key, match, read)
+for _ = 1, ROUNDS do
+local page = redis.call('ZSCAN', key, cursor, 'MATCH', match, 'COUNT', COUNT)
+for at = 1, #page[2], 2 do
+local delivery = read(page[2][at])
+if delivery and delivery.i == id then
+return delivery, page[2][at], tonumber(page[2][at + 1])
+end
+end
+cursor = page[1]
+if cursor == '0' then
+return
+end
+end
+end
+local function in_queue()
+if not of then
+cursor = '0'
+return
+end
+local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
+return delivery
+and act('queued', delivery, nil, function()
+redis.call('ZREM', held[2], member)
+delivery.q = string.match(member, '^[^%z]+')
+end)
+end
+local function in_delayed()
+local delivery, member, time = scan(delayed, '?' .. cmsgpack.pack(id) .. '*', entry.unpacked)
+return delivery
+and act(delivery.a > 0 and 'retrying' or 'delayed', delivery, 'd', function()
+redis.call('ZREM', delayed, member)
+end, time)
+end
+local function find_in(key)
+local first, bytes = cursor == '0' and '-' or cursor, 0
+for _ = 1, 2000 do
+local page = redis.call('XRANGE', key, first, '+', 'COUNT', 4)
+for _, found in ipairs(page) do
+for at = 1, #found[2], 2 do
+if found[2][at] == 'i' and found[2][at + 1] == id then
+return found[1]
+end
+bytes = bytes + #found[2][at + 1]
+end
+end
+first = page[4] and '(' .. page[4][1]
+if not first or bytes > MOST_BYTES then
+break
+end
+end
+cursor = first or '0'
+end
+local function in_ready()
+local position = find_in(ready)
+if not position then
+return
+end
+local delivery = entry.read_ready(ready, position)
+local held_by = lease(ready, position)
+if held_by then
+return running(ready, position, delivery, held_by)
+end
+return act('waiting', delivery, 'r' .. position, function()
+redis.call('XDEL', ready, position)
+end)
+end
+local function in_dead()
+local position = find_in(dead)
+return position and reply('dead', entry.read_ready(dead, position))
+end
+local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
+local outcome = outcomes.read(kept, id)
+if outcome then
+local first = string.sub(outcome, 1, 1)
+return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+for _ = 1, 5 do
+local found = look[place]()
+if found then
+return found
+elseif place ~= 'stream' and cursor ~= '0' then
+return { '', place .. ' ' .. cursor }
+end
+place, cursor = NEXT[place], '0'
+if not place then
+break
+end
+end
+local _, _, committed = outcomes.read(kept, id)
+if committed then
+local done = reply('done', nil)
+done[7] = 'd'
+return done
+end
+return reply('gone', nil)
+end
+return nil
+end
+local function item(stream, ready, delayed, dead, id, action, from)
+local due = string.match(action, '^move (%d+)$')
+local place, cursor = string.match(from, '^(%a+) (.+)$')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+local kept = outcomes.open(held[3], held[4], channels)
+local ms = math.floor(now / 1000)
+local function reply(state, delivery, done, consumer, idle, time)
+local outcome, progress = outcomes.read(kept, id)
+return {
+state,
+done and '1' or '',
+consumer or '',
+tostring(idle or 0),
+tostring(delivery and delivery.a or 0),
+time and string.format('%.0f', time) or '',
+outcome or '',
+progress or '',
+delivery and outcomes.kept_ms(delivery) and '1' or '',
+}
+end
+local function cancelled(delivery, location)
+if of and delivery.k and location == 'd' then
+places.leave_delayed(of, delivery)
+elseif of and delivery.k then
+places.leave(of, delivery.k, location, 1)
+end
+outcomes.keep(kept, delivery, 'c')
+end
+local function move(delivery, location)
+if tonumber(due) <= ms then
+if not of or not (delivery.k or delivery.q) then
+entry.put_ready(ready, delivery)
+elseif delivery.q then
+places.enter(of, delivery.q, delivery)
+elseif location == 'd' then
+places.due(of, delivery)
+else
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(ready, delivery))
+end
+else
+entry.put_delayed(delayed, delivery, due)
+if of and delivery.k then
+location = location == 'd' and places.delayed_location(of, delivery) or location
+places.move(of, delivery.k, location, places.later(due, delivery.i))
+end
+end
+redis.pcall('SPUBLISH', workers, '')
+end
+local function act(state, delivery, location, remove, time)
+local acts = action ~= 'find'
+if acts then
+remove()
+end
+if action == 'cancel' then
+cancelled(delivery, location)
+elseif due then
+move(delivery, location)
+time = tonumber(due)
+end
+return reply(state, delivery, acts, nil, nil, time)
+end
+local function running(key, position, delivery, held_by)
+local code = key == ready and 'r' or 'm'
+if action == 'cancel' then
+acknowledge(key, group, group, { position })
+cancelled(delivery, code .. position)
+redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
+end
+return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
+end
+local function lease(key, position)
+local found = redis.pcall('XPENDING', key, group, position, position, 1)
+return not found.err and found[1] or nil
+end
+local function in_stream()
+local delivery = entry.read(stream, id)
+if not delivery then
+return
+end
+local held_by = lease(stream, id)
+if held_by then
+return running(stream, id, delivery, held_by)
+end
+for _, each in ipairs(groups(stream)) do
+if each.name == group and not earlier(each['last-delivered-id'], id) then
+return
+end
+end
+local later = delivery.n and delivery.n > ms
+return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+redis.call('XDEL', stream, id)
+end, delivery.n)
+end
+local function scan(key, match, read)
+for _ = 1, ROUNDS do
+local page = redis.call('ZSCAN', key, cursor, 'MATCH', match, 'COUNT', COUNT)
+for at = 1, #page[2], 2 do
+local delivery = read(page[2][at])
+if delivery and delivery.i == id then
+return delivery, page[2][at], tonumber(page[2][at + 1])
+end
+end
+cursor = page[1]
+if cursor == '0' then
+return
+end
+end
+end
+local function in_queue()
+if not of then
+cursor = '0'
+return
+end
+local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
+return delivery
+and act('queued', delivery, nil, function()
+redis.call('ZREM', held[2], member)
+delivery.q = string.match(member, '^[^%z]+')
+end)
+end
+local function in_delayed()
+local delivery, member, time = scan(delayed, '?' .. cmsgpack.pack(id) .. '*', entry.unpacked)
+return delivery
+and act(delivery.a > 0 and 'retrying' or 'delayed', delivery, 'd', function()
+redis.call('ZREM', delayed, member)
+end, time)
+end
+local function find_in(key)
+local first, bytes = cursor == '0' and '-' or cursor, 0
+for _ = 1, 2000 do
+local page = redis.call('XRANGE', key, first, '+', 'COUNT', 4)
+for _, found in ipairs(page) do
+for at = 1, #found[2], 2 do
+if found[2][at] == 'i' and found[2][at + 1] == id then
+return found[1]
+end
+bytes = bytes + #found[2][at + 1]
+end
+end
+first = page[4] and '(' .. page[4][1]
+if not first or bytes > MOST_BYTES then
+break
+end
+end
+cursor = first or '0'
+end
+local function in_ready()
+local position = find_in(ready)
+if not position then
+return
+end
+local delivery = entry.read_ready(ready, position)
+local held_by = lease(ready, position)
+if held_by then
+return running(ready, position, delivery, held_by)
+end
+return act('waiting', delivery, 'r' .. position, function()
+redis.call('XDEL', ready, position)
+end)
+end
+local function in_dead()
+local position = find_in(dead)
+return position and reply('dead', entry.read_ready(dead, position))
+end
+local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
+local outcome = outcomes.read(kept, id)
+if outcome then
+local first = string.sub(outcome, 1, 1)
+return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+for _ = 1, 5 do
+local found = look[place]()
+if found then
+return found
+elseif place ~= 'stream' and cursor ~= '0' then
+return { '', place .. ' ' .. cursor }
+end
+place, cursor = NEXT[place], '0'
+if not place then
+break
+end
+end
+local _, _, committed = outcomes.read(kept, id)
+if committed then
+local done = reply('done', nil)
+done[7] = 'd'
+return done
+end
+return reply('gone', nil)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Maintain a group: make due entries ready, and take over entries whose lease has ended.
  *
  * An entry that is taken over becomes ready for any worker. If it has used up its attempts, it becomes a dead letter. Each worker
@@ -26741,32 +28914,34 @@ return replies`,
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 due entries and 50 from each
  * stream, or some 256 KiB of each. It checks at most 500 leases of each, and continues at the cursor of the last call.
  *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
  * - shared `lease`: milliseconds without a renewal after which an entry is taken over
- * - shared `attempts`: attempts before an entry becomes a dead letter
+ * - shared `attempts`: attempts before an entry without a number of its own becomes a dead letter
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - key `paused`: exists while the group is paused
+ * - key `watched`: exists while somebody watches the stream
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
-export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '661b82ca0edf124d7ef19c2ed1b436aa74c10cf6',
+  sha: '104bed6d1440b633feb147d480f6701059288f7e',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","stops","keep","group","consumer","declared","lease","attempts"],
-  keys: ["stream","ready","delayed","dead","paused"],
+  shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
+  keys: ["stream","ready","delayed","dead","paused","watched"],
   args: ["from_stream","from_ready"],
   returns: 'list',
   text: `#!lua flags=allow-oom
@@ -26907,7 +29082,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -26921,7 +29097,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -26936,7 +29112,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -26945,14 +29121,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -26962,11 +29138,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -26980,18 +29159,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -26999,10 +29178,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -27051,14 +29230,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -27067,11 +29246,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -27097,7 +29283,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -27196,6 +29382,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -27203,11 +29402,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -27251,15 +29446,66 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end
 local started = 1000000
+local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end
 local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
-local group = ARGV[4]
-local consumer = ARGV[5]
-local declared = ARGV[6]
-local lease = ARGV[7]
-local attempts = ARGV[8]
+local channels = ARGV[4]
+local group = ARGV[5]
+local consumer = ARGV[6]
+local declared = ARGV[7]
+local lease = ARGV[8]
+local attempts = ARGV[9]
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
 local function in_steps(take)
@@ -27274,13 +29520,14 @@ left, bytes = left - count, bytes + took
 end
 end
 local END = '18446744073709551615-0'
-local items = (#ARGV - 8) / 2
+local items = (#ARGV - 9) / 2
 if items == 1 then
-local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[9], ARGV[10]
+local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
 do
 local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -27325,10 +29572,11 @@ local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
-local over = used and delivery.a >= tonumber(attempts)
+local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
 if of and delivery.k then
 places.bury(of, delivery, location, position, stops == '1')
 end
@@ -27357,19 +29605,22 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+keeping.forget(held, channels)
 if keep ~= '0 0' then
 keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, from_stream, from_ready)
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)
 local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -27414,10 +29665,11 @@ local location = (key == ready and 'r' or 'm') .. id
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
-local over = used and delivery.a >= tonumber(attempts)
+local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
 if of and delivery.k then
 places.bury(of, delivery, location, position, stops == '1')
 end
@@ -27446,20 +29698,22 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+keeping.forget(held, channels)
 if keep ~= '0 0' then
 keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 local replies, done = {}, 0
 local function run()
 while done < items do
-local key = #KEYS - items * 5 + done * 5
-local arg = 8 + done * 2
+local key = #KEYS - items * 6 + done * 6
+local arg = 9 + done * 2
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -27819,6 +30073,171 @@ return replies`,
 }
 
 /**
+ * Store the progress of an entry that a worker has, that it is about to commit it, or the outcome after that, for those that wait for its
+ * result.
+ *
+ * Invariant: a worker without the lease stores only an outcome, and that only of an entry that has none.
+ *
+ * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - key `stream`: stream, or the group's stream of ready entries
+ * - `position`: position of the entry there
+ * - `id`: entry
+ * - `keep`: milliseconds for which it is kept
+ * - `text`: p and JSON; m; or r and an outcome, see lua/_lib/stream/outcomes.lua
+ * - replies 1 when it was stored
+ * - on a full server refused: it stores a value
+ */
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
+  name: 'stream/progress',
+  sha: '5dedb07d1e042583c34c19f7fd2d57767f9003c8',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["group","consumer","channels"],
+  keys: ["stream"],
+  args: ["position","id","keep","text"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local held = KEYS
+local group = ARGV[1]
+local consumer = ARGV[2]
+local channels = ARGV[3]
+local items = (#ARGV - 3) / 4
+if items == 1 then
+local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+do
+local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+if wrong then
+return wrong
+end
+local of = outcomes.open(held[1], held[2], channels)
+local what = string.sub(text, 1, 1)
+local refused
+if what == 'r' then
+refused = outcomes.read(of, id)
+else
+refused = not pending(stream, group, { position }, consumer)[position]
+end
+if refused then
+return 0
+end
+outcomes.put(of, what, id, keep, string.sub(text, 2))
+return 1
+end
+return nil
+end
+local function item(stream, position, id, keep, text)
+local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+if wrong then
+return wrong
+end
+local of = outcomes.open(held[1], held[2], channels)
+local what = string.sub(text, 1, 1)
+local refused
+if what == 'r' then
+refused = outcomes.read(of, id)
+else
+refused = not pending(stream, group, { position }, consumer)[position]
+end
+if refused then
+return 0
+end
+outcomes.put(of, what, id, keep, string.sub(text, 2))
+return 1
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 3 + done * 4
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Delete a dead letter.
  *
  * - key `dead`: stream of dead letters
@@ -27884,7 +30303,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: '6ab05614645542aff38161a55f2fcec55e919b85',
+  sha: '02b3b04488fe74b4ed2f7db57f4b8bb0d3175628',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -27908,7 +30327,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -27922,7 +30342,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -27937,7 +30357,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -27946,14 +30366,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -27963,11 +30383,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -27981,18 +30404,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -28000,10 +30423,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -28051,14 +30474,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -28067,11 +30490,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -28097,7 +30527,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -28196,6 +30626,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -28203,11 +30646,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -28437,7 +30876,7 @@ return replies`,
  *
  * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
  *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
@@ -28447,7 +30886,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '06cfaf9ac32f6afe9bcd1bfea75fe7cabaa477dc',
+  sha: 'deaf649ce67e281a7d590a8190923583f351974a',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -28471,7 +30910,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -28485,7 +30925,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -28500,7 +30940,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -28509,14 +30949,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -28526,11 +30966,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -28544,18 +30987,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -28563,10 +31006,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -28615,14 +31058,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -28631,11 +31074,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -28661,7 +31111,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -28760,6 +31210,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -28767,11 +31230,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -28805,7 +31264,7 @@ local items = (#ARGV - 1) / 1
 if items == 1 then
 local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
 do
-local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -28816,6 +31275,7 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+redis.call('HDEL', held[3], 'r' .. delivery.i)
 local key = of and delivery.q
 if not key then
 entry.put_ready(ready, delivery)
@@ -28830,7 +31290,7 @@ end
 return nil
 end
 local function item(dead, ready, position)
-local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -28841,6 +31301,7 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+redis.call('HDEL', held[3], 'r' .. delivery.i)
 local key = of and delivery.q
 if not key then
 entry.put_ready(ready, delivery)
@@ -29271,7 +31732,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '2d790bf414191c53cbb4db43c73e89051b388d2d',
+  sha: '9621275df4ccb42ea920aa9d706a780b4e716a68',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -29426,7 +31887,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -29440,7 +31902,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -29455,7 +31917,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -29464,14 +31926,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -29481,11 +31943,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -29499,18 +31964,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -29518,10 +31983,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -29563,14 +32028,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -29579,11 +32044,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -29609,7 +32081,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -29708,6 +32180,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -29715,11 +32200,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -29768,7 +32249,7 @@ end
 stream.last = id
 return id
 end
-function ordered.add(stream, key, payload, trace)
+function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
 if not place then
@@ -29777,14 +32258,21 @@ if type(id) == 'table' then
 return id
 end
 redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil })
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 return id
 end
 local id
-if trace == '' then
+if trace == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
 else
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 't', trace, 'k', place)
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
 end
 if type(id) ~= 'table' then
 places.take(of, place, 'm' .. id)
@@ -29893,12 +32381,16 @@ end
 stream.declares = false
 end
 local id, key
+local own = ''
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
 if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace)
-elseif trace == '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
 local add = { 'XADD', stream.key, '*', 'd', payload }
@@ -29909,6 +32401,10 @@ end
 if due ~= '' then
 add[#add + 1] = 'n'
 add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
 end
 if key and key ~= '' then
 add[#add + 1] = 'q'
@@ -30552,7 +33048,8 @@ return replies`,
 }
 
 /**
- * Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter.
+ * Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter. One
+ * whose outcome is kept (outcomes.lua) is finished as a move to `done`.
  *
  * Invariant: only the consumer that has the lease of a delivery changes its entry. The entry is in exactly one place of its group
  * before and after. The script stores the number and the reply of the worker's last batch. A worker sends one batch at a time. If it
@@ -30560,10 +33057,11 @@ return replies`,
  * If a process dies before the script, the leases end; if it dies after it, the batch is done. The worker sends at most 256 finished
  * deliveries and 64 moves, and moves some 1 MiB.
  *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -30574,16 +33072,16 @@ return replies`,
  * - key `settled`: string: number and reply of the worker's last batch
  * - `number`: number of this batch
  * - `finished`: JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
- * - `moves`: JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason]
+ * - `moves`: JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason or outcome]
  * - replies positions whose lease is lost, separated by spaces; a position in ready has a leading r
  * - on a full server runs: finishing frees memory; a failed entry is moved, which needs hardly any more
  */
-export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
+export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '94ce97add52a730d570450af3309ad74051cb9cd',
+  sha: '6cd962ab024ad6a4d85a991a60da7f0431e013c2',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","stops","keep","group","consumer","declared"],
+  shared: ["most","stops","keep","channels","group","consumer","declared"],
   keys: ["stream","ready","delayed","dead","settled"],
   args: ["number","finished","moves"],
   returns: 'string',
@@ -30725,7 +33223,8 @@ local function is_count(text)
 return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.k and 'k' or named.q and 'q' or '')
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
 for at = 1, #fields, 2 do
 if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
 return false
@@ -30739,7 +33238,7 @@ if not fields then
 return nil
 end
 if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q }
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
@@ -30754,7 +33253,7 @@ end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
 local v = is_count(named.v) and tonumber(named.v) or nil
 local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q }
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -30763,14 +33262,14 @@ if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
 local place, before = delivery.k, delivery.p
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v then
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
 if before then
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
 end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -30780,11 +33279,14 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q then
-fields[5], fields[6], fields[7] = delivery.t or '', delivery.k or '', delivery.q or ''
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
 end
 function entry.give_back(ready, delayed, delivery, ms)
 delivery.f = delivery.f + 1
@@ -30798,18 +33300,18 @@ function entry.put_dead(dead, delivery, group, kind, reason)
 local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
 local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
 local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q }) do
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
 add[#add + 1] = name
 add[#add + 1] = value
 end
 return redis.call(unpack(add))
 end
-local function unpacked(packed)
+function entry.unpacked(packed)
 local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q = unpack(found, 1, 7)
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -30817,10 +33319,10 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
 end
 function entry.put_due(dead, group, packed, put)
-local delivery = unpacked(packed)
+local delivery = entry.unpacked(packed)
 if delivery then
 put(delivery)
 else
@@ -30869,14 +33371,14 @@ local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0 })
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
 redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
 end
 function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -30885,11 +33387,18 @@ local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
 if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
 return nil
 end
-local a, f, d, t, v = found[1], found[2], found[3], found[4], found[5]
+local a, f, d, t, v, o = unpack(found, 1, 6)
 if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
 return nil
 end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil }
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -30915,7 +33424,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -31014,6 +33523,19 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
 function places.due(of, delivery)
 if delivery.q then
 places.enter(of, delivery.q, delivery)
@@ -31021,11 +33543,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-local from
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
-from = string.match(each, '^d%d+/(.*)$') == delivery.i and each or from
-end
-places.move(of, delivery.k, from, 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -31068,19 +33586,70 @@ if age ~= '0' then
 trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000) - age)))
 end
 end
+local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end
 local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
-local group = ARGV[4]
-local consumer = ARGV[5]
-local declared = ARGV[6]
+local channels = ARGV[4]
+local group = ARGV[5]
+local consumer = ARGV[6]
+local declared = ARGV[7]
 local DAY = 86400
 local MOST_PASSED_ON = 128
-local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
-local items = (#ARGV - 6) / 3
+local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream', done = 'hash' }
+local items = (#ARGV - 7) / 3
 if items == 1 then
-local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[7], ARGV[8], ARGV[9]
+local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
 do
 local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
@@ -31094,14 +33663,21 @@ return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
-local buries = false
+local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead, done = held[3] }
+local buries, keeps = false, false
 for _, move in ipairs(moves) do
 buries = buries or move[3] == 'dead'
+keeps = keeps or move[3] == 'dead' or move[3] == 'done'
 wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
+end
+if keeps then
+wrong = wrong or typed(held[3], 'hash') or typed(held[4], 'zset')
 end
 if wrong then
 return wrong
+end
+local function keep_outcome(delivery, text)
+keeping.outcome(held, channels, delivery, text)
 end
 local function leased(key, ids, prefix)
 local mine, found = {}, pending(key, group, ids, consumer)
@@ -31127,6 +33703,9 @@ end
 local function put(delivery, to, ms, kind, reason)
 if to == 'dead' then
 entry.put_dead(dead, delivery, group, kind, reason)
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
 elseif to == 'waiting' then
 entry.put_ready(ready, delivery)
 elseif to == 'delayed' then
@@ -31145,6 +33724,10 @@ elseif places.follows(redis.call('HGET', of.busy, place), location) then
 return false
 elseif to == 'dead' then
 places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
+places.leave(of, place, location, 1)
 else
 local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
 entry.put_delayed(delayed, delivery, due)
@@ -31279,14 +33862,21 @@ return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
-local buries = false
+local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead, done = held[3] }
+local buries, keeps = false, false
 for _, move in ipairs(moves) do
 buries = buries or move[3] == 'dead'
+keeps = keeps or move[3] == 'dead' or move[3] == 'done'
 wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
+end
+if keeps then
+wrong = wrong or typed(held[3], 'hash') or typed(held[4], 'zset')
 end
 if wrong then
 return wrong
+end
+local function keep_outcome(delivery, text)
+keeping.outcome(held, channels, delivery, text)
 end
 local function leased(key, ids, prefix)
 local mine, found = {}, pending(key, group, ids, consumer)
@@ -31312,6 +33902,9 @@ end
 local function put(delivery, to, ms, kind, reason)
 if to == 'dead' then
 entry.put_dead(dead, delivery, group, kind, reason)
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
 elseif to == 'waiting' then
 entry.put_ready(ready, delivery)
 elseif to == 'delayed' then
@@ -31330,6 +33923,10 @@ elseif places.follows(redis.call('HGET', of.busy, place), location) then
 return false
 elseif to == 'dead' then
 places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
+places.leave(of, place, location, 1)
 else
 local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
 entry.put_delayed(delayed, delivery, due)
@@ -31453,7 +34050,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 5 + done * 5
-local arg = 6 + done * 3
+local arg = 7 + done * 3
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
@@ -31949,6 +34546,70 @@ local key = done * 1
 local arg = 1 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Let the workers of a stream publish their events for some time.
+ *
+ * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can watch, a little later.
+ *
+ * - key `watched`: string: exists while somebody watches the stream
+ * - `lasts`: milliseconds
+ * - `channels`: pub/sub channels that the workers of its groups follow, separated by spaces
+ * - replies 1
+ * - on a full server runs: one short key with a TTL
+ */
+export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg], number> = {
+  name: 'stream/watch',
+  sha: '8ffaeb2aecff36d0440dcd5f8cf8155c9c56d6e6',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["watched"],
+  args: ["lasts","channels"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
+do
+redis.call('SET', watched, 1, 'PX', lasts)
+for channel in string.gmatch(channels, '%S+') do
+redis.pcall('SPUBLISH', channel, '')
+end
+return 1
+end
+return nil
+end
+local function item(watched, lasts, channels)
+redis.call('SET', watched, 1, 'PX', lasts)
+for channel in string.gmatch(channels, '%S+') do
+redis.pcall('SPUBLISH', channel, '')
+end
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end

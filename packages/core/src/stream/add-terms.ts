@@ -3,7 +3,9 @@ import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { isWellFormed } from '../text.ts'
 import type { StreamAddOptions } from './option-types.ts'
-import { wholeMs } from './settings.ts'
+import { encodeOwnTerms } from './own-terms.ts'
+import type { Scope } from './scope.ts'
+import { checkAttempts, checkTimeout, wholeMs } from './settings.ts'
 
 /** The longest dedup id, in characters. */
 const LONGEST_ID = 512
@@ -18,13 +20,26 @@ export interface AddTerms {
 
 export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', wait: false, signal: undefined }
 
-const KNOWN = ['id', 'key', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
+const KNOWN = [
+  'id',
+  'key',
+  'delay',
+  'at',
+  'attempts',
+  'backoff',
+  'timeout',
+  'result',
+  'traceparent',
+  'whenFull',
+  'signal',
+]
 
 /** Checks the options of `add` or `addMany`, which `where` names, except the dedup id. */
 export function addTerms(
   where: string,
   options: Omit<StreamAddOptions, 'id' | 'key'>,
   ambientTrace: () => string | undefined,
+  onlyGroup: Scope['onlyGroup'],
 ): AddTerms {
   checkOptions(where, options, KNOWN)
   const { delay: later, at, whenFull = 'reject', signal } = options
@@ -38,10 +53,32 @@ export function addTerms(
   const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
   return {
     trace: checkedTrace(options.traceparent ?? ambientTrace()),
-    due: at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at),
+    due:
+      (at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : dueTime(at)) + ownTermsOf(options, onlyGroup),
     wait: whenFull === 'wait',
     signal,
   }
+}
+
+/** The entry's own terms as the scripts take them, behind a semicolon; empty when there are none. */
+function ownTermsOf(
+  { attempts, backoff, timeout, result }: Omit<StreamAddOptions, 'id' | 'key'>,
+  onlyGroup: Scope['onlyGroup'],
+): string {
+  if (attempts === undefined && backoff === undefined && timeout === undefined && result === undefined) {
+    return ''
+  }
+  if (result !== undefined) {
+    checkOptions('result', result, ['keep'])
+    onlyGroup('result')
+  }
+  const own = encodeOwnTerms({
+    attempts: attempts === undefined ? undefined : checkAttempts('attempts', attempts),
+    backoffMs: backoff === undefined ? undefined : wholeMs('backoff', backoff, 0),
+    timeoutMs: timeout === undefined ? undefined : (checkTimeout(timeout) ?? 0),
+    keepMs: result === undefined ? undefined : wholeMs('keep', result.keep, 1000),
+  })
+  return `;${own}`
 }
 
 export function checkDedupId(id: string): string {
@@ -59,7 +96,8 @@ export function checkDedupId(id: string): string {
   return id
 }
 
-function timeOf(at: Date | number): string {
+/** A time as the scripts take it, in milliseconds. */
+export function dueTime(at: Date | number): string {
   const ms = at instanceof Date ? at.getTime() : at
   if (typeof ms !== 'number' || !(ms >= 0 && ms <= 8.64e15)) {
     throw invalid('at', at, 'give a Date, or milliseconds since 1970')

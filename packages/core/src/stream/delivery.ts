@@ -1,3 +1,4 @@
+import { type Duration, durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { type LeasedEntry, signalOf } from './leased-entry.ts'
@@ -10,6 +11,9 @@ export interface DeliveryContext {
   readonly group: string
   readonly consumer: string
   readonly commit: (entry: LeasedEntry, effects: readonly Effect[]) => Promise<CommitAnswer<never>>
+  /** See `Delivery`. */
+  readonly extend: (entry: LeasedEntry, ms: number) => boolean
+  readonly progress: (entry: LeasedEntry, value: unknown) => Promise<boolean>
 }
 
 /** The delivery that a handler gets. Rarely used fields are computed when they are read. */
@@ -49,6 +53,19 @@ export class HandlerDelivery<T> implements Delivery<T> {
     const entry = this.#entry
     const { commit } = this.#context
     return (...effects) => commit(entry, effects)
+  }
+
+  /** As `commit`, it may be taken out of the delivery. */
+  get extend(): (duration: Duration) => boolean {
+    const entry = this.#entry
+    const { extend } = this.#context
+    return (duration) => extend(entry, durationMs('duration', duration, { max: LONGEST_DEADLINE_MS }))
+  }
+
+  get progress(): (value: unknown) => Promise<boolean> {
+    const entry = this.#entry
+    const { progress } = this.#context
+    return (value) => progress(entry, value)
   }
 
   get lease(): StreamEntryLease {

@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks'
+
 import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
@@ -29,8 +31,8 @@ export interface Dispatcher {
   dispatch(): void
   /** Call it when a call with that many entries ended: its place is free. */
   ended(entries: number): void
-  /** Resolves when no call is running, or after that time. */
-  idle(deadlineMs: number): Promise<void>
+  /** Resolves when no call is running, or after that time; undefined: however long it takes. */
+  idle(deadlineMs?: number): Promise<void>
   stop(): void
 }
 
@@ -45,17 +47,24 @@ const SLICE_MS = 5
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { concurrency, batch, waiting, pace, leases, stopped, start, run, giveBack } = options
   const { suspects } = waiting
+  /** The async context in which the worker was created. */
+  const context = new AsyncResource('PenknifeWorker')
   let calls = 0
   let running = 0
   let dispatching = false
   /** When this slice ends; undefined before the first start of a tick. */
   let sliceEndsAt: number | undefined
   let suspectDue: NodeJS.Timeout | undefined
-  let idle: (() => void) | undefined
+  const idle = new Set<() => void>()
 
+  /** Whatever calls it, such as the end of a handler, handlers do not get the async context of the caller. */
   function dispatch(): void {
     // A handler that ends at once calls `ended`, and so this function, while it runs.
     if (dispatching || waiting.size + suspects.size === 0) return
+    context.runInAsyncScope(startWaiting)
+  }
+
+  function startWaiting(): void {
     dispatching = true
     let now = performance.now()
     if (sliceEndsAt === undefined) {
@@ -123,7 +132,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function free(entries: number): void {
     calls -= 1
     running -= entries
-    if (calls === 0) idle?.()
+    if (calls > 0) return
+    for (const resolve of idle) resolve()
+    idle.clear()
   }
 
   function endTick(): void {
@@ -150,8 +161,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async idle(deadlineMs) {
       if (calls === 0) return
       let timer: NodeJS.Timeout | undefined
-      const past = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)))
-      await Promise.race([new Promise<void>((resolve) => (idle = resolve)), past])
+      await new Promise<void>((resolve) => {
+        idle.add(resolve)
+        if (deadlineMs !== undefined) timer = setTimeout(resolve, deadlineMs)
+      })
       clearTimeout(timer)
     },
     stop: () => clearTimeout(suspectDue),

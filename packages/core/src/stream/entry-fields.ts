@@ -1,4 +1,5 @@
 import { fieldOf } from './entries.ts'
+import { type OwnTerms, parseOwnTerms } from './own-terms.ts'
 
 /** The decoded fields of an entry. */
 export interface EntryFields {
@@ -17,6 +18,8 @@ export interface EntryFields {
   readonly place: string | undefined
   /** The id of the entry that has to be finished before it, of one that was passed on together with others of its key. */
   readonly before: string | undefined
+  /** What its add said of its attempts. */
+  readonly own: OwnTerms | undefined
 }
 
 /** A first delivery. Also used for an entry that penknife did not write; of that only the payload is used, and only in the main stream. */
@@ -28,10 +31,11 @@ const FIRST: Omit<EntryFields, 'id' | 'json'> = {
   suspect: false,
   place: undefined,
   before: undefined,
+  own: undefined,
 }
 
 /** The fields that `add` writes, in order. */
-const ADDED = /^d(,t)?(,n)?(,[kq])?$/
+const ADDED = /^d(,t)?(,n)?(,o)?(,[kq])?$/
 
 /** Decodes an entry of the main stream, as `add` writes it (lua/_lib/stream/entry.lua). */
 export function parseAdded(position: string, fields: readonly string[]): EntryFields {
@@ -51,6 +55,7 @@ export function parseAdded(position: string, fields: readonly string[]): EntryFi
     traceparent: fieldOf(fields, 't'),
     dueMs,
     place: fieldOf(fields, 'k'),
+    own: parseOwnTerms(fieldOf(fields, 'o')),
   }
 }
 
@@ -75,6 +80,7 @@ export function parseRetry(_position: string, fields: readonly string[]): EntryF
     suspect: found['v'] !== undefined,
     place,
     before: found['p'],
+    own: parseOwnTerms(found['o']),
   }
 }
 

@@ -8,6 +8,7 @@ import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
+import { createAnnouncer } from './announcer.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
@@ -32,7 +33,7 @@ export interface GroupConsumerOptions {
   readonly take: (entries: readonly LeasedEntry[], asked: number) => void
   /** With order by key. */
   readonly runs?: Runs | undefined
-  /** Called when the group is paused: gives back the entries that were not started. */
+  /** Called when the group or this worker is paused: gives back the entries that were not started. */
   readonly paused: () => void
   /** Called when waiting entries may start: after Redis answered a heartbeat, or a suspect ended. */
   readonly resume: () => void
@@ -46,7 +47,10 @@ export interface GroupConsumerOptions {
  * Fetches entries of a group under its own consumer name, renews their leases, and sends their outcomes to Redis. It does not handle
  * the entries: a worker calls handlers with them; a loop could take one after another.
  */
-export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'finish' | 'fail' | 'giveBack'> {
+export interface GroupConsumer extends Pick<
+  Deliveries,
+  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress'
+> {
   /** The consumer name. */
   readonly name: string
   readonly sourceKeys: readonly string[]
@@ -55,6 +59,8 @@ export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'fi
   commit(entry: LeasedEntry, effects: readonly Effect[]): Promise<CommitAnswer<never>>
   /** Why nothing may be started. */
   stopped(): 'closing' | 'paused' | undefined
+  /** Fetches nothing, and starts nothing, while `on`. */
+  hold(on: boolean): void
   /** There may be room for more entries. */
   roomMade(): void
   close(options?: WorkerCloseOptions): Promise<void>
@@ -82,6 +88,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const events = createWorkerEvents({ ...identity, group, consumer: name })
   const { trouble } = events
   let isPaused = false
+  /** This worker alone is paused. */
+  let held = false
   /** Until then nothing is fetched, because the memory of Redis is full. */
   let fullUntil = 0
   let closing: Promise<void> | undefined
@@ -119,7 +127,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     most: scope.order?.places ?? 0,
     trouble,
   })
-  const { leases, start, finish, fail, giveBack } = deliveries
+  const { leases, start, finish, fail, giveBack, progress } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -141,6 +149,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       events.dead({ id, attempt: 0, fence: 0 }, 'invalid', error)
     },
     paused: pause,
+    watched: createAnnouncer(events, scripts.announce).watched,
     trouble,
   })
   const reader = createReader(space, {
@@ -154,7 +163,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       forgetConsumers()
     },
     room: () =>
-      isPaused || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED ? 0 : room(),
+      isPaused || held || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED ? 0 : room(),
     most: entriesPerRead,
     fetched(entries, asked, leasedSince) {
       if (entries.length > 0) take(deliveries.admit(entries, leasedSince), asked)
@@ -166,7 +175,13 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   // A message may be lost with its connection, so each new subscription is followed by a check.
   const checkNow = (): void => maintenance.within(0)
   const unfollow = runtime.subscriber.follow(route, keys.pausing(stream, group), {
-    message: checkNow,
+    message(text) {
+      // lua/stream/locate.lua took an entry away.
+      const [, code, position] = /^x([mr])(\d+-\d+)$/.exec(text) ?? []
+      const source = SOURCES.findIndex((each) => each.code === code)
+      if (position === undefined) checkNow()
+      else deliveries.cancelled(source, position)
+    },
     followed: checkNow,
   })
   const endPlaceCheck = scope.order && startPlaceCheck(scripts.checkPlaces, trouble)
@@ -177,11 +192,13 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     if (now === isPaused) return
     isPaused = now
     events.paused(now)
-    if (now) {
-      paused()
-      runs?.giveBack('paused')
-    }
+    if (now) giveBackWaiting()
     reader.roomMade()
+  }
+
+  function giveBackWaiting(): void {
+    paused()
+    runs?.giveBack('paused')
   }
 
   /** Deletes the consumers of dead processes. Errors are ignored: it is tried again, and other calls report the same error. */
@@ -227,6 +244,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     finish,
     fail,
     giveBack,
+    progress,
     async commit(entry, effects) {
       const checked = committer.check(effects)
       const source = SOURCES[entry.source]?.code as string
@@ -234,7 +252,12 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
         committer.commit(source, entry.position, entry.keyed?.place ?? '', checked, mayRetry),
       )
     },
-    stopped: () => (closing ? 'closing' : isPaused ? 'paused' : undefined),
+    stopped: () => (closing ? 'closing' : isPaused || held ? 'paused' : undefined),
+    hold(on) {
+      held = on
+      if (on) giveBackWaiting()
+      else reader.roomMade()
+    },
     roomMade: reader.roomMade,
     close,
   }

@@ -38,6 +38,13 @@ export interface StreamGroup {
    */
   reset(options: StreamResetOptions): Promise<StreamResetResult>
   /**
+   * Removes the entries of the group that wait: new, delayed and retrying ones, and those behind another entry of their key. Resolves with
+   * how many. Entries that a worker has, dead letters and entries added meanwhile stay. Workers have some entries before they start them:
+   * pause the group first, and nothing that has not started is handled any more. A call that failed half way can be repeated. A script
+   * call for some 500 entries.
+   */
+  clear(): Promise<number>
+  /**
    * Deletes the group with its retries, delayed entries and dead letters. Resolves with false when it did not exist. Entries that it
    * has not handled are lost: let its workers finish first. Entries that only this group needed are deleted: from a work queue at
    * once, from an event log by the next adds. A call that failed can be repeated. A worker that starts for the group later creates it

@@ -1,7 +1,7 @@
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
-import { streamDrop, streamPause, streamReset, streamSweep } from '../redis/scripts.gen.ts'
+import { streamClear, streamDrop, streamPause, streamReset, streamSweep } from '../redis/scripts.gen.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import type { StreamGroup } from './group-types.ts'
 import { before, toBound } from './ids.ts'
@@ -18,6 +18,14 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
   const reset = bind(streamReset, [])
   const drop = bind(streamDrop, [[keys.busyPlaces(stream, name), keys.queued(stream, name)]])
   const sweep = bind(streamSweep, [declared])
+
+  const clear = bind(streamClear, [
+    scope.heldOf(name),
+    scope.order?.places ?? 0,
+    name,
+    keys.outcomes(stream, name),
+    declared,
+  ])
 
   const deadLetters = createDeadLetters(scope, name)
 
@@ -50,6 +58,17 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
       const reply = await reset(route, key, ready, delayed, name, after, discard ? 1 : 0)
       const [undelivered = 0, exact, again = 0, pending = 0, later = 0] = reply as readonly number[]
       return { waiting: undelivered + again, exact: exact === 1, running: pending, delayed: later }
+    },
+    async clear() {
+      checkGroup(name)
+      let removed = 0
+      let next: readonly [last: string, place: string, from: string] = ['', 'queued', '0']
+      while (next[1] !== '') {
+        const [count, ...rest] = (await clear(route, key, ready, delayed, ...next)) as unknown[]
+        removed += Number(count)
+        next = rest as [string, string, string]
+      }
+      return removed
     },
     async drop() {
       if (groups.includes(name)) {

@@ -1,19 +1,24 @@
+import { AsyncResource } from 'node:async_hooks'
+
 import { conform, type StandardSchema } from '../standard-schema.ts'
+import { createCallDeadlines, type TimedCall } from './call-deadlines.ts'
 import { type DeliveryContext, HandlerDelivery } from './delivery.ts'
 import type { WorkerReturnReason } from './event-types.ts'
 import { abort, type LeasedEntry } from './leased-entry.ts'
 
 export interface HandlerCallsOptions<T> {
-  readonly context: DeliveryContext
+  readonly context: Omit<DeliveryContext, 'extend'>
   readonly schema: StandardSchema<unknown, T> | undefined
   readonly timeoutMs: number | undefined
   /** Calls the handler. */
   readonly handle: (deliveries: readonly HandlerDelivery<T>[]) => unknown
   /** The error of the entry at that index in the result of a call; undefined when it succeeded. */
   readonly errorAt: (outcome: unknown, at: number) => unknown
+  /** The result of the entry at that index in the result of a call. */
+  readonly resultAt: (outcome: unknown, at: number) => unknown
   /** Called before the handler is called with the entry. */
   readonly started: (entry: LeasedEntry) => void
-  readonly finish: (entry: LeasedEntry) => void
+  readonly finish: (entry: LeasedEntry, result?: unknown) => void
   /** `ran` is false when no handler was called, because the payload is invalid. */
   readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
@@ -28,21 +33,22 @@ export interface HandlerCalls {
 }
 
 /** One call of the handler. */
-interface Call {
+interface Call extends TimedCall {
   readonly entries: readonly LeasedEntry[]
   /** Entries whose places it takes, including those with an invalid payload. */
   readonly places: number
-  readonly endsAt: number
-  /** It took too long, and its places are free. */
-  timedOut: boolean
+  /** How long it may take, for the error when it takes longer. */
+  readonly limitMs: number | undefined
 }
 
 /** Calls handlers: parses payloads, settles each entry by the result of its call, and fails calls that take too long. */
 export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerCalls {
-  const { context, schema, timeoutMs, handle, errorAt, started, finish, fail, giveBack, free } = options
-  /** Running calls in the order in which they time out. Empty without a timeout. */
-  const running = new Set<Call>()
-  let timer: NodeJS.Timeout | undefined
+  const { schema, timeoutMs, handle, errorAt, resultAt, started, finish, fail, giveBack, free } = options
+  const deadlines = createCallDeadlines<Call>(timeoutMs, failLate)
+  const context: DeliveryContext = {
+    ...options.context,
+    extend: ({ call: mine }, ms) => mine !== undefined && deadlines.extend(mine, ms),
+  }
 
   function run(entries: readonly LeasedEntry[]): void {
     if (schema) {
@@ -94,20 +100,22 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       free(places)
       return
     }
+    const limitMs = limitOf(entries)
     const mine: Call = {
       entries,
       places,
-      endsAt: timeoutMs === undefined ? Infinity : performance.now() + timeoutMs,
-      timedOut: false,
+      endsAt: Infinity,
+      limitMs,
     }
-    if (timeoutMs !== undefined) {
-      running.add(mine)
-      timer ??= setTimeout(failLate, timeoutMs)
+    deadlines.begin(mine, limitMs)
+    for (const entry of entries) {
+      entry.call = mine
+      started(entry)
     }
-    for (const entry of entries) started(entry)
     let result: unknown
     try {
-      result = handle(deliveries)
+      // A resource of its own, so that the context that a handler enters (AsyncLocalStorage) ends with its call.
+      result = new AsyncResource(RESOURCE).runInAsyncScope(handle, undefined, deliveries)
       if (isThenable(result)) {
         // A foreign thenable may settle twice, or throw after it settled. A promise settles once.
         Promise.resolve(result).then(
@@ -124,13 +132,14 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
   }
 
   function succeeded(mine: Call, outcome: unknown): void {
-    running.delete(mine)
-    if (mine.timedOut) return
+    if (mine.endsAt === 0) return
+    deadlines.end(mine)
     for (let at = 0; at < mine.entries.length; at++) {
       const entry = mine.entries[at] as LeasedEntry
       const error = errorOf(outcome, at)
       if (error !== undefined) fail(entry, error, true)
-      else finish(entry)
+      else if (entry.own === undefined) finish(entry)
+      else finish(entry, resultAt(outcome, at))
     }
     free(mine.places)
   }
@@ -145,34 +154,38 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
   }
 
   function failed(mine: Call, error: unknown): void {
-    running.delete(mine)
-    if (mine.timedOut) return
+    if (mine.endsAt === 0) return
+    deadlines.end(mine)
     for (const entry of mine.entries) fail(entry, error, true)
     free(mine.places)
   }
 
-  /** One timer serves all calls, because they time out in the order in which they began. */
-  function failLate(): void {
-    timer = undefined
-    for (const mine of running) {
-      const left = mine.endsAt - performance.now()
-      if (left > 0) {
-        timer = setTimeout(failLate, left)
-        return
-      }
-      running.delete(mine)
-      mine.timedOut = true
-      const error = new Error(`the attempt took longer than its timeout of ${timeoutMs} ms`)
-      for (const entry of mine.entries) {
-        abort(entry, error)
-        fail(entry, error, true)
-      }
-      free(mine.places)
+  /** The limit that the entries of a call have of their own, the longest of several; undefined when none has. */
+  function limitOf(entries: readonly LeasedEntry[]): number | undefined {
+    let longest: number | undefined
+    for (const { own } of entries) {
+      if (own?.timeoutMs !== undefined) longest = Math.max(longest ?? 0, own.timeoutMs || Infinity)
     }
+    return longest === undefined || entries.length === 1 ? longest : Math.max(longest, timeoutMs ?? Infinity)
   }
 
-  return { run, stop: () => clearTimeout(timer) }
+  function failLate({ entries, places, limitMs = timeoutMs }: Call): void {
+    const error = new Error(
+      `the handler took longer than its timeout of ${limitMs} ms; a handler that needs longer calls delivery.extend(), or give 'timeout'`,
+    )
+    error.name = 'TimeoutError'
+    for (const entry of entries) {
+      abort(entry, error)
+      fail(entry, error, true)
+    }
+    free(places)
+  }
+
+  return { run, stop: deadlines.stop }
 }
+
+/** The type of the handlers' resources in async_hooks. */
+const RESOURCE = 'PenknifeHandler'
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'

@@ -1,4 +1,5 @@
 import type { CommitAnswer } from '../record/types.ts'
+import type { TimedCall } from './call-deadlines.ts'
 import { FIRST_STAGE, type Staged } from './delivery-state.ts'
 import type { EntryFields } from './entry-fields.ts'
 import { NEW, SOURCES } from './sources.ts'
@@ -44,6 +45,8 @@ export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Stag
   commit: Promise<CommitAnswer<never>> | undefined
   /** Whether its commit was refused because the memory of Redis is full. Only `deliveries.ts` changes it. */
   full: boolean
+  /** The call of the handler that has it. Only `handler-calls.ts` changes it. */
+  call: TimedCall | undefined
   /** Created when the handler reads the signal, or when it is aborted. */
   abortController: AbortController | undefined
 }
@@ -68,6 +71,7 @@ export function leasedEntry(
     traceparent: parsed?.traceparent,
     dueMs: parsed?.dueMs,
     suspect: parsed?.suspect ?? false,
+    own: parsed?.own,
     keyed:
       parsed?.place === undefined
         ? undefined
@@ -84,6 +88,7 @@ export function leasedEntry(
     leaseEndsAt,
     commit: undefined,
     full: false,
+    call: undefined,
     abortController: undefined,
   }
 }

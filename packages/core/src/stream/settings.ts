@@ -148,14 +148,21 @@ function retention(retain: StreamRetention = { entries: KEEP }): string {
   ].join(' ')
 }
 
+const USUAL_TIMEOUT_MS = 30 * 60_000
+/** The longest time of a timer of Node. */
+export const LONGEST_TIMEOUT_MS: number = 2 ** 31 - 1
+
 /** The options of a worker, checked. */
 export interface WorkerSettings {
   readonly concurrency: number
   readonly leaseMs: number
   readonly timeoutMs: number | undefined
   readonly maxAttempts: number
-  /** The wait before the next attempt after `attempt` failed with that error; false when there must be none. Never throws. */
-  readonly backoffMs: (attempt: number, error: unknown) => number | false
+  /**
+   * The wait before the next attempt after `attempt` failed with that error; false when there must be none. Never throws. `firstMs` is
+   * the entry's own wait before its second attempt.
+   */
+  readonly backoffMs: (attempt: number, error: unknown, firstMs?: number) => number | false
   /** The id after which a group begins that does not exist yet. */
   readonly from: string
   /** Most entries of one call of the handler. */
@@ -191,20 +198,28 @@ export function workerSettings(options: WorkerBatchOptions, batched: boolean): W
   return {
     concurrency: checkConcurrency(options.concurrency ?? 10),
     leaseMs: wholeMs('lease', options.lease ?? 30_000, 100, 86_400_000),
-    timeoutMs:
-      options.timeout === undefined ? undefined : wholeMs('timeout', options.timeout, 1, 2 ** 31 - 1),
-    maxAttempts: wholeNumber('maxAttempts', options.maxAttempts ?? 5, 1, 1000),
-    backoffMs(attempt, error) {
+    timeoutMs: checkTimeout(options.timeout ?? USUAL_TIMEOUT_MS),
+    maxAttempts: checkAttempts('maxAttempts', options.maxAttempts ?? 5),
+    backoffMs(attempt, error, firstMs = first) {
       const decided = retry && decide(retry, error, attempt)
       if (decided === false) return false
       const asked = decided ?? retryAfterOf(error)
-      const wait = asked ?? Math.min(first * 2 ** Math.min(attempt - 1, 40), longest)
+      const wait = asked ?? Math.min(firstMs * 2 ** Math.min(attempt - 1, 40), Math.max(firstMs, longest))
       // What the function says is exact. A Retry-After is the soonest time, and many entries may have got the same one.
       return decided ?? Math.round(wait * (1 + Math.random() * jitter))
     },
     from: startOf(options.from ?? 'oldest'),
     batch: batched ? wholeNumber('batch', options.batch ?? 100, 1, 1000) : 1,
   }
+}
+
+/** How long an attempt may take; undefined: any time. */
+export function checkTimeout(timeout: Duration | false): number | undefined {
+  return timeout === false ? undefined : wholeMs('timeout', timeout, 1, LONGEST_TIMEOUT_MS)
+}
+
+export function checkAttempts(name: string, attempts: number): number {
+  return wholeNumber(name, attempts, 1, 1000)
 }
 
 export function checkConcurrency(concurrency: number): number {

@@ -40,8 +40,8 @@ export function createSuspects(maxAttempts: number): Suspects {
     return least
   }
 
-  function isGrave({ attempt }: LeasedEntry): boolean {
-    return attempt > 1 || maxAttempts === 1
+  function isGrave({ attempt, own }: LeasedEntry): boolean {
+    return attempt > 1 || (own?.attempts ?? maxAttempts) === 1
   }
 
   return {

@@ -39,6 +39,22 @@ export interface Delivery<T> extends StreamEntry<T> {
    */
   readonly signal: AbortSignal
   /**
+   * From now on this attempt may take at least that long: 1 ms to 24 d. It never shortens the time that is left. Call it again as often as
+   * needed. In a batch it extends the call of all its entries. False when the attempt is over, such as after its `timeout`. It sends
+   * nothing to Redis: the lease is renewed anyway.
+   *
+   * @throws PENKNIFE_INVALID for a wrong duration.
+   */
+  extend(duration: Duration): boolean
+  /**
+   * Reports the progress of an entry that was added with `result`, to those that wait in `stream.result` and in `stream.find`. Resolves with
+   * whether it was stored: false for an entry without `result`, and when the lease was lost. The last value is kept. One script call, shared
+   * with others of the same tick.
+   *
+   * @throws PENKNIFE_INVALID for a value that JSON would change, or of more than 16 KiB; the errors of outages.
+   */
+  progress(value: unknown): Promise<boolean>
+  /**
    * Finishes the entry and makes changes in its space in one step, if this worker still has the lease. So the changes are made once in
    * the group, however often the handler runs. The effects are those of `record`.
    *
@@ -70,10 +86,11 @@ export interface WorkerOptions {
   /** Other workers take over the entries of a worker that did not renew them for this long, within ten seconds: 100 ms to 1 d. Default: 30 s. */
   readonly lease?: Duration
   /**
-   * An attempt that takes longer has failed: its signal aborts, and the next entry starts. A handler that ignores the signal runs on
-   * beside it. Default: none.
+   * An attempt that takes longer has failed: its signal aborts with a `TimeoutError`, and the next entry starts. A handler that ignores
+   * the signal runs on beside it, and what it returns is ignored. `false`: no limit. A handler that needs longer calls
+   * `delivery.extend`; one entry has its own limit with `add(payload, { timeout })`. Default: 30 min.
    */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | false
   /** Wait before the second attempt. It doubles with each further attempt. Default: 1 s. */
   readonly retryDelay?: Duration
   /** The longest wait before an attempt, at least `retryDelay`. Default: the longer of `retryDelay` and 1 h. */
@@ -118,6 +135,15 @@ export interface Worker {
    * enough of them have ended. It lasts until the worker closes.
    */
   setConcurrency(concurrency: number): void
+  /** Whether this worker is paused. A pause of its group is not meant. */
+  readonly paused: boolean
+  /**
+   * Stops this worker and no other, until `resume`: it fetches no more entries, and gives back those that were not started. Running
+   * handlers go on, and their leases are renewed. Resolves when none runs any more. An entry that arrives just then is given back.
+   */
+  pause(): Promise<void>
+  /** Ends a pause of this worker. */
+  resume(): void
   /** Adds a listener; the returned function removes it. */
   on(listener: (event: WorkerEvent) => void): () => void
   /**

@@ -18,13 +18,16 @@ export interface WorkerParts<T> {
   readonly schema: StandardSchema<unknown, T> | undefined
   readonly handle: (deliveries: readonly HandlerDelivery<T>[]) => unknown
   readonly errorAt: (outcome: unknown, at: number) => unknown
+  /** The result of the entry at that index of a call that succeeded. */
+  readonly resultAt: (outcome: unknown, at: number) => unknown
 }
 
 /** Starts a worker: a consumer of the group that calls the handler with its entries. */
 export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
-  const { group, schema, handle, errorAt } = parts
+  const { group, schema, handle, errorAt, resultAt } = parts
   const { batch, maxAttempts, timeoutMs } = settings
   let most = settings.concurrency
+  let held = false
   const concurrency = (): number => most
   const pace = createPace()
   const capacity = createCapacity()
@@ -79,11 +82,12 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     stopped,
   })
   const calls = createHandlerCalls<T>({
-    context: { sourceKeys, group, consumer: name, commit: consumer.commit },
+    context: { sourceKeys, group, consumer: name, commit: consumer.commit, progress: consumer.progress },
     schema,
     timeoutMs,
     handle,
     errorAt,
+    resultAt,
     started: events.started,
     finish,
     fail,
@@ -103,6 +107,18 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       most = checkConcurrency(next)
       consumer.roomMade()
       dispatcher.dispatch()
+    },
+    get paused() {
+      return held
+    },
+    async pause() {
+      held = true
+      consumer.hold(true)
+      await dispatcher.idle()
+    },
+    resume() {
+      held = false
+      consumer.hold(false)
     },
     on: events.on,
     close: consumer.close,

@@ -26,6 +26,15 @@ export function advance(cursor: Cursor, event: NotifierEvent): void {
   if (event.id !== null) cursor.set(event.channel, event.id)
 }
 
+/** Moves a cursor over events that the client did not ask for, so that it does not resume before them. Returns whether it moved. */
+export function passOver(cursor: Cursor, positions: Readonly<Record<string, string>>): boolean {
+  const before = cursor.text()
+  for (const [channel, position] of Object.entries(positions)) {
+    if (isPosition(position)) cursor.set(channel, position)
+  }
+  return cursor.text() !== before
+}
+
 export function createCursor(channels: readonly string[], positions: ReadonlyMap<string, string>): Cursor {
   const [only] = channels
   return channels.length === 1 ? new SoleCursor(only as string, positions) : new ManyCursor(positions)

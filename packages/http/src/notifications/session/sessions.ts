@@ -6,7 +6,8 @@ import { isInvalid, isOutage } from './faults.ts'
 import { type ChannelFanOut, FanOuts } from './fan-out.ts'
 import type { Members } from './memberships.ts'
 import { type GivenCursors, startOf } from './resume.ts'
-import { Session, type SessionOwner } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionOwner } from './settings.ts'
 import type { Farewell, TransportKind } from './transport.ts'
 
 /** A client's request. */
@@ -70,7 +71,10 @@ export function createSessions(options: SessionsOptions): Sessions {
   const fanOuts = new Map<TransportKind, FanOuts>()
   const { getState, start, presence, isView } = options
   const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence, isView }
-  const owner: SessionOwner = { admission: undefined, sessionClosed: (session) => clients.remove(session) }
+  const owner: SessionOwner<Session> = {
+    admission: undefined,
+    sessionClosed: (session) => clients.remove(session),
+  }
 
   /** Random, so that clients do not reconnect all at once. */
   function reconnectAfterMs(): number | undefined {

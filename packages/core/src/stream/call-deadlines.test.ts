@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+import { type CallDeadlines, createCallDeadlines, type TimedCall } from './call-deadlines.ts'
+import { workerSettings } from './settings.ts'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+afterEach(() => void vi.useRealTimers())
+
+interface Call extends TimedCall {
+  readonly name: string
+}
+
+function start(usualMs: number | undefined): Omit<CallDeadlines<Call>, 'begin'> & {
+  readonly late: string[]
+  begin(name: string, ms?: number): Call
+} {
+  const late: string[] = []
+  const deadlines = createCallDeadlines<Call>(usualMs, ({ name }) => late.push(name))
+  function begin(name: string, ms?: number): Call {
+    const call = { name, endsAt: Infinity }
+    deadlines.begin(call, ms)
+    return call
+  }
+  return { late, ...deadlines, begin }
+}
+
+test('calls end late in the order of their limits, the usual one and their own', () => {
+  const { late, begin } = start(100)
+  begin('usual')
+  begin('long', 250)
+  begin('short', 50)
+  begin('none', Infinity)
+  vi.advanceTimersByTime(60)
+  begin('later')
+  expect(late).toEqual(['short'])
+  vi.advanceTimersByTime(60)
+  expect(late).toEqual(['short', 'usual'])
+  vi.advanceTimersByTime(10_000)
+  expect(late).toEqual(['short', 'usual', 'later', 'long'])
+})
+
+test('a call that is over does not end late, and its timers are cleared', () => {
+  const { late, begin, end, stop } = start(100)
+  end(begin('usual'))
+  end(begin('own', 50))
+  begin('left', 50)
+  stop()
+  expect(vi.getTimerCount()).toBe(0)
+  expect(late).toEqual([])
+})
+
+test('an extension never shortens the time, may be repeated, and does not revive a call', () => {
+  const { late, begin, extend } = start(100)
+  const call = begin('extended')
+  begin('beside')
+  expect(extend(call, 10)).toBe(true)
+  vi.advanceTimersByTime(90)
+  expect(extend(call, 300)).toBe(true)
+  vi.advanceTimersByTime(290)
+  expect(extend(call, 300)).toBe(true)
+  expect(late).toEqual(['beside'])
+  vi.advanceTimersByTime(310)
+  expect(late).toEqual(['beside', 'extended'])
+  expect(extend(call, 300)).toBe(false)
+})
+
+test('a call without a limit stays without one when it is extended', () => {
+  const { late, begin, extend } = start(undefined)
+  expect(extend(begin('endless'), 10)).toBe(true)
+  vi.advanceTimersByTime(100_000)
+  expect(late).toEqual([])
+})
+
+test('a limit beyond the longest timer is kept', () => {
+  const { late, begin, extend } = start(100)
+  const call = begin('long', 2 ** 31 - 1)
+  vi.advanceTimersByTime(2 ** 30)
+  extend(call, 2 ** 31 - 1)
+  vi.advanceTimersByTime(2 ** 31 - 2)
+  expect(late).toEqual([])
+  vi.advanceTimersByTime(2)
+  expect(late).toEqual(['long'])
+})
+
+test('an attempt may take 30 minutes, unless the worker says otherwise', () => {
+  expect(workerSettings({}, false).timeoutMs).toBe(30 * 60_000)
+  expect(workerSettings({ timeout: false }, false).timeoutMs).toBe(undefined)
+})
