@@ -45,6 +45,7 @@ test.each([
   ['docs/middleware.md', HTTP, 'HeaderOptions'],
   ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],
   ['docs/middleware.md', HTTP, 'NotificationsOptions'],
+  ['docs/notifications.md', 'packages/core/src/live', 'LiveRateOptions'],
   ['docs/notifications.md', NOTIFIER, 'PresenceOptions'],
   ['docs/notifications.md', NOTIFIER, 'Presence'],
   ['docs/request-log.md', HTTP, 'RequestLogOptions'],

@@ -129,4 +129,9 @@ export interface LeaderboardOptions {
   readonly dedup?: BoardDedupOptions
   /** Report changes of rank, see `Leaderboard.on`. Default: no reports, and no extra cost for updates. */
   readonly events?: BoardEventOptions
+  /**
+   * Tell live views (`live(board, …)`) of each change, so that they read the board only then. All processes that change it must give
+   * it. Cost: SPUBLISH in each script call that changes the board. Default: false, and live views read again and again.
+   */
+  readonly live?: boolean
 }

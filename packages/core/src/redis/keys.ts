@@ -50,6 +50,8 @@ export interface Keys {
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of data beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
+  /** The pub/sub channel of a leaderboard's changes. */
+  leaderboardLive(name: string): string
   history(notifier: string, channel: string): string
   /** The last declaration of a notifier. */
   notifierDeclaration(notifier: string): string
@@ -135,6 +137,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
+    leaderboardLive: (name) => `${base}board:${name}:${live}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     notifierDeclaration: (notifier) => `${base}notify-declaration:${notifier}`,
     beginnings: (notifier) => `${base}notify-next:${notifier}`,

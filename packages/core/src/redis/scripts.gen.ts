@@ -8381,7 +8381,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '6151c89b80352fdfa410887d030faeb1216bfdef',
+  sha: '8a43ed6102d99f39ecf2e2b93b1405c34e62a4f2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8532,6 +8532,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -8556,6 +8563,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8589,6 +8597,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8955,7 +8964,7 @@ return replies`,
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: '6d1c165d410abe22dc436cef594e5e09ac1e5163',
+  sha: 'fe12866617c3270de140a1338e5af4934d3f7ed7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -9106,6 +9115,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -9146,6 +9162,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -9182,6 +9199,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -10787,7 +10805,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'c5ca58909e1eb0f5d2fcea0f38b4be0a409e2067',
+  sha: 'de0c4ddde815d40da252b615b9068c4336ff2784',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -10795,6 +10813,13 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   args: ["member"],
   returns: 'integer|string',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -11091,6 +11116,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11185,7 +11211,7 @@ return replies`,
  */
 export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/remove-range',
-  sha: '52a553ebd83409df8c3cd8c56d419fe497892870',
+  sha: '9736813ea0f0fe8567e44e343e9739cc093e3f42',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11325,6 +11351,13 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
@@ -11489,6 +11522,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11799,7 +11833,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'de120e1bb1d0bdc9f3ee5d1ba49656a795a4f39e',
+  sha: 'a966588799222f0eff6397d8a199dd9f07de010a',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11807,6 +11841,13 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   args: ["id","time"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -12107,6 +12148,7 @@ end
 return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
 end
 function reversal.apply(of, plan)
+tell_change(of.config)
 for _, each in ipairs(plan.writes) do
 board.write(of.config, each.window, plan.member, each.before, each.after)
 if each.entry then
@@ -12190,7 +12232,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '492236bb78248d1b51aa2cebdc18cc1d55f7dadc',
+  sha: '9ef93fbcf5acc10739073fc6c87519e49e69d24c',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -12450,6 +12492,13 @@ if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
 redis.call('HDEL', ids, field)
 end
 redis.call('XDEL', idlog, entry[1])
+end
+end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
 end
 end
 local scoring = { open = nil, prepare = nil, apply = nil }
@@ -12763,6 +12812,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -17332,7 +17382,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '161609ab6e3f2b7f7824be2c8f7188d328f22b3e',
+  sha: '0932526c7ece2461d0148f34f0909a434079ebf8',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18545,6 +18595,13 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
@@ -18856,6 +18913,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -20697,7 +20755,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'd36654c1fce6b9e43f0c7695c8f122ec5b2774d5',
+  sha: '4c541ee254d8eb42de6999ea6aa998945772efaa',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -21917,6 +21975,13 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
@@ -22228,6 +22293,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
