@@ -1,4 +1,5 @@
 import { handOver, type Receiver } from '../redis/driver.ts'
+import { type Ban, banText } from './ban.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import { bindCharge, type ChargeReply } from './charge-script.ts'
 import type { LimiterContext } from './context.ts'
@@ -35,15 +36,18 @@ export interface Charge {
 export interface ChargeContext extends LimiterContext {
   readonly registry: RuleRegistry
   readonly leases: Leases
+  readonly ban: Ban | undefined
 }
 
 export function createCharge(context: ChargeContext, rules: readonly KnownRule[]): Charge {
-  const { bind, registry, leases } = context
+  const { bind, registry, leases, ban } = context
   const leaseLengths = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
   const leaseUs = leaseLengths.length === 0 ? undefined : Math.min(...leaseLengths)
   const keys = createSubjectKeys(context, rules)
   const call = bindCharge(context, registry, rules, keys.numberOf, leaseUs)
-  const fast = bindFast(bind, rules)
+  const states = [...new Set(rules.map(({ per }) => per))]
+  const how = ban === undefined ? 'take' : banText(ban, rules, states)
+  const fast = ban === undefined ? bindFast(bind, rules) : undefined
 
   /** Whether each rule was charged: its numbers start with 1 if it was not. */
   function chargedOf(numbers: RuleNumbers): readonly boolean[] {
@@ -68,10 +72,10 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   async function sendCharge({ subject, cost, correctable }: ChargeRequest): Promise<Outcome> {
     const where = keys.all(subject)
     const id = leaseUs === undefined || cost === 0 ? '' : leases.nextId()
-    const reply: ChargeReply = await call(where, cost, 'take', id)
+    const reply: ChargeReply = await call(where, cost, how, id)
     if (reply.kind === 'blocked') return reply
-    const { allowed, numbers, at } = reply
-    if (!allowed || (id === '' && !correctable)) return { kind: 'decided', allowed, numbers }
+    const { allowed, numbers, at, bans } = reply
+    if (!allowed || (id === '' && !correctable)) return { kind: 'decided', allowed, numbers, bans }
     const charged = chargedOf(numbers)
     const corrected: CorrectableCharge = { at, repliedAt: performance.now(), charged }
     const slotKeys = rules.flatMap((rule, nth) =>
@@ -81,6 +85,7 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
       kind: 'decided',
       allowed,
       numbers,
+      bans,
       correct: correctable ? (tokens) => add(subject, tokens, corrected) : undefined,
       lease:
         id !== '' && slotKeys.length > 0

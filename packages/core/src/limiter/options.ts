@@ -1,6 +1,7 @@
 import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { type Ban, readBan } from './ban.ts'
 import type { RateLimiterOptions } from './types.ts'
 
 const OPTIONS = [
@@ -11,6 +12,7 @@ const OPTIONS = [
   'whenUnavailable',
   'deadline',
   'denyCache',
+  'ban',
   'maxWaiters',
 ] as const
 
@@ -23,6 +25,7 @@ export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly maxWaiters: number
   readonly whenUnavailable: NonNullable<RateLimiterOptions['whenUnavailable']>
   readonly denyCache: NonNullable<RateLimiterOptions['denyCache']>
+  readonly ban: Ban | undefined
 }
 
 /** @throws PENKNIFE_INVALID for a wrong option. */
@@ -44,5 +47,6 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
     maxWaiters: wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000),
     whenUnavailable,
     denyCache,
+    ban: options.ban === undefined ? undefined : readBan(options.ban),
   }
 }

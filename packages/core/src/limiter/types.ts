@@ -1,11 +1,12 @@
 import type { Duration } from '../duration.ts'
 import type { Effect } from '../record/effect.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
+import type { LimiterBannedEvent, LimiterBanOptions } from './ban-types.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
+import type { LimiterSubject } from './subject-types.ts'
 
-/** What a limit counts for, such as a user or an address: text, or for rules with `per` an object with a text for each part. */
-export type LimiterSubject = string | Readonly<Record<string, string>>
+export type { LimiterSubject }
 
 /** How this process decides alone while Redis does not answer. */
 export interface LimiterLocalOptions {
@@ -73,6 +74,11 @@ export interface RateLimiterOptions {
    * count repeated denials. `false` asks Redis for every call. Default: 10,000 subjects, 1 s.
    */
   readonly denyCache?: boolean | LimiterDenyCacheOptions
+  /**
+   * Bans a subject after too many denied calls, each time for longer. Such a limiter always charges by the script for all algorithms, and
+   * only denials of blocked subjects are repeated without asking Redis, because every other denial is counted. Default: none.
+   */
+  readonly ban?: LimiterBanOptions
   /** How many calls of `wait` may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
   readonly maxWaiters?: number
 }
@@ -93,7 +99,7 @@ export interface LimiterRedeclaredEvent {
 /** The limiter stops sending calls to a Redis server that does not answer (`open`), or sends them again (`closed`). */
 export type LimiterBreakerEvent = BreakerEvent & { readonly space: string; readonly name: string }
 
-export type LimiterEvent = LimiterBreakerEvent | LimiterRedeclaredEvent
+export type LimiterEvent = LimiterBreakerEvent | LimiterRedeclaredEvent | LimiterBannedEvent
 
 /** A decision of a limiter, on the node:diagnostics_channel `penknife:limiter`. */
 export interface LimiterDecisionEvent {
@@ -109,7 +115,7 @@ export interface RateLimiter {
   readonly rules: readonly LimiterRuleInfo[]
   /**
    * Adds a listener; the returned function removes it. Events: a server is no longer asked (`open`), is asked again
-   * (`closed`), or another version declared other rules (`redeclared`).
+   * (`closed`), another version declared other rules (`redeclared`), or a call of this process banned a subject (`banned`).
    */
   on(listener: (event: LimiterEvent) => void): () => void
   /**

@@ -13196,7 +13196,7 @@ return replies`,
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
  * entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
- * in all. A block may precede them. Logs and slots have their own keys.
+ * in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
  *
  * When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
  * nothing is charged; otherwise a subject could wait until the clock reaches its old time again.
@@ -13204,14 +13204,14 @@ return replies`,
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
- * - `how`: 'take'; 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+ * - `how`: 'take'; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
  * - `lease`: id of the lease, if a slot may be charged
- * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when the calendar periods that the client sent do not contain that time
+ * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; with "ban …" four numbers follow for each ban that begins or is in shadow: number of its state, 1 if it begins, bans in a row, microseconds until it ends; 3 and Redis' time when the calendar periods that the client sent do not contain that time
  * - on a full server refused: it may add a subject; a refused refund is safe, because tokens come back with time
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '16199b63b67668aa117cbf731731074a8b836a1b',
+  sha: '33315ab6195623644d00f97928936d1b498653c5',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -13809,6 +13809,145 @@ for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
 end
+local function load_banning()
+local banning = { open = nil, prepare = nil, apply = nil }
+local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
+local ENTRY, MOST = 40, 32
+local MARGIN = 2
+local LARGEST_COUNT = 1000000
+function banning.open(text)
+local numbers, owners, reason = string.match(text, '^ban ([^,]+),([^,]+),(.*)$')
+local denials, within, length, factor, longest, quiet, shadow =
+string.match(numbers, '^(%d+) (%d+) (%d+) ([%d.]+) (%d+) (%d+) (%d)$')
+local ban = { denials = tonumber(denials), within = tonumber(within), length = tonumber(length), owners = {} }
+ban.factor, ban.longest, ban.quiet = tonumber(factor), tonumber(longest), tonumber(quiet)
+ban.shadow, ban.reason = shadow == '1', reason
+for owner in string.gmatch(owners, '%d+') do
+ban.owners[#ban.owners + 1] = tonumber(owner)
+end
+return ban
+end
+local function find(state)
+local count, bans, others, used = nil, nil, 0, 0
+for from = state.start + 1, state.saved and #state.saved or 0, ENTRY do
+local id, expires, number, time, ends = struct.unpack('<ddddd', state.saved, from)
+local back = math.max(0, time - now)
+local entry = { expires = expires - back, number = number, time = time - back, ends = ends - back }
+if entry.expires <= now then
+entry = nil
+end
+if id == COUNT then
+count = entry
+elseif id == BANS then
+bans = entry
+else
+others = others + 1
+used = expires > now and used + 1 or used
+end
+end
+return count, bans, others, used
+end
+local function denied(ban, of)
+local places = {}
+for at, rule in ipairs(of.list) do
+if rule.refuses and not rule.shadow then
+places[ban.owners[at]] = true
+end
+end
+return places
+end
+local function counted(ban, count, bans)
+local number = (count and count.number or 0) + 1
+if number < ban.denials then
+local since = count and count.time or now
+return { { COUNT, since + ban.within, number, since, 0 }, bans and { BANS, bans.expires, bans.number, bans.time, bans.ends } }
+end
+local nth = math.min((bans and bans.number or 0) + 1, LARGEST_COUNT)
+local length = math.floor(math.min(ban.longest, ban.length * ban.factor ^ (nth - 1)))
+return { { BANS, now + length + ban.quiet, nth, now, now + length } }, nth, length
+end
+local function reason_of(ban, nth)
+return '\\0' .. string.format('%.0f', nth) .. ' ' .. ban.reason
+end
+local function reply_of(ban, reply, reports)
+local last = 0
+for _, report in ipairs(reports) do
+if report[2] == 1 and not ban.shadow and report[4] > last then
+last = report[4]
+reply = { 2, last, reason_of(ban, report[3]) }
+end
+end
+for _, report in ipairs(reports) do
+for at = 1, 4 do
+reply[#reply + 1] = report[at]
+end
+end
+return reply
+end
+function banning.prepare(ban, of, charged, cost)
+local plan, reports = { writes = {}, reply = charged.reply }, {}
+if charged.reply[1] == 2 then
+return plan
+end
+local places = not charged.allowed and tonumber(cost) > 0 and denied(ban, of) or {}
+for at, state in ipairs(charged.states) do
+local count, bans, others, used = find(state)
+if ban.shadow and bans and bans.ends > now then
+reports[#reports + 1] = { at, 0, bans.number, bans.ends - now }
+elseif places[at] and used + 2 <= MOST then
+local entries, nth, length = counted(ban, count, bans)
+local change = { key = state.key, entries = entries, nth = nth, length = length, full = others + 2 > MOST }
+plan.writes[#plan.writes + 1] = change
+if nth then
+reports[#reports + 1] = { at, 1, nth, length }
+end
+end
+end
+plan.reply = reply_of(ban, charged.reply, reports)
+return plan
+end
+local function write(ban, change)
+local saved = redis.call('GET', change.key)
+local _, _, _, start = leading_block(saved)
+local head, kept, expires = '', '', now
+if change.nth and not ban.shadow then
+local text = reason_of(ban, change.nth)
+expires = now + change.length
+head = struct.pack('<ddddd', 0, expires, #text, now, 0) .. text
+end
+for from = start + 1, saved and #saved or 0, ENTRY do
+local id, ends = struct.unpack('<dd', saved, from)
+if id ~= COUNT and id ~= BANS and (ends > now or not change.full) then
+kept = kept .. string.sub(saved, from, from + ENTRY - 1)
+expires = math.max(expires, ends)
+end
+end
+for at = 1, 2 do
+local entry = change.entries[at]
+if entry then
+kept = kept .. struct.pack('<ddddd', unpack(entry))
+expires = math.max(expires, entry[2])
+end
+end
+redis.call('SET', change.key, head .. kept, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+end
+function banning.apply(ban, plan)
+for _, change in ipairs(plan.writes) do
+write(ban, change)
+end
+end
+return banning
+end
+local BAN = string.byte('b')
+local banning, bans = nil, {}
+local function ban_of(how)
+if string.byte(how) ~= BAN then
+return nil
+end
+banning = banning or load_banning()
+bans[how] = bans[how] or banning.open(how)
+return banning, bans[how]
+end
 local rules = ARGV[1]
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
@@ -13818,11 +13957,17 @@ do
 if of.mistimed then
 return { 3, now }
 end
-local plan, refused = charging.prepare(of, places, cost, how, lease)
+local banning, ban = ban_of(how)
+local plan, refused = charging.prepare(of, places, cost, ban and 'take' or how, lease)
 if not plan then
 return refused
 end
+local bans = ban and banning.prepare(ban, of, plan, cost)
 charging.apply(of, plan)
+if bans then
+banning.apply(ban, bans)
+return bans.reply
+end
 return plan.reply
 end
 return nil
@@ -13831,11 +13976,17 @@ local function item(places, cost, how, lease)
 if of.mistimed then
 return { 3, now }
 end
-local plan, refused = charging.prepare(of, places, cost, how, lease)
+local banning, ban = ban_of(how)
+local plan, refused = charging.prepare(of, places, cost, ban and 'take' or how, lease)
 if not plan then
 return refused
 end
+local bans = ban and banning.prepare(ban, of, plan, cost)
 charging.apply(of, plan)
+if bans then
+banning.apply(ban, bans)
+return bans.reply
+end
 return plan.reply
 end
 local replies, done = {}, 0
