@@ -151,9 +151,9 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
   }
 
   /** Time may have passed unnoticed. */
-  function wake(): void {
+  function wake(frozen: boolean): void {
     if (status.kind === 'waiting') begin()
-    else if (status.kind === 'open') link?.probe()
+    else if (status.kind === 'open') link?.probe(frozen)
   }
 
   function drop(): void {
