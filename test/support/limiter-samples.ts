@@ -40,7 +40,7 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'list',
       shared: ['g 1 0 1 5 1000000 5000000 0'],
-      item: [limiter, 5, 'ban 1 1000000 1000000 2.0 5000000 5000000 0,1,too many', ''],
+      item: [limiter, 5, 'ban take,1 1000000 1000000 2.0 5000000 5000000 0,1,too many', ''],
       before: [
         [
           'EVAL',

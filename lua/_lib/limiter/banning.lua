@@ -1,6 +1,6 @@
 -- `banning`: counts the denials of a subject, and bans it after too many of them. In two phases, after `charging`.
 --
--- - `banning.open(text)` returns the object. `text` is "ban numbers,owners,reason". The numbers: denials, their time, the first ban's length,
+-- - `banning.open(text)` returns the object. `text` is "ban how,numbers,owners,reason". How: 'take' or 'try', see charge.lua. The numbers: denials, their time, the first ban's length,
 --   the factor by which further bans are longer, the longest ban, the time after a ban in which it counts (all times in microseconds), and
 --   1 for a ban in shadow. The owners: for each rule the number of the state that its denials count for.
 -- - `banning.prepare(ban, of, charged, cost)` reads what `charging.prepare` planned. It returns a plan with the `reply` of charge.lua.
@@ -25,12 +25,12 @@ local MARGIN = 2
 local LARGEST_COUNT = 1000000
 
 function banning.open(text)
-  local numbers, owners, reason = string.match(text, '^ban ([^,]+),([^,]+),(.*)$')
+  local how, numbers, owners, reason = string.match(text, '^ban (%l+),([^,]+),([^,]+),(.*)$')
   local denials, within, length, factor, longest, quiet, shadow =
     string.match(numbers, '^(%d+) (%d+) (%d+) ([%d.]+) (%d+) (%d+) (%d)$')
   local ban = { denials = tonumber(denials), within = tonumber(within), length = tonumber(length), owners = {} }
   ban.factor, ban.longest, ban.quiet = tonumber(factor), tonumber(longest), tonumber(quiet)
-  ban.shadow, ban.reason = shadow == '1', reason
+  ban.how, ban.shadow, ban.reason = how, shadow == '1', reason
   for owner in string.gmatch(owners, '%d+') do
     ban.owners[#ban.owners + 1] = tonumber(owner)
   end

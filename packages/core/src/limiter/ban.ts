@@ -69,11 +69,12 @@ export function readBan(options: LimiterBanOptions): Ban {
 /** The argument of charge.lua with a ban. `parts` are those of the states, in order. */
 export function banText(
   { numbers, reason }: Ban,
+  how: 'take' | 'try',
   rules: readonly KnownRule[],
   parts: readonly (string | undefined)[],
 ): string {
   const owners = rules.map(({ per }) => parts.indexOf(per) + 1)
-  return `ban ${numbers},${owners.join(' ')},${reason}`
+  return `ban ${how},${numbers},${owners.join(' ')},${reason}`
 }
 
 /** Decodes the numbers about bans at the end of a reply. */

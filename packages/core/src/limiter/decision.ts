@@ -29,8 +29,9 @@ export function decide(
     if (rule.shadow) shadow.push({ ...state, allowed: !refused })
     else {
       states.push(state)
-      if (!allowed && refused) {
-        violated.push(rule.name)
+      // A denied call that was charged (countDenied) may have used up a rule that did not deny it.
+      if (!allowed && (refused || (state.remaining < cost && rule.letter !== 's'))) {
+        if (refused) violated.push(rule.name)
         const waitMs = Math.max(1, rule.waitMs(numbers, at + 1, cost))
         if (waitMs > retryAfterMs) {
           retryAfterMs = waitMs

@@ -42,7 +42,7 @@ import { createWaitQueues } from './wait.ts'
 export function createRateLimiter(space: Space, name: string, options: RateLimiterOptions): RateLimiter {
   checkName('limiter name', name)
   const settings = readOptions(options)
-  const { routeBy, hashSubjects, place, deadlineMs, denyCache, ban } = settings
+  const { routeBy, hashSubjects, place, deadlineMs, denyCache, ban, countDenied } = settings
   const runtime = runtimeOf(space)
   const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtime
   const title = `limiter '${name}' of space '${space.name}'`
@@ -61,8 +61,9 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     registry: createRuleRegistry(limiter),
     leases: createLeases(limiter),
     ban,
+    countDenied,
   }
-  const fallback = createFallback(settings.whenUnavailable, locate)
+  const fallback = createFallback(settings.whenUnavailable, locate, countDenied)
   const planOf = createPlans(context, fallback.check)
   const ownPlan = planOf(settings.rules)
   const { rules } = ownPlan
@@ -79,13 +80,13 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   }
   const cached =
     denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
-  const cache = cached && ban ? onlyBlocks(cached) : cached
+  const cache = cached && (ban || countDenied) ? onlyBlocks(cached) : cached
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
   use('limiter', name)
 
   const about = { space: space.name, name }
   const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
-  const text = declarationText(rules, { routeBy, hashSubjects, place, ban })
+  const text = declarationText(rules, { routeBy, hashSubjects, place, ban, countDenied })
   const declaration = createDeclaration({
     ...limiter,
     bind: (script, shared) => bind(script, shared, deadlineMs, title),

@@ -13,6 +13,7 @@ const OPTIONS = [
   'deadline',
   'denyCache',
   'ban',
+  'countDenied',
   'maxWaiters',
 ] as const
 
@@ -26,13 +27,15 @@ export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly whenUnavailable: NonNullable<RateLimiterOptions['whenUnavailable']>
   readonly denyCache: NonNullable<RateLimiterOptions['denyCache']>
   readonly ban: Ban | undefined
+  readonly countDenied: boolean
 }
 
 /** @throws PENKNIFE_INVALID for a wrong option. */
 export function readOptions(options: RateLimiterOptions): LimiterSettings {
   checkOptions('createRateLimiter', options, OPTIONS)
   const { rules, routeBy, hashSubjects = false, whenUnavailable = 'open', denyCache = true } = options
-  const { place = 'spread' } = options
+  const { place = 'spread', countDenied = false } = options
+  if (typeof countDenied !== 'boolean') throw invalid('countDenied', countDenied, 'give true or false')
   if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
   if (place === 'space' && routeBy !== undefined) {
     throw invalid('routeBy', routeBy, "leave it out: with place 'space' one script charges all rules")
@@ -48,5 +51,6 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
     whenUnavailable,
     denyCache,
     ban: options.ban === undefined ? undefined : readBan(options.ban),
+    countDenied,
   }
 }

@@ -79,6 +79,12 @@ export interface RateLimiterOptions {
    * only denials of blocked subjects are repeated without asking Redis, because every other denial is counted. Default: none.
    */
   readonly ban?: LimiterBanOptions
+  /**
+   * Denied calls are charged too, up to twice a rule's burst. A subject that goes on calling stays denied, for up to two windows after its
+   * last call. Such a limiter always charges by the script for all algorithms, and only denials of blocked subjects are repeated without
+   * asking Redis. Rules over different parts of a subject without `routeBy`: only the part that denied is charged. Default: false.
+   */
+  readonly countDenied?: boolean
   /** How many calls of `wait` may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
   readonly maxWaiters?: number
 }
@@ -165,6 +171,11 @@ export interface RateLimiter {
    * waits at most twice as long as one that used its whole quota. One script call. Fails when Redis does not answer.
    */
   penalty(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<readonly LimiterRuleState[]>
+  /**
+   * Sets how many tokens a subject has used, in every rule but concurrency rules: from 0 to twice a rule's burst; more counts as that.
+   * The tokens count as taken now. One script call. Fails when Redis does not answer.
+   */
+  set(subject: LimiterSubject, options: LimiterSetOptions): Promise<readonly LimiterRuleState[]>
   /** Denies every call of a subject for a time. One script call. Fails when Redis does not answer. */
   block(subject: LimiterSubject, options: LimiterBlockOptions): Promise<void>
   /** Ends a block. Resolves with false when there was none. One script call. Fails when Redis does not answer. */
@@ -210,6 +221,13 @@ export interface LimiterReservation {
   commit(actual: number): Promise<boolean>
   /** Gives all tokens back, less those that came back with time since the charge. */
   cancel(): Promise<boolean>
+}
+
+export interface LimiterSetOptions {
+  /** Tokens in use: a whole number from 0. */
+  readonly used: number
+  /** Rules of this call instead of the limiter's. */
+  readonly rules?: readonly LimiterRule[]
 }
 
 export interface LimiterBlockOptions {

@@ -13204,14 +13204,14 @@ return replies`,
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
- * - `how`: 'take'; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+ * - `how`: 'take'; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
  * - `lease`: id of the lease, if a slot may be charged
  * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; with "ban …" four numbers follow for each ban that begins or is in shadow: number of its state, 1 if it begins, bans in a row, microseconds until it ends; 3 and Redis' time when the calendar periods that the client sent do not contain that time
  * - on a full server refused: it may add a subject; a refused refund is safe, because tokens come back with time
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '33315ab6195623644d00f97928936d1b498653c5',
+  sha: 'f36061255bc3ada8a13700489ef6b3353aceac07',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -13747,7 +13747,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -13770,11 +13771,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -13801,7 +13803,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -13816,12 +13818,12 @@ local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local LARGEST_COUNT = 1000000
 function banning.open(text)
-local numbers, owners, reason = string.match(text, '^ban ([^,]+),([^,]+),(.*)$')
+local how, numbers, owners, reason = string.match(text, '^ban (%l+),([^,]+),([^,]+),(.*)$')
 local denials, within, length, factor, longest, quiet, shadow =
 string.match(numbers, '^(%d+) (%d+) (%d+) ([%d.]+) (%d+) (%d+) (%d)$')
 local ban = { denials = tonumber(denials), within = tonumber(within), length = tonumber(length), owners = {} }
 ban.factor, ban.longest, ban.quiet = tonumber(factor), tonumber(longest), tonumber(quiet)
-ban.shadow, ban.reason = shadow == '1', reason
+ban.how, ban.shadow, ban.reason = how, shadow == '1', reason
 for owner in string.gmatch(owners, '%d+') do
 ban.owners[#ban.owners + 1] = tonumber(owner)
 end
@@ -13949,6 +13951,7 @@ bans[how] = bans[how] or banning.open(how)
 return banning, bans[how]
 end
 local rules = ARGV[1]
+local LARGEST = 2000000000
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
@@ -13958,7 +13961,15 @@ if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
-local plan, refused = charging.prepare(of, places, cost, ban and 'take' or how, lease)
+if how == 'set' then
+local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+if not all then
+return wrong
+end
+charging.apply(of, all)
+how = 'add'
+end
+local plan, refused = charging.prepare(of, places, cost, ban and ban.how or how, lease)
 if not plan then
 return refused
 end
@@ -13977,7 +13988,15 @@ if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
-local plan, refused = charging.prepare(of, places, cost, ban and 'take' or how, lease)
+if how == 'set' then
+local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+if not all then
+return wrong
+end
+charging.apply(of, all)
+how = 'add'
+end
+local plan, refused = charging.prepare(of, places, cost, ban and ban.how or how, lease)
 if not plan then
 return refused
 end
@@ -17533,7 +17552,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '0932526c7ece2461d0148f34f0909a434079ebf8',
+  sha: 'dd0fd46d35219ee87a7615020006d91d9579c639',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -20364,7 +20383,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -20387,11 +20407,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -20418,7 +20439,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -20906,7 +20927,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '4c541ee254d8eb42de6999ea6aa998945772efaa',
+  sha: '3b43cbe0a81086ce954f2662b5466241be3e1190',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -23737,7 +23758,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -23760,11 +23782,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -23791,7 +23814,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
