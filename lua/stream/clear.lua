@@ -10,11 +10,13 @@
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include stream/groups
+-- @include stream/outcomes
 -- @include stream/placing
 -- @include typed
--- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @shared most     places of a key; 0 without order
 -- @shared group    group
+-- @shared channels prefix of the pub/sub channels of outcomes
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
 -- @item key stream stream
 -- @item key ready  stream of entries that the group must handle again
@@ -28,12 +30,13 @@ local STEP, MOST_BYTES = 500, 262144
 local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
 
 local function item(stream, ready, delayed, last, place, from)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
     return wrong
   end
+  local ends = outcomes.open(held[3], held[4], channels)
   if last == '' then
     last = '0-0'
     local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
@@ -54,18 +57,19 @@ local function item(stream, ready, delayed, last, place, from)
     return not earlier(last, id)
   end
 
-  -- Removes members of a sorted set by rank, beginning at rank `from`. `id_of` is nil for a member that penknife did not write.
-  local function remove_members(key, id_of, removed)
+  -- Removes members of a sorted set by rank, beginning at rank `from`. `read` is nil for a member that penknife did not write.
+  local function remove_members(key, read, removed)
     local count, kept, bytes = 0, tonumber(from), 0
     for _ = 1, STEP / 4 do
       -- Four, because an entry has up to 1 MiB.
       local found = redis.call('ZRANGE', key, kept, kept + 3)
       for _, member in ipairs(found) do
         bytes = bytes + #member
-        local id = id_of(member)
-        if id and is_meant(id) then
+        local delivery = read(member)
+        if delivery and is_meant(delivery.i) then
           redis.call('ZREM', key, member)
-          removed(member)
+          removed(delivery)
+          outcomes.keep(ends, delivery, 'c')
           count = count + 1
         else
           kept = kept + 1
@@ -84,15 +88,11 @@ local function item(stream, ready, delayed, last, place, from)
     if not of then
       return 0
     end
-    return remove_members(held[2], places.queued_id, function() end)
+    return remove_members(held[2], places.queued_entry, function() end)
   end
 
   local function remove_delayed()
-    return remove_members(delayed, function(member)
-      local delivery = entry.unpacked(member)
-      return delivery and delivery.i
-    end, function(member)
-      local delivery = entry.unpacked(member)
+    return remove_members(delayed, entry.unpacked, function(delivery)
       if of and delivery.k then
         places.leave_delayed(of, delivery)
       end
@@ -111,6 +111,7 @@ local function item(stream, ready, delayed, last, place, from)
         if of and delivery.k then
           places.leave(of, delivery.k, 'r' .. position, 1)
         end
+        outcomes.keep(ends, delivery, 'c')
         count = count + 1
       end
     end
@@ -131,14 +132,18 @@ local function item(stream, ready, delayed, last, place, from)
     if found['entries-read'] then
       args[6], args[7] = 'ENTRIESREAD', string.format('%.0f', found['entries-read'] + #new)
     end
-    local keys = {}
-    for _, id in ipairs(of and new or {}) do
-      keys[id] = entry.read(stream, id).k
+    local removed = {}
+    -- Only a work queue with one group keeps outcomes, and has keys.
+    for nth, id in ipairs(declared == group and new or {}) do
+      removed[nth] = entry.read(stream, id)
     end
     redis.call(unpack(args))
     acknowledge(stream, group, declared, new)
-    for id, name in pairs(keys) do
-      places.leave(of, name, 'm' .. id, 1)
+    for _, delivery in ipairs(removed) do
+      if of and delivery.k then
+        places.leave(of, delivery.k, 'm' .. delivery.i, 1)
+      end
+      outcomes.keep(ends, delivery, 'c')
     end
     return #new, not all and '0' or nil
   end

@@ -17,11 +17,13 @@
 -- @include stream/placing
 -- @include stream/keep_dead
 -- @include stream/started
+-- @include stream/keeping
 -- @include typed
--- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @shared most     places of a key; 0 without order
 -- @shared stops    1 when a dead letter stops its key
 -- @shared keep     dead letters to keep, see lua/_lib/stream/keep_dead.lua
+-- @shared channels prefix of the pub/sub channels of outcomes
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -32,9 +34,10 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item key paused exists while the group is paused
+-- @item key watched exists while somebody watches the stream
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+-- @returns list    both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
 
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
@@ -56,10 +59,11 @@ end
 -- After every entry. (The very last id would ask for new entries.)
 local END = '18446744073709551615-0'
 
-local function item(stream, ready, delayed, dead, paused, from_stream, from_ready)
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)
   local ms = math.floor(now / 1000)
   local reply = {}
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+    or typed(held[3], 'hash') or typed(held[4], 'zset')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
@@ -114,6 +118,7 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
         if over then
           local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
           local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+          keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
           if of and delivery.k then
             places.bury(of, delivery, location, position, stops == '1')
           end
@@ -144,10 +149,16 @@ local function item(stream, ready, delayed, dead, paused, from_stream, from_read
   -- Entries that this call moves from the stream to ready have no lease there, so the second step does not find them.
   local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
 
+  keeping.forget(held, channels)
   if keep ~= '0 0' then
     keep_dead(dead, keep)
   end
   local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-  return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+  local ends = redis.call('PTTL', paused)
+  if ends >= 0 and (wait < 0 or ends < wait) then
+    wait = ends
+  end
+  local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
+  return { stream_next, ready_next, state, wait, unpack(reply) }
 end

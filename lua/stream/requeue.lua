@@ -8,7 +8,7 @@
 -- @include stream/entry
 -- @include stream/placing
 -- @include typed
--- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @shared most     places of a key; 0 without order
 -- @item key dead     stream of dead letters
 -- @item key ready    stream of entries that the group must handle again
@@ -16,7 +16,7 @@
 -- @returns integer   1 when it existed
 
 local function item(dead, ready, position)
-  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+  local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
@@ -27,6 +27,8 @@ local function item(dead, ready, position)
     return 0
   end
   delivery.a = 0
+  -- Its outcome is open again.
+  redis.call('HDEL', held[3], 'r' .. delivery.i)
   local key = of and delivery.q
   if not key then
     entry.put_ready(ready, delivery)

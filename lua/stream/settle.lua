@@ -1,4 +1,5 @@
---- Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter.
+--- Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter. One
+-- whose outcome is kept (outcomes.lua) is finished as a move to `done`.
 --
 -- Invariant: only the consumer that has the lease of a delivery changes its entry. The entry is in exactly one place of its group
 -- before and after. The script stores the number and the reply of the worker's last batch. A worker sends one batch at a time. If it
@@ -14,11 +15,13 @@
 -- @include stream/placing
 -- @include stream/keep_dead
 -- @include earlier
+-- @include stream/keeping
 -- @include typed
--- @shared keys held with order by key its places, see lua/_lib/stream/places.lua
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @shared most     places of a key; 0 without order
 -- @shared stops    1 when a dead letter stops its key
 -- @shared keep     dead letters to keep, see lua/_lib/stream/keep_dead.lua
+-- @shared channels prefix of the pub/sub channels of outcomes
 -- @shared group    group
 -- @shared consumer name of the worker's consumer
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
@@ -29,13 +32,13 @@
 -- @item key settled string: number and reply of the worker's last batch
 -- @item arg number number of this batch
 -- @item arg finished JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
--- @item arg moves  JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason]
+-- @item arg moves  JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason or outcome]
 -- @returns string  positions whose lease is lost, separated by spaces; a position in ready has a leading r
 
 local DAY = 86400
 -- With more, each place is passed on to one entry.
 local MOST_PASSED_ON = 128
-local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
+local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream', done = 'hash' }
 
 local function item(stream, ready, delayed, dead, settled, number, finished, moves)
   local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
@@ -52,15 +55,23 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
 
   -- Everything that can be refused is refused before the first write.
   moves = cjson.decode(moves)
-  local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
-  local buries = false
+  local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead, done = held[3] }
+  local buries, keeps = false, false
   for _, move in ipairs(moves) do
     buries = buries or move[3] == 'dead'
+    keeps = keeps or move[3] == 'dead' or move[3] == 'done'
     wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
   end
 
+  if keeps then
+    wrong = wrong or typed(held[3], 'hash') or typed(held[4], 'zset')
+  end
   if wrong then
     return wrong
+  end
+
+  local function keep_outcome(delivery, text)
+    keeping.outcome(held, channels, delivery, text)
   end
 
   -- The positions under the worker's lease. The others are added to `lost`.
@@ -91,6 +102,9 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
   local function put(delivery, to, ms, kind, reason)
     if to == 'dead' then
       entry.put_dead(dead, delivery, group, kind, reason)
+      keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+    elseif to == 'done' then
+      keep_outcome(delivery, reason)
     elseif to == 'waiting' then
       entry.put_ready(ready, delivery)
     elseif to == 'delayed' then
@@ -111,6 +125,10 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
       return false
     elseif to == 'dead' then
       places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+      keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+    elseif to == 'done' then
+      keep_outcome(delivery, reason)
+      places.leave(of, place, location, 1)
     else
       local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
       entry.put_delayed(delayed, delivery, due)

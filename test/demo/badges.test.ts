@@ -23,7 +23,17 @@ function click(atMs: number, attempt = 1): Delivery<Click> {
   const commit = (): never => {
     throw new Error('the handler of badges does not commit')
   }
-  return { ...entry, attempt, fence: attempt, lease, signal, commit, extend: () => true }
+  return {
+    ...entry,
+    attempt,
+    fence: attempt,
+    lease,
+    signal,
+    commit,
+    extend: () => true,
+    progress: async () => false,
+    limited: async () => {},
+  }
 }
 
 const tools = (badges: readonly { readonly id: string }[]): string[] => badges.map(({ id }) => id)

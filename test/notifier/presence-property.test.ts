@@ -98,7 +98,7 @@ test(
         for (const each of steps) {
           if (each.do === 'clock') await clock.set((now += each.ms) * 1000)
           else if (each.do === 'lose') {
-            // Whoever calls next finds that a part is gone, and removes the rest.
+            // The next call finds that a part is gone, and removes the rest.
             if ((await bench.raw.del(keys.presence(each.part, 'main', channel))) === 0) continue
             model.clear()
             lost = true

@@ -97,6 +97,26 @@ export class OrderModel {
     else entry.state = 'over'
   }
 
+  /** Somebody cancelled it, wherever it was. Returns false when it had ended. */
+  cancel(id: string): boolean {
+    const entry = this.#of(id)
+    if (entry.state === 'over' || entry.state === 'dead') return false
+    if (this.#placeOf(entry)) this.#leave(entry, 'over', 1)
+    else entry.state = 'over'
+    return true
+  }
+
+  /** It got another time in the future. Returns false when it had ended, or a worker has it. */
+  reschedule(id: string, dueMs: number): boolean {
+    const entry = this.#of(id)
+    if (entry.state === 'over' || entry.state === 'dead') return false
+    if (entry.state !== 'queued' && entry.phase === 'held') return false
+    if (entry.state === 'placed') entry.phase = 'retrying'
+    else Object.assign(entry, { state: 'delayed', phase: 'ready' })
+    entry.dueMs = dueMs
+    return true
+  }
+
   /** It was deleted by hand, and the places were checked. */
   lose(id: string): void {
     this.#leave(this.#of(id), 'over', 1)

@@ -34,7 +34,7 @@ type Step =
     }
   | { readonly do: 'leave'; readonly by: number }
   | { readonly do: 'wait'; readonly ms: number; readonly takeOver: boolean }
-  | { readonly do: 'requeue' | 'purge' | 'delete'; readonly which: number }
+  | { readonly do: 'requeue' | 'purge' | 'delete' | 'cancel' | 'reschedule'; readonly which: number }
 
 const by = fc.nat(CONSUMERS.length - 1)
 const outcome = fc.oneof(
@@ -74,9 +74,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
-      do: fc.constantFrom('requeue' as const, 'purge' as const, 'delete' as const),
+      do: fc.constantFrom(
+        'requeue' as const,
+        'purge' as const,
+        'delete' as const,
+        'cancel' as const,
+        'reschedule' as const,
+      ),
       which: fc.nat(20),
     }),
   },
@@ -97,7 +103,7 @@ const field = (fields: readonly string[], name: string): string | undefined =>
   fields[fields.indexOf(name) + 1 || fields.length]
 
 test(
-  'entries of a key take their places as in the model, whatever workers do and however they die',
+  'entries of a key take their places as in the model, whatever workers and their owners do, and however they die',
   { timeout: 300_000 },
   async () => {
     const penknife = await openReady(pattern(bench.server.url))
@@ -269,7 +275,7 @@ test(
               .toSorted((a, b) => a.dueMs - b.dueMs || compare(a.id, b.id))
             // Entries that are due at the same time become ready in an order that nothing depends on but this model.
             const packed = await bench.raw.zrangeBuffer(`${ORDERS}:delayed:billing`, '0', '-1')
-            const rank = (id: string): number => packed.findIndex((member) => member.includes(id))
+            const rank = (id: string): number => packed.findIndex((member) => member.includes(packedId(id)))
             for (const { id } of due.toSorted((a, b) => a.dueMs - b.dueMs || rank(a.id) - rank(b.id)))
               model.due(id)
             if (takeOver) {
@@ -287,9 +293,10 @@ test(
           let inDelayed = new Set<string>()
           async function look(): Promise<void> {
             const members = await bench.raw.zrangeBuffer(`${ORDERS}:delayed:billing`, '0', '-1')
-            const texts = members.map((member) => member.toString('latin1'))
             inDelayed = new Set(
-              [...model.entries.keys()].filter((id) => texts.some((text) => text.startsWith(id, 2))),
+              [...model.entries.keys()].filter((id) =>
+                members.some((member) => member.includes(packedId(id))),
+              ),
             )
           }
 
@@ -345,8 +352,21 @@ test(
             await compareWithRedis(bench.raw, model)
           }
 
-          async function manage(what: 'requeue' | 'purge' | 'delete', which: number): Promise<void> {
+          async function manage(
+            what: 'requeue' | 'purge' | 'delete' | 'cancel' | 'reschedule',
+            which: number,
+          ): Promise<void> {
             const all = [...model.entries.values()]
+            if (what === 'cancel' || what === 'reschedule') {
+              const one = all[which % Math.max(1, all.length)]
+              if (!one) return
+              const dueMs = nowMs() + 30
+              const expected = what === 'cancel' ? model.cancel(one.id) : model.reschedule(one.id, dueMs)
+              const { changed } =
+                what === 'cancel' ? await stream.cancel(one.id) : await stream.reschedule(one.id, dueMs)
+              expect(changed).toBe(expected)
+              return
+            }
             if (what === 'delete') {
               const here = all.filter(
                 ({ id, state, phase }) => state === 'placed' && phase === 'ready' && model.isFirst(id),
@@ -422,6 +442,11 @@ function idInQueue(member: string): string {
   const msLength = rest.charCodeAt(0) - 64
   const numberLength = rest.charCodeAt(msLength + 1) - 64
   return `${rest.slice(1, msLength + 1)}-${rest.slice(msLength + 2, msLength + 2 + numberLength)}`
+}
+
+/** An id as cmsgpack writes it: one id may be the beginning of another. */
+function packedId(id: string): Buffer {
+  return Buffer.from(String.fromCharCode(0xa0 + id.length) + id, 'latin1')
 }
 
 async function deleteByHand(raw: Redis, id: string): Promise<void> {

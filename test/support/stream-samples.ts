@@ -13,6 +13,17 @@ const settled = keys.settled('orders', 'w1')
 const busy = keys.busyPlaces('orders', 'billing')
 const queued = keys.queued('orders', 'billing')
 const HELD = [busy, queued]
+const watched = keys.watched('orders')
+const watching = keys.watching('orders')
+const results = keys.results('orders', 'billing')
+const resultsDue = keys.resultsDue('orders', 'billing')
+const KEPT = [...HELD, results, resultsDue]
+const outcomes = keys.outcomes('orders', 'billing')
+/** An outcome that is kept, and one whose time is over. */
+const ENDED: NonNullable<Sample['before']> = [
+  ['HSET', results, 'r1-1', 'd1', 'p1-1', '2', 'r1-2', 'c'],
+  ['ZADD', resultsDue, 9e15, '1-1', 1, '1-2'],
+]
 const schedules = keys.schedules('orders')
 const schedulesDue = keys.schedulesDue('orders')
 const scheduleIds = keys.scheduleIds('orders')
@@ -33,9 +44,9 @@ const LEASED_READY: NonNullable<Sample['before']> = [
 /** Group, consumer and declared groups. */
 const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
 /** Before them, without order by key: no places. */
-const PLAIN: NonNullable<Sample['shared']> = [[], 0, 0, '0 0']
+const PLAIN: NonNullable<Sample['shared']> = [KEPT, 0, 0, '0 0', outcomes]
 /** With order by key: its places, one for each key; a dead letter stops its key. */
-const ORDERED: NonNullable<Sample['shared']> = [HELD, 1, 1, '5 1000']
+const ORDERED: NonNullable<Sample['shared']> = [KEPT, 1, 1, '5 1000', outcomes]
 /** An entry of key ann under the lease of w1, and one that is queued behind it. */
 const KEYED: NonNullable<Sample['before']> = [
   ['XADD', stream, '1-1', 'd', '{}', 'k', 'ann'],
@@ -129,19 +140,19 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'list',
       shared: [...PLAIN, ...WORKER, 0, 5],
-      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list',
       shared: [...PLAIN, ...WORKER, 0, 1],
-      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
     ...[1, 5].map((attempts): Sample => ({
       returns: 'list',
       shared: [...ORDERED, 'billing', 'w1', 'billing', 0, attempts],
-      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: KEYED,
     })),
   ],
@@ -221,22 +232,68 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
     { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
+  'stream/locate': ['find', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
+    {
+      returns: 'list' as const,
+      shared: [KEPT, 1, 'billing', outcomes, pausing],
+      item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
+      before: KEYED,
+    },
+    {
+      returns: 'list' as const,
+      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      item: [stream, ready, delayed, dead, '1-1', action, 'ready 0'],
+      before: [...LEASED, ...LEASED_READY],
+    },
+    {
+      returns: 'list' as const,
+      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
+      before: [
+        ['XADD', stream, '1-1', 'd', '{}', 'o', 'a1r60000'],
+        ['XGROUP', 'CREATE', stream, 'billing', '0'],
+      ],
+    },
+    {
+      returns: 'list' as const,
+      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      item: [stream, ready, delayed, dead, '1-1', action, 'dead 0'],
+      before: [...BURIED, ...ENDED],
+    },
+  ]),
+  'stream/hold': [{ returns: 'integer', item: [paused, 1000, pausing], channels: [pausing] }],
+  'stream/watch': [{ returns: 'integer', item: [watched, 1000, pausing], channels: [pausing] }],
+  'stream/announce': [{ returns: 'integer', item: [watching, '[]'], channels: [watching] }],
+  'stream/progress': [
+    {
+      returns: 'integer',
+      shared: [[results, resultsDue], 'billing', 'w1', outcomes],
+      item: [stream, '1-1', '1-1', 60_000, 'p5'],
+      before: [...LEASED, ...ENDED],
+    },
+    {
+      returns: 'integer',
+      shared: [[results, resultsDue], 'billing', 'w1', outcomes],
+      item: [stream, '1-3', '1-3', 60_000, 'rd5'],
+      before: ENDED,
+    },
+  ],
   'stream/clear': [
     {
       returns: 'list',
-      shared: [[], 0, 'billing', 'billing mailing'],
+      shared: [KEPT, 0, 'billing', outcomes, 'billing mailing'],
       item: [stream, ready, delayed, '', 'stream', '0'],
       before: MANY,
     },
     {
       returns: 'list',
-      shared: [HELD, 1, 'billing', 'billing'],
+      shared: [KEPT, 1, 'billing', outcomes, 'billing'],
       item: [stream, ready, delayed, '9-9', 'queued', '0'],
       before: KEYED,
     },
     {
       returns: 'list',
-      shared: [[], 0, 'billing', 'billing'],
+      shared: [KEPT, 0, 'billing', outcomes, 'billing'],
       item: [stream, ready, delayed, '9-9', 'ready', '0'],
       before: [...LEASED, ...LEASED_READY],
     },
@@ -317,8 +374,8 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
   ],
   'stream/requeue': [
-    { returns: 'integer', shared: [[], 0], item: [dead, ready, '1-1'], before: BURIED },
-    { returns: 'integer', shared: [HELD, 1], item: [dead, ready, '1-1'], before: STOPPED },
+    { returns: 'integer', shared: [KEPT, 0], item: [dead, ready, '1-1'], before: BURIED },
+    { returns: 'integer', shared: [KEPT, 1], item: [dead, ready, '1-1'], before: STOPPED },
   ],
   'stream/purge': [{ returns: 'integer', item: [dead, '1-1'], before: BURIED }],
   'stream/forget_consumers': [

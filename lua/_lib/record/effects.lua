@@ -12,7 +12,8 @@
 -- - `raise` on a board of plain scores (windows): member, amount -> the value in the first window
 -- - `count` (plan): a line of counting.lua -> "value down up"
 -- - `claim` an id (window, most): the id -> nothing
--- - `object` (ttl; the object is its own key), one for a group: ops, whole, version -> "+version" and lines
+-- - `object` (ttl; its own keys are the object and the fence), one for a group: ops, empty to delete, whole, version, token, lasts ->
+--   "+version" and lines
 -- - `limit` a subject (rules, keys of a subject; these are its own): cost -> the state of the rules
 --
 -- A lean group has fewer texts: of `add` the payload; of `publish` pub/sub channel, type, JSON; of `score` member and amount, which are

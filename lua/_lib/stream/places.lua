@@ -77,8 +77,8 @@ function places.is_queued(of, key, id)
 end
 
 
--- The entry of a member of queued; nil when penknife did not write it.
-local function queued_entry(key, member)
+-- The entry of a member of queued that begins with that key; nil when penknife did not write it.
+local function entry_behind(key, member)
   -- The letters in front of the two numbers say how long they are.
   local at = #key + 3
   local second = at + (string.byte(member, at - 1) or 64) - 64
@@ -95,11 +95,15 @@ local function queued_entry(key, member)
   return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
 
--- The id of the entry of a member of queued; nil when penknife did not write it.
-function places.queued_id(member)
+-- The entry of a member of queued; nil when penknife did not write it.
+function places.queued_entry(member)
   local key = string.match(member, '^[^%z]+')
-  local delivery = key and queued_entry(key, member)
-  return delivery and delivery.i
+  return key and entry_behind(key, member)
+end
+
+-- A pattern of ZSCAN for the members that may be an entry.
+function places.queued_match(id)
+  return '*\0' .. sortable(id) .. '*'
 end
 
 -- The first queued entries of a key: at most `run`, four at first, and more if those were small.
@@ -131,7 +135,7 @@ function places.pass_on(of, place, run, later)
       break
     end
     last = member
-    local delivery = queued_entry(key, member)
+    local delivery = entry_behind(key, member)
     if delivery then
       delivery.k, delivery.p = place, before
       locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -252,7 +256,7 @@ function places.enter(of, key, delivery)
 end
 
 -- The location in delayed of an entry that has a place; nil when the place was lost.
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
   local location
   for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
     location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -262,7 +266,7 @@ end
 
 -- An entry was removed from delayed: passes its place on.
 function places.leave_delayed(of, delivery)
-  local location = delayed_location(of, delivery)
+  local location = places.delayed_location(of, delivery)
   if location then
     places.leave(of, delivery.k, location, 1)
   end
@@ -276,7 +280,7 @@ function places.due(of, delivery)
   end
   local position = entry.put_ready(of.ready, delivery)
   if delivery.k then
-    places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+    places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
   end
 end
 

@@ -20,6 +20,7 @@ export type {
   NotificationClientsOptions,
 } from './notifications/clients/types.ts'
 export type { NotificationFields, NotificationFormat } from './notifications/sse/format.ts'
+export type { NotificationViews } from './notifications/views/with-views.ts'
 export type { NotificationsOptions } from './notifications/options.ts'
 export { type Closable, definePlugin, type Handler, type Plugin } from './plugin.ts'
 export { problem, type ProblemOptions } from './problem.ts'

@@ -69,9 +69,11 @@ export function createUpdates(parts: UpdateParts): Updates {
     windows[0].kind === 'all-time' &&
     !settings.dense &&
     settings.limit === undefined &&
-    !settings.keep
+    !settings.keep &&
+    !settings.live
   /** Whether an increment is a ZINCRBY for each window, and nothing has to be read for it. */
-  const isRaisable = !settings.dense && settings.limit === undefined && !settings.keep && !settings.ties
+  const isRaisable =
+    !settings.dense && settings.limit === undefined && !settings.keep && !settings.ties && !settings.live
   /** How many single updates may share a call. */
   const items = Math.max(3, Math.floor(32 / windows.length))
 

@@ -132,7 +132,8 @@ function together(a: Placed, b: Placed): boolean {
   return (
     a.effect.parts.target === b.effect.parts.target &&
     a.effect.parts.key === b.effect.parts.key &&
-    (a.effect.parts.keys === undefined || ownKeysOf(a).every((key, at) => key === ownKeysOf(b)[at])) &&
+    // An object has one key; the key of a fence is beside it.
+    (a.effect.parts.target.kind === 'object' || ownKeysOf(a).every((key, at) => key === ownKeysOf(b)[at])) &&
     a.when?.counter === b.when?.counter &&
     a.when?.value === b.when?.value
   )

@@ -25,10 +25,18 @@ export interface Keys {
   /** Of a stream with order by key: the places of its keys, and the entries that wait for one. */
   busyPlaces(stream: string, group: string): string
   queued(stream: string, group: string): string
+  /** Outcomes and progress of entries that were added with `result`, and when they are forgotten. */
+  results(stream: string, group: string): string
+  resultsDue(stream: string, group: string): string
+  /** The prefix of the pub/sub channels of these outcomes. An entry's id is appended. */
+  outcomes(stream: string, group: string): string
   /** Exists while the group is paused for all processes. */
   paused(stream: string, group: string): string
   /** The pub/sub channel of messages that make the group's workers check whether it is paused. */
   pausing(stream: string, group: string): string
+  /** Exists while a process watches the stream; and the pub/sub channel of its workers' events. */
+  watched(stream: string): string
+  watching(stream: string): string
   /** The entry that was added with a dedup id. */
   addedId(stream: string, id: string): string
   /** The last declaration of a stream. */
@@ -42,6 +50,8 @@ export interface Keys {
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of data beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
+  /** The pub/sub channel of a leaderboard's changes. */
+  leaderboardLive(name: string): string
   history(notifier: string, channel: string): string
   /** The last declaration of a notifier. */
   notifierDeclaration(notifier: string): string
@@ -114,8 +124,13 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     busyPlaces: (stream, group) => `${base}stream:${stream}:busy:${group}`,
     queued: (stream, group) => `${base}stream:${stream}:queued:${group}`,
+    results: (stream, group) => `${base}stream:${stream}:results:${group}`,
+    resultsDue: (stream, group) => `${base}stream:${stream}:results-due:${group}`,
+    outcomes: (stream, group) => `${base}stream:${stream}:results:${group}:${live}:`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
+    watched: (stream) => `${base}stream:${stream}:watched`,
+    watching: (stream) => `${base}stream:${stream}:watched:${live}`,
     addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
     schedules: (stream) => `${base}stream:${stream}:schedules`,
@@ -124,6 +139,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
+    leaderboardLive: (name) => `${base}board:${name}:${live}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     notifierDeclaration: (notifier) => `${base}notify-declaration:${notifier}`,
     beginnings: (notifier) => `${base}notify-next:${notifier}`,

@@ -3691,7 +3691,7 @@ return replies`,
  */
 export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, asked: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '02a316bf4946af540855f8f4f9528d285df78644',
+  sha: '11ec2500eb479334f1cdfb3dc2093751e6d3c349',
   batch: 100,
   sharedKeys: true,
   shared: ["channel","lease","label","claim"],
@@ -3792,7 +3792,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -3809,7 +3809,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -3821,7 +3821,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -3860,7 +3860,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -3878,7 +3878,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -3904,7 +3904,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -3919,7 +3919,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -3959,12 +3959,67 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local keys = KEYS
 local channel = ARGV[1]
 local lease = ARGV[2]
 local label = ARGV[3]
 local claim = ARGV[4]
 local of = locking.open(keys[1], channel, lease, claim)
+local function together(places, tickets)
+return free_locks.ask(of, places, tickets, label)
+end
 local items = (#ARGV - 4) / 1
 if items == 1 then
 local lock, queue, asked = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5]
@@ -3976,6 +4031,8 @@ end
 local function item(lock, queue, asked)
 return locking.ask(of, { lock, queue }, asked, label)
 end
+local shared_replies = together({ unpack(KEYS, #KEYS - items * 2 + 1) }, { unpack(ARGV, 5) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -4016,7 +4073,7 @@ return replies`,
  */
 export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], asked: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '680ccae9170b244d72ac26a6de314048fabed9ba',
+  sha: 'b9da300b4b7dbb4a7cff4293a2c65b3a6e58bfc4',
   batch: 16,
   sharedKeys: false,
   shared: ["channel","lease","label","claim"],
@@ -4118,7 +4175,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -4135,7 +4192,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -4147,7 +4204,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -4186,7 +4243,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -4204,7 +4261,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -4230,7 +4287,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -4245,7 +4302,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -4450,7 +4507,7 @@ return replies`,
  */
 export const guardObjectRemove: Script<[], [object: string, fence: string, version: Arg, token: Arg], string> = {
   name: 'guard/object_remove',
-  sha: '7e6429656002ca047ad2e26531e85a5dc8538d41',
+  sha: 'e947a53c17138826617cec661b9d732831eb3243',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4570,6 +4627,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -4651,7 +4709,7 @@ return replies`,
  */
 export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string, ops: Arg, whole: Arg, version: Arg, token: Arg, lasts: Arg], string> = {
   name: 'guard/object_write',
-  sha: '756850738a64a70d0cf57d9f791c43fc5445c9bd',
+  sha: '66a1d8d5c786340ef9b90e8f5cc7ef13b633eb6b',
   batch: 32,
   sharedKeys: false,
   shared: ["ttl"],
@@ -4771,6 +4829,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -5254,7 +5313,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: 'cf8cf9f66dd90efcd5d6be2964359ff3b8a10d89',
+  sha: '1cfe4dfcf8e9b19ba1718ce9f2201f8d3d0b0130',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -5355,7 +5414,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -5372,7 +5431,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -5384,7 +5443,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -5423,7 +5482,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -5441,7 +5500,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -5467,7 +5526,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -5482,7 +5541,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7236,7 +7295,7 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: 'f93332209ff7fc4ab4157af246360c7ad4bcd73f',
+  sha: 'd7144b08791804e7d6d3fa01c118e7e5086071ac',
   batch: 100,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7337,7 +7396,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -7354,7 +7413,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -7366,7 +7425,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -7405,7 +7464,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -7423,7 +7482,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -7449,7 +7508,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -7464,7 +7523,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7504,9 +7563,64 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local channel = ARGV[1]
 local claim = ARGV[2]
 local of = locking.open(nil, channel, 0, claim)
+local function together(places, owners)
+return free_locks.release(places, owners)
+end
 local items = #KEYS / 2
 if items == 1 then
 local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
@@ -7518,6 +7632,8 @@ end
 local function item(lock, queue, owner)
 return locking.release(of, lock, queue, owner)
 end
+local shared_replies = together({ unpack(KEYS, 1) }, { unpack(ARGV, 3) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 1 or 0
 local function run()
@@ -7893,7 +8009,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: '489d7865129f380b2844eab674ba7df76b924632',
+  sha: '06d62e39a83ef368b3b78a9000374eac49a64c24',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7994,7 +8110,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -8011,7 +8127,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -8023,7 +8139,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -8062,7 +8178,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -8080,7 +8196,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -8106,7 +8222,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -8121,7 +8237,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -8265,7 +8381,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '6151c89b80352fdfa410887d030faeb1216bfdef',
+  sha: '8a43ed6102d99f39ecf2e2b93b1405c34e62a4f2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8416,6 +8532,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -8440,6 +8563,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8473,6 +8597,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8839,7 +8964,7 @@ return replies`,
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: '6d1c165d410abe22dc436cef594e5e09ac1e5163',
+  sha: 'fe12866617c3270de140a1338e5af4934d3f7ed7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8990,6 +9115,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -9030,6 +9162,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -9066,6 +9199,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -10671,7 +10805,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'c5ca58909e1eb0f5d2fcea0f38b4be0a409e2067',
+  sha: 'de0c4ddde815d40da252b615b9068c4336ff2784',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -10679,6 +10813,13 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   args: ["member"],
   returns: 'integer|string',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -10975,6 +11116,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11069,7 +11211,7 @@ return replies`,
  */
 export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/remove-range',
-  sha: '52a553ebd83409df8c3cd8c56d419fe497892870',
+  sha: '9736813ea0f0fe8567e44e343e9739cc093e3f42',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11209,6 +11351,13 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
@@ -11373,6 +11522,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11683,7 +11833,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'de120e1bb1d0bdc9f3ee5d1ba49656a795a4f39e',
+  sha: 'a966588799222f0eff6397d8a199dd9f07de010a',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11691,6 +11841,13 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   args: ["id","time"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -11991,6 +12148,7 @@ end
 return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
 end
 function reversal.apply(of, plan)
+tell_change(of.config)
 for _, each in ipairs(plan.writes) do
 board.write(of.config, each.window, plan.member, each.before, each.after)
 if each.entry then
@@ -12074,7 +12232,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '492236bb78248d1b51aa2cebdc18cc1d55f7dadc',
+  sha: '9ef93fbcf5acc10739073fc6c87519e49e69d24c',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -12334,6 +12492,13 @@ if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
 redis.call('HDEL', ids, field)
 end
 redis.call('XDEL', idlog, entry[1])
+end
+end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
 end
 end
 local scoring = { open = nil, prepare = nil, apply = nil }
@@ -12647,6 +12812,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -17714,7 +17880,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '99a23df4188f1d23385ab6cd9b0b4bf90c648d8a',
+  sha: 'dd0fd46d35219ee87a7615020006d91d9579c639',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17958,7 +18124,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -17973,10 +18139,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -18002,7 +18170,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -18101,7 +18269,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -18109,7 +18277,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -18121,7 +18289,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -18448,7 +18616,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -18925,6 +19093,13 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
@@ -19236,6 +19411,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -19949,33 +20125,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
@@ -20859,7 +21071,7 @@ or typed(ready, 'stream')
 or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
-wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -21043,7 +21255,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '470af2bdff372bd1868440f67d1c2c587f61eb3b',
+  sha: '3b43cbe0a81086ce954f2662b5466241be3e1190',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -21387,7 +21599,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -21402,10 +21614,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -21431,7 +21645,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -21530,7 +21744,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -21538,7 +21752,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -21550,7 +21764,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -21784,7 +21998,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -22261,6 +22475,13 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
@@ -22572,6 +22793,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -23278,33 +23500,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
@@ -24435,7 +24693,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '913cf48be15b9aca6d5d4d9ca3d70e07d05824f0',
+  sha: '26ed809348c763f2b0775e618ca9db91a12bea8e',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -24737,7 +24995,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -24752,10 +25010,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -24781,7 +25041,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -24880,7 +25140,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -24888,7 +25148,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -24900,7 +25160,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -25188,7 +25448,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '1d9ed99749612dca32f39eeb04ac8d0a1ddd9d3d',
+  sha: 'd0762a12f97403c339b55266f65f8857e9b15d91',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -25490,7 +25750,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -25505,10 +25765,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -25534,7 +25796,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -25633,7 +25895,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -25641,7 +25903,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -25653,7 +25915,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -25951,6 +26213,59 @@ return replies`,
 }
 
 /**
+ * Publish events of a worker to all processes that watch its stream; store nothing.
+ *
+ * - key `channel`: pub/sub channel
+ * - `events`: JSON list
+ * - replies how many connections got them
+ * - on a full server runs: it stores nothing
+ */
+export const streamAnnounce: Script<[], [channel: string, events: Arg], number> = {
+  name: 'stream/announce',
+  sha: '8d57e9e0ee66fe26015c28ee8596d507b28db07e',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["channel"],
+  args: ["events"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local channel, events = KEYS[1], ARGV[1]
+do
+return redis.call('SPUBLISH', channel, events)
+end
+return nil
+end
+local function item(channel, events)
+return redis.call('SPUBLISH', channel, events)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Check that places of keys are taken by entries that exist, and that keys with queued entries have no free place.
  *
  * Scripts keep that by themselves. It is not so after a user deleted entries or keys by hand. Invariant: a place is passed on only if its
@@ -25971,7 +26286,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: 'f21944bd75599c306e95b12fa8fdf11895a2f56b',
+  sha: 'a7a3c75a9ca45b5170179af672719ac777575cfa',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -26151,7 +26466,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -26166,10 +26481,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -26195,7 +26512,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -26294,7 +26611,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -26302,7 +26619,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -26314,7 +26631,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -26513,9 +26830,10 @@ return replies`,
  * stream is deleted once no other group needs it. A call removes some 500 entries, or 256 KiB of them, from one place. A process that dies
  * leaves the rest as it was.
  *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `group`: group
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
@@ -26526,12 +26844,12 @@ return replies`,
  * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
  * - on a full server runs: it deletes entries
  */
-export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
+export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '172fa77a7280ab212bf1c0cec3b24a373397b12b',
+  sha: 'bb7b792d6a2bf486cf17d077c98322afcee26349',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","group","declared"],
+  shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
@@ -26800,6 +27118,42 @@ entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: s
 end
 return delivery ~= nil
 end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
@@ -26847,7 +27201,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -26862,10 +27216,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -26891,7 +27247,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -26990,7 +27346,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -26998,7 +27354,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -27010,7 +27366,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -27041,19 +27397,21 @@ end
 local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
-local declared = ARGV[3]
+local channels = ARGV[3]
+local declared = ARGV[4]
 local STEP, MOST_BYTES = 500, 262144
 local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
-local items = (#ARGV - 3) / 3
+local items = (#ARGV - 4) / 3
 if items == 1 then
-local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[4], ARGV[5], ARGV[6]
+local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
 do
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
+local ends = outcomes.open(held[3], held[4], channels)
 if last == '' then
 last = '0-0'
 local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
@@ -27071,16 +27429,17 @@ end
 local function is_meant(id)
 return not earlier(last, id)
 end
-local function remove_members(key, id_of, removed)
+local function remove_members(key, read, removed)
 local count, kept, bytes = 0, tonumber(from), 0
 for _ = 1, STEP / 4 do
 local found = redis.call('ZRANGE', key, kept, kept + 3)
 for _, member in ipairs(found) do
 bytes = bytes + #member
-local id = id_of(member)
-if id and is_meant(id) then
+local delivery = read(member)
+if delivery and is_meant(delivery.i) then
 redis.call('ZREM', key, member)
-removed(member)
+removed(delivery)
+outcomes.keep(ends, delivery, 'c')
 count = count + 1
 else
 kept = kept + 1
@@ -27098,14 +27457,10 @@ local function remove_queued()
 if not of then
 return 0
 end
-return remove_members(held[2], places.queued_id, function() end)
+return remove_members(held[2], places.queued_entry, function() end)
 end
 local function remove_delayed()
-return remove_members(delayed, function(member)
-local delivery = entry.unpacked(member)
-return delivery and delivery.i
-end, function(member)
-local delivery = entry.unpacked(member)
+return remove_members(delayed, entry.unpacked, function(delivery)
 if of and delivery.k then
 places.leave_delayed(of, delivery)
 end
@@ -27123,6 +27478,7 @@ redis.call('XDEL', ready, position)
 if of and delivery.k then
 places.leave(of, delivery.k, 'r' .. position, 1)
 end
+outcomes.keep(ends, delivery, 'c')
 count = count + 1
 end
 end
@@ -27142,14 +27498,17 @@ local args = { 'XGROUP', 'SETID', stream, group, new[#new] }
 if found['entries-read'] then
 args[6], args[7] = 'ENTRIESREAD', string.format('%.0f', found['entries-read'] + #new)
 end
-local keys = {}
-for _, id in ipairs(of and new or {}) do
-keys[id] = entry.read(stream, id).k
+local removed = {}
+for nth, id in ipairs(declared == group and new or {}) do
+removed[nth] = entry.read(stream, id)
 end
 redis.call(unpack(args))
 acknowledge(stream, group, declared, new)
-for id, name in pairs(keys) do
-places.leave(of, name, 'm' .. id, 1)
+for _, delivery in ipairs(removed) do
+if of and delivery.k then
+places.leave(of, delivery.k, 'm' .. delivery.i, 1)
+end
+outcomes.keep(ends, delivery, 'c')
 end
 return #new, not all and '0' or nil
 end
@@ -27163,12 +27522,13 @@ end
 return nil
 end
 local function item(stream, ready, delayed, last, place, from)
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
+local ends = outcomes.open(held[3], held[4], channels)
 if last == '' then
 last = '0-0'
 local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
@@ -27186,16 +27546,17 @@ end
 local function is_meant(id)
 return not earlier(last, id)
 end
-local function remove_members(key, id_of, removed)
+local function remove_members(key, read, removed)
 local count, kept, bytes = 0, tonumber(from), 0
 for _ = 1, STEP / 4 do
 local found = redis.call('ZRANGE', key, kept, kept + 3)
 for _, member in ipairs(found) do
 bytes = bytes + #member
-local id = id_of(member)
-if id and is_meant(id) then
+local delivery = read(member)
+if delivery and is_meant(delivery.i) then
 redis.call('ZREM', key, member)
-removed(member)
+removed(delivery)
+outcomes.keep(ends, delivery, 'c')
 count = count + 1
 else
 kept = kept + 1
@@ -27213,14 +27574,10 @@ local function remove_queued()
 if not of then
 return 0
 end
-return remove_members(held[2], places.queued_id, function() end)
+return remove_members(held[2], places.queued_entry, function() end)
 end
 local function remove_delayed()
-return remove_members(delayed, function(member)
-local delivery = entry.unpacked(member)
-return delivery and delivery.i
-end, function(member)
-local delivery = entry.unpacked(member)
+return remove_members(delayed, entry.unpacked, function(delivery)
 if of and delivery.k then
 places.leave_delayed(of, delivery)
 end
@@ -27238,6 +27595,7 @@ redis.call('XDEL', ready, position)
 if of and delivery.k then
 places.leave(of, delivery.k, 'r' .. position, 1)
 end
+outcomes.keep(ends, delivery, 'c')
 count = count + 1
 end
 end
@@ -27257,14 +27615,17 @@ local args = { 'XGROUP', 'SETID', stream, group, new[#new] }
 if found['entries-read'] then
 args[6], args[7] = 'ENTRIESREAD', string.format('%.0f', found['entries-read'] + #new)
 end
-local keys = {}
-for _, id in ipairs(of and new or {}) do
-keys[id] = entry.read(stream, id).k
+local removed = {}
+for nth, id in ipairs(declared == group and new or {}) do
+removed[nth] = entry.read(stream, id)
 end
 redis.call(unpack(args))
 acknowledge(stream, group, declared, new)
-for id, name in pairs(keys) do
-places.leave(of, name, 'm' .. id, 1)
+for _, delivery in ipairs(removed) do
+if of and delivery.k then
+places.leave(of, delivery.k, 'm' .. delivery.i, 1)
+end
+outcomes.keep(ends, delivery, 'c')
 end
 return #new, not all and '0' or nil
 end
@@ -27279,7 +27640,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
-local arg = 3 + done * 3
+local arg = 4 + done * 3
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
@@ -27533,6 +27894,76 @@ return replies`,
 }
 
 /**
+ * Pause a group for some time, in all processes.
+ *
+ * A pause that an operator made, or a longer one, stays. A worker that does not get the message notices within ten seconds.
+ *
+ * - key `paused`: exists while the group is paused; its value is the time of the pause
+ * - `lasts`: milliseconds
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - replies 1 when this changed the end of the pause
+ * - on a full server runs: pausing takes load off the server; one short key with a TTL for each group
+ */
+export const streamHold: Script<[], [paused: string, lasts: Arg, channel: Arg], number> = {
+  name: 'stream/hold',
+  sha: '3ab2eee3dd2ae0a5bede09d52c6257fd94c37d10',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["paused"],
+  args: ["lasts","channel"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 1
+if items == 1 then
+local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
+do
+local left = redis.call('PTTL', paused)
+if left == -1 or left >= tonumber(lasts) then
+return 0
+end
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
+redis.pcall('SPUBLISH', channel, '')
+return 1
+end
+return nil
+end
+local function item(paused, lasts, channel)
+local left = redis.call('PTTL', paused)
+if left == -1 or left >= tonumber(lasts) then
+return 0
+end
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
+redis.pcall('SPUBLISH', channel, '')
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Give back the entries that are still pending for a worker that closes, and delete its consumer when none is left.
  *
  * Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
@@ -27552,7 +27983,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '48969690564349c917864323feb689b56f785a4e',
+  sha: '61c886edf4ac055e3f363005d6b391d08d3c9f50',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -27852,7 +28283,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -27867,10 +28298,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -27896,7 +28329,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -27995,7 +28428,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -28003,7 +28436,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -28015,7 +28448,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -28175,6 +28608,986 @@ return replies`,
 }
 
 /**
+ * Find an entry of a work queue with one group, and cancel it or change its time if it is unfinished.
+ *
+ * Invariant: an entry that was cancelled is in no place of its group, and its worker, if any, has lost its lease: whatever that worker sends is
+ * refused. So of a cancel and a finish at the same moment one happens, and both callers learn which. An entry that got another time is in one
+ * place of its group, and keeps its place of a key, if it has one.
+ * A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
+ * at the cursor; an entry that moves meanwhile may be missed.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - shared `workers`: pub/sub channel that the group's workers follow
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - `id`: entry
+ * - `action`: find, cancel, or move and the new time in milliseconds since 1970, separated by a space
+ * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
+ * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
+ */
+export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/locate',
+  sha: '2dd6e7ae8a1843c63d7c46ef2e7788421056bd7b',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group","channels","workers"],
+  keys: ["stream","ready","delayed","dead"],
+  args: ["id","action","from"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function load_places()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function entry_behind(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v, o = unpack(found, 1, 6)
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = entry_behind(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+if places.follows(redis.call('HGET', of.busy, place), location) then
+places.queue(of, places.key_of(place), delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end
+local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local channels = ARGV[3]
+local workers = ARGV[4]
+local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
+local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+local due = string.match(action, '^move (%d+)$')
+local place, cursor = string.match(from, '^(%a+) (.+)$')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+local kept = outcomes.open(held[3], held[4], channels)
+local ms = math.floor(now / 1000)
+local function reply(state, delivery, done, consumer, idle, time)
+local outcome, progress = outcomes.read(kept, id)
+return {
+state,
+done and '1' or '',
+consumer or '',
+tostring(idle or 0),
+tostring(delivery and delivery.a or 0),
+time and string.format('%.0f', time) or '',
+outcome or '',
+progress or '',
+delivery and outcomes.kept_ms(delivery) and '1' or '',
+}
+end
+local function cancelled(delivery, location)
+if of and delivery.k and location == 'd' then
+places.leave_delayed(of, delivery)
+elseif of and delivery.k then
+places.leave(of, delivery.k, location, 1)
+end
+outcomes.keep(kept, delivery, 'c')
+end
+local function move(delivery, location)
+if tonumber(due) <= ms then
+if not of or not (delivery.k or delivery.q) then
+entry.put_ready(ready, delivery)
+elseif delivery.q then
+places.enter(of, delivery.q, delivery)
+elseif location == 'd' then
+places.due(of, delivery)
+else
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(ready, delivery))
+end
+else
+entry.put_delayed(delayed, delivery, due)
+if of and delivery.k then
+location = location == 'd' and places.delayed_location(of, delivery) or location
+places.move(of, delivery.k, location, places.later(due, delivery.i))
+end
+end
+redis.pcall('SPUBLISH', workers, '')
+end
+local function act(state, delivery, location, remove, time)
+local acts = action ~= 'find'
+if acts then
+remove()
+end
+if action == 'cancel' then
+cancelled(delivery, location)
+elseif due then
+move(delivery, location)
+time = tonumber(due)
+end
+return reply(state, delivery, acts, nil, nil, time)
+end
+local function running(key, position, delivery, held_by)
+local code = key == ready and 'r' or 'm'
+if action == 'cancel' then
+acknowledge(key, group, group, { position })
+cancelled(delivery, code .. position)
+redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
+end
+return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
+end
+local function lease(key, position)
+local found = redis.pcall('XPENDING', key, group, position, position, 1)
+return not found.err and found[1] or nil
+end
+local function in_stream()
+local delivery = entry.read(stream, id)
+if not delivery then
+return
+end
+local held_by = lease(stream, id)
+if held_by then
+return running(stream, id, delivery, held_by)
+end
+for _, each in ipairs(groups(stream)) do
+if each.name == group and not earlier(each['last-delivered-id'], id) then
+return
+end
+end
+local later = delivery.n and delivery.n > ms
+return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+redis.call('XDEL', stream, id)
+end, delivery.n)
+end
+local function scan(key, match, read)
+for _ = 1, ROUNDS do
+local page = redis.call('ZSCAN', key, cursor, 'MATCH', match, 'COUNT', COUNT)
+for at = 1, #page[2], 2 do
+local delivery = read(page[2][at])
+if delivery and delivery.i == id then
+return delivery, page[2][at], tonumber(page[2][at + 1])
+end
+end
+cursor = page[1]
+if cursor == '0' then
+return
+end
+end
+end
+local function in_queue()
+if not of then
+cursor = '0'
+return
+end
+local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
+return delivery
+and act('queued', delivery, nil, function()
+redis.call('ZREM', held[2], member)
+delivery.q = string.match(member, '^[^%z]+')
+end)
+end
+local function in_delayed()
+local delivery, member, time = scan(delayed, '?' .. cmsgpack.pack(id) .. '*', entry.unpacked)
+return delivery
+and act(delivery.a > 0 and 'retrying' or 'delayed', delivery, 'd', function()
+redis.call('ZREM', delayed, member)
+end, time)
+end
+local function find_in(key)
+local first, bytes = cursor == '0' and '-' or cursor, 0
+for _ = 1, 2000 do
+local page = redis.call('XRANGE', key, first, '+', 'COUNT', 4)
+for _, found in ipairs(page) do
+for at = 1, #found[2], 2 do
+if found[2][at] == 'i' and found[2][at + 1] == id then
+return found[1]
+end
+bytes = bytes + #found[2][at + 1]
+end
+end
+first = page[4] and '(' .. page[4][1]
+if not first or bytes > MOST_BYTES then
+break
+end
+end
+cursor = first or '0'
+end
+local function in_ready()
+local position = find_in(ready)
+if not position then
+return
+end
+local delivery = entry.read_ready(ready, position)
+local held_by = lease(ready, position)
+if held_by then
+return running(ready, position, delivery, held_by)
+end
+return act('waiting', delivery, 'r' .. position, function()
+redis.call('XDEL', ready, position)
+end)
+end
+local function in_dead()
+local position = find_in(dead)
+return position and reply('dead', entry.read_ready(dead, position))
+end
+local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
+local outcome = outcomes.read(kept, id)
+if outcome then
+local first = string.sub(outcome, 1, 1)
+return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+for _ = 1, 5 do
+local found = look[place]()
+if found then
+return found
+elseif place ~= 'stream' and cursor ~= '0' then
+return { '', place .. ' ' .. cursor }
+end
+place, cursor = NEXT[place], '0'
+if not place then
+break
+end
+end
+local _, _, committed = outcomes.read(kept, id)
+if committed then
+local done = reply('done', nil)
+done[7] = 'd'
+return done
+end
+return reply('gone', nil)
+end
+return nil
+end
+local function item(stream, ready, delayed, dead, id, action, from)
+local due = string.match(action, '^move (%d+)$')
+local place, cursor = string.match(from, '^(%a+) (.+)$')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
+local places, of = placing(most, held[1], held[2], ready)
+wrong = wrong or of and places.wrong(of)
+if wrong then
+return wrong
+end
+local kept = outcomes.open(held[3], held[4], channels)
+local ms = math.floor(now / 1000)
+local function reply(state, delivery, done, consumer, idle, time)
+local outcome, progress = outcomes.read(kept, id)
+return {
+state,
+done and '1' or '',
+consumer or '',
+tostring(idle or 0),
+tostring(delivery and delivery.a or 0),
+time and string.format('%.0f', time) or '',
+outcome or '',
+progress or '',
+delivery and outcomes.kept_ms(delivery) and '1' or '',
+}
+end
+local function cancelled(delivery, location)
+if of and delivery.k and location == 'd' then
+places.leave_delayed(of, delivery)
+elseif of and delivery.k then
+places.leave(of, delivery.k, location, 1)
+end
+outcomes.keep(kept, delivery, 'c')
+end
+local function move(delivery, location)
+if tonumber(due) <= ms then
+if not of or not (delivery.k or delivery.q) then
+entry.put_ready(ready, delivery)
+elseif delivery.q then
+places.enter(of, delivery.q, delivery)
+elseif location == 'd' then
+places.due(of, delivery)
+else
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(ready, delivery))
+end
+else
+entry.put_delayed(delayed, delivery, due)
+if of and delivery.k then
+location = location == 'd' and places.delayed_location(of, delivery) or location
+places.move(of, delivery.k, location, places.later(due, delivery.i))
+end
+end
+redis.pcall('SPUBLISH', workers, '')
+end
+local function act(state, delivery, location, remove, time)
+local acts = action ~= 'find'
+if acts then
+remove()
+end
+if action == 'cancel' then
+cancelled(delivery, location)
+elseif due then
+move(delivery, location)
+time = tonumber(due)
+end
+return reply(state, delivery, acts, nil, nil, time)
+end
+local function running(key, position, delivery, held_by)
+local code = key == ready and 'r' or 'm'
+if action == 'cancel' then
+acknowledge(key, group, group, { position })
+cancelled(delivery, code .. position)
+redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
+end
+return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
+end
+local function lease(key, position)
+local found = redis.pcall('XPENDING', key, group, position, position, 1)
+return not found.err and found[1] or nil
+end
+local function in_stream()
+local delivery = entry.read(stream, id)
+if not delivery then
+return
+end
+local held_by = lease(stream, id)
+if held_by then
+return running(stream, id, delivery, held_by)
+end
+for _, each in ipairs(groups(stream)) do
+if each.name == group and not earlier(each['last-delivered-id'], id) then
+return
+end
+end
+local later = delivery.n and delivery.n > ms
+return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+redis.call('XDEL', stream, id)
+end, delivery.n)
+end
+local function scan(key, match, read)
+for _ = 1, ROUNDS do
+local page = redis.call('ZSCAN', key, cursor, 'MATCH', match, 'COUNT', COUNT)
+for at = 1, #page[2], 2 do
+local delivery = read(page[2][at])
+if delivery and delivery.i == id then
+return delivery, page[2][at], tonumber(page[2][at + 1])
+end
+end
+cursor = page[1]
+if cursor == '0' then
+return
+end
+end
+end
+local function in_queue()
+if not of then
+cursor = '0'
+return
+end
+local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
+return delivery
+and act('queued', delivery, nil, function()
+redis.call('ZREM', held[2], member)
+delivery.q = string.match(member, '^[^%z]+')
+end)
+end
+local function in_delayed()
+local delivery, member, time = scan(delayed, '?' .. cmsgpack.pack(id) .. '*', entry.unpacked)
+return delivery
+and act(delivery.a > 0 and 'retrying' or 'delayed', delivery, 'd', function()
+redis.call('ZREM', delayed, member)
+end, time)
+end
+local function find_in(key)
+local first, bytes = cursor == '0' and '-' or cursor, 0
+for _ = 1, 2000 do
+local page = redis.call('XRANGE', key, first, '+', 'COUNT', 4)
+for _, found in ipairs(page) do
+for at = 1, #found[2], 2 do
+if found[2][at] == 'i' and found[2][at + 1] == id then
+return found[1]
+end
+bytes = bytes + #found[2][at + 1]
+end
+end
+first = page[4] and '(' .. page[4][1]
+if not first or bytes > MOST_BYTES then
+break
+end
+end
+cursor = first or '0'
+end
+local function in_ready()
+local position = find_in(ready)
+if not position then
+return
+end
+local delivery = entry.read_ready(ready, position)
+local held_by = lease(ready, position)
+if held_by then
+return running(ready, position, delivery, held_by)
+end
+return act('waiting', delivery, 'r' .. position, function()
+redis.call('XDEL', ready, position)
+end)
+end
+local function in_dead()
+local position = find_in(dead)
+return position and reply('dead', entry.read_ready(dead, position))
+end
+local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
+local outcome = outcomes.read(kept, id)
+if outcome then
+local first = string.sub(outcome, 1, 1)
+return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+for _ = 1, 5 do
+local found = look[place]()
+if found then
+return found
+elseif place ~= 'stream' and cursor ~= '0' then
+return { '', place .. ' ' .. cursor }
+end
+place, cursor = NEXT[place], '0'
+if not place then
+break
+end
+end
+local _, _, committed = outcomes.read(kept, id)
+if committed then
+local done = reply('done', nil)
+done[7] = 'd'
+return done
+end
+return reply('gone', nil)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Maintain a group: make due entries ready, and take over entries whose lease has ended.
  *
  * An entry that is taken over becomes ready for any worker. If it has used up its attempts, it becomes a dead letter. Each worker
@@ -28187,10 +29600,11 @@ return replies`,
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 due entries and 50 from each
  * stream, or some 256 KiB of each. It checks at most 500 leases of each, and continues at the cursor of the last call.
  *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -28201,18 +29615,19 @@ return replies`,
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - key `paused`: exists while the group is paused
+ * - key `watched`: exists while somebody watches the stream
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
-export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'ef4b0de0a737e5340a04cc15357408e90eedbae3',
+  sha: '25a6372675c216709f5ba8a5d159412fc193142c',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","stops","keep","group","consumer","declared","lease","attempts"],
-  keys: ["stream","ready","delayed","dead","paused"],
+  shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
+  keys: ["stream","ready","delayed","dead","paused","watched"],
   args: ["from_stream","from_ready"],
   returns: 'list',
   text: `#!lua flags=allow-oom
@@ -28508,7 +29923,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -28523,10 +29938,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -28552,7 +29969,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -28651,7 +30068,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -28659,7 +30076,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -28671,7 +30088,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -28715,15 +30132,66 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end
 local started = 1000000
+local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end
 local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
-local group = ARGV[4]
-local consumer = ARGV[5]
-local declared = ARGV[6]
-local lease = ARGV[7]
-local attempts = ARGV[8]
+local channels = ARGV[4]
+local group = ARGV[5]
+local consumer = ARGV[6]
+local declared = ARGV[7]
+local lease = ARGV[8]
+local attempts = ARGV[9]
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
 local function in_steps(take)
@@ -28738,13 +30206,14 @@ left, bytes = left - count, bytes + took
 end
 end
 local END = '18446744073709551615-0'
-local items = (#ARGV - 8) / 2
+local items = (#ARGV - 9) / 2
 if items == 1 then
-local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[9], ARGV[10]
+local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
 do
 local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -28793,6 +30262,7 @@ local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
 if of and delivery.k then
 places.bury(of, delivery, location, position, stops == '1')
 end
@@ -28821,19 +30291,26 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+keeping.forget(held, channels)
 if keep ~= '0 0' then
 keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local ends = redis.call('PTTL', paused)
+if ends >= 0 and (wait < 0 or ends < wait) then
+wait = ends
+end
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
+return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, from_stream, from_ready)
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)
 local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -28882,6 +30359,7 @@ local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
 local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
 if of and delivery.k then
 places.bury(of, delivery, location, position, stops == '1')
 end
@@ -28910,20 +30388,26 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+keeping.forget(held, channels)
 if keep ~= '0 0' then
 keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local ends = redis.call('PTTL', paused)
+if ends >= 0 and (wait < 0 or ends < wait) then
+wait = ends
+end
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
+return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 local replies, done = {}, 0
 local function run()
 while done < items do
-local key = #KEYS - items * 5 + done * 5
-local arg = 8 + done * 2
+local key = #KEYS - items * 6 + done * 6
+local arg = 9 + done * 2
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -29223,7 +30707,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
   name: 'stream/pause',
-  sha: '1f93181e9b6adb1a1b3a30d5f74e83c273065616',
+  sha: 'eb45ff03cc2c92d21459d366344c7657610738ff',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -29239,7 +30723,10 @@ local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
 do
 local changed
 if on == '1' then
-changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
+if changed == 1 then
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)))
+end
 else
 changed = redis.call('DEL', paused)
 end
@@ -29251,7 +30738,10 @@ end
 local function item(paused, on, channel)
 local changed
 if on == '1' then
-changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
+if changed == 1 then
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)))
+end
 else
 changed = redis.call('DEL', paused)
 end
@@ -29266,6 +30756,171 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Store the progress of an entry that a worker has, that it is about to commit it, or the outcome after that, for those that wait for its
+ * result.
+ *
+ * Invariant: a worker without the lease stores only an outcome, and that only of an entry that has none.
+ *
+ * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - key `stream`: stream, or the group's stream of ready entries
+ * - `position`: position of the entry there
+ * - `id`: entry
+ * - `keep`: milliseconds for which it is kept
+ * - `text`: p and JSON; m; or r and an outcome, see lua/_lib/stream/outcomes.lua
+ * - replies 1 when it was stored
+ * - on a full server refused: it stores a value
+ */
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
+  name: 'stream/progress',
+  sha: '5dedb07d1e042583c34c19f7fd2d57767f9003c8',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["group","consumer","channels"],
+  keys: ["stream"],
+  args: ["position","id","keep","text"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local held = KEYS
+local group = ARGV[1]
+local consumer = ARGV[2]
+local channels = ARGV[3]
+local items = (#ARGV - 3) / 4
+if items == 1 then
+local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+do
+local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+if wrong then
+return wrong
+end
+local of = outcomes.open(held[1], held[2], channels)
+local what = string.sub(text, 1, 1)
+local refused
+if what == 'r' then
+refused = outcomes.read(of, id)
+else
+refused = not pending(stream, group, { position }, consumer)[position]
+end
+if refused then
+return 0
+end
+outcomes.put(of, what, id, keep, string.sub(text, 2))
+return 1
+end
+return nil
+end
+local function item(stream, position, id, keep, text)
+local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+if wrong then
+return wrong
+end
+local of = outcomes.open(held[1], held[2], channels)
+local what = string.sub(text, 1, 1)
+local refused
+if what == 'r' then
+refused = outcomes.read(of, id)
+else
+refused = not pending(stream, group, { position }, consumer)[position]
+end
+if refused then
+return 0
+end
+outcomes.put(of, what, id, keep, string.sub(text, 2))
+return 1
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 3 + done * 4
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -29348,7 +31003,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: '756fc93c55f273c270d4ee3f322eb18289f3ad6f',
+  sha: '02b3b04488fe74b4ed2f7db57f4b8bb0d3175628',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -29526,7 +31181,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -29541,10 +31196,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -29570,7 +31227,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -29669,7 +31326,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -29677,7 +31334,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -29689,7 +31346,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -29919,7 +31576,7 @@ return replies`,
  *
  * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
  *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
@@ -29929,7 +31586,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '15dda1b08f911cd8e8d47a977b8888aa158b6bdf',
+  sha: 'deaf649ce67e281a7d590a8190923583f351974a',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -30108,7 +31765,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -30123,10 +31780,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -30152,7 +31811,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -30251,7 +31910,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -30259,7 +31918,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -30271,7 +31930,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -30305,7 +31964,7 @@ local items = (#ARGV - 1) / 1
 if items == 1 then
 local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
 do
-local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -30316,6 +31975,7 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+redis.call('HDEL', held[3], 'r' .. delivery.i)
 local key = of and delivery.q
 if not key then
 entry.put_ready(ready, delivery)
@@ -30330,7 +31990,7 @@ end
 return nil
 end
 local function item(dead, ready, position)
-local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -30341,6 +32001,7 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+redis.call('HDEL', held[3], 'r' .. delivery.i)
 local key = of and delivery.q
 if not key then
 entry.put_ready(ready, delivery)
@@ -30771,7 +32432,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '2250aca8ecf33945ab547af22e351d33daf71258',
+  sha: '9621275df4ccb42ea920aa9d706a780b4e716a68',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -31074,7 +32735,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -31089,10 +32750,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -31118,7 +32781,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -31217,7 +32880,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -31225,7 +32888,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -31237,7 +32900,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -32085,7 +33748,8 @@ return replies`,
 }
 
 /**
- * Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter.
+ * Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter. One
+ * whose outcome is kept (outcomes.lua) is finished as a move to `done`.
  *
  * Invariant: only the consumer that has the lease of a delivery changes its entry. The entry is in exactly one place of its group
  * before and after. The script stores the number and the reply of the worker's last batch. A worker sends one batch at a time. If it
@@ -32093,10 +33757,11 @@ return replies`,
  * If a process dies before the script, the leases end; if it dies after it, the batch is done. The worker sends at most 256 finished
  * deliveries and 64 moves, and moves some 1 MiB.
  *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
  * - shared `group`: group
  * - shared `consumer`: name of the worker's consumer
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
@@ -32107,16 +33772,16 @@ return replies`,
  * - key `settled`: string: number and reply of the worker's last batch
  * - `number`: number of this batch
  * - `finished`: JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
- * - `moves`: JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason]
+ * - `moves`: JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason or outcome]
  * - replies positions whose lease is lost, separated by spaces; a position in ready has a leading r
  * - on a full server runs: finishing frees memory; a failed entry is moved, which needs hardly any more
  */
-export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
+export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '0f9883acee967175a38ce899bcf689dc90a5af96',
+  sha: '6cd962ab024ad6a4d85a991a60da7f0431e013c2',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","stops","keep","group","consumer","declared"],
+  shared: ["most","stops","keep","channels","group","consumer","declared"],
   keys: ["stream","ready","delayed","dead","settled"],
   args: ["number","finished","moves"],
   returns: 'string',
@@ -32413,7 +34078,7 @@ function places.is_queued(of, key, id)
 local member = key .. '\\0' .. sortable(id)
 return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function queued_entry(key, member)
+local function entry_behind(key, member)
 local at = #key + 3
 local second = at + (string.byte(member, at - 1) or 64) - 64
 local last = second + (string.byte(member, second) or 64) - 64
@@ -32428,10 +34093,12 @@ return nil
 end
 return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
 end
-function places.queued_id(member)
+function places.queued_entry(member)
 local key = string.match(member, '^[^%z]+')
-local delivery = key and queued_entry(key, member)
-return delivery and delivery.i
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
@@ -32457,7 +34124,7 @@ if at > 1 and bytes > MOST_BYTES then
 break
 end
 last = member
-local delivery = queued_entry(key, member)
+local delivery = entry_behind(key, member)
 if delivery then
 delivery.k, delivery.p = place, before
 locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
@@ -32556,7 +34223,7 @@ end
 delivery.k = place
 places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
-local function delayed_location(of, delivery)
+function places.delayed_location(of, delivery)
 local location
 for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
@@ -32564,7 +34231,7 @@ end
 return location
 end
 function places.leave_delayed(of, delivery)
-local location = delayed_location(of, delivery)
+local location = places.delayed_location(of, delivery)
 if location then
 places.leave(of, delivery.k, location, 1)
 end
@@ -32576,7 +34243,7 @@ return
 end
 local position = entry.put_ready(of.ready, delivery)
 if delivery.k then
-places.move(of, delivery.k, delayed_location(of, delivery), 'r' .. position)
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
 function places.give_back(of, delivery, location)
@@ -32619,19 +34286,70 @@ if age ~= '0' then
 trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000) - age)))
 end
 end
+local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN = 20
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end
 local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
-local group = ARGV[4]
-local consumer = ARGV[5]
-local declared = ARGV[6]
+local channels = ARGV[4]
+local group = ARGV[5]
+local consumer = ARGV[6]
+local declared = ARGV[7]
 local DAY = 86400
 local MOST_PASSED_ON = 128
-local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
-local items = (#ARGV - 6) / 3
+local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream', done = 'hash' }
+local items = (#ARGV - 7) / 3
 if items == 1 then
-local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[7], ARGV[8], ARGV[9]
+local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
 do
 local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
@@ -32645,14 +34363,21 @@ return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
-local buries = false
+local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead, done = held[3] }
+local buries, keeps = false, false
 for _, move in ipairs(moves) do
 buries = buries or move[3] == 'dead'
+keeps = keeps or move[3] == 'dead' or move[3] == 'done'
 wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
+end
+if keeps then
+wrong = wrong or typed(held[3], 'hash') or typed(held[4], 'zset')
 end
 if wrong then
 return wrong
+end
+local function keep_outcome(delivery, text)
+keeping.outcome(held, channels, delivery, text)
 end
 local function leased(key, ids, prefix)
 local mine, found = {}, pending(key, group, ids, consumer)
@@ -32678,6 +34403,9 @@ end
 local function put(delivery, to, ms, kind, reason)
 if to == 'dead' then
 entry.put_dead(dead, delivery, group, kind, reason)
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
 elseif to == 'waiting' then
 entry.put_ready(ready, delivery)
 elseif to == 'delayed' then
@@ -32696,6 +34424,10 @@ elseif places.follows(redis.call('HGET', of.busy, place), location) then
 return false
 elseif to == 'dead' then
 places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
+places.leave(of, place, location, 1)
 else
 local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
 entry.put_delayed(delayed, delivery, due)
@@ -32830,14 +34562,21 @@ return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
-local buries = false
+local goals = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead, done = held[3] }
+local buries, keeps = false, false
 for _, move in ipairs(moves) do
 buries = buries or move[3] == 'dead'
+keeps = keeps or move[3] == 'dead' or move[3] == 'done'
 wrong = wrong or typed(goals[move[3]], TYPES[move[3]])
+end
+if keeps then
+wrong = wrong or typed(held[3], 'hash') or typed(held[4], 'zset')
 end
 if wrong then
 return wrong
+end
+local function keep_outcome(delivery, text)
+keeping.outcome(held, channels, delivery, text)
 end
 local function leased(key, ids, prefix)
 local mine, found = {}, pending(key, group, ids, consumer)
@@ -32863,6 +34602,9 @@ end
 local function put(delivery, to, ms, kind, reason)
 if to == 'dead' then
 entry.put_dead(dead, delivery, group, kind, reason)
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
 elseif to == 'waiting' then
 entry.put_ready(ready, delivery)
 elseif to == 'delayed' then
@@ -32881,6 +34623,10 @@ elseif places.follows(redis.call('HGET', of.busy, place), location) then
 return false
 elseif to == 'dead' then
 places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
+keep_outcome(delivery, 'x' .. kind .. ' ' .. reason)
+elseif to == 'done' then
+keep_outcome(delivery, reason)
+places.leave(of, place, location, 1)
 else
 local due = to == 'delayed' and ms or math.ceil(now / 1000) + ms
 entry.put_delayed(delayed, delivery, due)
@@ -33004,7 +34750,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 5 + done * 5
-local arg = 6 + done * 3
+local arg = 7 + done * 3
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
@@ -33500,6 +35246,70 @@ local key = done * 1
 local arg = 1 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Let the workers of a stream publish their events for some time.
+ *
+ * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can watch, a little later.
+ *
+ * - key `watched`: string: exists while somebody watches the stream
+ * - `lasts`: milliseconds
+ * - `channels`: pub/sub channels that the workers of its groups follow, separated by spaces
+ * - replies 1
+ * - on a full server runs: one short key with a TTL
+ */
+export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg], number> = {
+  name: 'stream/watch',
+  sha: '8ffaeb2aecff36d0440dcd5f8cf8155c9c56d6e6',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["watched"],
+  args: ["lasts","channels"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
+do
+redis.call('SET', watched, 1, 'PX', lasts)
+for channel in string.gmatch(channels, '%S+') do
+redis.pcall('SPUBLISH', channel, '')
+end
+return 1
+end
+return nil
+end
+local function item(watched, lasts, channels)
+redis.call('SET', watched, 1, 'PX', lasts)
+for channel in string.gmatch(channels, '%S+') do
+redis.pcall('SPUBLISH', channel, '')
+end
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end

@@ -4,6 +4,7 @@ import { checkOptions } from '../options.ts'
 import { isWellFormed } from '../text.ts'
 import type { StreamAddOptions } from './option-types.ts'
 import { encodeOwnTerms } from './own-terms.ts'
+import type { Scope } from './scope.ts'
 import { checkAttempts, checkTimeout, wholeMs } from './settings.ts'
 
 /** The longest dedup id, in characters. */
@@ -27,6 +28,7 @@ const KNOWN = [
   'attempts',
   'backoff',
   'timeout',
+  'result',
   'traceparent',
   'whenFull',
   'signal',
@@ -37,6 +39,7 @@ export function addTerms(
   where: string,
   options: Omit<StreamAddOptions, 'id' | 'key'>,
   ambientTrace: () => string | undefined,
+  onlyGroup: Scope['onlyGroup'],
 ): AddTerms {
   checkOptions(where, options, KNOWN)
   const { delay: later, at, whenFull = 'reject', signal } = options
@@ -50,19 +53,30 @@ export function addTerms(
   const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
   return {
     trace: checkedTrace(options.traceparent ?? ambientTrace()),
-    due: (at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at)) + ownTermsOf(options),
+    due:
+      (at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : dueTime(at)) + ownTermsOf(options, onlyGroup),
     wait: whenFull === 'wait',
     signal,
   }
 }
 
 /** The entry's own terms as the scripts take them, behind a semicolon; empty when there are none. */
-function ownTermsOf({ attempts, backoff, timeout }: Omit<StreamAddOptions, 'id' | 'key'>): string {
-  if (attempts === undefined && backoff === undefined && timeout === undefined) return ''
+function ownTermsOf(
+  { attempts, backoff, timeout, result }: Omit<StreamAddOptions, 'id' | 'key'>,
+  onlyGroup: Scope['onlyGroup'],
+): string {
+  if (attempts === undefined && backoff === undefined && timeout === undefined && result === undefined) {
+    return ''
+  }
+  if (result !== undefined) {
+    checkOptions('result', result, ['keep'])
+    onlyGroup('result')
+  }
   const own = encodeOwnTerms({
     attempts: attempts === undefined ? undefined : checkAttempts('attempts', attempts),
     backoffMs: backoff === undefined ? undefined : wholeMs('backoff', backoff, 0),
     timeoutMs: timeout === undefined ? undefined : (checkTimeout(timeout) ?? 0),
+    keepMs: result === undefined ? undefined : wholeMs('keep', result.keep, 1000),
   })
   return `;${own}`
 }
@@ -82,7 +96,8 @@ export function checkDedupId(id: string): string {
   return id
 }
 
-function timeOf(at: Date | number): string {
+/** A time as the scripts take it, in milliseconds. */
+export function dueTime(at: Date | number): string {
   const ms = at instanceof Date ? at.getTime() : at
   if (typeof ms !== 'number' || !(ms >= 0 && ms <= 8.64e15)) {
     throw invalid('at', at, 'give a Date, or milliseconds since 1970')

@@ -21,7 +21,7 @@ const MANY_LENGTH = 8 << 20
 /** Microseconds of Redis, see `EffectTarget`. */
 const ADD_COST = 5
 
-const ADDING = ['key', 'delay', 'at', 'attempts', 'backoff', 'timeout', 'traceparent']
+const ADDING = ['key', 'delay', 'at', 'attempts', 'backoff', 'timeout', 'result', 'traceparent']
 
 export interface Adder<T> {
   add(payload: T, options?: StreamAddOptions): Promise<string>
@@ -149,7 +149,7 @@ export function createAdder<T>(
             : json.then((text) => addJson(text, undefined, DEFAULT_TERMS))
         }
         const terms = withKey(
-          addTerms('add', options === undefined ? {} : options, ambientTrace),
+          addTerms('add', options === undefined ? {} : options, ambientTrace, scope.onlyGroup),
           payload,
           options?.key,
         )
@@ -164,7 +164,7 @@ export function createAdder<T>(
     },
     async addMany(payloads, options = {}) {
       if (!Array.isArray(payloads)) throw invalid('payloads', payloads, 'give a list of payloads')
-      const terms = addTerms('addMany', options, ambientTrace)
+      const terms = addTerms('addMany', options, ambientTrace, scope.onlyGroup)
       const idOf = options.id
       if (idOf !== undefined && typeof idOf !== 'function') {
         throw invalid('id', idOf, 'give a function that returns the dedup id of a payload')
@@ -208,7 +208,7 @@ export function createAdder<T>(
       const usual = options === undefined && traceparent === undefined && !order
       const { trace, due } = usual
         ? DEFAULT_TERMS
-        : withKey(addTerms('adding', options ?? {}, ambientTrace), payload, options?.key)
+        : withKey(addTerms('adding', options ?? {}, ambientTrace, scope.onlyGroup), payload, options?.key)
       const json = checked(payload)
       const lean = trace === '' && due === ''
       const end = lean ? END : END + trace + END + due + END

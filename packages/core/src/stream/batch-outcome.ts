@@ -37,6 +37,14 @@ export function errorAt(outcome: unknown, at: number): unknown {
     : undefined
 }
 
+/** The result of the entry at an index of a batch handler's list. */
+export function resultAt(outcome: unknown, at: number): unknown {
+  if (!Array.isArray(outcome)) return undefined
+  const result: unknown = outcome[at]
+  const settled = typeof result === 'object' && result !== null && 'status' in result && 'value' in result
+  return settled && result.status === 'fulfilled' ? result.value : result
+}
+
 /** Also true for errors of another realm, as in a test runner. */
 function isError(value: unknown): boolean {
   return value instanceof Error || types.isNativeError(value)

@@ -19,13 +19,13 @@ const PAGE_BYTES = 1 << 20
 const FILTER = ['from', 'to', 'why', 'id', 'where']
 
 export function createDeadLetters(
-  { keys, route, stream, bind, order, placesOf }: Scope,
+  { keys, route, stream, bind, order, placesOf, heldOf }: Scope,
   group: string,
 ): DeadLetters {
   const key = keys.deadLetters(stream, group)
   const ready = keys.ready(stream, group)
   const page = bind(streamPage, [])
-  const requeue = bind(streamRequeue, [placesOf(group), order?.places ?? 0])
+  const requeue = bind(streamRequeue, [heldOf(group), order?.places ?? 0])
   const purgePlain = bind(streamPurge, [])
   const purgeKeyed = bind(streamPurgeKeyed, [placesOf(group), order?.places ?? 0])
 

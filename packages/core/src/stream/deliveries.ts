@@ -7,6 +7,7 @@ import type { WorkerSettings } from './settings.ts'
 import type { Move, Outcome } from './settlement.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { refusedForMemory } from '../redis/failures.ts'
+import { encodeProgress, encodeResult } from './outcome.ts'
 import type { Runs } from './runs.ts'
 import { createSettler } from './settler.ts'
 import type { WorkerEvents } from './worker-events.ts'
@@ -14,7 +15,7 @@ import type { WorkerScripts } from './worker-scripts.ts'
 
 export interface DeliveriesOptions {
   readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs'>
-  readonly scripts: Pick<WorkerScripts, 'settle' | 'renew'>
+  readonly scripts: Pick<WorkerScripts, 'settle' | 'renew' | 'progress'>
   readonly events: WorkerEvents
   /** Called when an entry of the group is due in that time. */
   readonly dueIn: (ms: number) => void
@@ -41,8 +42,8 @@ export interface Deliveries {
   admit(fetched: readonly FetchedEntry[], leasedSince: number): LeasedEntry[]
   /** Call it before the handler of a waiting entry; false when the entry is no longer waiting. */
   start(entry: LeasedEntry): boolean
-  /** Its handler succeeded. */
-  finish(entry: LeasedEntry): void
+  /** Its handler succeeded, with that result. */
+  finish(entry: LeasedEntry, result?: unknown): void
   /** Its handler failed, or was not called (`ran` is false) because the payload is invalid. */
   fail(entry: LeasedEntry, error: unknown, ran: boolean): void
   /**
@@ -53,6 +54,12 @@ export interface Deliveries {
     entry: LeasedEntry,
     send: (mayRetry: () => boolean) => Promise<CommitAnswer<never>>,
   ): Promise<CommitAnswer<never>>
+  /** Stores the progress of a running entry; resolves with whether it was stored. */
+  progress(entry: LeasedEntry, value: unknown): Promise<boolean>
+  /** The entry at that position of a source, if this worker has it, was cancelled. */
+  cancelled(source: number, position: string): void
+  /** Sets an entry aside for that time, because of a limit. This uses up no attempt. False when it has ended. */
+  setAside(entry: LeasedEntry, ms: number): boolean
   /** Gives the entry back to the group. This uses up no attempt. */
   giveBack(entry: LeasedEntry, why: WorkerReturnReason): void
   /** Aborts running handlers and gives their entries back. Resolves when Redis has all outcomes, or did not reply. */
@@ -67,12 +74,18 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   const { leaseMs, maxAttempts, backoffMs } = settings
   let order = 0
   let hurried = false
-  const leases = createLeases({ leaseMs, renew: scripts.renew, lost: lose, expired: expire, renewed })
+  const leases = createLeases({
+    leaseMs,
+    renew: scripts.renew,
+    lost: (entry) => lose(entry),
+    expired: expire,
+    renewed,
+  })
   const settler = createSettler({
     send: scripts.settle,
     run: runLength,
     settled,
-    lost: lose,
+    lost: (entry) => lose(entry),
     abandoned(entry) {
       abandoned()
       lose(entry)
@@ -112,13 +125,33 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
 
   function settle(entry: LeasedEntry, move?: Move): void {
     settler.settle({ entry, move })
-    endRun(entry, move === undefined)
+    endRun(entry, move === undefined || move.to === 'done')
   }
 
-  function finish(entry: LeasedEntry): void {
+  function finish(entry: LeasedEntry, result?: unknown): void {
     // A handler may end before its commit.
-    if (entry.stage === 'committing') afterCommit(entry, () => finish(entry))
+    if (entry.stage === 'committing') afterCommit(entry, () => finish(entry, result))
+    else if (entry.own?.keepMs !== undefined) finishWith(entry, result)
     else if (state.finish(entry)) settle(entry)
+  }
+
+  /** Keeps the result. One that cannot be kept makes the entry a dead letter, because another attempt would repeat what was done. */
+  function finishWith(entry: LeasedEntry, result: unknown): void {
+    let outcome: string
+    try {
+      outcome = encodeResult(result)
+    } catch (error) {
+      if (entry.stage === 'running') events.failed(entry, error)
+      if (state.fail(entry)) settle(entry, { to: 'dead', why: 'failed', error })
+      return
+    }
+    if (state.finish(entry)) settle(entry, { to: 'done', outcome })
+  }
+
+  async function progress(entry: LeasedEntry, value: unknown): Promise<boolean> {
+    const json = encodeProgress(value)
+    if (entry.own?.keepMs === undefined || entry.stage !== 'running') return false
+    return scripts.progress(entry, `p${json}`)
   }
 
   function fail(entry: LeasedEntry, error: unknown, ran: boolean): void {
@@ -135,8 +168,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       if (state.fail(entry)) settle(entry, { to: 'later', delayMs: FULL_MS, why: 'full' })
       return
     }
+    // Of an entry that was lost, cancelled or set aside meanwhile the error is ignored, as a result is.
+    if (!state.fail(entry)) return
     events.failed(entry, error)
-    if (state.fail(entry)) settle(entry, afterFailure(entry, error, ran))
+    settle(entry, afterFailure(entry, error, ran))
   }
 
   function afterCommit(entry: LeasedEntry, run: () => void): void {
@@ -151,7 +186,13 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const previous = entry.keyed?.previous
     if (previous?.keyed && previous.stage !== 'over') {
       const { keyed } = previous
-      await new Promise<void>((resolve) => (keyed.over = resolve))
+      const { over } = keyed
+      await new Promise<void>((resolve) => {
+        keyed.over = () => {
+          over?.()
+          resolve()
+        }
+      })
     }
     while (entry.stage === 'committing') await entry.commit?.catch(() => {})
     if (entry.commit) {
@@ -161,13 +202,17 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     if (!state.commit(entry)) return { ok: false, lost: true, refused: [] }
     const mayRetry = (): boolean =>
       entry.stage === 'committing' && !hurried && performance.now() < entry.leaseEndsAt
-    entry.commit = send(mayRetry).then(
+    const marked = entry.own?.keepMs !== undefined
+    const sending = marked ? scripts.progress(entry, 'm').then(() => send(mayRetry)) : send(mayRetry)
+    entry.commit = sending.then(
       (answer) => {
         if (answer.ok) {
           leases.delete(entry)
           state.settled(entry)
           entry.keyed?.over?.()
           events.settled(entry, undefined)
+          // For those that wait. If this process dies before, the mark says the same.
+          if (marked) scripts.progress(entry, `r${encodeResult(undefined)}`).catch(events.trouble)
           endRun(entry, true)
           ended(entry)
         } else if (answer.lost) lose(entry)
@@ -204,6 +249,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     return delayMs === false ? { to: 'dead', why: 'never-retry', error } : { to: 'retrying', delayMs }
   }
 
+  function setAside(entry: LeasedEntry, ms: number): boolean {
+    const does = state.giveBack(entry)
+    if (does) settle(entry, { to: 'later', delayMs: ms, why: 'limited' })
+    return does
+  }
+
   function giveBack(entry: LeasedEntry, why: WorkerReturnReason): void {
     if (state.giveBack(entry)) settle(entry, { to: 'waiting', used: entry.attempt - 1, why })
   }
@@ -219,15 +270,18 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     ended(entry)
   }
 
-  function lose(entry: LeasedEntry): void {
+  /** `cancelled`: because somebody cancelled it. */
+  function lose(entry: LeasedEntry, cancelled: boolean = false): void {
     leases.delete(entry)
     const reported = entry.stage === 'expired'
     const lost = state.lose(entry)
     entry.keyed?.over?.()
     if (!lost || reported) return
-    abort(entry, new Error(`the lease of entry ${entry.id} was lost`))
+    const { id } = entry
+    abort(entry, new Error(cancelled ? `entry ${id} was cancelled` : `the lease of entry ${id} was lost`))
     endRun(entry, false)
-    events.lost(entry)
+    if (cancelled) events.cancelled(entry)
+    else events.lost(entry)
     ended(entry)
   }
 
@@ -254,6 +308,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     finish,
     fail,
     commit,
+    progress,
+    cancelled(source, position) {
+      const entry = leases.find(source, position)
+      if (entry) lose(entry, true)
+    },
+    setAside,
     giveBack,
     async end() {
       hurried = true

@@ -13,6 +13,8 @@ export interface DeliveryContext {
   readonly commit: (entry: LeasedEntry, effects: readonly Effect[]) => Promise<CommitAnswer<never>>
   /** See `Delivery`. */
   readonly extend: (entry: LeasedEntry, ms: number) => boolean
+  readonly progress: (entry: LeasedEntry, value: unknown) => Promise<boolean>
+  readonly limited: (entry: LeasedEntry, ms: number) => Promise<void>
 }
 
 /** The delivery that a handler gets. Rarely used fields are computed when they are read. */
@@ -59,6 +61,19 @@ export class HandlerDelivery<T> implements Delivery<T> {
     const entry = this.#entry
     const { extend } = this.#context
     return (duration) => extend(entry, durationMs('duration', duration, { max: LONGEST_DEADLINE_MS }))
+  }
+
+  get progress(): (value: unknown) => Promise<boolean> {
+    const entry = this.#entry
+    const { progress } = this.#context
+    return (value) => progress(entry, value)
+  }
+
+  get limited(): (retryAfter: Duration) => Promise<void> {
+    const entry = this.#entry
+    const { limited } = this.#context
+    return async (retryAfter) =>
+      limited(entry, Math.ceil(durationMs('retryAfter', retryAfter, { max: LONGEST_DEADLINE_MS })))
   }
 
   get lease(): StreamEntryLease {

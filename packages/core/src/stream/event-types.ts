@@ -83,6 +83,8 @@ export type WorkerEventDetails =
   | (DeliveryEvent<'dead'> & { readonly why: DeadLetterKind; readonly error: unknown })
   /** Another worker took it over, or its lease ended while Redis was away. The result of this delivery is ignored. */
   | DeliveryEvent<'lost'>
+  /** `stream.cancel` took it away while this worker had it. The result of this delivery is ignored. */
+  | DeliveryEvent<'cancelled'>
   /** Given back to the group. It uses up no attempt, unless `why` is 'expired' and its handler had started. */
   | (DeliveryEvent<'returned'> & { readonly why: WorkerReturnReason })
   /** This worker gave it back to the group, because the lease of another worker ended. `attempt`: attempts used up so far, 0 at first. */
@@ -115,5 +117,7 @@ export type WorkerReturnReason =
   | 'busy'
   /** The memory of Redis is full, so the handler could not commit. The entry is handled again a second later. */
   | 'full'
+  /** Its limit did not allow it, or its handler said that another service's limit was reached. It is handled again later. */
+  | 'limited'
   /** Its lease ended while Redis did not reply. */
   | 'expired'

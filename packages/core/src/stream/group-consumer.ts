@@ -8,6 +8,7 @@ import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
+import { createAnnouncer } from './announcer.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
@@ -38,6 +39,8 @@ export interface GroupConsumerOptions {
   readonly resume: () => void
   /** Whether a handler still runs, even one without a lease. */
   readonly busy: () => boolean
+  /** Called when an entry has ended here. */
+  readonly ended?: ((entry: LeasedEntry) => void) | undefined
   /** Gives back the entries that were not started, and waits for the handlers up to the deadline. */
   readonly finishAll: (deadlineMs: number) => Promise<void>
 }
@@ -46,11 +49,16 @@ export interface GroupConsumerOptions {
  * Fetches entries of a group under its own consumer name, renews their leases, and sends their outcomes to Redis. It does not handle
  * the entries: a worker calls handlers with them; a loop could take one after another.
  */
-export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'finish' | 'fail' | 'giveBack'> {
+export interface GroupConsumer extends Pick<
+  Deliveries,
+  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'setAside'
+> {
   /** The consumer name. */
   readonly name: string
   readonly sourceKeys: readonly string[]
   readonly events: WorkerEvents
+  /** Pauses the group for that time, and sets the entry aside until then. */
+  limited(entry: LeasedEntry, ms: number): Promise<void>
   /** Finishes a running entry together with other changes. */
   commit(entry: LeasedEntry, effects: readonly Effect[]): Promise<CommitAnswer<never>>
   /** Why nothing may be started. */
@@ -98,6 +106,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     events,
     dueIn: (ms) => maintenance.within(ms),
     ended(entry) {
+      options.ended?.(entry)
       reader.roomMade()
       if (entry.suspect) resume()
     },
@@ -123,7 +132,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     most: scope.order?.places ?? 0,
     trouble,
   })
-  const { leases, start, finish, fail, giveBack } = deliveries
+  const { leases, start, finish, fail, giveBack, progress, setAside } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -145,6 +154,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       events.dead({ id, attempt: 0, fence: 0 }, 'invalid', error)
     },
     paused: pause,
+    watched: createAnnouncer(events, scripts.announce).watched,
     trouble,
   })
   const reader = createReader(space, {
@@ -170,7 +180,13 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   // A message may be lost with its connection, so each new subscription is followed by a check.
   const checkNow = (): void => maintenance.within(0)
   const unfollow = runtime.subscriber.follow(route, keys.pausing(stream, group), {
-    message: checkNow,
+    message(text) {
+      // lua/stream/locate.lua took an entry away.
+      const [, code, position] = /^x([mr])(\d+-\d+)$/.exec(text) ?? []
+      const source = SOURCES.findIndex((each) => each.code === code)
+      if (position === undefined) checkNow()
+      else deliveries.cancelled(source, position)
+    },
     followed: checkNow,
   })
   const endPlaceCheck = scope.order && startPlaceCheck(scripts.checkPlaces, trouble)
@@ -233,6 +249,15 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     finish,
     fail,
     giveBack,
+    progress,
+    setAside,
+    async limited(entry, ms) {
+      await scripts.hold(ms)
+      // It is due when the pause ends.
+      setAside(entry, ms)
+      pause(true)
+      maintenance.within(0)
+    },
     async commit(entry, effects) {
       const checked = committer.check(effects)
       const source = SOURCES[entry.source]?.code as string

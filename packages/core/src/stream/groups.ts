@@ -19,7 +19,13 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
   const drop = bind(streamDrop, [[keys.busyPlaces(stream, name), keys.queued(stream, name)]])
   const sweep = bind(streamSweep, [declared])
 
-  const clear = bind(streamClear, [scope.placesOf(name), scope.order?.places ?? 0, name, declared])
+  const clear = bind(streamClear, [
+    scope.heldOf(name),
+    scope.order?.places ?? 0,
+    name,
+    keys.outcomes(stream, name),
+    declared,
+  ])
 
   const deadLetters = createDeadLetters(scope, name)
 

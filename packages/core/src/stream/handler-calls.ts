@@ -14,9 +14,11 @@ export interface HandlerCallsOptions<T> {
   readonly handle: (deliveries: readonly HandlerDelivery<T>[]) => unknown
   /** The error of the entry at that index in the result of a call; undefined when it succeeded. */
   readonly errorAt: (outcome: unknown, at: number) => unknown
+  /** The result of the entry at that index in the result of a call. */
+  readonly resultAt: (outcome: unknown, at: number) => unknown
   /** Called before the handler is called with the entry. */
   readonly started: (entry: LeasedEntry) => void
-  readonly finish: (entry: LeasedEntry) => void
+  readonly finish: (entry: LeasedEntry, result?: unknown) => void
   /** `ran` is false when no handler was called, because the payload is invalid. */
   readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
@@ -41,7 +43,7 @@ interface Call extends TimedCall {
 
 /** Calls handlers: parses payloads, settles each entry by the result of its call, and fails calls that take too long. */
 export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerCalls {
-  const { schema, timeoutMs, handle, errorAt, started, finish, fail, giveBack, free } = options
+  const { schema, timeoutMs, handle, errorAt, resultAt, started, finish, fail, giveBack, free } = options
   const deadlines = createCallDeadlines<Call>(timeoutMs, failLate)
   const context: DeliveryContext = {
     ...options.context,
@@ -136,7 +138,8 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       const entry = mine.entries[at] as LeasedEntry
       const error = errorOf(outcome, at)
       if (error !== undefined) fail(entry, error, true)
-      else finish(entry)
+      else if (entry.own === undefined) finish(entry)
+      else finish(entry, resultAt(outcome, at))
     }
     free(mine.places)
   }

@@ -22,6 +22,8 @@ export interface Leases {
   add(entry: LeasedEntry): void
   delete(entry: LeasedEntry): void
   readonly size: number
+  /** The entry at a position of a source. */
+  find(source: number, position: string): LeasedEntry | undefined
   /** Characters of all payloads. */
   readonly length: number
   all(): Iterable<LeasedEntry>
@@ -138,6 +140,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
       length += entry.json?.length ?? 0
     },
     delete: forget,
+    find: (source, position) => bySource[source]?.get(position),
     get length() {
       return length
     },

@@ -9,6 +9,8 @@ export interface MaintenanceOptions {
   /** A due entry could not be read and is now a dead letter. */
   readonly unreadable: (id: string) => void
   readonly paused: (paused: boolean) => void
+  /** Called after each check with whether somebody watches the stream. */
+  readonly watched: (watched: boolean) => void
   readonly trouble: (error: unknown) => void
 }
 
@@ -16,7 +18,7 @@ export interface MaintenanceOptions {
 export type Checked = readonly [
   fromStream: string,
   fromReady: string,
-  paused: number,
+  state: number,
   waitMs: number,
   ...taken: readonly (readonly [id: string, attempts: number, fence: number])[],
 ]
@@ -37,7 +39,7 @@ const START = '0-0'
 
 /** Maintains the group regularly: makes due entries ready, takes over entries of dead workers, and checks whether it is paused. */
 export function createMaintenance(options: MaintenanceOptions): Maintenance {
-  const { leaseMs, check, takenOver, unreadable, paused, trouble } = options
+  const { leaseMs, check, takenOver, unreadable, paused, watched, trouble } = options
   const everyMs = Math.min(leaseMs / 2, CHECK_MS)
   let cursors: readonly [string, string] = [START, START]
   let timer: NodeJS.Timeout | undefined
@@ -63,9 +65,11 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
   async function run(): Promise<void> {
     if (stopped) return
     try {
-      const [fromStream, fromReady, isPaused, waitMs, ...taken] = await check(...cursors)
+      const [fromStream, fromReady, found, waitMs, ...taken] = await check(...cursors)
       cursors = [fromStream, fromReady]
-      paused(isPaused === 1)
+      const isPaused = found % 2 === 1
+      paused(isPaused)
+      watched(found >= 2)
       for (const [id, attempts, fence] of taken) {
         if (fence === 0) unreadable(id)
         else takenOver({ id, attempt: Math.abs(attempts), fence }, attempts < 0)
@@ -73,7 +77,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       // This step did not reach the end of the pending lists.
       if (fromStream !== START || fromReady !== START) within(0)
       // Part of the time is random, so that workers that started together do not check together.
-      within((isPaused === 1 ? Math.min(PAUSED_CHECK_MS, everyMs) : everyMs) * (0.9 + Math.random() / 10))
+      within((isPaused ? Math.min(PAUSED_CHECK_MS, everyMs) : everyMs) * (0.9 + Math.random() / 10))
       if (waitMs >= 0) within(Math.max(waitMs + 1, SOONEST_MS))
     } catch (error) {
       cursors = [START, START]

@@ -1,5 +1,6 @@
 import type { Duration } from '../duration.ts'
 import type { StandardSchema } from '../standard-schema.ts'
+import type { StreamKeepOptions } from './entry-state-types.ts'
 
 /**
  * Options of `createStream`.
@@ -120,6 +121,11 @@ export interface StreamAddOptions {
   readonly backoff?: Duration
   /** How long an attempt of this entry may take; `false`: any time. Default: the worker's `timeout`. */
   readonly timeout?: Duration | false
+  /**
+   * Keeps how this entry ends, with its handler's result, for that long after its end, so that `stream.result` gets it; and lets its handler
+   * report progress. A result has at most 256 KiB as JSON. Only in a work queue with one group. Default: nothing is kept.
+   */
+  readonly result?: StreamKeepOptions
   /** W3C traceparent for the handler. A malformed one is dropped, as the W3C specification asks. */
   readonly traceparent?: string
   /** At `maxBacklog`: 'reject' fails with PENKNIFE_FULL, 'wait' waits for room. Default: 'reject'. */
@@ -131,7 +137,7 @@ export interface StreamAddOptions {
 /** Options of `adding`, as of `add`. */
 export type StreamAddingOptions = Pick<
   StreamAddOptions,
-  'key' | 'delay' | 'at' | 'attempts' | 'backoff' | 'timeout' | 'traceparent'
+  'key' | 'delay' | 'at' | 'attempts' | 'backoff' | 'timeout' | 'result' | 'traceparent'
 >
 
 export interface StreamAddManyOptions<T> extends Omit<StreamAddOptions, 'id' | 'key'> {

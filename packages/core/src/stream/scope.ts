@@ -29,6 +29,8 @@ export interface Scope {
   readonly keepDead: string
   /** The keys of lua/_lib/stream/places.lua of a group; none without order by key. */
   placesOf(group: string): readonly string[]
+  /** The keys of places, and those of outcomes: lua/_lib/stream/outcomes.lua. */
+  heldOf(group: string): readonly string[]
   /** Its name in errors, such as `stream 'orders' of space 'shop'`. */
   readonly title: string
   /** `bind` of the runtime, with errors that name the stream and its space. */
@@ -42,6 +44,12 @@ export interface Scope {
     shared: Shared,
     safety: Safety | undefined,
   ): Port<Item, Result>
+  /**
+   * The group of a work queue with one.
+   *
+   * @throws PENKNIFE_INVALID for another stream; `what` is the option or method.
+   */
+  onlyGroup(what: string): string
   /** Refuses the name of a group that the stream cannot have. */
   checkGroup(group: string): string
 }
@@ -72,12 +80,27 @@ export function createScope(
     order,
     keepDead,
     placesOf: (group) => (order ? [keys.busyPlaces(stream, group), keys.queued(stream, group)] : []),
+    heldOf: (group) => [
+      keys.busyPlaces(stream, group),
+      keys.queued(stream, group),
+      keys.results(stream, group),
+      keys.resultsDue(stream, group),
+    ],
     title,
     bind: (script, shared) => runtime.bind(script, shared, undefined, title),
     bindSafe: (script, shared, safety) =>
       safety
         ? runtime.bindDurable(script, shared, safety, title)
         : runtime.bind(script, shared, undefined, title),
+    onlyGroup(what) {
+      const [group, ...others] = groups
+      if (declared !== '-' && group !== undefined && others.length === 0) return group
+      throw invalid(
+        what,
+        title,
+        "it needs a work queue with one group, such as { groups: ['billing'] }; give each group a stream of its own",
+      )
+    },
     checkGroup(group) {
       checkName('group', group)
       if (declared === '-' || groups.includes(group)) return group

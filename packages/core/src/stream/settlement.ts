@@ -11,6 +11,8 @@ export type Move =
   | { readonly to: 'later'; readonly delayMs: number; readonly why: WorkerReturnReason }
   | { readonly to: 'delayed'; readonly dueMs: number }
   | { readonly to: 'waiting'; readonly used: number; readonly why: WorkerReturnReason }
+  /** Finished, and its outcome is kept. */
+  | { readonly to: 'done'; readonly outcome: string }
   | { readonly to: 'dead'; readonly why: DeadLetterKind; readonly error: unknown }
 
 /** How a delivery ended. */
@@ -46,6 +48,7 @@ function encodeMove({ source, position, attempt, fence }: LeasedEntry, move: Mov
   if (move.to === 'retrying') return [...from, attempt, fence, move.delayMs, '', '']
   if (move.to === 'later') return [...from, attempt - 1, fence, move.delayMs, '', '']
   if (move.to === 'delayed') return [...from, attempt - 1, fence, move.dueMs, '', '']
+  if (move.to === 'done') return [...from, attempt, fence, 0, '', move.outcome]
   if (move.to === 'waiting') return [...from, move.used, fence, 0, '', '']
   // An attempt was used only if a handler ran.
   const used = move.why === 'invalid' ? attempt - 1 : attempt

@@ -85,7 +85,7 @@ export function createSettler({
     for (; end < waiting.length && end < mostFinished; end++) {
       const { entry, move } = waiting[end] as Outcome
       if (!move) continue
-      moved += entry.json?.length ?? 0
+      moved += (entry.json?.length ?? 0) + (move.to === 'done' ? move.outcome.length : 0)
       if (++moves > 1 && (moves > MOST_MOVES || moved > MOST_MOVED)) break
     }
     const batch = end === waiting.length ? waiting : waiting.slice(0, end)

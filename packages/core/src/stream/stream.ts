@@ -7,21 +7,24 @@ import { source } from '../record/comparable.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
-import { callBatch, errorAt } from './batch-outcome.ts'
+import { callBatch, errorAt, resultAt } from './batch-outcome.ts'
 import { toEntry } from './entries.ts'
 import type { StreamEvent } from './event-types.ts'
 import { createGroup } from './groups.ts'
 import { toRange } from './ids.ts'
 import type { StreamOptions } from './option-types.ts'
 import { createOwnCommit } from './own-commit.ts'
+import { createLocator } from './locate.ts'
 import { readPage } from './pages.ts'
 import { replay } from './replay.ts'
+import { createResults } from './results.ts'
 import { createSchedules } from './schedules/schedules.ts'
 import { createScope } from './scope.ts'
 import { streamSettings, workerSettings } from './settings.ts'
 import { createStats } from './stats.ts'
 import type { Stream } from './types.ts'
 import { createWatch } from './watch.ts'
+import { createWatching } from './watching.ts'
 import type { Worker, WorkerCloseOptions } from './worker-types.ts'
 import { checkHandler, createWorker } from './worker.ts'
 
@@ -61,6 +64,7 @@ export function createStream<T, Out>(
   const scope = createScope(space, name, settings)
   const { runtime, keys, route, key, title, identity, bind, checkGroup } = scope
   const page = bind(streamPage, [])
+  const locator = createLocator(scope)
   const topic = createTopic<StreamEvent>('penknife:stream')
   const watch = createWatch(scope, topic, () => stats({ over: 0 }))
   const stats = createStats(scope, watch.sampled)
@@ -96,6 +100,7 @@ export function createStream<T, Out>(
   const stream: Stream<T, Out> = {
     name,
     on: (listener) => topic.on(listener),
+    watch: createWatching(scope),
     ...createAdder<T>(scope, settings, topic, { added: watch.added, declared: declare }),
     async read(read = {}) {
       checkOptions('read', read, ['from', 'to', 'limit', 'after', 'reverse'])
@@ -105,6 +110,10 @@ export function createStream<T, Out>(
         toEntry<Jsonified<T>>(id, fields),
       )
     },
+    find: locator.find,
+    cancel: locator.cancel,
+    reschedule: locator.reschedule,
+    result: createResults(scope, locator) as Stream<T, Out>['result'],
     commit: createOwnCommit(scope),
     stats,
     schedule: schedule as Stream<T, Out>['schedule'],
@@ -123,6 +132,7 @@ export function createStream<T, Out>(
             schema: settings.schema,
             handle: ([delivery]) => handler(delivery as NonNullable<typeof delivery>),
             errorAt: () => undefined,
+            resultAt: (outcome) => outcome,
           },
           workerSettings(workerOptions, false),
         ),
@@ -140,6 +150,7 @@ export function createStream<T, Out>(
             schema: settings.schema,
             handle: callBatch(handler),
             errorAt,
+            resultAt,
           },
           workerSettings(workerOptions, true),
         ),

@@ -18,6 +18,7 @@ export interface WorkerEvents {
   started(entry: LeasedEntry): void
   failed(entry: LeasedEntry, error: unknown): void
   lost(entry: LeasedEntry): void
+  cancelled(entry: LeasedEntry): void
   /** Redis has stored the outcome. Without `move` the entry is done. */
   settled(entry: LeasedEntry, move: Move | undefined): void
   recovered(delivery: DeliveryId): void
@@ -65,11 +66,13 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
       if (topic.hasListeners) emit({ kind: 'failed', ...idOf(entry), error })
     },
     lost: (entry) => emit({ kind: 'lost', ...idOf(entry) }),
+    cancelled: (entry) => emit({ kind: 'cancelled', ...idOf(entry) }),
     settled(entry, move) {
       if (move?.to === 'dead') return dead(idOf(entry), move.why, move.error)
       if (!topic.hasListeners) return
       const { id, attempt, fence } = entry
-      if (!move) return topic.emit({ kind: 'done', id, attempt, fence, space, name, group, consumer })
+      if (!move || move.to === 'done')
+        return topic.emit({ kind: 'done', id, attempt, fence, space, name, group, consumer })
       const delivery = { id, attempt, fence }
       if (move.to === 'retrying') emit({ kind: 'retrying', ...delivery, delayMs: move.delayMs })
       else if (move.to === 'delayed') emit({ kind: 'delayed', id: entry.id, untilMs: move.dueMs })

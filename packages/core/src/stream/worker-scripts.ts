@@ -1,12 +1,16 @@
 import {
   streamCheckPlaces,
+  streamAnnounce,
   streamForgetConsumers,
+  streamHold,
   streamLeave,
   streamMaintain,
   streamOpen,
+  streamProgress,
   streamRenew,
   streamSettle,
 } from '../redis/scripts.gen.ts'
+import type { LeasedEntry } from './leased-entry.ts'
 import type { Checked } from './maintenance.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
@@ -26,6 +30,12 @@ export interface WorkerScripts {
     cursor: string,
     after: string,
   ): Promise<readonly [cursor: string, after: string, repaired: number]>
+  /** lua/stream/progress.lua, for an entry whose outcome is kept: resolves with whether it was stored. */
+  progress(entry: LeasedEntry, text: string): Promise<boolean>
+  /** Pauses the group for that time. */
+  hold(ms: number): Promise<unknown>
+  /** Publishes a JSON list of events. */
+  announce(events: string): Promise<unknown>
   /** Deletes consumers that sent nothing for that long and have no pending entries. */
   forgetConsumers(silentMs: number): Promise<unknown>
   /**
@@ -43,7 +53,19 @@ export interface WorkerScripts {
 export const CLOSING_MS = 500
 
 export function bindWorkerScripts(
-  { runtime, keys, route, declared, title, key: stream, stream: name, order, placesOf, keepDead }: Scope,
+  {
+    runtime,
+    keys,
+    route,
+    declared,
+    title,
+    key: stream,
+    stream: name,
+    order,
+    placesOf,
+    heldOf,
+    keepDead,
+  }: Scope,
   group: string,
   consumer: string,
   { leaseMs, maxAttempts }: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts'>,
@@ -56,30 +78,36 @@ export function bindWorkerScripts(
   const delayed = keys.delayed(name, group)
   const dead = keys.deadLetters(name, group)
   const paused = keys.paused(name, group)
+  const watched = keys.watched(name)
   const settled = keys.settled(name, consumer)
   const open = bind(streamOpen, [])
-  const held = placesOf(group)
+  const held = heldOf(group)
+  const outcomes = keys.outcomes(name, group)
   const most = order?.places ?? 0
   const stops = order?.stops ? 1 : 0
-  const settle = bind(streamSettle, [held, most, stops, keepDead, group, consumer, declared])
-  const checkPlaces = bind(streamCheckPlaces, [held, most, group])
+  const settle = bind(streamSettle, [held, most, stops, keepDead, outcomes, group, consumer, declared])
+  const checkPlaces = bind(streamCheckPlaces, [placesOf(group), most, group])
   const renew = bind(streamRenew, [group, consumer])
   const maintain = bind(streamMaintain, [
     held,
     most,
     stops,
     keepDead,
+    outcomes,
     group,
     consumer,
     declared,
     leaseMs,
     maxAttempts,
   ])
+  const progress = bind(streamProgress, [held.slice(2), group, consumer, outcomes])
+  const announce = bind(streamAnnounce, [])
+  const hold = bind(streamHold, [])
   const forget = bind(streamForgetConsumers, [])
-  const leave = bind(streamLeave, [held, group, consumer, declared])
+  const leave = bind(streamLeave, [placesOf(group), group, consumer, declared])
   const leaveSoon = runtime.bind(
     streamLeave,
-    [held, group, consumer, declared],
+    [placesOf(group), group, consumer, declared],
     CLOSING_MS,
     title,
     undefined,
@@ -93,9 +121,23 @@ export function bindWorkerScripts(
     renew: (source, positions, started) =>
       renew(route, sourceKeys[source] as string, positions, started ? 1 : 0),
     check: (fromStream, fromReady) =>
-      maintain(route, stream, ready, delayed, dead, paused, fromStream, fromReady) as Promise<Checked>,
+      maintain(
+        route,
+        stream,
+        ready,
+        delayed,
+        dead,
+        paused,
+        watched,
+        fromStream,
+        fromReady,
+      ) as Promise<Checked>,
     checkPlaces: async (cursor, after) =>
       (await checkPlaces(route, stream, ready, delayed, dead, cursor, after)) as [string, string, number],
+    progress: async ({ source, position, id, own }, text) =>
+      (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, text)) === 1,
+    announce: (events) => announce(route, keys.watching(name), events),
+    hold: (ms) => hold(route, paused, ms, keys.pausing(name, group)),
     forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),
     leave: () => leave(route, stream, ready, delayed, settled, most),
     leaveSoon: () => leaveSoon(route, stream, ready, delayed, settled, most),

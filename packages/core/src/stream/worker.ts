@@ -6,6 +6,7 @@ import { createDispatcher } from './dispatcher.ts'
 import { createFetchControl } from './fetch-control.ts'
 import { createGroupConsumer } from './group-consumer.ts'
 import { createHandlerCalls } from './handler-calls.ts'
+import { createLimitGate } from './limit-gate.ts'
 import { createPace } from './pace.ts'
 import { createRuns } from './runs.ts'
 import type { Scope } from './scope.ts'
@@ -18,11 +19,13 @@ export interface WorkerParts<T> {
   readonly schema: StandardSchema<unknown, T> | undefined
   readonly handle: (deliveries: readonly HandlerDelivery<T>[]) => unknown
   readonly errorAt: (outcome: unknown, at: number) => unknown
+  /** The result of the entry at that index of a call that succeeded. */
+  readonly resultAt: (outcome: unknown, at: number) => unknown
 }
 
 /** Starts a worker: a consumer of the group that calls the handler with its entries. */
 export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
-  const { group, schema, handle, errorAt } = parts
+  const { group, schema, handle, errorAt, resultAt } = parts
   const { batch, maxAttempts, timeoutMs } = settings
   let most = settings.concurrency
   let held = false
@@ -33,7 +36,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     scope.order &&
     createRuns({
       together: scope.order.places > 1,
-      start: (entry) => waiting.push(entry),
+      start: (entry) => (gate ? gate.ask(entry) : waiting.push(entry)),
       giveBack: (entry, why) => giveBack(entry, why),
     })
   const consumer = createGroupConsumer(scope, {
@@ -46,16 +49,31 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     paused: () => waiting.giveBack(0, 0, 'paused'),
     resume: () => dispatcher.dispatch(),
     busy: () => dispatcher.running > 0,
+    ended: settings.limit && ((entry) => gate?.ended(entry)),
     async finishAll(deadlineMs) {
       waiting.stop()
       dispatcher.stop()
+      await gate?.answered()
       waiting.giveBack(0, 0, 'closing')
       runs?.giveBack('closing')
       await dispatcher.idle(deadlineMs)
       calls.stop()
+      gate?.stop()
     },
   })
   const { name, sourceKeys, events, leases, stopped, start, finish, fail, giveBack } = consumer
+  const gate =
+    settings.limit &&
+    createLimitGate({
+      limit: settings.limit,
+      stopped,
+      allow(entry) {
+        waiting.push(entry)
+        dispatcher.dispatch()
+      },
+      setAside: consumer.setAside,
+      giveBack,
+    })
   const waiting = createWaitingEntries({ maxAttempts, pace, giveBack })
   const dispatcher = createDispatcher({
     concurrency,
@@ -76,15 +94,24 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     waiting,
     dispatcher,
     leases,
+    gate,
     runs,
     stopped,
   })
   const calls = createHandlerCalls<T>({
-    context: { sourceKeys, group, consumer: name, commit: consumer.commit },
+    context: {
+      sourceKeys,
+      group,
+      consumer: name,
+      commit: consumer.commit,
+      progress: consumer.progress,
+      limited: consumer.limited,
+    },
     schema,
     timeoutMs,
     handle,
     errorAt,
+    resultAt,
     started: events.started,
     finish,
     fail,

@@ -6,6 +6,7 @@ import { checkClients } from './clients/clients.ts'
 import type { NotificationClients } from './clients/types.ts'
 import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
 import type { NotificationFormat } from './sse/format.ts'
+import { checkViews, type NotificationViews } from './views/with-views.ts'
 
 /** @typeParam Context what the framework gives its middlewares: `exchange.context` in the callbacks */
 export interface NotificationsOptions<Context = unknown> {
@@ -65,6 +66,11 @@ export interface NotificationsOptions<Context = unknown> {
    * Default: none.
    */
   readonly presence?: Pick<Presence, 'join'>
+  /**
+   * Live views as channels: an object of channels and views made by `live`, or a function of the channel. A client gets `state`, and then
+   * events of the type `change`. Default: none.
+   */
+  readonly views?: NotificationViews
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
   readonly perUser?: number
   /**
@@ -89,6 +95,7 @@ const OPTIONS = [
   'format',
   'clients',
   'presence',
+  'views',
   'retry',
   'heartbeat',
   'stall',
@@ -169,6 +176,7 @@ export function checkNotifications(notifier: AnyNotifier, options: Notifications
     )
   }
   checkPresence('notifications', presence, user)
+  checkViews('notifications', options.views)
   if (perUser === undefined) return
   if (!Number.isInteger(perUser) || perUser < 1 || perUser > 100) {
     throw invalid('notifications perUser', perUser, 'give a whole number from 1 to 100')

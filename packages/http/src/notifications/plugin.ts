@@ -18,6 +18,7 @@ import { farewellFrame } from './sse/frames.ts'
 import { lastIdsOf, wasClosed } from './sse/last-ids.ts'
 import { createServerSentEvents } from './sse/transport.ts'
 import { beginningsOf } from './state.ts'
+import { withViews } from './views/with-views.ts'
 
 /** Compressors and proxies hold events back without these. */
 const HEADERS = {
@@ -60,7 +61,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
     )
     const sse = createServerSentEvents(format)
     const sessions = createSessions({
-      notifier,
+      ...withViews(notifier, options.views),
       perUser,
       presence: options.presence,
       ...timesOf(options),

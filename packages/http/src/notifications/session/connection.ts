@@ -5,7 +5,8 @@ import { soleCursor } from './cursor.ts'
 import { isInvalid, isOutage } from './faults.ts'
 import type { ChannelFanOut } from './fan-out.ts'
 import { startOf } from './resume.ts'
-import { Session, type SessionOwner, type SessionSettings } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionOwner, SessionSettings } from './settings.ts'
 import type { Farewell, Transport } from './transport.ts'
 
 /** Carries the sessions of a connection, one for each channel. */
@@ -52,7 +53,7 @@ const GRACE_MS = 1000
  * One client that joins and leaves channels while it is connected. Each channel has a session of its own, with its cursor;
  * the user's admission is one for all. It knows no protocol.
  */
-export class Connection implements Client, SessionOwner {
+export class Connection implements Client, SessionOwner<Session> {
   readonly #context: ConnectionContext
   readonly #sessions = new Map<string, Session>()
   /** The types of events that the client gets. Undefined: all. */

@@ -1,50 +1,19 @@
 import type {
   NotifierAdmission,
   NotifierAdmissionEnd,
-  AnyNotifier,
   NotifierEvent,
   NotifierMessage,
   NotifierSubscription,
 } from '@penknife/core'
-import { isPosition } from '@penknife/core/internal'
 
-import { advance, createCursor, type Cursor } from './cursor.ts'
+import { advance, createCursor, type Cursor, passOver } from './cursor.ts'
 import { EarlyEvents } from './early-events.ts'
-import type { ChannelFanOut } from './fan-out.ts'
 import { type Members, Memberships } from './memberships.ts'
+import type { Following, SessionOwner, SessionSettings } from './settings.ts'
 import { type SessionChange, type SessionState, stateAfter } from './states.ts'
-import { type Followed, writeStart } from './start.ts'
+import { writeStart } from './start.ts'
+import { subscribeTo } from './subscribe.ts'
 import type { Farewell, Transport } from './transport.ts'
-
-/** The settings of all sessions of one middleware. */
-export interface SessionSettings {
-  readonly notifier: AnyNotifier
-  /** A client that reads nothing for this long is disconnected. */
-  readonly stallMs: number
-  /** Returns the time after which a client should reconnect, random for each; undefined: its own time. */
-  readonly reconnectAfterMs: () => number | undefined
-  /** Loads the state of a channel, for clients that begin there or lost events. */
-  readonly getState: ((channel: string) => unknown) | undefined
-  /** Where a client without a position begins. */
-  readonly start: 'next' | 'oldest'
-  /** Makes each client's user a member of its channels. */
-  readonly presence: Members | undefined
-}
-
-/** What a session belongs to: all sessions of a middleware, or the connection of a client with several sessions. */
-export interface SessionOwner {
-  /** The admission that the sessions of a connection share. Undefined: a session may have its own. */
-  readonly admission: NotifierAdmission | undefined
-  sessionClosed(session: Session): void
-}
-
-/** The channels that a client follows, after its rights were checked. */
-export interface Following extends Followed {
-  /** Writes to all clients of this channel together. Undefined if the client follows several channels. */
-  readonly fanOut?: ChannelFanOut | undefined
-  /** The types of events that the client gets. Undefined: all. */
-  readonly types?: readonly string[] | undefined
-}
 
 /** With more unsent bytes than this, further events of a client wait in the history. */
 export const BEHIND_BYTES = 65_536
@@ -66,7 +35,7 @@ const NOTHING = { refused: [], from: new Map<string, string>(), lost: [] } as co
  */
 export class Session {
   readonly #settings: SessionSettings
-  readonly #owner: SessionOwner
+  readonly #owner: SessionOwner<Session>
   #state: SessionState = 'opening'
   #following: Following
   #admission: NotifierAdmission | undefined
@@ -83,7 +52,7 @@ export class Session {
   #stalled: NodeJS.Timeout | undefined
 
   /** @param channels the requested channels */
-  constructor(settings: SessionSettings, owner: SessionOwner, channels: readonly string[]) {
+  constructor(settings: SessionSettings, owner: SessionOwner<Session>, channels: readonly string[]) {
     this.#settings = settings
     this.#owner = owner
     this.#following = { channels, ...NOTHING }
@@ -104,32 +73,18 @@ export class Session {
 
   /** Subscribes to the channels. */
   async follow(following: Following): Promise<void> {
-    const { notifier, getState, start } = this.#settings
     // Without a position the state is loaded, which a reset would only ask for.
-    this.#following = getState ? { ...following, lost: [] } : following
-    const { channels, from, fanOut, types } = following
+    this.#following = this.#settings.getState ? { ...following, lost: [] } : following
+    following.fanOut?.enter()
     const admission = this.#admission ?? this.#owner.admission
-    fanOut?.enter()
-    const subscription = await notifier.subscribe(channels, {
-      from: positionsOf(channels, from, start),
-      ...(getState ? { getState } : {}),
-      ...(types ? { types } : {}),
-      onEvent: (event, current) => this.onEvent(event, current),
-      ...(admission ? { admission } : {}),
-      ...(fanOut
-        ? {
-            audience: fanOut,
-            onAudience: (inside, current) => {
-              this.#subscription = current
-              if (inside) fanOut.join(this)
-              else fanOut.leave(this)
-            },
-          }
-        : {}),
-    })
+    const subscription = await subscribeTo(following, this.#settings, this, admission)
     this.#subscription = subscription
     // The client left meanwhile.
     if (this.#state === 'closed') void subscription.close()
+  }
+
+  subscribed(subscription: NotifierSubscription): void {
+    this.#subscription = subscription
   }
 
   /** The followed channels. */
@@ -216,7 +171,10 @@ export class Session {
   /** Writes a heartbeat, unless the client has unsent bytes. */
   keepAlive(): void {
     if (this.#transport?.unsentBytes !== 0) return
-    if (this.#following.types && this.#passOver()) this.#transport.position((this.#cursor as Cursor).text())
+    const cursor = this.#cursor as Cursor
+    const passes = this.#following.types && this.#state === 'live'
+    if (passes && passOver(cursor, this.#subscription?.cursors() ?? {}))
+      this.#transport.position(cursor.text())
     else this.#transport.keepAlive()
   }
 
@@ -270,7 +228,10 @@ export class Session {
   }
 
   #begin(transport: Transport, subscription: NotifierSubscription, early: EarlyEvents): void {
-    const { fanOut } = this.#following
+    const { fanOut, lost } = this.#following
+    const { isView } = this.#settings
+    if (isView && lost.length > 0)
+      this.#following = { ...this.#following, lost: lost.filter((channel) => !isView(channel)) }
     this.#cursor = writeStart(transport, this.#following, early, subscription)
     if (transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
     else subscription.resume()
@@ -278,17 +239,6 @@ export class Session {
     const { presence } = this.#settings
     const user = presence && (this.#admission ?? this.#owner.admission)?.user
     if (user !== undefined) this.#memberships = new Memberships(presence as Members, user, this.followed)
-  }
-
-  /** Moves the cursor over events that the client did not ask for, so that it does not resume before them. */
-  #passOver(): boolean {
-    const cursor = this.#cursor as Cursor
-    const before = cursor.text()
-    const positions = this.#state === 'live' ? this.#subscription?.cursors() : undefined
-    for (const [channel, position] of Object.entries(positions ?? {})) {
-      if (isPosition(position)) cursor.set(channel, position)
-    }
-    return cursor.text() !== before
   }
 
   #farewellOf(reason: 'reconnect' | NotifierAdmissionEnd): Farewell {
@@ -309,14 +259,4 @@ export class Session {
       if (this.#change('drain')) subscription.resume()
     })
   }
-}
-
-/** Without a prototype, because a channel may be called 'constructor'. */
-function positionsOf(
-  channels: readonly string[],
-  from: ReadonlyMap<string, string>,
-  start: SessionSettings['start'],
-): Readonly<Record<string, string>> {
-  const oldest = start === 'oldest' ? channels.map((channel) => [channel, '-'] as const) : []
-  return Object.assign(Object.create(null), Object.fromEntries([...oldest, ...from]))
 }

@@ -6,7 +6,8 @@ import { isInvalid, isOutage } from './faults.ts'
 import { type ChannelFanOut, FanOuts } from './fan-out.ts'
 import type { Members } from './memberships.ts'
 import { type GivenCursors, startOf } from './resume.ts'
-import { Session, type SessionOwner } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionOwner } from './settings.ts'
 import type { Farewell, TransportKind } from './transport.ts'
 
 /** A client's request. */
@@ -46,6 +47,8 @@ export interface SessionsOptions {
   /** Where a client without a position begins. */
   readonly start: 'next' | 'oldest'
   readonly presence?: Members | undefined
+  /** Whether a followed channel is a live view. */
+  readonly isView?: ((channel: string) => boolean) | undefined
   /** Reports that clients cannot follow their channels, although Redis answers. */
   readonly report: (fault: unknown) => void
 }
@@ -66,9 +69,12 @@ export function createSessions(options: SessionsOptions): Sessions {
   const { notifier, perUser, retryMs, heartbeatMs, stallMs, report } = options
   const clients = createClients(notifier, heartbeatMs)
   const fanOuts = new Map<TransportKind, FanOuts>()
-  const { getState, start, presence } = options
-  const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence }
-  const owner: SessionOwner = { admission: undefined, sessionClosed: (session) => clients.remove(session) }
+  const { getState, start, presence, isView } = options
+  const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence, isView }
+  const owner: SessionOwner<Session> = {
+    admission: undefined,
+    sessionClosed: (session) => clients.remove(session),
+  }
 
   /** Random, so that clients do not reconnect all at once. */
   function reconnectAfterMs(): number | undefined {

@@ -6,6 +6,7 @@ import type { NodeContext, NodeMiddleware } from '../../node.ts'
 import { checkClients } from '../clients/clients.ts'
 import type { NotificationClients } from '../clients/types.ts'
 import { checkPresence, checkTypes } from '../options.ts'
+import { checkViews, type NotificationViews } from '../views/with-views.ts'
 
 export interface NotificationSocketsOptions {
   /**
@@ -42,6 +43,8 @@ export interface NotificationSocketsOptions {
   readonly clients?: NotificationClients
   /** Makes the user of each connection a member of its channels, as in `notifications`. Default: none. */
   readonly presence?: Pick<Presence, 'join'>
+  /** Live views as channels, as in `notifications`. Default: none. */
+  readonly views?: NotificationViews
   /** The most channels of a connection, 1 to 1,000. Default: 100. */
   readonly mostChannels?: number
   /** The path that `attach` serves. Default: '/live'. */
@@ -72,6 +75,7 @@ const OPTIONS: readonly (keyof NotificationSocketsOptions)[] = [
   'types',
   'clients',
   'presence',
+  'views',
   'mostChannels',
   'path',
   'origins',
@@ -98,6 +102,7 @@ export function checkSockets(notifier: AnyNotifier, options: NotificationSockets
   checkTypes(NAME, options.types)
   checkClients(NAME, options.clients)
   checkPresence(NAME, options.presence, user)
+  checkViews(NAME, options.views)
   if (authorize === undefined && channels === undefined) {
     throw invalid(`${NAME} authorize`, authorize, 'say with authorize or channels what a client may follow')
   }

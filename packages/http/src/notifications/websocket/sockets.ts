@@ -18,6 +18,7 @@ import { beginningsOf } from '../state.ts'
 import type { Connection } from '../session/connection.ts'
 import { isInvalid, isOutage } from '../session/faults.ts'
 import { createSessions } from '../session/sessions.ts'
+import { withViews } from '../views/with-views.ts'
 import { type ClientSettings, SocketClient } from './client.ts'
 import { SUBPROTOCOL } from './frames.ts'
 import { isAllowedOrigin } from './origin.ts'
@@ -73,7 +74,7 @@ export function notificationSockets(
   const clients = checkClients('notificationSockets', options.clients)
   const sockets = createWebSockets()
   const sessions = createSessions({
-    notifier,
+    ...withViews(notifier, options.views),
     perUser,
     presence: options.presence,
     ...timesOf(options),

@@ -1,0 +1,251 @@
+--- Find an entry of a work queue with one group, and cancel it or change its time if it is unfinished.
+--
+-- Invariant: an entry that was cancelled is in no place of its group, and its worker, if any, has lost its lease: whatever that worker sends is
+-- refused. So of a cancel and a finish at the same moment one happens, and both callers learn which. An entry that got another time is in one
+-- place of its group, and keeps its place of a key, if it has one.
+-- A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
+-- at the cursor; an entry that moves meanwhile may be missed.
+-- @batch 1
+-- @full runs         cancelling frees memory, and moving an entry needs hardly any
+-- @include now
+-- @include earlier
+-- @include stream/acknowledge
+-- @include stream/entry
+-- @include stream/groups
+-- @include stream/outcomes
+-- @include stream/placing
+-- @include typed
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+-- @shared most     places of a key; 0 without order
+-- @shared group    group
+-- @shared channels prefix of the pub/sub channels of outcomes
+-- @shared workers  pub/sub channel that the group's workers follow
+-- @item key stream stream
+-- @item key ready  stream of entries that the group must handle again
+-- @item key delayed sorted set of its entries that wait for a time
+-- @item key dead   stream of its dead letters
+-- @item arg id     entry
+-- @item arg action find, cancel, or move and the new time in milliseconds since 1970, separated by a space
+-- @item arg from   where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
+-- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
+
+local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
+local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
+
+local function item(stream, ready, delayed, dead, id, action, from)
+  local due = string.match(action, '^move (%d+)$')
+  local place, cursor = string.match(from, '^(%a+) (.+)$')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
+    or typed(held[3], 'hash') or typed(held[4], 'zset')
+  local places, of = placing(most, held[1], held[2], ready)
+  wrong = wrong or of and places.wrong(of)
+  if wrong then
+    return wrong
+  end
+  local kept = outcomes.open(held[3], held[4], channels)
+  local ms = math.floor(now / 1000)
+
+  local function reply(state, delivery, done, consumer, idle, time)
+    local outcome, progress = outcomes.read(kept, id)
+    return {
+      state,
+      done and '1' or '',
+      consumer or '',
+      tostring(idle or 0),
+      tostring(delivery and delivery.a or 0),
+      time and string.format('%.0f', time) or '',
+      outcome or '',
+      progress or '',
+      delivery and outcomes.kept_ms(delivery) and '1' or '',
+    }
+  end
+
+  -- What another place of the key is for, once the entry is gone from its own.
+  local function cancelled(delivery, location)
+    if of and delivery.k and location == 'd' then
+      places.leave_delayed(of, delivery)
+    elseif of and delivery.k then
+      places.leave(of, delivery.k, location, 1)
+    end
+    outcomes.keep(kept, delivery, 'c')
+  end
+
+  -- Moves it to the time `due`.
+  local function move(delivery, location)
+    if tonumber(due) <= ms then
+      if not of or not (delivery.k or delivery.q) then
+        entry.put_ready(ready, delivery)
+      elseif delivery.q then
+        places.enter(of, delivery.q, delivery)
+      elseif location == 'd' then
+        places.due(of, delivery)
+      else
+        places.move(of, delivery.k, location, 'r' .. entry.put_ready(ready, delivery))
+      end
+    else
+      entry.put_delayed(delayed, delivery, due)
+      if of and delivery.k then
+        location = location == 'd' and places.delayed_location(of, delivery) or location
+        places.move(of, delivery.k, location, places.later(due, delivery.i))
+      end
+    end
+    -- Its workers check when the next entry is due.
+    redis.pcall('SPUBLISH', workers, '')
+  end
+
+  -- `remove` takes it out of its place.
+  local function act(state, delivery, location, remove, time)
+    local acts = action ~= 'find'
+    if acts then
+      remove()
+    end
+    if action == 'cancel' then
+      cancelled(delivery, location)
+    elseif due then
+      move(delivery, location)
+      time = tonumber(due)
+    end
+    return reply(state, delivery, acts, nil, nil, time)
+  end
+
+  local function running(key, position, delivery, held_by)
+    local code = key == ready and 'r' or 'm'
+    if action == 'cancel' then
+      acknowledge(key, group, group, { position })
+      cancelled(delivery, code .. position)
+      redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
+    end
+    return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
+  end
+
+  local function lease(key, position)
+    local found = redis.pcall('XPENDING', key, group, position, position, 1)
+    return not found.err and found[1] or nil
+  end
+
+  local function in_stream()
+    local delivery = entry.read(stream, id)
+    if not delivery then
+      return
+    end
+    local held_by = lease(stream, id)
+    if held_by then
+      return running(stream, id, delivery, held_by)
+    end
+    for _, each in ipairs(groups(stream)) do
+      if each.name == group and not earlier(each['last-delivered-id'], id) then
+        return
+      end
+    end
+    local later = delivery.n and delivery.n > ms
+    return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+      redis.call('XDEL', stream, id)
+    end, delivery.n)
+  end
+
+  -- `match` finds the members of a sorted set that may be it; `read` is nil for another entry.
+  local function scan(key, match, read)
+    for _ = 1, ROUNDS do
+      local page = redis.call('ZSCAN', key, cursor, 'MATCH', match, 'COUNT', COUNT)
+      for at = 1, #page[2], 2 do
+        local delivery = read(page[2][at])
+        if delivery and delivery.i == id then
+          return delivery, page[2][at], tonumber(page[2][at + 1])
+        end
+      end
+      cursor = page[1]
+      if cursor == '0' then
+        return
+      end
+    end
+  end
+
+  local function in_queue()
+    if not of then
+      cursor = '0'
+      return
+    end
+    local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
+    return delivery
+      and act('queued', delivery, nil, function()
+        redis.call('ZREM', held[2], member)
+        delivery.q = string.match(member, '^[^%z]+')
+      end)
+  end
+
+  local function in_delayed()
+    local delivery, member, time = scan(delayed, '?' .. cmsgpack.pack(id) .. '*', entry.unpacked)
+    return delivery
+      and act(delivery.a > 0 and 'retrying' or 'delayed', delivery, 'd', function()
+        redis.call('ZREM', delayed, member)
+      end, time)
+  end
+
+  -- The position of the entry in ready or among the dead letters.
+  local function find_in(key)
+    local first, bytes = cursor == '0' and '-' or cursor, 0
+    for _ = 1, 2000 do
+      local page = redis.call('XRANGE', key, first, '+', 'COUNT', 4)
+      for _, found in ipairs(page) do
+        for at = 1, #found[2], 2 do
+          if found[2][at] == 'i' and found[2][at + 1] == id then
+            return found[1]
+          end
+          bytes = bytes + #found[2][at + 1]
+        end
+      end
+      first = page[4] and '(' .. page[4][1]
+      if not first or bytes > MOST_BYTES then
+        break
+      end
+    end
+    cursor = first or '0'
+  end
+
+  local function in_ready()
+    local position = find_in(ready)
+    if not position then
+      return
+    end
+    local delivery = entry.read_ready(ready, position)
+    local held_by = lease(ready, position)
+    if held_by then
+      return running(ready, position, delivery, held_by)
+    end
+    return act('waiting', delivery, 'r' .. position, function()
+      redis.call('XDEL', ready, position)
+    end)
+  end
+
+  local function in_dead()
+    local position = find_in(dead)
+    return position and reply('dead', entry.read_ready(dead, position))
+  end
+
+  local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
+  local outcome = outcomes.read(kept, id)
+  if outcome then
+    local first = string.sub(outcome, 1, 1)
+    return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+  end
+  -- Usually one call searches everywhere.
+  for _ = 1, 5 do
+    local found = look[place]()
+    if found then
+      return found
+    elseif place ~= 'stream' and cursor ~= '0' then
+      return { '', place .. ' ' .. cursor }
+    end
+    place, cursor = NEXT[place], '0'
+    if not place then
+      break
+    end
+  end
+  local _, _, committed = outcomes.read(kept, id)
+  if committed then
+    local done = reply('done', nil)
+    done[7] = 'd'
+    return done
+  end
+  return reply('gone', nil)
+end

@@ -1,0 +1,88 @@
+import { streamLocate } from '../redis/scripts.gen.ts'
+import { dueTime } from './add-terms.ts'
+import type { StreamEntryChange, StreamEntryState } from './entry-state-types.ts'
+import { checkId } from './ids.ts'
+import type { Scope } from './scope.ts'
+
+/** Where an entry is, with what is kept of it. */
+export interface Located extends StreamEntryState {
+  readonly changed: boolean
+  /** See outcomes.lua; undefined while it is not known. */
+  readonly outcome: string | undefined
+  /** Whether its outcome will be kept. */
+  readonly keeps: boolean
+}
+
+export interface Locator {
+  /** Searches everywhere; one script call, more for large groups. */
+  locate(id: string, action?: string): Promise<Located>
+  find(id: string): Promise<StreamEntryState>
+  cancel(id: string): Promise<StreamEntryChange>
+  reschedule(id: string, at: Date | number): Promise<StreamEntryChange>
+}
+
+/** An entry may move between two calls that look for it, so a search of several calls is repeated before it is said to be gone. */
+const SEARCHES = 3
+
+export function createLocator(scope: Scope): Locator {
+  const { keys, route, key, stream, order, bind } = scope
+
+  async function locate(id: string, action: string = 'find'): Promise<Located> {
+    const group = scope.onlyGroup('find')
+    checkId('id', id)
+    const script = bind(streamLocate, [
+      scope.heldOf(group),
+      order?.places ?? 0,
+      group,
+      keys.outcomes(stream, group),
+      keys.pausing(stream, group),
+    ])
+    const [ready, delayed, dead] = [
+      keys.ready(stream, group),
+      keys.delayed(stream, group),
+      keys.deadLetters(stream, group),
+    ]
+    for (let search = 1; ; search++) {
+      let calls = 0
+      let reply: readonly string[]
+      let from = 'stream 0'
+      do {
+        reply = (await script(route, key, ready, delayed, dead, id, action, from)) as readonly string[]
+        calls += 1
+        from = reply[1] as string
+      } while (reply[0] === '')
+      if (reply[0] !== 'gone' || calls === 1 || search === SEARCHES) return decode(id, reply)
+    }
+  }
+
+  async function change(id: string, action: string): Promise<StreamEntryChange> {
+    const { changed, state } = await locate(id, action)
+    return { changed, state }
+  }
+
+  return {
+    locate,
+    async find(id) {
+      const { changed: _changed, outcome: _outcome, keeps: _keeps, ...state } = await locate(id)
+      return state
+    },
+    cancel: (id) => change(id, 'cancel'),
+    reschedule: async (id, at) => change(id, `move ${dueTime(at)}`),
+  }
+}
+
+function decode(id: string, reply: readonly string[]): Located {
+  const [state, changed, consumer, idle, attempts, due, outcome, progress, keeps] = reply
+  return {
+    id,
+    state: state as StreamEntryState['state'],
+    attempts: Number(attempts),
+    consumer: consumer === '' ? undefined : consumer,
+    idleMs: consumer === '' ? undefined : Number(idle),
+    dueMs: due === '' ? undefined : Number(due),
+    progress: progress ? (JSON.parse(progress) as unknown) : undefined,
+    changed: changed === '1',
+    outcome: outcome === '' ? undefined : outcome,
+    keeps: keeps === '1',
+  }
+}

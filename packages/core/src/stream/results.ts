@@ -1,0 +1,93 @@
+import { runSafely } from '../callbacks.ts'
+import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
+import { invalid, PenknifeError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { StreamResult, StreamResultOptions } from './entry-state-types.ts'
+import { checkId } from './ids.ts'
+import type { Locator } from './locate.ts'
+import { decodeOutcome } from './outcome.ts'
+import type { Scope } from './scope.ts'
+
+/** `result` of a stream: waits for the outcome of an entry, without asking again and again. */
+export function createResults(
+  scope: Scope,
+  { locate }: Pick<Locator, 'locate'>,
+): (id: string, options?: StreamResultOptions) => Promise<StreamResult> {
+  const { keys, route, stream, runtime } = scope
+
+  return async (id, options = {}) => {
+    checkOptions('result', options, ['signal', 'timeout', 'onProgress'])
+    const { signal, timeout, onProgress } = options
+    const group = scope.onlyGroup('result')
+    checkId('id', id)
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw invalid('signal', signal, 'give an AbortSignal')
+    }
+    if (onProgress !== undefined && typeof onProgress !== 'function') {
+      throw invalid('onProgress', onProgress, 'give a function')
+    }
+    const timeoutMs =
+      timeout === undefined ? undefined : durationMs('timeout', timeout, { min: 0, max: LONGEST_DEADLINE_MS })
+    signal?.throwIfAborted()
+    let last: string | undefined
+
+    function progressed(json: string): void {
+      if (onProgress === undefined || json === last) return
+      last = json
+      runSafely('the onProgress function of result failed', () => onProgress(JSON.parse(json) as unknown))
+    }
+
+    return new Promise<StreamResult>((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      let unfollow: (() => void) | undefined
+      let ended = false
+      function end<Value>(settle: (value: Value) => void, value: Value): void {
+        if (ended) return
+        ended = true
+        unfollow?.()
+        offClose()
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', aborted)
+        settle(value)
+      }
+      const aborted = (): void => end(reject, signal?.reason as Error)
+
+      /** Reads what happened so far. */
+      async function look(): Promise<void> {
+        try {
+          const { state, outcome, keeps, progress } = await locate(id)
+          if (progress !== undefined) progressed(JSON.stringify(progress))
+          if (outcome !== undefined) end(resolve, decodeOutcome(outcome))
+          else if (state === 'gone' || state === 'dead') end(resolve, { state: 'unknown' } as const)
+          else if (!keeps) end(reject, invalid('id', id, NOT_KEPT))
+        } catch (error) {
+          end(reject, error)
+        }
+      }
+
+      // An outcome that comes between the two is in a message, in what `look` reads, or in both.
+      function follow(): void {
+        if (ended) return
+        unfollow = runtime.subscriber.follow(route, keys.outcomes(stream, group) + id, {
+          message(text) {
+            if (text.startsWith('r')) end(resolve, decodeOutcome(text.slice(1)))
+            else progressed(text.slice(1))
+          },
+          followed: () => void look(),
+        })
+      }
+
+      const offClose = runtime.onCloseWaiting(async () =>
+        end(reject, new PenknifeError('PENKNIFE_CLOSED', `result in ${scope.title}: penknife was closed`)),
+      )
+      signal?.addEventListener('abort', aborted, { once: true })
+      if (timeoutMs !== undefined) {
+        timer = setTimeout(() => end(resolve, { state: 'unfinished' } as const), timeoutMs)
+      }
+      // Often the outcome is there, and nothing has to be followed.
+      void look().then(follow)
+    })
+  }
+}
+
+const NOT_KEPT = "the outcome of this entry is not kept; add it with { result: { keep: '1h' } }"
