@@ -12,12 +12,6 @@ export default defineConfig({
   resolve: { conditions },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-    typecheck: {
-      ignoreSourceErrors: true,
-      enabled: true,
-      include: ['packages/*/src/**/*.test-d.ts', 'test/**/*.test-d.ts'],
-      tsconfig: 'tsconfig.tools.json',
-    },
     globalSetup: 'test/support/provision.ts',
     // The files of a test process share its modules: loading them anew for each file took more time than most files. So a file must
     // undo what it changes in a module, and no file may use vi.mock.

@@ -2,7 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { connect, createNotifier } from '@penknife/core'
+import { connect, createNotifier, createPresence, live, type Presence } from '@penknife/core'
+import { createNotificationClients } from '@penknife/http'
 import { notificationSockets } from '@penknife/http/websocket'
 import { Redis } from 'ioredis'
 
@@ -42,7 +43,18 @@ export const sockets: Fuzzer = {
     const given = new Redis(redis.url, { lazyConnect: true })
     const penknife = connect(given)
     const notifier = createNotifier(penknife.space('fuzz'), 'main', { history: 20 })
+    const presence = createPresence(penknife.space('fuzz'), 'main', { grace: 0, announce: notifier })
+    let read = 0
+    const clients = createNotificationClients({
+      onConnect: (client) => void client.nudge('a', { of: 'a' }),
+      onDisconnect() {
+        if (next % 100 === 0) throw new Error('a callback that fails')
+      },
+    })
     const served = notificationSockets(notifier, {
+      presence,
+      clients,
+      views: { view: live({ read: () => ({ read: read++ }), every: 20 }) },
       user: ({ query }) => query.get('user') ?? 'ann',
       authorize: (_, channels) => channels.filter((channel) => !channel.startsWith(SECRET)),
       renew(_, token) {
@@ -75,6 +87,8 @@ export const sockets: Fuzzer = {
       await Promise.all(Array.from({ length: AT_ONCE }, attack))
       clearInterval(publishing)
       await rest(raw, server, findings)
+      if (clients.size > 0) findings.add('clients are listed after all left', String(clients.size))
+      await restOf(presence, findings)
       if (!(await settlesWithin(served.close({ deadline: '2s' }), 5000))) findings.add('close did not end')
     } finally {
       clearInterval(publishing)
@@ -118,6 +132,17 @@ function check(
         findings.add("somebody else's channel", `${text}, ${which}`)
     } catch {
       findings.add('a frame that is no JSON', which)
+    }
+  }
+}
+
+/** Checks that nobody is present after all clients left. */
+async function restOf(presence: Presence, findings: Findings): Promise<void> {
+  const end = performance.now() + REST_MS
+  for (const channel of ['a', 'b', 'view']) {
+    while ((await presence.count(channel)) > 0) {
+      if (performance.now() > end) return findings.add('members are present after all left', channel)
+      await delay(20)
     }
   }
 }

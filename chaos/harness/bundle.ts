@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -19,6 +20,9 @@ export interface Break {
 /** A program ends with the process that started it. */
 const BANNER = "process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume().unref();"
 
+/** The bundled programs of this process, for several runs. */
+const bundled = new Map<string, Promise<string>>()
+
 /** Bundles a program and its imports into one file. Returns its path. */
 export async function bundle(
   program: URL,
@@ -26,9 +30,23 @@ export async function bundle(
   name: string,
   breaks: readonly Break[] = [],
 ): Promise<string> {
-  const plugins = breaks.length > 0 ? [breaking(breaks)] : []
-  await bundlePrograms({ [name]: fileURLToPath(program) }, folder, { banner: BANNER, plugins })
-  return join(folder, `${name}.mjs`)
+  const which = JSON.stringify([program.href, breaks])
+  const text = bundled.get(which) ?? textOf(program, breaks)
+  bundled.set(which, text)
+  const path = join(folder, `${name}.mjs`)
+  await writeFile(path, await text)
+  return path
+}
+
+async function textOf(program: URL, breaks: readonly Break[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'penknife-bundle-'))
+  try {
+    const plugins = breaks.length > 0 ? [breaking(breaks)] : []
+    await bundlePrograms({ program: fileURLToPath(program) }, folder, { banner: BANNER, plugins })
+    return await readFile(join(folder, 'program.mjs'), 'utf8')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
 /** Replaces parts of source files. A file without the part is an error. */

@@ -5,6 +5,7 @@ import {
   createRateLimiter,
   createStream,
   type StreamEntry,
+  type LiveView,
   type Notifier,
   type RateLimiter,
   type Stream,
@@ -14,7 +15,7 @@ import type { Redis } from 'ioredis'
 
 import { type Badge, type Click, createBadges, visitorChannel } from './badges.ts'
 import { isAsset } from './assets.ts'
-import { createBoard, type NamedRow, type Standing } from './board.ts'
+import { createBoard, type Named, type NamedRow, type Standing } from './board.ts'
 import type { DemoRedis } from './redis.ts'
 import { type Visitor, visitorOf } from './visitors.ts'
 
@@ -23,6 +24,8 @@ export interface Demo {
   readonly limiter: RateLimiter
   readonly requests: Stream<RequestEntry>
   readonly notifier: Notifier
+  /** The channels that are live views. */
+  readonly views: Readonly<Record<string, LiveView>>
   click(visitor: Visitor): Promise<Clicked>
   rename(visitor: Visitor): Promise<Standing>
   standing(visitor: Visitor): Promise<Standing>
@@ -81,11 +84,11 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
     groups: ['live'],
     retain: { entries: 200 },
   })
-  const scores = createLeaderboard(space, 'clicks')
+  const scores = createLeaderboard<Named>(space, 'clicks', { live: true })
   const notifier = createNotifier(space, 'main', { history: 200 })
 
   const badges = createBadges(redis, notifier)
-  const board = createBoard(redis, scores, notifier)
+  const board = createBoard(scores)
 
   const worker = clicks.worker(
     'badges',
@@ -110,14 +113,12 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
     async click({ member, name }) {
       // Two calls: after a crash in between, the entry exists and the board does not count it.
       const entry = await clicks.add({ member })
-      const score = await scores.increment(member)
       if (name !== undefined) await board.rename(member, name)
-      board.changed()
+      const score = await scores.increment(member)
       return { entry, score, ...(await board.standing(member)) }
     },
     async rename({ member, name }) {
       if (name !== undefined) await board.rename(member, name)
-      board.changed()
       return board.standing(member)
     },
     standing: ({ member }) => board.standing(member),
@@ -139,10 +140,8 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
       await (restarting ??= privateRedis.start().finally(() => (restarting = undefined)))
       return true
     },
-    async close() {
-      board.close()
-      await penknife.close()
-    },
+    views: { board: board.view },
+    close: () => penknife.close(),
   }
 }
 

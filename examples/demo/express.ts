@@ -17,7 +17,7 @@ export interface App {
 
 export function createExpressApp(demo: Demo): App {
   const log = requestLog(demo.requests, { skip: isBackground })
-  const events = notifications(demo.notifier, { channels: channelsOf, retry: '1s' })
+  const events = notifications(demo.notifier, { channels: channelsOf, views: demo.views, retry: '1s' })
   const clickLimit = rateLimit(demo.limiter, { key: byVisitor })
   // Takes no tokens: a page that was just opened reads its remaining clicks from the RateLimit header.
   const look = rateLimit(demo.limiter, { key: byVisitor, cost: 0 })

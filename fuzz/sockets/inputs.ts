@@ -16,6 +16,7 @@ const CHANNELS: readonly unknown[] = [
   'a',
   'b',
   'c',
+  'view',
   SECRET,
   `${SECRET}:1`,
   '__proto__',

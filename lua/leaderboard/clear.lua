@@ -5,6 +5,7 @@
 -- @full runs         it frees memory; the markers that it adds are small
 -- @include leaderboard/board
 -- @include leaderboard/end_increments
+-- @include leaderboard/tell_change
 -- @include now
 -- @shared keys keys  the windows' keys, data and stored ids, at the indexes in the plan
 -- @shared plan       JSON, see lua/_lib/leaderboard/removal.lua; also `ids` and `idlog`
@@ -33,6 +34,7 @@ local function item(window)
   if wrong then
     return wrong
   end
+  tell_change(config)
   for at, each in ipairs(open) do
     local plain = config.windows[at]
     for nth, z in ipairs(plain.z) do

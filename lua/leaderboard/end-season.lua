@@ -7,6 +7,7 @@
 -- @full refused      it stores the season
 -- @include leaderboard/board
 -- @include leaderboard/end_increments
+-- @include leaderboard/tell_change
 -- @include now
 -- @include typed
 -- @shared keys keys     the window's keys, and those of the season, at the indexes in the plan
@@ -54,6 +55,7 @@ local function item(id, window, current, kept)
   if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
     return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
   end
+  tell_change(config)
   local source, plain = open[1], config.windows[1]
   local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
   store(source.z, ranking, tonumber(kept))

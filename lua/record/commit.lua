@@ -32,7 +32,7 @@ local wrong = of.wrong
   or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 -- With order by key: what places.lua works on.
 local places, held = placing(most, keys[4], keys[5], ready)
-wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 
 -- Whether this consumer has the lease of a position. Without the group there are no leases.
@@ -112,5 +112,5 @@ local function item(own, values)
     expires = true
     redis.call('PEXPIRE', answers, DAY)
   end
-  return '+' .. results
+  return effects.mark(of) .. results
 end

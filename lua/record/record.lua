@@ -20,7 +20,7 @@
 -- @shared plan       texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
 -- @item keys own     the string of the id, if answers are stored; then those of the changes
 -- @item arg values   the texts of the changes, each ending with a zero byte
--- @returns integer|string 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
+-- @returns integer|string 0: call again, more had to expire; more: the time, other periods are needed; text: "+", or "*" if all boards of the call are small, and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
 
 local of = effects.open(keys, plan, size, 4, 0)
 local window, print, durable, explain = unpack(of.fields, 1, 4)
@@ -60,5 +60,5 @@ local function item(own, values)
   if window then
     dedup.apply(own[1], print .. results, window)
   end
-  return '+' .. results
+  return effects.mark(of) .. results
 end

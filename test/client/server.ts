@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net'
 
 import type { Notifier } from '@penknife/core'
-import { type Exchange, notifications } from '@penknife/http'
+import { type Exchange, notifications, type NotificationViews } from '@penknife/http'
 import { notificationSockets } from '@penknife/http/websocket'
 import { onTestFinished } from 'vitest'
 
@@ -23,6 +23,7 @@ export interface LiveServerOptions {
   readonly perUser?: number
   readonly getState?: (channel: string) => unknown
   readonly start?: 'oldest'
+  readonly views?: NotificationViews
   readonly other?: (request: IncomingMessage, response: ServerResponse) => void
 }
 
@@ -31,7 +32,7 @@ export async function serveLive(
   notifier: () => Notifier,
   options: LiveServerOptions = {},
 ): Promise<LiveServer> {
-  const { webSockets = true, perUser, getState, start: begin, other } = options
+  const { webSockets = true, perUser, getState, start: begin, views, other } = options
   const asked = { streams: 0, upgrades: 0 }
   const common = {
     user: ({ query }: Exchange) => query.get('user') ?? undefined,
@@ -41,6 +42,7 @@ export async function serveLive(
     ...(perUser === undefined ? {} : { perUser }),
     ...(getState ? { getState } : {}),
     ...(begin ? { start: begin } : {}),
+    ...(views ? { views } : {}),
   }
   const connections = new Set<Socket>()
   let port = 0

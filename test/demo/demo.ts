@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import { onTestFinished } from 'vitest'
 
+import { bundledProgram } from '../support/program.ts'
 import { until } from '../support/until.ts'
 
 const MAIN = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.url))
@@ -17,18 +18,20 @@ export interface RunningDemo {
   end(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** Starts the demo as a separate process on a free port. Resolves when its page reports Redis as available. */
-export async function startDemo(args: readonly string[] = [], redisUrl = ''): Promise<RunningDemo> {
+/**
+ * Starts the demo as a separate process on a free port: bundled, or as `pnpm demo` does it, which takes longer. Resolves when its page
+ * reports Redis as available.
+ */
+export async function startDemo(
+  args: readonly string[] = [],
+  { redisUrl = '', bundled = true }: { readonly redisUrl?: string; readonly bundled?: boolean } = {},
+): Promise<RunningDemo> {
+  const program = bundled
+    ? [bundledProgram('example-demo')]
+    : ['--import', 'tsx', '--conditions=penknife-source', MAIN]
   const child = spawn(
     process.execPath,
-    [
-      '--import',
-      'tsx',
-      '--conditions=penknife-source',
-      MAIN,
-      ...(args.includes('--port') ? [] : ['--port', '0']),
-      ...args,
-    ],
+    [...program, ...(args.includes('--port') ? [] : ['--port', '0']), ...args],
     { env: { ...process.env, PENKNIFE_REDIS_URL: redisUrl }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let output = ''

@@ -4,7 +4,14 @@ import { admit } from '../support/members.ts'
 import { documentedRights } from '../support/documented-user.ts'
 import { deadLettersOf } from '../support/orders.ts'
 
-import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+import {
+  connect,
+  createLeaderboard,
+  createNotifier,
+  createPresence,
+  createRateLimiter,
+  createStream,
+} from '@penknife/core'
 
 import { startRedis } from '../../scripts/redis/server.ts'
 
@@ -56,6 +63,10 @@ test('the locked-down user of docs/operations.md can use every feature', async (
       if (events.length === 2) reported()
     },
   })
+  const presence = createPresence(space, 'main', { announce: notifier })
+  await presence.join('room', 'ann').joined
+  expect(await presence.members('room')).toEqual({ count: 1, members: ['ann'] })
+  await presence.close()
   const ended = new Promise<string>((onEnd) => {
     const admitted = notifier.admit('ann', { onRevoked: () => {}, onEnd })
     // Two connections of one user with a bound of one, in two notifiers, so that one checks the other's process.

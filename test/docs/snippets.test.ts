@@ -42,16 +42,18 @@ beforeAll(async () => {
     const onClient = NODE_REDIS ? onNodeRedis(code) : code
     writeFileSync(sourceOf(name), isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
   }
-  const sources = snippets.map(({ name }) => [name, sourceOf(name)] as const)
-  const preload = fileURLToPath(new URL('preload.ts', import.meta.url))
-  // The preload changes the client library that the snippet uses.
-  const clients: Plugin = {
-    name: 'clients',
+  const programs = Object.fromEntries(snippets.map(({ name }) => [name, sourceOf(name)]))
+  // A client library that is loaded later has no names in a bundle, because it is a CommonJS module.
+  const loadedLater: Plugin = {
+    name: 'loaded later',
     setup: ({ onResolve }) =>
-      onResolve({ filter: /^(ioredis|redis)$/ }, ({ path }) => ({ path, external: true })),
+      onResolve({ filter: /^(ioredis|redis)$/ }, ({ path, kind }) =>
+        kind === 'dynamic-import' ? { path, external: true } : undefined,
+      ),
   }
-  const programs = Object.fromEntries([...sources, ['preload', preload]])
-  await bundlePrograms(programs, FOLDER, { plugins: [clients] })
+  // It changes the client library and the servers that the snippet uses.
+  const inject = [fileURLToPath(new URL('preload.ts', import.meta.url))]
+  await bundlePrograms(programs, FOLDER, { inject, plugins: [loadedLater] })
 })
 
 function sourceOf(name: string): string {
@@ -89,8 +91,8 @@ test('every snippet passes the type check', () => {
 }, 60_000)
 
 test.each(snippets)('$title runs', async ({ name, code }) => {
-  const [path, preload] = [join(FOLDER, `${name}.mjs`), join(FOLDER, 'preload.mjs')]
-  await using program = runProgram(path, { SNIPPET_REDIS_PORT: String(redis.port) }, ['--import', preload])
+  const env = { SNIPPET_REDIS_PORT: String(redis.port) }
+  await using program = runProgram(join(FOLDER, `${name}.mjs`), env)
   if (!isServer(code)) {
     const { code: status, output } = await program.ended
     expect(status, output).toBe(0)

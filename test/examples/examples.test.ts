@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'
 
-import { runProgram } from '../support/program.ts'
+import { bundledProgram, runProgram } from '../support/program.ts'
 
 const at = (name: string): string => new URL(`../../examples/${name}/main.ts`, import.meta.url).pathname
 
@@ -14,7 +14,7 @@ test.each(['express', 'ingest', 'instant', 'koa', 'nudges', 'quota', 'standalone
 )
 
 test('the standalone example limits, handles, ranks and notifies, and ends by itself', async () => {
-  const program = runProgram(at('standalone'))
+  const program = runProgram(bundledProgram('example-standalone'))
   const { code, output } = await program.ended
   expect(code, output).toBe(0)
   expect(output).toMatch(/bob has to wait \d+ s/)
@@ -23,7 +23,7 @@ test('the standalone example limits, handles, ranks and notifies, and ends by it
 })
 
 test('the nudges example drops from one process’s cache what another one changed', async () => {
-  const { code, output } = await runProgram(at('nudges')).ended
+  const { code, output } = await runProgram(bundledProgram('example-nudges')).ended
   expect(code, output).toBe(0)
   expect(output.match(/^(one|two): .*$/gm)).toEqual([
     'one: tea costs 10 (from the database)',
@@ -35,7 +35,7 @@ test('the nudges example drops from one process’s cache what another one chang
 })
 
 test('the tickets example sells two seats once each, and gives back an abandoned one', async () => {
-  const { code, output } = await runProgram(at('tickets')).ended
+  const { code, output } = await runProgram(bundledProgram('example-tickets')).ended
   expect(code, output).toBe(0)
   expect(output.match(/^(ann|bob|cem|sold).*$/gm)).toEqual([
     'ann: committed, receipt of ann',
@@ -71,7 +71,7 @@ test.each([
     ],
   ],
 ])('the %s example changes everything of a call, or nothing', async (name, lines) => {
-  const { code, output } = await runProgram(at(name)).ended
+  const { code, output } = await runProgram(bundledProgram(`example-${name}`)).ended
   expect(code, output).toBe(0)
   expect(
     output
@@ -82,7 +82,7 @@ test.each([
 })
 
 test.each(['express', 'koa'])('the %s example limits, logs, ranks and notifies', async (name) => {
-  await using program = runProgram(at(name), { PORT: '0' })
+  await using program = runProgram(bundledProgram(`example-${name}`), { PORT: '0' })
   const url = await program.printed(/http:\/\/127\.0\.0\.1:\d+/)
 
   const events = await fetch(`${url}/events`)

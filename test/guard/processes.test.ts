@@ -1,10 +1,8 @@
-import { fileURLToPath } from 'node:url'
-
 import { createCounters } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
-import { runProgram } from '../support/program.ts'
+import { bundledProgram, runProgram } from '../support/program.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
 
@@ -14,7 +12,7 @@ const ATTEMPTS = LONG ? 1_000_000 : 20_000
 const STOCK = ATTEMPTS / 10
 
 test(`${ATTEMPTS} attempts of ${PROCESSES} processes sell exactly the stock, with reservations that expire`, async () => {
-  const program = fileURLToPath(new URL('../support/programs/seller.ts', import.meta.url))
+  const program = bundledProgram('seller')
   const sellers = Array.from({ length: PROCESSES }, () =>
     runProgram(program, {
       SELLER_URL: bench.server.url,

@@ -26,6 +26,7 @@ test('every adapter exports the same names', () => {
       'HttpError',
       'PASS',
       'adapt',
+      'createNotificationClients',
       'decisionOf',
       'definePlugin',
       'headersFor',

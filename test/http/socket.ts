@@ -27,6 +27,7 @@ export interface SocketClient {
   readonly closed: readonly [code: number, reason: string] | undefined
   /** Reads nothing from now on. */
   pause(): void
+  resume(): void
   send(frame: object | string | Buffer): void
   /** Sends a numbered frame. Resolves with its reply. */
   ask(frame: object): Promise<SocketFrame>
@@ -72,6 +73,7 @@ export async function openSocket(url: string, options: SocketOptions = {}): Prom
       return closed
     },
     pause: () => socket.pause(),
+    resume: () => socket.resume(),
     send(frame) {
       socket.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame))
     },

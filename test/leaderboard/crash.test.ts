@@ -32,12 +32,12 @@ interface Writer {
 /** Lets a process write until some hundred calls were answered, and kills it amid others. */
 async function killed(name: string, folder: string): Promise<Writer> {
   const file = join(folder, name)
-  await using program = runProgram(
-    bundledProgram('board-writer'),
-    {},
-    [],
-    [bench.server.url, JSON.stringify(OPTIONS), name, file],
-  )
+  await using program = runProgram(bundledProgram('board-writer'), {}, [
+    bench.server.url,
+    JSON.stringify(OPTIONS),
+    name,
+    file,
+  ])
   await program.printed(/enough/)
   await program.kill('SIGKILL')
   const writer = {

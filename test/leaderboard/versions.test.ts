@@ -166,12 +166,10 @@ test('a process of another version is refused beside this one', async () => {
   const older = await board()
   await older.increment('ann', 5)
   await older.increment('bob', 7)
-  await using program = runProgram(
-    bundledProgram('board-version'),
-    {},
-    [],
-    [bench.server.url, JSON.stringify({ order: 'ascending' })],
-  )
+  await using program = runProgram(bundledProgram('board-version'), {}, [
+    bench.server.url,
+    JSON.stringify({ order: 'ascending' }),
+  ])
   await program.printed(/^PENKNIFE_INVALID not-done .*order is 'ascending'/m)
   expect(shown(await older.top())).toEqual(['1 bob 7', '2 ann 5'])
 })

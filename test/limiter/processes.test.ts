@@ -12,7 +12,7 @@ import { LONG } from '../support/until.ts'
 const bench = useRedis()
 const clusterBench = useCluster()
 const PROCESSES = 8
-const RUN_MS = LONG ? 20_000 : 2000
+const RUN_MS = LONG ? 20_000 : 1000
 const WINDOW_MS = 250
 const RULE = { name: 'r', limit: 100, window: `${WINDOW_MS}ms`, burst: 30 } satisfies LimiterRule
 

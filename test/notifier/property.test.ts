@@ -50,6 +50,7 @@ test(
       'roll back to nothing',
       'delete',
       'flush',
+      'clear',
       'forget',
       'delete the newest',
       'join from empty',

@@ -194,15 +194,19 @@ test('a commit whose reply was lost is sent again and gets the first results', a
   expect((await mails.read()).items).toHaveLength(2)
 })
 
-test('Redis forgets the answers of a worker once it got them', async () => {
-  const { orders, points } = await shop()
+test.each([
+  ['', false],
+  [', also when the next commit is refused', true],
+])('Redis forgets the answers of a worker once it got them%s', async (_when, refuses) => {
+  const { orders, points, stock } = await shop()
   const { saw, worker } = startWorker(
     orders,
     'billing',
-    (delivery) => delivery.commit(points.incrementing('ann')),
-    {
-      concurrency: 5,
+    async (delivery) => {
+      if (refuses) await delivery.commit(stock.decrementing('none', 5))
+      await delivery.commit(points.incrementing('ann'))
     },
+    { concurrency: 5 },
   )
   await orders.addMany(Array.from({ length: 200 }, (_, at) => at))
   await saw('done', 200)

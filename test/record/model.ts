@@ -60,6 +60,11 @@ export const memberOf = ({ who }: Spec): string => `m${who}`
 /** The tokens that a limit takes. */
 export const costOf = ({ by }: Spec): number => Math.max(1, Math.abs(by))
 
+/** The token with which an object is changed; undefined without a fence. */
+export const tokenOf = ({ by }: Spec): number | undefined => (by % 2 === 0 ? Math.abs(by) + 1 : undefined)
+/** Whether an object is deleted. */
+export const deletes = ({ kind, by }: Spec): boolean => kind === 'object' && by === 6
+
 /** What calls with one id must have in common: their targets, and which of their events, and limits, share a key. */
 function signature(specs: readonly Spec[]): string {
   const shared = (['event', 'limit'] as const).flatMap((kind) => {
@@ -83,6 +88,7 @@ export class RecordModel {
   readonly joined: string[] = []
   readonly events = new Map<string, number[]>()
   readonly objects = new Map<string, number>()
+  readonly #fences = new Map<string, number>()
   readonly stock: CounterModel = createCounterModel({ ...STOCK, rememberUs: 0 })
   readonly steps: CounterModel = createCounterModel({ floor: 0, ceiling: 1000, initial: 0, rememberUs: 0 })
   quota: CounterModel = createCounterModel({ ...QUOTA, rememberUs: 0 })
@@ -99,13 +105,21 @@ export class RecordModel {
   record(specs: readonly Spec[], id: string | undefined): Wanted {
     const kinds = signature(specs)
     const stored = id === undefined ? undefined : this.#answers.get(id)
-    if (stored)
-      return stored.kinds === kinds ? { repeated: true, results: stored.results } : { invalid: true }
+    if (stored) return stored.kinds === kinds ? this.#repeat(specs, stored.results) : { invalid: true }
     const refused = this.#refusals(specs)
     if (refused.length > 0) return { refused: refused.toSorted() }
     const results = this.#apply(specs)
     if (id !== undefined) this.#answers.set(id, { kinds, results })
     return { repeated: false, results }
+  }
+
+  /** An increment of an object cannot repeat a deletion, which has no value. */
+  #repeat(specs: readonly Spec[], results: readonly unknown[]): Wanted {
+    const odd = specs.some(
+      (spec, at) => spec.kind === 'object' && !deletes(spec) && results[at] === undefined,
+    )
+    if (odd) return { invalid: true }
+    return { repeated: true, results: specs.map((spec, at) => (deletes(spec) ? undefined : results[at])) }
   }
 
   /** Such as '3 floor'; nothing is changed. */
@@ -121,7 +135,10 @@ export class RecordModel {
     if (known !== undefined) refused.push(`${known} known`)
     for (const at of places('object')) {
       const spec = specs[at] as Spec
-      if (spec.by < 0 && (this.objects.get(memberOf(spec)) ?? 0) + spec.by < 0) refused.push(`${at} floor`)
+      const token = tokenOf(spec)
+      if (token !== undefined && token < (this.#fences.get(memberOf(spec)) ?? 0)) refused.push(`${at} fence`)
+      else if (spec.by < 0 && (this.objects.get(memberOf(spec)) ?? 0) + spec.by < 0)
+        refused.push(`${at} floor`)
     }
     for (const at of places('limit')) {
       if (this.#used(specs, specs[at] as Spec) > LIMIT.limit) refused.push(`${at} limit`)
@@ -199,8 +216,13 @@ export class RecordModel {
       else if (kind === 'quota') results[at] = count(this.quota)
       else if (kind === 'claim') this.#seen.set(member, this.nowMs)
       else if (kind === 'object') {
-        this.objects.set(member, (this.objects.get(member) ?? 0) + by)
-        results[at] = this.objects.get(member)
+        const token = tokenOf(spec)
+        if (token !== undefined) this.#fences.set(member, token)
+        if (deletes(spec)) this.objects.delete(member)
+        else {
+          this.objects.set(member, (this.objects.get(member) ?? 0) + by)
+          results[at] = this.objects.get(member)
+        }
       } else if (kind === 'event') this.events.set(member, [...(this.events.get(member) ?? []), by])
       else {
         const before = this.steps.state(member).value

@@ -36,6 +36,8 @@ import {
   STOCK,
   TARGET,
   type Wanted,
+  tokenOf,
+  deletes,
 } from './model.ts'
 
 useSettableClock()
@@ -94,7 +96,7 @@ function effectOf(on: Objects, spec: Spec): Effect {
     case 'event':
       return on.news.publishing(member, by)
     case 'object':
-      return on.objects.incrementing(member, 'n', by, { floor: 0 })
+      return changeObject(on, spec)
     default:
       return on.steps.incrementing(member, 1, {
         reaching: { value: TARGET, effects: [on.joined.adding(member)] },
@@ -102,12 +104,21 @@ function effectOf(on: Objects, spec: Spec): Effect {
   }
 }
 
+function changeObject({ objects }: Objects, spec: Spec): Effect {
+  const token = tokenOf(spec)
+  const fence = token === undefined ? {} : { fence: { key: memberOf(spec), token } }
+  if (deletes(spec)) return objects.deleting(memberOf(spec), fence)
+  return objects.incrementing(memberOf(spec), 'n', spec.by, { floor: 0, ...fence })
+}
+
 function change(counters: Counters, member: string, by: number): Effect {
   return by < 0 ? counters.decrementing(member, -by) : counters.incrementing(member, by)
 }
 
 /** A result in the form of the model. */
-function plainResult(kind: Kind, result: unknown): unknown {
+function plainResult(spec: Spec, result: unknown): unknown {
+  const { kind } = spec
+  if (deletes(spec)) return undefined
   if (kind === 'take' || kind === 'quota') return (result as { value: number }).value
   if (kind === 'step') return (result as { reached: boolean }).reached
   return ['mixed', 'best', 'set', 'tie', 'plain', 'object'].includes(kind)
@@ -126,7 +137,7 @@ async function outcomeOf(
     const answer = await (id === undefined ? record(space, ...effects) : record(space, { id }, ...effects))
     if (!answer.ok)
       return { refused: answer.refused.map(({ effect, reason }) => `${effect} ${reason}`).toSorted() }
-    const results = answer.results.map((result, at) => plainResult((specs[at] as Spec).kind, result))
+    const results = answer.results.map((result, at) => plainResult(specs[at] as Spec, result))
     return { repeated: answer.repeated, results }
   } catch (error) {
     if (error instanceof PenknifeError && error.code === 'PENKNIFE_INVALID') return { invalid: true }

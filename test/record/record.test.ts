@@ -243,6 +243,8 @@ describe('effects that cannot be combined are refused with the reason', () => {
     expect(() => spread.claiming('a')).toThrow(/place: 'space'/)
     const twice = record(space, carts.merging('ann', { total: 1 }), carts.merging('ann', { note: 'x' }))
     expect((await failure(twice)).message).toContain('twice')
+    const fenced = carts.merging('ann', { note: 'x' }, { fence: { key: 'a', token: 1 } })
+    expect((await failure(record(space, carts.deleting('ann'), fenced))).message).toContain('twice')
     expect((await failure(record(space))).message).toContain('1 to 50')
     expect((await failure(record(space, 5 as never))).message).toContain('effects')
   })
@@ -269,6 +271,46 @@ test('an object can be changed alone, under an id', async () => {
   const send = () => record(space, { id: 'a' }, carts.incrementing('ann', 'total', 2))
   expect(await send()).toEqual({ ok: true, repeated: false, results: [2] })
   expect(await send()).toEqual({ ok: true, repeated: true, results: [2] })
+})
+
+test('a change of an object with the token of an old lease refuses the call, and deletions are effects too', async () => {
+  const { space, carts, orders } = shop()
+  const fence = (token: number) => ({ fence: { key: 'cart-ann', token } })
+  // Two tokens of one fence in a call: the highest stays.
+  await record(
+    space,
+    carts.merging('ann', { total: 1 }, fence(7)),
+    carts.setting('bob', { total: 2 }, fence(6)),
+  )
+  const refused = await record(
+    space,
+    orders.adding({ sku: 'a' }),
+    carts.merging('ann', { total: 9 }, fence(6)),
+  )
+  expect(refused).toMatchObject({ ok: false, refused: [{ effect: 1, reason: 'fence', fence: 7 }] })
+  expect(await carts.merge('ann', { total: 9 }, fence(6))).toMatchObject({ reason: 'fence', fence: 7 })
+  const before = await carts.get('ann')
+  const gone = await record(space, orders.adding({ sku: 'a' }), carts.deleting('ann', fence(7)))
+  expect(gone.ok && gone.results[1]).toBe(before?.version)
+  expect(await carts.get('ann')).toBeUndefined()
+  expect((await orders.read()).items).toHaveLength(1)
+})
+
+test('fields that a call sets may expire, where the server can do that; elsewhere nothing is changed', async () => {
+  const { space, carts, orders } = shop()
+  const call = record(
+    space,
+    orders.adding({ sku: 'a' }),
+    carts.merging('ann', { note: 'x' }, { fieldTtl: '1h' }),
+  )
+  const can = await bench.raw.call('HPEXPIRE', 'none', 1, 'FIELDS', 1, 'x').then(
+    () => true,
+    () => false,
+  )
+  if (can) expect(await call).toMatchObject({ ok: true })
+  else expect((await failure(call)).message).toContain('HPEXPIRE')
+  expect((await orders.read()).items).toHaveLength(can ? 1 : 0)
+  expect((await carts.get('ann'))?.value).toEqual(can ? { note: 'x' } : undefined)
 })
 
 test('a payload that an async schema refuses fails the call', async () => {
@@ -302,4 +344,20 @@ test('a call with durability that is not confirmed says so; with an id its repet
     expect(await failure(send())).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE', fate: 'unknown' })
     expect(await best.rank('ann')).toMatchObject({ score: 1 })
   }
+})
+
+test('a script call has fewer records on large boards than on small ones', async () => {
+  const { space, best } = shop()
+  const callsOf = async (): Promise<number> => {
+    await bench.raw.config('RESETSTAT')
+    await Promise.all(Array.from({ length: 100 }, (_, at) => record(space, best.incrementing(`m${at}`, 1))))
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await bench.raw.info('commandstats'))?.[1])
+  }
+  await record(space, best.incrementing('ann', 1))
+  const small = await callsOf()
+  const [, [key = '']] = await bench.raw.scan(0, 'MATCH', '*best*', 'COUNT', 1000, 'TYPE', 'zset')
+  const members = Array.from({ length: 30_001 }, (_, at) => [`${at % 100}`, `player-${at}`])
+  await bench.raw.zadd(key, ...members.flat())
+  await record(space, best.incrementing('ann', 1))
+  expect(await callsOf()).toBeGreaterThanOrEqual(small * 1.5)
 })

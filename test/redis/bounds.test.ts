@@ -56,13 +56,23 @@ const FIELDS: readonly (readonly string[])[] = [
 const SCORES = ['-inf', '-1e300', '0', '9007199254740991', '9007199254740993', '1e300']
 const MEMBERS = ['', 'ann', 'inf', `${' '.repeat(14)}inf:p:1`, `${' '.repeat(14)}nan:p:2`, '\0', '{}']
 
-type Type = 'string' | 'zset' | 'stream' | 'hash'
+const WORDS = [
+  'inf',
+  'nan -inf',
+  '9007199254740993 1e300 -1',
+  '5-9007199254740993 1',
+  '{"a":',
+  '1 '.repeat(100_000),
+]
+
+type Type = 'packed' | 'string' | 'zset' | 'stream' | 'hash'
 
 /** The type of a key's content, by its domain and the first part after the name that decides it. */
 const TYPES: readonly (readonly [RegExp, Type])[] = [
   [/\}:(lock|once|request|fence|counter-id|permit-extra|record):/, 'string'],
   [/\}:counter:\w+(:reserved)?(:next)?$|\}:object:|\}:stream:\w+:schedules$|:committed:/, 'hash'],
-  [/\}:(limit|limit-log|notify-id):|\}:stream:\w+:(once|mark|paused|declaration)/, 'string'],
+  [/\}:(limit|limit-log):/, 'packed'],
+  [/\}:notify-id:|\}:stream:\w+:(once|mark|paused|declaration)/, 'string'],
   [/\}:board:\w+:(data|ids$|.*:(gone|parts)$)/, 'hash'],
   [/\}:(notify|notify-control):|\}:board:.*log$|\}:stream:\w+(:(ready|dead):\w+)?$/, 'stream'],
 ]
@@ -82,7 +92,7 @@ const GROUP: readonly Command[] = [
 ]
 
 const EXTREMES: Readonly<Record<Type, Readonly<Record<string, readonly Command[]>>>> = {
-  string: {
+  packed: {
     ...Object.fromEntries(
       DOUBLES.flatMap((first) =>
         DOUBLES.map((second) => [
@@ -95,6 +105,12 @@ const EXTREMES: Readonly<Record<Type, Readonly<Record<string, readonly Command[]
     'a log of as many charges as there can be': [
       ['SET', KEY, Buffer.concat([packed(0), ...Array.from({ length: 2000 }, () => packed(1e300, NaN))])],
     ],
+  },
+  string: {
+    ...Object.fromEntries(
+      WORDS.map((word) => [`the words ${word.slice(0, 40)}`, [['SET', KEY, word]]] as const),
+    ),
+    'a string of doubles': [['SET', KEY, packed(...DOUBLES)]],
   },
   zset: {
     'a sorted set of extreme scores': MEMBERS.map((member, at) => ['ZADD', KEY, SCORES[at] ?? 'inf', member]),
@@ -138,7 +154,13 @@ const EXTREMES: Readonly<Record<Type, Readonly<Record<string, readonly Command[]
   },
 }
 
-const dumps: Record<Type, Record<string, Buffer>> = { string: {}, zset: {}, stream: {}, hash: {} }
+const dumps: Record<Type, Record<string, Buffer>> = {
+  packed: {},
+  string: {},
+  zset: {},
+  stream: {},
+  hash: {},
+}
 beforeAll(async () => {
   for (const [type, extremes] of Object.entries(EXTREMES)) {
     for (const [name, commands] of Object.entries(extremes)) {

@@ -272,7 +272,10 @@ test('entries of a key that a worker got together can be committed, and finished
   const { saw, of } = startWorker(stream, 'billing', ({ key, payload: { n }, commit }) => {
     if (key === 'b') return undefined
     seen.push(n)
-    return n % 3 === 0 ? undefined : commit(stream.adding({ key: 'b', n }))
+    if (n % 3 === 0) return undefined
+    // A second commit gets the answer of the first, also while both wait for the outcome of the entry before.
+    const effect = stream.adding({ key: 'b', n })
+    return Promise.all([commit(effect), commit(effect)])
   })
   await stream.addMany(Array.from({ length: 300 }, (_, n) => ({ key: 'a', n })))
   await saw('done', 500)

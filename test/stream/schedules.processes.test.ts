@@ -1,10 +1,8 @@
-import { fileURLToPath } from 'node:url'
-
 import { createStream } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
-import { runProgram, type RunningProgram } from '../support/program.ts'
+import { bundledProgram, runProgram, type RunningProgram } from '../support/program.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { LONG, until } from '../support/until.ts'
 
@@ -14,7 +12,7 @@ const DEATHS = LONG ? 60 : 6
 const ENTRIES = SCHEDULES * (LONG ? 60 : 8)
 
 test('no occurrence is added twice or lost when processes die before and after they add it', async () => {
-  const program = fileURLToPath(new URL('../support/programs/ticker.ts', import.meta.url))
+  const program = bundledProgram('ticker')
   const env = { TICKER_URL: bench.server.url, TICKER_SCHEDULES: String(SCHEDULES) }
   const running = new Set<RunningProgram>()
   let deaths = 0

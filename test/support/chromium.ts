@@ -11,8 +11,8 @@ import { headless } from '../../scripts/chromium.ts'
 
 export { findChromium } from '../../scripts/chromium.ts'
 
-/** Opens a page for the rest of the test. The page must report its results to its server. */
-export function openPage(chromium: string, url: string): void {
+/** Opens a page for the rest of the test. The page must report its results to its server. Returns the folder of its profile. */
+export function openPage(chromium: string, url: string): string {
   const profile = mkdtempSync(join(tmpdir(), 'penknife-chromium-'))
   const browser = spawn(chromium, headless(profile, url), { stdio: 'ignore' })
   const ended = once(browser, 'close')
@@ -22,4 +22,5 @@ export function openPage(chromium: string, url: string): void {
     // The browser's other processes end a little later, and write there until then.
     await rm(profile, { recursive: true, force: true, maxRetries: 20 })
   })
+  return profile
 }

@@ -14,11 +14,40 @@ const EVENTS: NonNullable<Sample['before']> = [
   ['XADD', history, '5-2', 't', 'b', 'd', '2', 'g', 'c0ffee'],
 ]
 
+const ROOM = [
+  keys.presence('counts', 'live', 'room'),
+  keys.presence('entries', 'live', 'room'),
+  keys.presence('leases', 'live', 'room'),
+  history,
+  live,
+] as const
+const PRESENCE = [[next], 100, 60_000, 0, 30_000] as const
+const MEMBERS: NonNullable<Sample['before']> = [
+  ['HSET', ROOM[0], 'ann', 1, 'ben', 2],
+  ['ZADD', ROOM[1], 0, 'p\nann', 0, 'p\nben', 0, 'dead\nben'],
+  ['ZADD', ROOM[2], '2e15', 'p', 1, 'dead'],
+  ['XADD', history, '5-1', 't', 'a', 'd', '1', 'g', 'bf5d3a'],
+]
+
 /** Samples of the scripts of notifiers. */
 export const NOTIFIER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'notifier/end': [
     { returns: 'string', item: [history, next] },
     { returns: 'string', item: [history, next], before: EVENTS },
+  ],
+  'notifier/clear': [{ returns: 'integer', item: [history, next, live], before: EVENTS, channels: [live] }],
+  'notifier/join': [
+    { returns: 'integer', shared: PRESENCE, item: [...ROOM, 'p', 'ann'], channels: [live] },
+    { returns: 'integer', shared: PRESENCE, item: [...ROOM, 'q', 'eve'], before: MEMBERS, channels: [live] },
+  ],
+  'notifier/leave': [
+    { returns: 'integer', shared: PRESENCE, item: [...ROOM, 'p', 'ann'], before: MEMBERS, channels: [live] },
+  ],
+  'notifier/renew': [
+    { returns: 'string', shared: PRESENCE, item: [...ROOM, 'p', 30_000], before: MEMBERS, channels: [live] },
+  ],
+  'notifier/present': [
+    { returns: 'list', shared: PRESENCE, item: [...ROOM, 10], before: MEMBERS, channels: [live] },
   ],
   'notifier/extend': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
   'notifier/nudge': [

@@ -13,20 +13,18 @@ export interface RunningProgram extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** The bundled form of a program of test/support/programs. */
+/** The bundled form of a program of test/support/programs, or of an example: `example-<name>`. */
 export function bundledProgram(name: string): string {
   return join(inject('programs'), `${name}.mjs`)
 }
 
-/** Runs a program of this repository as a process of its own: a TypeScript file, or a bundled one. */
+/** Runs a bundled program of this repository as a process of its own. */
 export function runProgram(
   path: string,
   env: Readonly<Record<string, string>> = {},
-  nodeOptions: readonly string[] = [],
   args: readonly string[] = [],
 ): RunningProgram {
-  const transpiler = path.endsWith('.ts') ? ['--import', 'tsx', '--conditions=penknife-source'] : []
-  const child = spawn(process.execPath, [...transpiler, ...nodeOptions, path, ...args], {
+  const child = spawn(process.execPath, [path, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -53,7 +53,8 @@ const KEYS = [
 ]
 const subject = keys.limit(keys.route, 'api', 'ann')
 const log = keys.limitLog(keys.route, 'api/log', 'ann')
-const OWN = [history, object, subject, log]
+const fence = keys.guardOf('fence', 'of', 'cart-ann')
+const OWN = [history, object, fence, subject, log]
 /** A GCRA rule of 10 a minute, and a sliding log. */
 const RULES = 'g 1 0 1 10 60000000 600000000 0\nl 2 0 2 5 60000000 0 0'
 
@@ -87,7 +88,7 @@ function planOf(before: number, own: number, head: readonly Text[]): readonly [n
     ...group(['claim', 1, ''], at(3, 3), free, 60_000, 1000),
     ...group(['count', 1, ''], at(4, 6), free, '0 100 10 60000'),
     ...group(['object', 1, ''], [before + 1, before, own + 2], free, 60_000),
-    ...group(['limit', 1, ''], [before + 1, before, own + 3], free, RULES, 2),
+    ...group(['limit', 1, ''], [before + 1, before, own + 4], free, RULES, 2),
     ...group(['score', 1, ''], at(7, 14), free, JSON.stringify(ROLLING_PLAN)),
     ...group(['score', 2, ''], at(15, 16), free, '{"windows":[{"z":[1]}],"data":2,"keep":2}'),
     ...group(
@@ -109,7 +110,7 @@ function values(before: readonly Arg[], counter = '-2 - - a'): string {
     [live, 'type', '{}', '', '0'],
     ['evt-1'],
     [counter],
-    ['[["s","name","1"],["i","n",1,0,5]]', '0', ''],
+    ['[["s","name","1"],["i","n",1,0,5]]', '0', '', '5', '0'],
     ['2'],
     ['i', 'ann', '5', 'a'],
     ['s', 'dee', '1', '', 'b', 'eva', '1', ''],
@@ -169,6 +170,33 @@ function commit(
   }
 }
 
+/** A stream with order by key: itself, the places of its keys, and the entries that wait for one. */
+const KEYED = [
+  keys.stream('parts'),
+  keys.busyPlaces('parts', 'encode'),
+  keys.queued('parts', 'encode'),
+] as const
+const PARTS_READY = keys.ready('parts', 'encode')
+/** An entry of key ann is running, and another one waits for it. */
+const KEYED_BEFORE: NonNullable<Sample['before']> = [
+  ['XADD', KEYED[0], '1-1', 'd', '{}', 'k', 'ann'],
+  ['XGROUP', 'CREATE', KEYED[0], 'encode', '0'],
+  ['XREADGROUP', 'GROUP', 'encode', 'w1', 'STREAMS', KEYED[0], '>'],
+  ['HSET', KEYED[1], 'ann', 'm1-1', '', 1],
+  // Behind its id what cmsgpack.pack({ 0, 0, '{}', '', 0 }) returns.
+  ['ZADD', KEYED[2], 0, Buffer.from('ann\0A2A1\x95\0\0\xa2{}\xa0\0', 'latin1')],
+]
+/** Adds to a stream without keys, and then an entry that has to wait and one that has not. */
+const KEYED_GROUPS = (before: number): readonly Text[] => [
+  ...group(['add', 1, ''], [before + 1, before + 1, ''], ['', ''], '0 0 1000 0 0 0 0 '),
+  ...group(['add', 2, ''], [before + 2, before + 4, ''], ['', ''], '2 0 0 0 0 0 0 encode'),
+]
+const KEYED_VALUES = ['{}', '', '', '{}', '', ' ann', '{}', '', ' bob']
+
+function joined(...all: readonly Text[]): string {
+  return all.map((text) => `${text}\0`).join('')
+}
+
 /** The samples of lua/record. */
 export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'record/record': [
@@ -192,6 +220,12 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [recorded, ...OWN, values([])],
       before: [['SET', recorded, 'print1-1']],
       channels: [live],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, ...KEYED], 0, ...planned('', 'print', '', '', ...KEYED_GROUPS(0))],
+      item: [joined(...KEYED_VALUES)],
+      before: KEYED_BEFORE,
     },
     {
       returns: 'integer',
@@ -226,6 +260,16 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     commit('-', 'm', '1-1', HELD),
     commit('billing', 'r', '2-1', HELD_READY),
     commit('billing', 'm', '7-7', HELD),
+    {
+      returns: 'string',
+      shared: [
+        [KEYED[0], PARTS_READY, committed, KEYED[1], KEYED[2], stream, ...KEYED],
+        0,
+        ...planned('encode', 'w1', 'encode', '', '1', ...KEYED_GROUPS(5)),
+      ],
+      item: [joined('m', '1-1 ann', '', ...KEYED_VALUES)],
+      before: KEYED_BEFORE,
+    },
     {
       returns: 'integer',
       shared: [[stream, ready, committed, ...BEST], 0, ...past(3, workerOf('billing'))],

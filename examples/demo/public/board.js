@@ -21,6 +21,13 @@ export function showBoard(rows, member, nothing) {
   }
 }
 
+/** The rows after a change of the live view. */
+export function afterChange(rows, { value, set, order }) {
+  if (value) return value
+  const all = new Map([...rows, ...set].map((row) => [row.member, row]))
+  return (order ?? rows.map((row) => row.member)).map((name) => all.get(name))
+}
+
 /** The visitor's own place, from the rows around it. */
 export function showStanding({ me, ahead }) {
   if (!me) line.textContent = 'You are not on the board yet.'

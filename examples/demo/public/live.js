@@ -5,7 +5,7 @@ import { ask } from './server.js'
 
 const HEALTH_MS = 2000
 const RESTART_MS = 1500
-const TYPES = ['badge', 'handled', 'board', 'log', 'reset']
+const TYPES = ['badge', 'handled', 'state', 'change', 'log', 'reset']
 
 export function follow({ onEvent, onState, onOpen, onHealth }) {
   let source
@@ -15,8 +15,10 @@ export function follow({ onEvent, onState, onOpen, onHealth }) {
   let everOpen = false
 
   function connect() {
-    const cursor = remembered('cursor')
-    const query = new URLSearchParams({ visitor: me.id, ...(cursor ? { lastEventId: cursor } : {}) })
+    const cursor = new URLSearchParams(remembered('cursor') ?? '')
+    // Of the board the page needs the state, not what changed since.
+    cursor.delete('board')
+    const query = new URLSearchParams({ visitor: me.id, ...(cursor.size > 0 ? { lastEventId: cursor } : {}) })
     source = new EventSource(`/events?${query}`)
     source.addEventListener('open', () => {
       everOpen = true

@@ -1,4 +1,4 @@
-import { clicks, ordinal, showBoard, showStanding } from './board.js'
+import { afterChange, clicks, ordinal, showBoard, showStanding } from './board.js'
 import { fold, onClick, open, showHandle } from './knife.js'
 import { follow } from './live.js'
 import { addToLog, showLog } from './log.js'
@@ -176,10 +176,14 @@ function showHandled({ entry, attempt, ms, consumer, badges }) {
 
 // What comes by itself
 
-function onEvent(type, { data }, lastEventId) {
-  if (type === 'board') {
-    showBoard(data.rows, member)
-    follows(data.rows)
+let board = []
+
+function onEvent(type, { data, state }, lastEventId) {
+  if (type === 'state' || type === 'change') {
+    board = state ?? afterChange(board, data)
+    const rows = board.map((row) => ({ ...row, name: row.data?.name ?? 'Somebody' }))
+    showBoard(rows, member)
+    follows(rows)
   } else if (type === 'log') addToLog(data)
   else if (type === 'handled') {
     bounded(handled, data.entry, data)

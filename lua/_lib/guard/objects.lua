@@ -114,6 +114,7 @@ function objects.prepare_removal(key, request)
 end
 
 function objects.apply_removal(key, plan)
+  given[key] = math.max(plan.version, given[key] or 0)
   redis.call('DEL', key)
   return string.format('+%.0f', plan.version)
 end

@@ -11,6 +11,7 @@
 -- - `removal.apply(of, plan)` removes the member: '1' when it was in a current period, else '0'.
 --
 -- A plan depends on the stored data: apply it before the next one is prepared.
+-- @include leaderboard/tell_change
 -- @include leaderboard/board
 -- @include leaderboard/delete_old_ids
 -- @include now
@@ -75,6 +76,7 @@ function removal.prepare(of, member)
 end
 
 function removal.apply(of, plan)
+  tell_change(of.config)
   local config, keys, member = of.config, of.keys, plan.member
   local removed = '0'
   for at, window in ipairs(of.windows) do

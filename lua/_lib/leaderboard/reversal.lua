@@ -7,6 +7,7 @@
 -- - `reversal.apply(of, plan)` undoes it.
 --
 -- A plan depends on the stored data: apply it before the next one is prepared.
+-- @include leaderboard/tell_change
 -- @include leaderboard/board
 -- @include earlier
 -- @include now
@@ -95,6 +96,7 @@ function reversal.prepare(of, id, time)
 end
 
 function reversal.apply(of, plan)
+  tell_change(of.config)
   for _, each in ipairs(plan.writes) do
     board.write(of.config, each.window, plan.member, each.before, each.after)
     if each.entry then

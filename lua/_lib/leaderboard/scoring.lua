@@ -13,6 +13,7 @@
 -- @include leaderboard/period_ttl
 -- @include leaderboard/remove_expired
 -- @include leaderboard/delete_old_ids
+-- @include leaderboard/tell_change
 -- @include now
 -- @include typed
 local scoring = { open = nil, prepare = nil, apply = nil }
@@ -368,6 +369,7 @@ local function add(of, member, amount)
 end
 
 function scoring.apply(of, plan, watch, wants_events)
+  tell_change(of.config)
   local changes = plan.changes
   if not changes then
     return add(of, plan[2], plan[3])

@@ -11,7 +11,7 @@ end
 
 function adding.commands(group)
   if group.of.ordered then
-    return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+    return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
   end
   return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end

@@ -1,11 +1,12 @@
 -- `changing`: scores that a call of record/effects.lua changes on a board. The field: see leaderboard/scoring.lua. A group of the kind
 -- `announce` also finds what its changes do to the ranking of the board's `events`: `ranking` has it for each change, as JSON, or false.
 -- @include leaderboard/scoring
+-- @include record/small
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 
 function changing.open(group, keys, from, to, fields, at)
   group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
-  group.announces, group.ranking = group.name == 'announce', {}
+  group.announces, group.ranking, group.looked = group.name == 'announce', {}, false
 end
 
 function changing.commands(group)
@@ -15,15 +16,15 @@ function changing.commands(group)
     rolling = rolling or window.log
     dense = dense or window.d
   end
-  local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+  local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE ZCARD PTTL PEXPIRE'
   if rolling then
     needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
   end
   if dense then
-    needed = needed .. ' ZCOUNT'
+    needed = needed .. ' ZRANGE'
   end
   if config.keep then
-    needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+    needed = needed .. ' ZPOPMAX HDEL ZRANK'
   end
   if config.ids then
     needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
@@ -54,6 +55,12 @@ function changing.prepare(group, texts, from)
   local plan = scoring.prepare(of, changes, not group.announces)
   if type(plan) ~= 'table' or plan.err then
     return nil, plan
+  end
+  if not group.looked then
+    group.looked = true
+    for _, window in ipairs(of.windows) do
+      group.small = group.small and redis.call('ZCARD', window.z) <= SMALL
+    end
   end
   return plan
 end

@@ -12,7 +12,8 @@
 -- - `raise` on a board of plain scores (windows): member, amount -> the value in the first window
 -- - `count` (plan): a line of counting.lua -> "value down up"
 -- - `claim` an id (window, most): the id -> nothing
--- - `object` (ttl; the object is its own key), one for a group: ops, whole, version -> "+version" and lines
+-- - `object` (ttl; its own keys are the object and the fence), one for a group: ops, empty to delete, whole, version, token, lasts ->
+--   "+version" and lines
 -- - `limit` a subject (rules, keys of a subject; these are its own): cost -> the state of the rules
 --
 -- A lean group has fewer texts: of `add` the payload; of `publish` pub/sub channel, type, JSON; of `score` member and amount, which are
@@ -26,6 +27,7 @@
 -- - `effects.prepare(of, own, texts)` reads the changes. It returns true. Or nil and why not: 0 when more has expired and the call must be
 --   repeated, Redis' time when other periods are needed, text that begins with "-" and has a line "group change reason" for each refused
 --   change, or an error. It removes a bounded number of expired entries.
+-- - `effects.mark(of)`: what the reply about changes that were made begins with.
 -- - `effects.apply(of, texts)` makes the changes that were prepared. It returns the results: groups separated by the byte 30, changes by
 --   newlines. Or an error when Redis refused the first write: it then changed nothing.
 --
@@ -43,7 +45,7 @@
 -- @lazy record/claiming
 -- @lazy record/writing
 -- @lazy record/limiting
-local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil, mark = nil }
 local LOAD = {
   add = load_adding,
   publish = load_publishing,
@@ -91,6 +93,7 @@ function effects.open(keys, plan, size, head, before)
       own = own,
       when = when,
       line = line,
+      small = true,
       rank = when and LAST_RANK or kind.rank,
       at = text,
       prepare = kind.prepare,
@@ -112,6 +115,7 @@ function effects.open(keys, plan, size, head, before)
     format = string.rep('s', text - 1),
     plans = {},
     results = {},
+    mark = nil,
   }
 end
 
@@ -167,4 +171,17 @@ function effects.apply(of, texts)
     results[number] = result
   end
   return table.concat(results, '\30')
+end
+
+-- What a reply about changes that were made begins with: "*" if all their boards are small, else "+".
+function effects.mark(of)
+  local mark = of.mark
+  if not mark then
+    mark = '*'
+    for _, group in ipairs(of.groups) do
+      mark = group.small and mark or '+'
+    end
+    of.mark = mark
+  end
+  return mark
 end

@@ -4,6 +4,7 @@
 -- and both `lives`.
 -- @include now
 -- @include typed
+-- @include record/small
 -- @include leaderboard/period_ttl
 local raising = { rank = 3, texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 
@@ -30,14 +31,19 @@ function raising.commands(group)
   for _, window in ipairs(group.windows) do
     lives = lives or window.lives
   end
-  return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+  return lives and { 'ZINCRBY', 'ZCARD', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY', 'ZCARD' }
 end
 
 function raising.prepare(group)
   if not group.looked then
     group.looked = true
     for _, window in ipairs(group.windows) do
-      group.answer = group.answer or typed(window.z, 'zset')
+      local members = redis.pcall('ZCARD', window.z)
+      if type(members) == 'table' then
+        group.answer = group.answer or typed(window.z, 'zset') or members
+      elseif members > SMALL then
+        group.small = false
+      end
     end
   end
   if group.answer then

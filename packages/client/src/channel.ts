@@ -1,5 +1,6 @@
 import type { Frame } from './frames.ts'
-import type { LiveRefusal, LiveSubscribeOptions } from './types.ts'
+import type { LiveChange, LiveRefusal, LiveSubscribeOptions } from './types.ts'
+import { applyLiveChange } from './view.ts'
 
 type Listener = LiveSubscribeOptions
 
@@ -7,6 +8,8 @@ type Listener = LiveSubscribeOptions
 export class Channel {
   position: string | undefined
   readonly listeners: Set<Listener> = new Set()
+  /** Of a live view: its value, once the server sent it. */
+  view: { value?: unknown } | undefined
 
   constructor(position: string | undefined) {
     this.position = position
@@ -16,6 +19,10 @@ export class Channel {
     if (frame.kind === 'revoked') return this.end('revoked')
     const before = this.position
     if (frame.id !== null) this.position = frame.id
+    const { view } = this
+    if (view && frame.kind === 'state') view.value = frame.state
+    else if (view && frame.kind === 'event' && frame.type === 'change')
+      view.value = applyLiveChange(view.value, frame.data as LiveChange)
     for (const listener of this.listeners) {
       if (frame.kind === 'event') run(() => listener.onEvent?.(frame))
       else if (frame.kind === 'state') run(() => listener.onState?.(frame.state))

@@ -11,6 +11,7 @@ import type {
   LiveRefusal,
   LiveStatus,
   LiveSubscribeOptions,
+  LiveSubscription,
   LiveTransport,
   WebSocketClass,
 } from './types.ts'
@@ -105,7 +106,8 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
         if (mine !== round || !channel) return
         attempt = 0
         channel.receive(frame)
-        kept.set(frame.channel, channel.position)
+        // A page that is loaded again needs the value of a view.
+        if (!channel.view) kept.set(frame.channel, channel.position)
         if (frame.kind === 'revoked') forget(frame.channel)
       },
       refused(name, reason) {
@@ -149,9 +151,9 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
   }
 
   /** Time may have passed unnoticed. */
-  function wake(): void {
+  function wake(frozen: boolean): void {
     if (status.kind === 'waiting') begin()
-    else if (status.kind === 'open') link?.probe()
+    else if (status.kind === 'open') link?.probe(frozen)
   }
 
   function drop(): void {
@@ -181,32 +183,51 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
     added.add(name)
   }
 
+  function channelOf(name: string, from: string | undefined): Channel {
+    let channel = channels.get(name)
+    if (!channel) {
+      channel = new Channel(from)
+      channels.set(name, channel)
+      add(name)
+    }
+    return channel
+  }
+
+  function subscriptionOf(name: string, mine: Channel, listener: LiveSubscribeOptions): LiveSubscription {
+    mine.listeners.add(listener)
+    return {
+      channel: name,
+      get position() {
+        return mine.position
+      },
+      close() {
+        if (!mine.listeners.delete(listener) || mine.listeners.size > 0 || channels.get(name) !== mine) return
+        forget(name)
+        if (status.kind === 'open') link?.leave(name)
+      },
+    }
+  }
+
   return {
     get status() {
       return status
     },
-    subscribe(name, subscribing) {
-      const listener = subscribing as LiveSubscribeOptions
-      let channel = channels.get(name)
-      if (!channel) {
-        channel = new Channel(subscribing.from ?? kept.of(name))
-        channels.set(name, channel)
+    subscribe(name, listener) {
+      const channel = channelOf(name, listener.from ?? kept.of(name))
+      return subscriptionOf(name, channel, listener as LiveSubscribeOptions)
+    },
+    view(name, { onValue, onEnd }) {
+      const channel = channelOf(name, undefined)
+      // Followed before as something else: it needs the state.
+      if (!channel.view && channel.position !== undefined) {
+        channel.position = undefined
         add(name)
       }
-      channel.listeners.add(listener)
-      const mine = channel
-      return {
-        channel: name,
-        get position() {
-          return mine.position
-        },
-        close() {
-          if (!mine.listeners.delete(listener) || mine.listeners.size > 0 || channels.get(name) !== mine)
-            return
-          forget(name)
-          if (status.kind === 'open') link?.leave(name)
-        },
-      }
+      const view = (channel.view ??= {})
+      const show = (): void => onValue(view.value as never)
+      const listener: LiveSubscribeOptions = { onState: show, onEvent: show, ...(onEnd ? { onEnd } : {}) }
+      if ('value' in view) queueMicrotask(() => channel.listeners.has(listener) && run(show))
+      return subscriptionOf(name, channel, listener)
     },
     async auth(token) {
       if (link?.auth && status.kind === 'open') return link.auth(token)

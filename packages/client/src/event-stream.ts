@@ -76,8 +76,9 @@ export function openEventStream(
     },
     // Its frames are ignored. The next connect leaves it out.
     leave() {},
-    probe() {
-      if (Date.now() - heardAt > QUIET_MS) end({ afterMs: 0 })
+    // Chromium drops the stream of a frozen page without a sign.
+    probe(frozen) {
+      if (frozen || Date.now() - heardAt > QUIET_MS) end({ afterMs: 0 })
     },
     close() {
       over = true

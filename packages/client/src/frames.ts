@@ -42,6 +42,6 @@ export interface Link {
   /** Renews the rights. Undefined: only a reconnect does that. */
   readonly auth?: (token: string) => Promise<boolean>
   /** Makes sure that the server is there, for when time may have passed unnoticed. Else it ends. */
-  probe(): void
+  probe(frozen: boolean): void
   close(): void
 }

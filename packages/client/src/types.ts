@@ -36,6 +36,18 @@ export interface LiveSubscribeOptions<Events extends LiveEventMap = LiveEventMap
   readonly from?: string
 }
 
+/** A change of a view, as the server sends it: rows that are new or differ, and the members in their new order; or the new value. */
+export type LiveChange =
+  | { readonly set: readonly { readonly member: string }[]; readonly order?: readonly string[] }
+  | { readonly value: unknown }
+
+export interface LiveViewOptions<Value = unknown> {
+  /** Called with the value, at the beginning and after each change. */
+  onValue(value: Value): void
+  /** Called when the view is not followed any more. */
+  onEnd?(reason: LiveRefusal): void
+}
+
 export interface LiveSubscription {
   readonly channel: string
   /** The position of the last event, for `from`. Undefined before the server sent one. */
@@ -113,6 +125,8 @@ export interface Live<Events extends LiveEventMap = LiveEventMap> {
   readonly status: LiveStatus
   /** Follows a channel. Several subscriptions of one channel share it. */
   subscribe<State = unknown>(channel: string, options: LiveSubscribeOptions<Events, State>): LiveSubscription
+  /** Follows a live view of the server: the option `views` of `notificationSockets` and `notifications`. */
+  view<Value = unknown>(channel: string, options: LiveViewOptions<Value>): LiveSubscription
   /**
    * Renews the rights with a token, without a reconnect. Resolves with whether the server accepted it. Over server-sent
    * events it reconnects, and resolves with true: give the token in the address.

@@ -10,23 +10,25 @@ const EVENTS: readonly (readonly [target: 'window' | 'document', event: string])
   ['window', 'online'],
   ['window', 'pageshow'],
   ['document', 'visibilitychange'],
+  ['document', 'resume'],
 ]
 
 /**
  * Calls the listener when time may have passed unnoticed: after sleep, when the page is visible again, and when the network
- * is back. Returns a function that stops it.
+ * is back; with whether it was frozen, so that nothing could be received. Returns a function that stops it.
  */
-export function onWake(wake: () => void): () => void {
+export function onWake(wake: (frozen: boolean) => void): () => void {
   let last = Date.now()
   const timer: Timer = setInterval(() => {
     const now = Date.now()
     const late = now - last - EVERY_MS
     last = now
-    if (late > LATE_MS) wake()
+    if (late > LATE_MS) wake(true)
   }, EVERY_MS)
   timer.unref?.()
-  const seen = (): void => {
-    if (globalThis.document?.visibilityState !== 'hidden') wake()
+  const seen = ({ type }: { readonly type: string }): void => {
+    const frozen = type === 'resume'
+    if (frozen || globalThis.document?.visibilityState !== 'hidden') wake(frozen)
   }
   for (const [target, event] of EVENTS) targetOf(target)?.addEventListener?.(event, seen)
   return () => {

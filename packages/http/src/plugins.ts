@@ -13,6 +13,14 @@ export type {
 export { HttpError } from './http-error.ts'
 export type { IdempotentOptions } from './idempotent/options.ts'
 export type { LeaderboardRouteOptions } from './leaderboard/options.ts'
+export { createNotificationClients } from './notifications/clients/clients.ts'
+export type {
+  NotificationClient,
+  NotificationClients,
+  NotificationClientsOptions,
+} from './notifications/clients/types.ts'
+export type { NotificationFields, NotificationFormat } from './notifications/sse/format.ts'
+export type { NotificationViews } from './notifications/views/with-views.ts'
 export type { NotificationsOptions } from './notifications/options.ts'
 export { type Closable, definePlugin, type Handler, type Plugin } from './plugin.ts'
 export { problem, type ProblemOptions } from './problem.ts'

@@ -80,12 +80,12 @@ export function periodOf(window: BoardCalendarWindow, atMs: number): string {
 const daysFrom = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / (24 * HOUR)
 const monthsOf = (day: string): number => 12 * Number(day.slice(0, 4)) + Number(day.slice(5, 7))
 
+const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
+
 /** The first day of a week, found by going back. */
 function weekOf(day: string, weekStart: string): string {
   let first = new Date(day)
-  const weekday = (date: Date): string =>
-    date.toLocaleDateString('en-US', { weekday: 'long', timeZone: 'UTC' }).toLowerCase()
-  while (weekday(first) !== weekStart) first = new Date(first.getTime() - 24 * HOUR)
+  while (WEEKDAYS[first.getUTCDay()] !== weekStart) first = new Date(first.getTime() - 24 * HOUR)
   return first.toISOString().slice(0, 10)
 }
 

@@ -31,8 +31,8 @@ export type Step =
       readonly do: 'trim' | 'roll back' | 'roll back to nothing' | 'lose messages'
       readonly count: number
     }
-  /** The history is lost as by its expiry, or everything is, or only the beginnings of channels without a history. */
-  | { readonly do: 'delete' | 'flush' | 'forget' }
+  /** The history is lost as by its expiry, or everything is, or only the beginnings of channels without a history, or `clear`. */
+  | { readonly do: 'delete' | 'flush' | 'forget' | 'clear' }
   | { readonly do: 'delete the newest' }
   | { readonly do: 'clock'; readonly ms: number }
 
@@ -112,7 +112,13 @@ export const aStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      do: fc.constantFrom('delete' as const, 'delete' as const, 'flush' as const, 'forget' as const),
+      do: fc.constantFrom(
+        'delete' as const,
+        'delete' as const,
+        'flush' as const,
+        'forget' as const,
+        'clear' as const,
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'delete the newest' as const }) },

@@ -254,11 +254,16 @@ export class Run {
     await this.#together([ONE])
   }
 
-  /** The history is gone; subscribers learn of it because their connections break, too. */
-  async #lose(how: 'delete' | 'flush' | 'forget' | 'roll back to nothing'): Promise<void> {
+  /** The history is gone; subscribers learn of it because their connections break, too, but `clear` tells them. */
+  async #lose(how: 'delete' | 'flush' | 'forget' | 'clear' | 'roll back to nothing'): Promise<void> {
     const { empty } = this.#model
     // No two histories of a channel begin in one microsecond.
     await this.#setClock(this.#now + 1)
+    if (how === 'clear') {
+      await this.#notifier.clear(this.#channel)
+      if (!empty) this.#model.lose()
+      return
+    }
     const [top] = (await this.#storedIds()).slice(-1)
     if (how === 'forget') await this.#raw.del(this.#beginnings)
     else if (how === 'flush') {

@@ -9,7 +9,7 @@ import type { CounterEffectOptions, CounterEffectResult, Counters } from './coun
 const { MAX_SAFE_INTEGER, MIN_SAFE_INTEGER } = Number
 const NONE: CounterEffectOptions = {}
 /** Microseconds of Redis, see `EffectTarget`. */
-const COST = 4
+const COST = 10
 
 export interface CounterEffectsParts {
   readonly space: string

@@ -3,6 +3,7 @@ import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { comparable } from '../record/comparable.ts'
+import { channelChanges, followable } from '../redis/changes.ts'
 import { badReply } from '../redis/failures.ts'
 import { createDeclaration } from '../redis/declaration.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
@@ -252,6 +253,7 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     cancel: (id: string, given?: CounterCancelOptions) => endById(id, 'x', given),
     on: (listener: (event: CountersEvent) => void) => topic.on(listener),
   }
+  followable(counters, channelChanges(runtime, channel))
   // Only calls with a fence are refused by one.
   return comparable(counters as Counters, {
     title: `counters '${name}'`,

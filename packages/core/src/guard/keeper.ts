@@ -92,17 +92,29 @@ export function createKeeper<Of>(
   { onCloseWaiting }: Pick<Runtime, 'onCloseWaiting'>,
   { leaseMs, mostMs, title, renew, release, onLost }: KeeperOptions<Of>,
 ): Keeper<Of> {
-  const kept = new Set<KeptLease<Of>>()
+  /** All leases but those that are being renewed. A list, because the tables of a Set that changes all the time live long. */
   const due = new Deadlines<KeptLease<Of>>(leaseMs / 3, extend)
+  const renewing = new Set<KeptLease<Of>>()
+  let kept = 0
   let forget: (() => void) | undefined
+  let idle: NodeJS.Timeout | undefined
 
   function end(lease: KeptLease<Of>): void {
     if (lease.ended) return
     lease.ended = true
     due.end(lease)
-    clearTimeout(lease.lossTimer)
-    kept.delete(lease)
-    if (kept.size > 0) return
+    if (lease.lossTimer || renewing.size > 0) {
+      clearTimeout(lease.lossTimer)
+      renewing.delete(lease)
+    }
+    kept -= 1
+    if (kept === 0) idle ??= setTimeout(forgetIdle, leaseMs).unref()
+  }
+
+  /** Some time after the last lease, so that a lease after the other does not register the keeper again. */
+  function forgetIdle(): void {
+    idle = undefined
+    if (kept > 0) return
     forget?.()
     forget = undefined
   }
@@ -119,6 +131,7 @@ export function createKeeper<Of>(
   /** Renews a lease. Until the answer comes, a timer ends the lease when its time is over. */
   function extend(lease: KeptLease<Of>): void {
     if (lease.ended) return
+    renewing.add(lease)
     const sentAt = performance.now()
     if (sentAt >= lease.safeUntil) return lose(lease, 'its lease ended before it was renewed')
     const tooOld = sentAt - lease.since >= mostMs
@@ -142,6 +155,7 @@ export function createKeeper<Of>(
         clearTimeout(lease.lossTimer)
         lease.lossTimer = undefined
         lease.safeUntil = sentAt + leaseMs * SAFE
+        renewing.delete(lease)
         due.start(lease)
       },
       (error: unknown) => {
@@ -153,7 +167,7 @@ export function createKeeper<Of>(
   }
 
   async function closeAll(): Promise<void> {
-    const released = [...kept].map((lease) => {
+    const released = [...renewing, ...due.items].map((lease) => {
       lose(lease, 'penknife was closed')
       return release(lease.of).catch(() => {})
     })
@@ -163,8 +177,8 @@ export function createKeeper<Of>(
   return {
     keep(of, sentAt) {
       const lease = new KeptLease(of, sentAt, leaseMs)
-      if (kept.size === 0) forget ??= onCloseWaiting(closeAll)
-      kept.add(lease)
+      forget ??= onCloseWaiting(closeAll)
+      kept += 1
       due.start(lease)
       return lease
     },

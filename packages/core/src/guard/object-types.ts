@@ -75,11 +75,6 @@ export type ObjectUpdateAnswer<Value> =
   | { readonly ok: false; readonly reason: 'conflict' }
   | Extract<ObjectRefusal, { readonly reason: 'fence' }>
 
-/** Options of the effects of objects, as of `set`, `merge` and `increment`. */
-export type ObjectSettingOptions = Pick<ObjectWriteOptions, 'ifVersion'>
-export type ObjectMergingOptions = Pick<ObjectMergeOptions, 'ifVersion' | 'remove'>
-export type ObjectIncrementingOptions = Pick<ObjectIncrementOptions, 'ifVersion' | 'floor' | 'ceiling'>
-
 /**
  * Values with versions: compare-and-set, and changes of single fields. Created by `createObjects`.
  *
@@ -112,11 +107,13 @@ export interface Objects<Value> {
     options?: ObjectUpdateOptions,
   ): Promise<ObjectUpdateAnswer<Value>>
   /** The effect of `set`, for `record` and `commit`. Its result is the version. An async schema is awaited by that call. */
-  setting(id: string, value: Value, options?: ObjectSettingOptions): Effect<number>
+  setting(id: string, value: Value, options?: ObjectWriteOptions): Effect<number>
   /** The effect of `merge`. Its result is the version. */
-  merging(id: string, fields: Partial<Value>, options?: ObjectMergingOptions): Effect<number>
+  merging(id: string, fields: Partial<Value>, options?: ObjectMergeOptions): Effect<number>
   /** The effect of `increment`. Its result is the field's value. */
-  incrementing(id: string, field: string, by?: number, options?: ObjectIncrementingOptions): Effect<number>
+  incrementing(id: string, field: string, by?: number, options?: ObjectIncrementOptions): Effect<number>
+  /** The effect of `delete`. Its result is the deleted version, 0 when there was none. */
+  deleting(id: string, options?: ObjectWriteOptions): Effect<number>
   /** Deletes an object; `version` is the deleted one, 0 when there was none. */
   delete(id: string, options?: ObjectWriteOptions): Promise<ObjectAnswer>
 }

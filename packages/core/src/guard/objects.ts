@@ -2,22 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
-import { toJson } from '../json.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
-import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
-import type { RecordRefusalReason } from '../record/refusals.ts'
 import { badReply, readReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import type { Reply } from '../redis/script.ts'
 import { guardObjectRead, guardObjectRemove, guardObjectWrite } from '../redis/scripts.gen.ts'
 import { checkSchema, conform } from '../standard-schema.ts'
 import { checkFence } from './fence.ts'
+import { createObjectEffects } from './object-effects.ts'
+import { checkFields, incrementOp, mergeOps, numberText, type ObjectOp, opsOf, WHOLE } from './object-ops.ts'
 import type {
   ObjectAnswer,
   ObjectFieldsOptions,
   ObjectIncrementAnswer,
-  ObjectIncrementOptions,
-  ObjectMergeOptions,
   ObjectRefusal,
   Objects,
   ObjectsOptions,
@@ -26,20 +23,11 @@ import type {
 } from './object-types.ts'
 
 const LONGEST_ID = 512
-const LONGEST_FIELD = 128
-const MOST_FIELDS = 100
-const LARGEST = 65_536
-/** The field of a value that is no plain object, and that of the version. */
-const WHOLE = ':x'
+/** The field of the version. */
 const VERSION = ':v'
 const NONE = {}
 /** The longest pause between two attempts of an update. It is random, so that two callers do not meet again and again. */
 const PAUSE_MS = 10
-
-type Op =
-  | readonly ['s', string, string]
-  | readonly ['d', string]
-  | readonly ['i', string, number, number, number]
 
 /**
  * Creates a store of values with versions. Each id has a hash of its own: about 150 bytes beside its fields, without a TTL unless `ttl` is
@@ -75,9 +63,13 @@ export function createObjects<Value = unknown>(
     return [checked.key, String(checked.token)]
   }
 
+  function lastsOf(fieldTtl: ObjectFieldsOptions['fieldTtl']): number {
+    return fieldTtl === undefined ? 0 : Math.ceil(durationMs('fieldTtl', fieldTtl, { min: 1 }))
+  }
+
   async function send(
     id: string,
-    ops: readonly Op[],
+    ops: readonly ObjectOp[],
     whole: boolean,
     { ifVersion, fence, fieldTtl }: ObjectFieldsOptions,
   ): Promise<string> {
@@ -85,7 +77,7 @@ export function createObjects<Value = unknown>(
     const key = keyOf(id)
     const version = numberText('ifVersion', ifVersion)
     const [fenceKey, token] = fenceOf(key, fence)
-    const lasts = fieldTtl === undefined ? 0 : Math.ceil(durationMs('fieldTtl', fieldTtl, { min: 1 }))
+    const lasts = lastsOf(fieldTtl)
     const packed = JSON.stringify(ops)
     const reply = await write(route, key, fenceKey, packed, whole ? 1 : 0, version, token, lasts)
     if (reply !== 'u') return reply
@@ -124,55 +116,22 @@ export function createObjects<Value = unknown>(
     return send(id, opsOf('value', value, true), true, asked)
   }
 
-  const target: EffectTarget = {
-    kind: 'object',
-    title: `objects '${name}'`,
+  const effects = createObjectEffects<Value>({
     space: space.name,
+    name,
     runtime,
-    // A script asks for the rights to a key of each target; this one never exists.
-    layout: () => ({ keys: [keys.guard('object', name)], plan: [ttlMs] }),
-    cost: 6,
-    shapes: new WeakMap(),
-  }
-
-  function effect(
-    id: string,
-    ops: readonly Op[] | Promise<readonly Op[]>,
-    whole: boolean,
-    { ifVersion }: ObjectWriteOptions,
-    readLine: (line: string) => number,
-  ): Effect<number> {
-    const version = numberText('ifVersion', ifVersion)
-    const encode = (all: readonly Op[]): string =>
-      textsOf(JSON.stringify(checkFields(all)), whole ? 1 : 0, version)
-    const texts = ops instanceof Promise ? ops.then(encode) : encode(ops)
-    // A refused value fails the call that makes the change.
-    if (typeof texts !== 'string') texts.catch(() => {})
-    return new Effect({ target, key: keyOf(id), texts, read: readLine, refusal: refusalOf })
-  }
-
-  const readVersion = (line: string): number => toVersion(line.slice(1).split('\n')[0])
+    ttlMs,
+    schema,
+    keyOf,
+    fenceOf,
+    lastsOf,
+    toVersion,
+  })
 
   return {
     name,
     get,
-    setting(id, value, asked = NONE) {
-      checkOptions('setting', asked, ['ifVersion'])
-      const checked = schema ? conform(schema, 'value', value) : value
-      const ops =
-        checked instanceof Promise
-          ? checked.then((one) => opsOf('value', one, true))
-          : opsOf('value', checked, true)
-      return effect(id, ops, true, asked, readVersion)
-    },
-    merging(id, fields, asked = NONE) {
-      checkOptions('merging', asked, ['ifVersion', 'remove'])
-      return effect(id, mergeOps(fields, asked), false, asked, readVersion)
-    },
-    incrementing(id, field, by = 1, asked = NONE) {
-      checkOptions('incrementing', asked, ['ifVersion', 'floor', 'ceiling'])
-      return effect(id, [incrementOp(field, by, asked)], false, asked, (line) => Number(line.split('\n')[1]))
-    },
+    ...effects,
     async set(id, value, asked = NONE) {
       checkOptions('set', asked, ['ifVersion', 'fence'])
       return answer(await set(id, schema ? await conform(schema, 'value', value) : value, asked))
@@ -216,77 +175,6 @@ export function createObjects<Value = unknown>(
       const [fenceKey, token] = fenceOf(key, asked.fence)
       return answer(await remove(route, key, fenceKey, version, token))
     },
-  }
-}
-
-function checkFields(ops: readonly Op[]): readonly Op[] {
-  if (ops.length <= MOST_FIELDS) return ops
-  throw invalid('value', ops, `it has ${ops.length} fields; give at most ${MOST_FIELDS}`)
-}
-
-function mergeOps(fields: unknown, { remove: gone = [] }: ObjectMergeOptions): readonly Op[] {
-  if (!isFields(fields)) throw invalid('fields', fields, 'give an object')
-  if (!Array.isArray(gone)) throw invalid('remove', gone, 'give a list of fields')
-  const removed = Array.from(gone as readonly string[], (field): Op => ['d', checkField(field)])
-  // A value that was stored whole becomes an object.
-  return [['d', WHOLE], ...removed, ...opsOf('fields', fields, false)]
-}
-
-function incrementOp(
-  field: string,
-  by: number,
-  { floor = -Number.MAX_VALUE, ceiling = Number.MAX_VALUE }: ObjectIncrementOptions,
-): Op {
-  for (const [what, value] of Object.entries({ by, floor, ceiling }))
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      throw invalid(what, value, 'give a finite number')
-  return ['i', checkField(field), by, floor, ceiling]
-}
-
-/** Why an effect was refused, see lua/_lib/guard/objects.lua. */
-function refusalOf(line: string): RecordRefusalReason {
-  const [, kind = '', rest = ''] = /^([vnl]) (.*)$/.exec(line) ?? []
-  if (kind === 'v') return { reason: 'version', version: Number(rest) }
-  if (kind === 'n') return { reason: 'not-a-number', field: rest }
-  const [, counter = '', reason = '', text = ''] = /^(.*) (floor|ceiling) (\S+)$/.exec(rest) ?? []
-  if (reason !== 'floor' && reason !== 'ceiling') throw new Error(`'${line}' is no refusal`)
-  return { reason, counter, value: Number(text) }
-}
-
-function numberText(what: string, value: number | undefined): string {
-  return value === undefined ? '' : String(wholeNumber(what, value, 0, Number.MAX_SAFE_INTEGER))
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A field of the application: ours begin with a colon. */
-function checkField(field: string): string {
-  checkText('field', field, LONGEST_FIELD)
-  if (field.startsWith(':')) throw invalid('field', field, 'give a name that does not begin with a colon')
-  return field
-}
-
-/** A value as it is stored: a plain object by its fields, any other in one field. */
-function opsOf(what: string, value: unknown, asWhole: boolean): readonly Op[] {
-  const json = toJson(what, value, LARGEST)
-  const arrived: unknown = JSON.parse(json)
-  const fits = isFields(arrived) && (!asWhole || Object.keys(arrived).every(fitsField))
-  if (!fits) {
-    if (asWhole) return [['s', WHOLE, json]]
-    throw invalid(what, value, 'give an object')
-  }
-  return Object.entries(arrived).map(([field, part]): Op => ['s', checkField(field), JSON.stringify(part)])
-}
-
-/** Whether a field can be stored by itself; an object with any other field is stored whole. */
-function fitsField(field: string): boolean {
-  try {
-    checkField(field)
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -2,6 +2,7 @@ import { createTopic } from '../events.ts'
 import { toJson } from '../json.ts'
 import { checkName } from '../options.ts'
 import { comparable } from '../record/comparable.ts'
+import { channelChanges, followable } from '../redis/changes.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { leaderboardDeclare, leaderboardDescribe } from '../redis/scripts.gen.ts'
 import { declarationOf } from './declaration.ts'
@@ -53,7 +54,8 @@ export function createLeaderboard<Data = unknown>(
   const key = keyOf()
   const dataKey = keyOf('data')
   const scores = createScores(settings)
-  const layouts = createLayouts(settings, keyOf)
+  const live = settings.live ? keys.leaderboardLive(name) : undefined
+  const layouts = createLayouts(settings, keyOf, live)
   const clock = createBoardClock()
   const topic = createTopic<BoardEvent>('penknife:leaderboard')
   const title = `leaderboard '${name}' of space '${space.name}'`
@@ -99,6 +101,7 @@ export function createLeaderboard<Data = unknown>(
     },
     on: (listener) => topic.on(listener),
   }
+  if (live !== undefined) followable(board, channelChanges(runtime, live))
   const all = settings.windows.some(({ kind }) => kind === 'all-time')
   return comparable(board, {
     title: `leaderboard '${name}'`,

@@ -129,4 +129,10 @@ export interface LeaderboardOptions {
   readonly dedup?: BoardDedupOptions
   /** Report changes of rank, see `Leaderboard.on`. Default: no reports, and no extra cost for updates. */
   readonly events?: BoardEventOptions
+  /**
+   * Tell live views (`live(board, …)`) of each change, so that they read the board only then. All processes that change it must give
+   * it. Cost: SPUBLISH in each script call that changes the board. An increment of a board that is a single sorted set then takes Redis
+   * about three times as long. Default: false, and live views read again and again.
+   */
+  readonly live?: boolean
 }

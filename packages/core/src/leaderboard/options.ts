@@ -38,6 +38,8 @@ export interface Settings {
   /** How long ids of increments are stored, in microseconds. */
   readonly dedupWindow: number | undefined
   readonly events: Required<BoardEventOptions> | undefined
+  /** Whether changes are told to live views. */
+  readonly live: boolean
 }
 
 const KNOWN = [
@@ -49,6 +51,7 @@ const KNOWN = [
   'decimals',
   'dedup',
   'events',
+  'live',
 ] as const satisfies readonly (keyof LeaderboardOptions)[]
 
 export function readOptions(options: LeaderboardOptions): Settings {
@@ -57,6 +60,8 @@ export function readOptions(options: LeaderboardOptions): Settings {
   if (order !== 'descending' && order !== 'ascending') {
     throw invalid('order', order, "give 'descending' or 'ascending'")
   }
+  const { live = false } = options
+  if (typeof live !== 'boolean') throw invalid('live', live, 'give true or false')
   if (typeof denseRanks !== 'boolean') throw invalid('denseRanks', denseRanks, 'give true or false')
   const windows = readWindows(given)
   const rolling = windows.some(({ kind }) => kind === 'rolling')
@@ -81,6 +86,7 @@ export function readOptions(options: LeaderboardOptions): Settings {
     keep,
     dedupWindow: options.dedup === undefined ? undefined : readDedup(options.dedup),
     events: options.events === undefined ? undefined : readEvents(options.events, windows),
+    live,
   }
 }
 

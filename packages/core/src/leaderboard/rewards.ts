@@ -1,10 +1,9 @@
 import { PenknifeError, invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
-import { record } from '../record/record.ts'
+import { recordIn } from '../record/record.ts'
 import type { RecordRefusal } from '../record/types.ts'
 import { badReply } from '../redis/failures.ts'
-import type { Space } from '../redis/penknife.ts'
 import { guardObjectRead } from '../redis/scripts.gen.ts'
 import { checkFlag } from './flag.ts'
 import type { BoardRankStyle, BoardRow } from './read-types.ts'
@@ -45,10 +44,9 @@ export function createRewards(
     space,
     runtime,
     layout: () => ({ keys: [keys.leaderboardPart(board, 'rewards')], plan: [0] }),
-    cost: 6,
+    cost: 13,
     shapes: new WeakMap(),
   }
-  const inSpace = { name: space, runtime } as unknown as Space
 
   /** The version of the progress, and the position of the first member that got nothing yet. */
   async function progress(key: string, name: string): Promise<{ version: number; position: number }> {
@@ -63,10 +61,11 @@ export function createRewards(
   }
 
   function moving(key: string, name: string, version: number, position: number): Effect {
-    const texts = textsOf(JSON.stringify([['s', name, String(position)]]), 0, String(version))
+    const texts = textsOf(JSON.stringify([['s', name, String(position)]]), 0, String(version), '', 0)
     return new Effect({
       target,
       key,
+      keys: [key, key],
       texts,
       read: () => undefined,
       refusal: () => ({ reason: 'version', version }),
@@ -96,7 +95,7 @@ export function createRewards(
       if (step.rows === 0) return given
       const position = at.position + step.rows
       const moved = moving(key, name, at.version, position)
-      const answer = await record(inSpace, moved, ...step.effects)
+      const answer = await recordIn({ space, runtime }, {}, [moved, ...step.effects])
       if (answer.ok) given += step.members
       else if (answer.refused[0]?.effect !== 0) throw refusedBy(title, at.position, answer.refused)
       // The position is that of another process where that moved it.

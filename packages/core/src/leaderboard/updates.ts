@@ -69,9 +69,11 @@ export function createUpdates(parts: UpdateParts): Updates {
     windows[0].kind === 'all-time' &&
     !settings.dense &&
     settings.limit === undefined &&
-    !settings.keep
+    !settings.keep &&
+    !settings.live
   /** Whether an increment is a ZINCRBY for each window, and nothing has to be read for it. */
-  const isRaisable = !settings.dense && settings.limit === undefined && !settings.keep && !settings.ties
+  const isRaisable =
+    !settings.dense && settings.limit === undefined && !settings.keep && !settings.ties && !settings.live
   /** How many single updates may share a call. */
   const items = Math.max(3, Math.floor(32 / windows.length))
 
@@ -91,7 +93,8 @@ export function createUpdates(parts: UpdateParts): Updates {
         period,
       }
     },
-    cost: costOf(settings),
+    cost: costOf(settings, LARGE_COSTS),
+    smallCost: costOf(settings, SMALL_COSTS),
     gate,
     shapes: new WeakMap(),
   }
@@ -269,10 +272,21 @@ function windowsText(plan: string): string {
     .join()
 }
 
-/** Microseconds of Redis that an update costs on a board of a million members, see `EffectTarget`. */
-function costOf({ windows, dense, keep, dedupWindow }: Settings): number {
-  const each = windows.map(({ kind }) => (kind === 'rolling' ? 22 : 7) + (dense ? 14 : 0) + (keep ? 10 : 0))
-  return each.reduce((sum, cost) => sum + cost, dedupWindow === undefined ? 0 : 4)
+/** Microseconds of Redis that an update costs in each window, see `EffectTarget`. */
+const LARGE_COSTS = { window: 20, rolling: 25, dense: 25, keep: 10 }
+const SMALL_COSTS = { window: 8, rolling: 6, dense: 10, keep: 5 }
+/** What the id of an increment costs. */
+const ID_COST = 15
+
+function costOf({ windows, dense, keep, dedupWindow }: Settings, costs: typeof LARGE_COSTS): number {
+  const each = windows.map(
+    ({ kind }) =>
+      costs.window +
+      (kind === 'rolling' ? costs.rolling : 0) +
+      (dense ? costs.dense : 0) +
+      (keep ? costs.keep : 0),
+  )
+  return each.reduce((sum, cost) => sum + cost, dedupWindow === undefined ? 0 : ID_COST)
 }
 
 const NONE = {}

@@ -35,7 +35,8 @@ export interface Layouts {
   season(window: Window, id: string, when: When): Layout
 }
 
-export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
+/** @param live the pub/sub channel of changes, for a board with `live` */
+export function createLayouts(settings: Settings, keyOf: KeyOf, live?: string): Layouts {
   const { ties, limit, dense, keep, dedupWindow, events, windows } = settings
 
   function layOut(
@@ -110,6 +111,7 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
           ? { ...events, window: windows.findIndex(({ name }) => name === events.window) + 1 }
           : undefined,
       former: former ? formerSets : undefined,
+      live: whole || season !== undefined ? live : undefined,
       season:
         season === undefined
           ? undefined

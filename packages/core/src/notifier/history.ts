@@ -1,5 +1,5 @@
 import type { Runtime } from '../redis/penknife.ts'
-import { notifierEnd, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import { notifierClear, notifierEnd, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
 import type { History } from './fan-out/types.ts'
 import { limitReads } from './limits.ts'
 import { toPage, toSection } from './pages.ts'
@@ -16,6 +16,8 @@ export interface Histories {
   page(channel: string, after: string, count: number): Promise<NotifierHistoryPage>
   /** The position at the end. Without a history it fixes the epoch of the next one, and returns the position before it. */
   end(channel: string): Promise<string>
+  /** Deletes the history, and tells its followers. */
+  clear(channel: string): Promise<void>
   /** How many reads of followers Redis has answered: it grows while waiting callers make progress. */
   readonly answered: number
 }
@@ -27,6 +29,7 @@ export function createHistories(name: string, { keys, bind }: Runtime, age: numb
   const since = bind(notifierSince, [age])
   const top = bind(notifierTop, [])
   const end = bind(notifierEnd, [])
+  const clear = bind(notifierClear, [])
   const read = limitReads(MAX_READS)
   let answered = 0
 
@@ -62,6 +65,9 @@ export function createHistories(name: string, { keys, bind }: Runtime, age: numb
     },
     page,
     end: (channel) => end(route, keys.history(name, channel), next),
+    async clear(channel) {
+      await clear(route, keys.history(name, channel), next, keys.live(name, channel))
+    },
     get answered() {
       return answered
     },

@@ -9,6 +9,9 @@ export interface LiveEvent {
 
 const TYPE = /^[\w.-]{1,64}$/
 
+/** The message of a pub/sub channel after its history was deleted. */
+export const CLEARED = 'cleared'
+
 /** Parses a message of the pub/sub channel: lines with id (empty for a nudge), type and JSON. Undefined for any other text. */
 export function parseLive(channel: string, text: string): LiveEvent | undefined {
   const first = text.indexOf('\n')

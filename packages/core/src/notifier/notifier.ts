@@ -8,6 +8,7 @@ import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { createChannels } from './channels.ts'
 import {
   checkAdmit,
+  checkChannel,
   checkChannels,
   checkFollow,
   checkHistory,
@@ -152,6 +153,10 @@ export function createNotifier(
     async history(channel, page = {}) {
       const { after, limit } = checkHistory(channel, page)
       return histories.page(channel, after, limit)
+    },
+    async clear(channel) {
+      checkChannel(channel)
+      return histories.clear(channel)
     },
     async admit(user, admitting) {
       checkUser(user)

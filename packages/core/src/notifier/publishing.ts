@@ -41,7 +41,7 @@ export function createPublishing(
     space,
     runtime,
     layout: () => ({ keys: [keys.beginnings(name)], plan: [history, ttl, age] }),
-    cost: 7,
+    cost: 14,
     used: declare,
     shapes: new WeakMap(),
   }

@@ -110,6 +110,13 @@ export interface Notifier<
     options?: NotifierHistoryOptions,
   ): Promise<NotifierHistoryPage<NotifierMessageOf<Events>>>
   /**
+   * Deletes the channel's history. Followers get a `reset`, or a `state` with `getState`, and then later events. So does a
+   * client that resumes later. A publish that repeats an `id` from before adds nothing. Does nothing without a history.
+   *
+   * Cost: XREVRANGE, ZSCORE, ZCARD, ZADD, PEXPIRE, UNLINK and SPUBLISH.
+   */
+  clear(channel: Channel): Promise<void>
+  /**
    * Begins a connection of a user (1 to 256 characters) whose rights can end while it is open. From then on `revoke`
    * reaches it, in whichever process it is called.
    *

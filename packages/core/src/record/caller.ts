@@ -31,9 +31,18 @@ export interface CallerParts {
   readonly safety: Safety | undefined
 }
 
-/** The estimated microseconds of Redis that a script call may take. */
-const BUDGET = 600
+/**
+ * The estimated microseconds of Redis that a script call may take. The time for large boards varies more: their nodes are seldom in the
+ * processor's cache.
+ */
+const BUDGET = 800
+const SMALL_BUDGET = 1400
+/** What a script call costs beside its items, and how many items more its first one costs: what it reads is not in the processor's cache. */
+const CALL_COST = 40
+const FIRST_ITEM = 2
 const MOST_ITEMS = 64
+/** The first character of a reply about changes that were made, when all boards are small: see lua/_lib/record/effects.lua. */
+const SMALL = '*'
 
 /**
  * Calls a script with the keys of the current calendar periods. It repeats the call while more has expired, and with the keys of other
@@ -42,7 +51,10 @@ const MOST_ITEMS = 64
 export function createCaller(parts: CallerParts): Caller {
   const { runtime, title, script, shape, plan, keys, own, safety } = parts
   const { route } = runtime.keys
-  const batch = Math.max(1, Math.min(MOST_ITEMS, Math.floor(BUDGET / shape.cost)))
+  const largeBatch = batchOf(shape.cost, BUDGET)
+  const smallBatch = batchOf(shape.smallCost, SMALL_BUDGET)
+  /** Boards count as large until a reply says otherwise. */
+  const sized = { ...script, batch: largeBatch }
   const each = shape.groups.reduce((sum, { ownKeys }) => sum + ownKeys, own)
   const gate = gateOf(shape)
   let skew = 0
@@ -56,7 +68,6 @@ export function createCaller(parts: CallerParts): Caller {
     const layout = layOut(shape, Date.now() + skew, keys, own)
     const texts = [...plan, ...layout.plan]
     const shared: [readonly string[], Arg, Arg, Arg] = [layout.keys, each, texts.length, textsOf(...texts)]
-    const sized = { ...script, batch }
     port = safety
       ? runtime.bindDurable(sized, shared, safety, title)
       : runtime.bind(sized, shared, undefined, title, undefined, undefined, gate)
@@ -68,12 +79,15 @@ export function createCaller(parts: CallerParts): Caller {
   /** Takes a reply: the text, or undefined when the call must be repeated. */
   function taken(reply: number | string, during: Period | undefined): string | undefined {
     if (typeof reply === 'string') {
-      if (once.length > 0 && reply.startsWith('+')) {
+      const first = reply.charAt(0)
+      if (first !== '+' && first !== SMALL) return reply
+      sized.batch = first === SMALL ? smallBatch : largeBatch
+      if (once.length > 0) {
         for (const { made } of once) made?.()
         once = []
         port = undefined
       }
-      return reply
+      return first === SMALL ? `+${reply.slice(1)}` : reply
     }
     if (reply !== 0) {
       skew = Math.floor(readTime(script.name, reply) / 1000) - Date.now()
@@ -116,6 +130,11 @@ export function createCaller(parts: CallerParts): Caller {
       send.to({ received, failed: reject }, route, ...ownKeys, values)
     })
   }
+}
+
+/** How many items of a cost may share a script call. */
+function batchOf(cost: number, budget: number): number {
+  return Math.max(1, Math.min(MOST_ITEMS, Math.floor((budget - CALL_COST) / cost) - FIRST_ITEM))
 }
 
 /** Open when the gates of all targets are. */

@@ -91,7 +91,10 @@ export function createCommitter(parts: CommitterParts): Committer {
     try {
       const where = place === undefined || most === 0 ? position : `${position} ${place}`
       const texts = encode(shape, placed, own, source + END + where + END + reported.join(' ') + END)
-      return await call(own, typeof texts === 'string' ? texts : await texts)
+      const reply = await call(own, typeof texts === 'string' ? texts : await texts)
+      // The script forgets them only with a new answer.
+      if (!reply.startsWith('+')) received.push(...reported)
+      return reply
     } catch (error) {
       received.push(...reported)
       throw error

@@ -29,8 +29,10 @@ export interface EffectTarget {
   readonly runtime: Runtime
   /** Keys and plan at a time of Redis' clock. */
   readonly layout: (nowMs: number) => EffectLayout
-  /** Microseconds of Redis that an effect costs, estimated on large keys. */
+  /** Microseconds of Redis that an effect costs, measured on boards of a million members with equal scores. */
   readonly cost: number
+  /** The same while its boards have at most 30,000 members, see lua/_lib/record/small.lua. Default: `cost`. */
+  readonly smallCost?: number
   /** Must be open before a call is sent. */
   readonly gate?: Gate | undefined
   /** Called with each use, such as to declare the object. */

@@ -8,7 +8,7 @@ import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { recordRecord } from '../redis/scripts.gen.ts'
 import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
-import { Effect } from './effect.ts'
+import { Effect, type EffectTarget } from './effect.ts'
 import { encode } from './layout.ts'
 import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { RecordAnswer, RecordOptions, RecordResults } from './types.ts'
@@ -49,20 +49,30 @@ export async function record(
   space: Space,
   ...given: readonly (RecordOptions | Effect)[]
 ): Promise<RecordAnswer<never>> {
-  const runtime = runtimeOf(space)
   const [first] = given
   const options = first instanceof Effect || first === undefined ? NONE : first
-  const placed = placeEffects(options === NONE ? given : given.slice(1), isEffect)
+  const place = { space: space.name, runtime: runtimeOf(space) }
+  return recordIn(place, options, options === NONE ? given : given.slice(1)) as Promise<RecordAnswer<never>>
+}
+
+/** `record` for the code of a feature, which has the runtime of a space instead of the space. */
+export async function recordIn(
+  place: Pick<EffectTarget, 'runtime' | 'space'>,
+  options: RecordOptions,
+  effects: readonly unknown[],
+): Promise<RecordAnswer<readonly unknown[]>> {
+  const { runtime, space } = place
+  const placed = placeEffects(effects, isEffect)
   const { target } = (placed[0] as Placed).effect.parts
-  if (!sameSpace({ runtime, space: space.name }, target)) {
+  if (!sameSpace(place, target)) {
     throw invalid(
       'effects',
       target.title,
-      `it is in space '${target.space}', and record was given space '${space.name}'`,
+      `it is in space '${target.space}', and record was given space '${space}'`,
     )
   }
   const shape = shapeOf(placed)
-  const title = `record in space '${space.name}'`
+  const title = `record in space '${space}'`
   const mode = options === NONE ? PLAIN : modeOf(options)
   const call = callerOf(runtime, title, shape, mode)
   const own =
@@ -81,7 +91,7 @@ export async function record(
       placed,
       mode.explain && kind === '+' ? undefined : reply.slice(1),
     )
-    return { ok: true, repeated: kind === '=', results: results as never }
+    return { ok: true, repeated: kind === '=', results }
   }
   if (kind === '-') return { ok: false, refused: readRefusals(title, shape, placed, reply) }
   if (kind === '!') {

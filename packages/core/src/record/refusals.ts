@@ -26,5 +26,7 @@ export type RecordRefusalReason =
   | { readonly reason: 'known' }
   /** The object has another version; 0: there is none. */
   | { readonly reason: 'version'; readonly version: number }
+  /** A holder of a later lease wrote under the fence's key; `fence` is its token. */
+  | { readonly reason: 'fence'; readonly fence: number }
   /** The field of the object is not a number. */
   | { readonly reason: 'not-a-number'; readonly field: string }

@@ -22,8 +22,9 @@ export type Caller = (own: readonly string[], values: string) => Promise<string>
 /** What calls of one kind have in common: they may share a script call. */
 export interface Shape {
   readonly groups: readonly Group[]
-  /** Microseconds of Redis that an item costs, estimated. */
+  /** Microseconds of Redis that an item costs, estimated: with large boards, and with small ones. */
   readonly cost: number
+  readonly smallCost: number
   readonly targets: readonly EffectTarget[]
   /** A text that two calls with the same id must share, so that the stored results of one are those of the other. */
   readonly text: string
@@ -44,8 +45,11 @@ export interface Placed {
 const MOST_EFFECTS = 50
 /** The most microseconds of Redis that a call may cost, estimated. */
 const MOST_COST = 1500
-/** What the script itself costs. */
-const BASE_COST = 2
+/** What an item costs beside its effects, when it has an id. */
+const BASE_COST = 4
+/** What finding the change of a ranking costs. */
+const RANKING_COST = 50
+const SMALL_RANKING_COST = 20
 
 /** Checks the effects of a call. Effects that depend on a counter follow the others. */
 export function placeEffects(
@@ -128,7 +132,8 @@ function together(a: Placed, b: Placed): boolean {
   return (
     a.effect.parts.target === b.effect.parts.target &&
     a.effect.parts.key === b.effect.parts.key &&
-    (a.effect.parts.keys === undefined || ownKeysOf(a).every((key, at) => key === ownKeysOf(b)[at])) &&
+    // An object has one key; the key of a fence is beside it.
+    (a.effect.parts.target.kind === 'object' || ownKeysOf(a).every((key, at) => key === ownKeysOf(b)[at])) &&
     a.when?.counter === b.when?.counter &&
     a.when?.value === b.when?.value
   )
@@ -176,7 +181,7 @@ function build(placed: readonly Placed[]): Shape {
       )
     }
   }
-  const cost = placed.reduce((sum, { effect }) => sum + effect.parts.target.cost, BASE_COST)
+  const cost = costOf(placed, ({ cost: each }) => each, RANKING_COST)
   if (cost > MOST_COST) {
     throw invalid(
       'effects',
@@ -194,6 +199,7 @@ function build(placed: readonly Placed[]): Shape {
       when: first.when && whenOf(groups, first.when.counter),
     })),
     cost,
+    smallCost: costOf(placed, ({ cost: large, smallCost = large }) => smallCost, SMALL_RANKING_COST),
     targets,
     text: groups
       .map(
@@ -202,6 +208,13 @@ function build(placed: readonly Placed[]): Shape {
       .join(),
     callers: new Map(),
   }
+}
+
+function costOf(placed: readonly Placed[], each: (target: EffectTarget) => number, ranking: number): number {
+  return placed.reduce(
+    (sum, { effect: { parts } }) => sum + each(parts.target) + (parts.announce ? ranking : 0),
+    BASE_COST,
+  )
 }
 
 function whenOf(

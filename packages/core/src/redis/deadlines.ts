@@ -43,6 +43,13 @@ export class Deadlines<Item extends Timed<Item>> {
     item.before = item.after = undefined
   }
 
+  /** The items that have not expired, from the oldest to the newest. */
+  get items(): Item[] {
+    const items: Item[] = []
+    for (let item = this.#first; item; item = item.after) items.push(item)
+    return items
+  }
+
   #arm(ms: number): void {
     this.#armed = true
     // After a stall of this process the reply may have arrived already, and is read first.

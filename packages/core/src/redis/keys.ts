@@ -50,6 +50,8 @@ export interface Keys {
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of data beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
+  /** The pub/sub channel of a leaderboard's changes. */
+  leaderboardLive(name: string): string
   history(notifier: string, channel: string): string
   /** The last declaration of a notifier. */
   notifierDeclaration(notifier: string): string
@@ -68,6 +70,8 @@ export interface Keys {
   processes(notifier: string): string
   /** The connections of a notifier's user. */
   connections(notifier: string, user: string): string
+  /** A key of the members of a notifier's channel. */
+  presence(part: 'counts' | 'entries' | 'leases', name: string, channel: string): string
   /** The shard for a routing key, where a subject's states are stored. */
   shard(routing: string): Route
   /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
@@ -133,6 +137,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
+    leaderboardLive: (name) => `${base}board:${name}:${live}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     notifierDeclaration: (notifier) => `${base}notify-declaration:${notifier}`,
     beginnings: (notifier) => `${base}notify-next:${notifier}`,
@@ -143,6 +148,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     controlLive: (notifier) => `${base}notify-control:${notifier}:${live}`,
     processes: (notifier) => `${base}notify-process:${notifier}:${live}:`,
     connections: (notifier, user) => `${base}notify-connections:${notifier}:${short(user)}`,
+    presence: (part, name, channel) => `${base}presence-${part}:${name}:${channel}`,
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,

@@ -3691,7 +3691,7 @@ return replies`,
  */
 export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, asked: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '02a316bf4946af540855f8f4f9528d285df78644',
+  sha: '11ec2500eb479334f1cdfb3dc2093751e6d3c349',
   batch: 100,
   sharedKeys: true,
   shared: ["channel","lease","label","claim"],
@@ -3792,7 +3792,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -3809,7 +3809,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -3821,7 +3821,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -3860,7 +3860,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -3878,7 +3878,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -3904,7 +3904,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -3919,7 +3919,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -3959,12 +3959,67 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local keys = KEYS
 local channel = ARGV[1]
 local lease = ARGV[2]
 local label = ARGV[3]
 local claim = ARGV[4]
 local of = locking.open(keys[1], channel, lease, claim)
+local function together(places, tickets)
+return free_locks.ask(of, places, tickets, label)
+end
 local items = (#ARGV - 4) / 1
 if items == 1 then
 local lock, queue, asked = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5]
@@ -3976,6 +4031,8 @@ end
 local function item(lock, queue, asked)
 return locking.ask(of, { lock, queue }, asked, label)
 end
+local shared_replies = together({ unpack(KEYS, #KEYS - items * 2 + 1) }, { unpack(ARGV, 5) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -4016,7 +4073,7 @@ return replies`,
  */
 export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], asked: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '680ccae9170b244d72ac26a6de314048fabed9ba',
+  sha: 'b9da300b4b7dbb4a7cff4293a2c65b3a6e58bfc4',
   batch: 16,
   sharedKeys: false,
   shared: ["channel","lease","label","claim"],
@@ -4118,7 +4175,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -4135,7 +4192,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -4147,7 +4204,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -4186,7 +4243,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -4204,7 +4261,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -4230,7 +4287,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -4245,7 +4302,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -4450,7 +4507,7 @@ return replies`,
  */
 export const guardObjectRemove: Script<[], [object: string, fence: string, version: Arg, token: Arg], string> = {
   name: 'guard/object_remove',
-  sha: '7e6429656002ca047ad2e26531e85a5dc8538d41',
+  sha: 'e947a53c17138826617cec661b9d732831eb3243',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4570,6 +4627,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -4651,7 +4709,7 @@ return replies`,
  */
 export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string, ops: Arg, whole: Arg, version: Arg, token: Arg, lasts: Arg], string> = {
   name: 'guard/object_write',
-  sha: '756850738a64a70d0cf57d9f791c43fc5445c9bd',
+  sha: '66a1d8d5c786340ef9b90e8f5cc7ef13b633eb6b',
   batch: 32,
   sharedKeys: false,
   shared: ["ttl"],
@@ -4771,6 +4829,7 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
@@ -5254,7 +5313,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: 'cf8cf9f66dd90efcd5d6be2964359ff3b8a10d89',
+  sha: '1cfe4dfcf8e9b19ba1718ce9f2201f8d3d0b0130',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -5355,7 +5414,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -5372,7 +5431,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -5384,7 +5443,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -5423,7 +5482,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -5441,7 +5500,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -5467,7 +5526,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -5482,7 +5541,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7236,7 +7295,7 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: 'f93332209ff7fc4ab4157af246360c7ad4bcd73f',
+  sha: 'd7144b08791804e7d6d3fa01c118e7e5086071ac',
   batch: 100,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7337,7 +7396,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -7354,7 +7413,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -7366,7 +7425,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -7405,7 +7464,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -7423,7 +7482,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -7449,7 +7508,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -7464,7 +7523,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7504,9 +7563,64 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local channel = ARGV[1]
 local claim = ARGV[2]
 local of = locking.open(nil, channel, 0, claim)
+local function together(places, owners)
+return free_locks.release(places, owners)
+end
 local items = #KEYS / 2
 if items == 1 then
 local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
@@ -7518,6 +7632,8 @@ end
 local function item(lock, queue, owner)
 return locking.release(of, lock, queue, owner)
 end
+local shared_replies = together({ unpack(KEYS, 1) }, { unpack(ARGV, 3) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 1 or 0
 local function run()
@@ -7893,7 +8009,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: '489d7865129f380b2844eab674ba7df76b924632',
+  sha: '06d62e39a83ef368b3b78a9000374eac49a64c24',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7994,7 +8110,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -8011,7 +8127,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -8023,7 +8139,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -8062,7 +8178,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -8080,7 +8196,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -8106,7 +8222,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -8121,7 +8237,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -8265,7 +8381,7 @@ return replies`,
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '0a027950fb718fecbbc2b3f107e2c79d974dc0f5',
+  sha: '8a43ed6102d99f39ecf2e2b93b1405c34e62a4f2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8347,7 +8463,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -8416,6 +8532,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -8440,6 +8563,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8473,6 +8597,7 @@ local wrong = board.wrong(config, keys, open)
 if wrong then
 return wrong
 end
+tell_change(config)
 for at, each in ipairs(open) do
 local plain = config.windows[at]
 for nth, z in ipairs(plain.z) do
@@ -8839,7 +8964,7 @@ return replies`,
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: 'f5bc8996be9e0364234a4ff08218edea220b4a91',
+  sha: 'fe12866617c3270de140a1338e5af4934d3f7ed7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8921,7 +9046,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -8990,6 +9115,13 @@ redis.call('PEXPIRE', idlog, math.max(life, 1))
 end
 end
 end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -9030,6 +9162,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -9066,6 +9199,7 @@ end
 if redis.call('HLEN', seasons) >= 2 * MOST_SEASONS then
 return redis.error_reply('ERR the board has ' .. MOST_SEASONS .. ' seasons; delete old ones')
 end
+tell_change(config)
 local source, plain = open[1], config.windows[1]
 local record = string.format('%.0f %d %s', now, redis.call('ZCARD', source.z), window)
 store(source.z, ranking, tonumber(kept))
@@ -9622,7 +9756,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '35a1e72fe5a3d7c9f508ef71e59eba5470f07bd9',
+  sha: 'c528612c598c7ec22ca3b48661b003e12f54ddf8',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -9704,7 +9838,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -9999,7 +10133,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'cf4fa2d4865a6acdfbebf9a9c0d5989d22d23621',
+  sha: 'fc6936cecf3a9f1813df4b99e6ea73568b5dac61',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -10081,7 +10215,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10479,7 +10613,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'f4d9167e5e7fc395cf9a9c2795e6085e431cdf16',
+  sha: 'dec339778002e2d0c9611a27adf57bbddbd3d593',
   batch: 64,
   sharedKeys: true,
   shared: ["window"],
@@ -10561,7 +10695,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10671,7 +10805,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'e021c9ece64d90f131dcb1ee94422edf93595a2c',
+  sha: 'de0c4ddde815d40da252b615b9068c4336ff2784',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -10679,6 +10813,13 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   args: ["member"],
   returns: 'integer|string',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -10753,7 +10894,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -10975,6 +11116,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11069,7 +11211,7 @@ return replies`,
  */
 export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/remove-range',
-  sha: 'ead98e0c2a7880b58de9d113d90abc6a2e74b9bd',
+  sha: '9736813ea0f0fe8567e44e343e9739cc093e3f42',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11151,7 +11293,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -11208,6 +11350,13 @@ return id
 end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
 end
 local function delete_old_ids(ids, idlog, window)
 local bound = now - window
@@ -11373,6 +11522,7 @@ has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
+tell_change(of.config)
 local config, keys, member = of.config, of.keys, plan.member
 local removed = '0'
 for at, window in ipairs(of.windows) do
@@ -11683,7 +11833,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '220dd13dc70d6bdd83bb1e3a22129b20dcafdae2',
+  sha: 'a966588799222f0eff6397d8a199dd9f07de010a',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -11691,6 +11841,13 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   args: ["id","time"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
+end
+end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
@@ -11765,7 +11922,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -11991,6 +12148,7 @@ end
 return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
 end
 function reversal.apply(of, plan)
+tell_change(of.config)
 for _, each in ipairs(plan.writes) do
 board.write(of.config, each.window, plan.member, each.before, each.after)
 if each.entry then
@@ -12074,7 +12232,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '54db59feccf3b20c6adaa33c947110cefef1e183',
+  sha: '9ef93fbcf5acc10739073fc6c87519e49e69d24c',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -12156,7 +12314,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -12334,6 +12492,13 @@ if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
 redis.call('HDEL', ids, field)
 end
 redis.call('XDEL', idlog, entry[1])
+end
+end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
 end
 end
 local scoring = { open = nil, prepare = nil, apply = nil }
@@ -12647,6 +12812,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -13030,7 +13196,7 @@ return replies`,
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
  * entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
- * in all. A block may precede them. Logs and slots have their own keys.
+ * in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
  *
  * When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
  * nothing is charged; otherwise a subject could wait until the clock reaches its old time again.
@@ -13038,14 +13204,14 @@ return replies`,
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
- * - `how`: 'take'; 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+ * - `how`: 'take'; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
  * - `lease`: id of the lease, if a slot may be charged
- * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when the calendar periods that the client sent do not contain that time
+ * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; with "ban …" four numbers follow for each ban that begins or is in shadow: number of its state, 1 if it begins, bans in a row, microseconds until it ends; 3 and Redis' time when the calendar periods that the client sent do not contain that time
  * - on a full server refused: it may add a subject; a refused refund is safe, because tokens come back with time
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '16199b63b67668aa117cbf731731074a8b836a1b',
+  sha: 'f36061255bc3ada8a13700489ef6b3353aceac07',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -13581,7 +13747,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -13604,11 +13771,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -13635,7 +13803,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -13643,7 +13811,147 @@ for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
 end
+local function load_banning()
+local banning = { open = nil, prepare = nil, apply = nil }
+local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
+local ENTRY, MOST = 40, 32
+local MARGIN = 2
+local LARGEST_COUNT = 1000000
+function banning.open(text)
+local how, numbers, owners, reason = string.match(text, '^ban (%l+),([^,]+),([^,]+),(.*)$')
+local denials, within, length, factor, longest, quiet, shadow =
+string.match(numbers, '^(%d+) (%d+) (%d+) ([%d.]+) (%d+) (%d+) (%d)$')
+local ban = { denials = tonumber(denials), within = tonumber(within), length = tonumber(length), owners = {} }
+ban.factor, ban.longest, ban.quiet = tonumber(factor), tonumber(longest), tonumber(quiet)
+ban.how, ban.shadow, ban.reason = how, shadow == '1', reason
+for owner in string.gmatch(owners, '%d+') do
+ban.owners[#ban.owners + 1] = tonumber(owner)
+end
+return ban
+end
+local function find(state)
+local count, bans, others, used = nil, nil, 0, 0
+for from = state.start + 1, state.saved and #state.saved or 0, ENTRY do
+local id, expires, number, time, ends = struct.unpack('<ddddd', state.saved, from)
+local back = math.max(0, time - now)
+local entry = { expires = expires - back, number = number, time = time - back, ends = ends - back }
+if entry.expires <= now then
+entry = nil
+end
+if id == COUNT then
+count = entry
+elseif id == BANS then
+bans = entry
+else
+others = others + 1
+used = expires > now and used + 1 or used
+end
+end
+return count, bans, others, used
+end
+local function denied(ban, of)
+local places = {}
+for at, rule in ipairs(of.list) do
+if rule.refuses and not rule.shadow then
+places[ban.owners[at]] = true
+end
+end
+return places
+end
+local function counted(ban, count, bans)
+local number = (count and count.number or 0) + 1
+if number < ban.denials then
+local since = count and count.time or now
+return { { COUNT, since + ban.within, number, since, 0 }, bans and { BANS, bans.expires, bans.number, bans.time, bans.ends } }
+end
+local nth = math.min((bans and bans.number or 0) + 1, LARGEST_COUNT)
+local length = math.floor(math.min(ban.longest, ban.length * ban.factor ^ (nth - 1)))
+return { { BANS, now + length + ban.quiet, nth, now, now + length } }, nth, length
+end
+local function reason_of(ban, nth)
+return '\\0' .. string.format('%.0f', nth) .. ' ' .. ban.reason
+end
+local function reply_of(ban, reply, reports)
+local last = 0
+for _, report in ipairs(reports) do
+if report[2] == 1 and not ban.shadow and report[4] > last then
+last = report[4]
+reply = { 2, last, reason_of(ban, report[3]) }
+end
+end
+for _, report in ipairs(reports) do
+for at = 1, 4 do
+reply[#reply + 1] = report[at]
+end
+end
+return reply
+end
+function banning.prepare(ban, of, charged, cost)
+local plan, reports = { writes = {}, reply = charged.reply }, {}
+if charged.reply[1] == 2 then
+return plan
+end
+local places = not charged.allowed and tonumber(cost) > 0 and denied(ban, of) or {}
+for at, state in ipairs(charged.states) do
+local count, bans, others, used = find(state)
+if ban.shadow and bans and bans.ends > now then
+reports[#reports + 1] = { at, 0, bans.number, bans.ends - now }
+elseif places[at] and used + 2 <= MOST then
+local entries, nth, length = counted(ban, count, bans)
+local change = { key = state.key, entries = entries, nth = nth, length = length, full = others + 2 > MOST }
+plan.writes[#plan.writes + 1] = change
+if nth then
+reports[#reports + 1] = { at, 1, nth, length }
+end
+end
+end
+plan.reply = reply_of(ban, charged.reply, reports)
+return plan
+end
+local function write(ban, change)
+local saved = redis.call('GET', change.key)
+local _, _, _, start = leading_block(saved)
+local head, kept, expires = '', '', now
+if change.nth and not ban.shadow then
+local text = reason_of(ban, change.nth)
+expires = now + change.length
+head = struct.pack('<ddddd', 0, expires, #text, now, 0) .. text
+end
+for from = start + 1, saved and #saved or 0, ENTRY do
+local id, ends = struct.unpack('<dd', saved, from)
+if id ~= COUNT and id ~= BANS and (ends > now or not change.full) then
+kept = kept .. string.sub(saved, from, from + ENTRY - 1)
+expires = math.max(expires, ends)
+end
+end
+for at = 1, 2 do
+local entry = change.entries[at]
+if entry then
+kept = kept .. struct.pack('<ddddd', unpack(entry))
+expires = math.max(expires, entry[2])
+end
+end
+redis.call('SET', change.key, head .. kept, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+end
+function banning.apply(ban, plan)
+for _, change in ipairs(plan.writes) do
+write(ban, change)
+end
+end
+return banning
+end
+local BAN = string.byte('b')
+local banning, bans = nil, {}
+local function ban_of(how)
+if string.byte(how) ~= BAN then
+return nil
+end
+banning = banning or load_banning()
+bans[how] = bans[how] or banning.open(how)
+return banning, bans[how]
+end
 local rules = ARGV[1]
+local LARGEST = 2000000000
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
@@ -13652,11 +13960,25 @@ do
 if of.mistimed then
 return { 3, now }
 end
-local plan, refused = charging.prepare(of, places, cost, how, lease)
+local banning, ban = ban_of(how)
+if how == 'set' then
+local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+if not all then
+return wrong
+end
+charging.apply(of, all)
+how = 'add'
+end
+local plan, refused = charging.prepare(of, places, cost, ban and ban.how or how, lease)
 if not plan then
 return refused
 end
+local bans = ban and banning.prepare(ban, of, plan, cost)
 charging.apply(of, plan)
+if bans then
+banning.apply(ban, bans)
+return bans.reply
+end
 return plan.reply
 end
 return nil
@@ -13665,11 +13987,25 @@ local function item(places, cost, how, lease)
 if of.mistimed then
 return { 3, now }
 end
-local plan, refused = charging.prepare(of, places, cost, how, lease)
+local banning, ban = ban_of(how)
+if how == 'set' then
+local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+if not all then
+return wrong
+end
+charging.apply(of, all)
+how = 'add'
+end
+local plan, refused = charging.prepare(of, places, cost, ban and ban.how or how, lease)
 if not plan then
 return refused
 end
+local bans = ban and banning.prepare(ban, of, plan, cost)
 charging.apply(of, plan)
+if bans then
+banning.apply(ban, bans)
+return bans.reply
+end
 return plan.reply
 end
 local replies, done = {}, 0
@@ -14591,6 +14927,116 @@ return replies`,
 }
 
 /**
+ * Delete a channel's history, and tell its followers, who get a reset.
+ *
+ * The next history gets a later epoch, so that no position of the deleted one is good for it. Followers that miss the message
+ * find the other epoch when they next compare their positions. A process may die before or after the call.
+ *
+ * - key `history`: stream
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - `live`: pub/sub channel in the same slot
+ * - replies 1 if there was a history
+ * - on a full server runs: it frees memory; the set that it adds to has a bound
+ */
+export const notifierClear: Script<[], [history: string, next: string, live: Arg], number> = {
+  name: 'notifier/clear',
+  sha: 'a64be223cd350e59a54552434cb391a167675e8f',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: ["live"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local MAX_EPOCHS = 100000
+local EPOCHS_TTL = 2592000000
+local function reserve_epoch(next, history, epoch)
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, EPOCHS_TTL)
+end
+local items = #KEYS / 2
+if items == 1 then
+local history, next, live = KEYS[1], KEYS[2], ARGV[1]
+do
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if not newest[1] then
+return 0
+end
+local known = redis.pcall('ZSCORE', next, history)
+if known and known.err then
+return known
+end
+if not redis.acl_check_cmd('SPUBLISH', live, '') then
+return { err = 'ERR the user may not publish on the channel ' .. live }
+end
+local epoch = tonumber(string.match(newest[1][1], '%d+'))
+if epoch >= 9e15 then
+epoch = 0
+end
+reserve_epoch(next, history, math.max(now, epoch + 1))
+redis.call('UNLINK', history)
+redis.call('SPUBLISH', live, 'cleared')
+return 1
+end
+return nil
+end
+local function item(history, next, live)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if not newest[1] then
+return 0
+end
+local known = redis.pcall('ZSCORE', next, history)
+if known and known.err then
+return known
+end
+if not redis.acl_check_cmd('SPUBLISH', live, '') then
+return { err = 'ERR the user may not publish on the channel ' .. live }
+end
+local epoch = tonumber(string.match(newest[1][1], '%d+'))
+if epoch >= 9e15 then
+epoch = 0
+end
+reserve_epoch(next, history, math.max(now, epoch + 1))
+redis.call('UNLINK', history)
+redis.call('SPUBLISH', live, 'cleared')
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Count a connection of a user, or renew it; close the oldest when there are more than a bound.
  *
  * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. No other state is
@@ -14866,8 +15312,6 @@ return replies`,
  * other position does. If that history is lost, in whatever way, a later one has another epoch. If the set loses an epoch,
  * because it is full, evicted or deleted, a new epoch is fixed: at worst one reset too many, never a missing event.
  *
- * Clients decide which channels they follow, so the set has a bound: the oldest epoch is removed.
- *
  * - key `history`: stream
  * - key `next`: sorted set for channels without a history: key and epoch of the next history
  * - replies the last event's id, or <epoch>-0
@@ -14875,7 +15319,7 @@ return replies`,
  */
 export const notifierEnd: Script<[], [history: string, next: string], string> = {
   name: 'notifier/end',
-  sha: '06c1aab8407e266ff77710284def77aa128fe86a',
+  sha: '04118a9078b3af068429c4f69567ac47abd520d7',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -14885,6 +15329,15 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local MAX_EPOCHS = 100000
+local EPOCHS_TTL = 2592000000
+local function reserve_epoch(next, history, epoch)
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, EPOCHS_TTL)
+end
 local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
@@ -14899,8 +15352,6 @@ return id
 end
 return id .. '-' .. (tag_of(entry) or '000000')
 end
-local MAX_EPOCHS = 100000
-local TTL = 2592000000
 local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
@@ -14918,11 +15369,7 @@ return epoch
 end
 if not epoch then
 epoch = now
-if redis.call('ZCARD', next) >= MAX_EPOCHS then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, TTL)
+reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)
 end
@@ -14942,11 +15389,7 @@ return epoch
 end
 if not epoch then
 epoch = now
-if redis.call('ZCARD', next) >= MAX_EPOCHS then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, TTL)
+reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)
 end
@@ -15025,6 +15468,620 @@ return replies`,
 }
 
 /**
+ * Make somebody a member of a channel, for a process.
+ *
+ * A process that dies before the call has no member there; one that dies after it has one until its lease ends.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `process`: id of the process
+ * - `member`: the member
+ * - replies 1 if the process had a lease; else 0: its other members must join again
+ * - on a full server refused: it may add a member
+ */
+export const notifierJoin: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
+  name: 'notifier/join',
+  sha: '4aeffdee96e384fb17980a8d89fcda6824640138',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","process","member"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.add(room, process, member)
+return presence.extend(room, process, lease, lease) and 1 or 0
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, process, member)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.add(room, process, member)
+return presence.extend(room, process, lease, lease) and 1 or 0
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * End a membership of a process.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `process`: id of the process
+ * - `member`: the member
+ * - replies 1
+ * - on a full server runs: it frees memory; the history that it adds to has a bound
+ */
+export const notifierLeave: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
+  name: 'notifier/leave',
+  sha: 'a5d897697a06b6800703d6468d0f6f3f9148fe38',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","process","member"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.remove(room, process, member)
+return 1
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, process, member)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+presence.remove(room, process, member)
+return 1
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Send an event to the current listeners of a channel and of patterns; store nothing.
  *
  * - shared `nudges`: pub/sub channel of all nudges of the notifier, in the same slot
@@ -15067,6 +16124,339 @@ local key = done * 1
 local arg = 1 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read who is on a channel, after members of processes that are gone were removed.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `most`: the most members to return, at most 1000
+ * - replies '+' if there may be more members to remove, else ''; how many there are; members, any of them if there are more
+ * - on a full server runs: it frees memory; the history that it adds to has a bound
+ */
+export const notifierPresent: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
+  name: 'notifier/present',
+  sha: '9ec2352dfd55729042e04aaab66bd0005aa4f31a',
+  batch: 8,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","most"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local MOST_STEPS = 50
+local function add_members(reply, counts, most)
+local seen, cursor = {}, '0'
+for _ = 1, MOST_STEPS do
+local page = redis.call('HSCAN', counts, cursor, 'COUNT', most)
+for at = 1, #page[2], 2 do
+local member = page[2][at]
+if not seen[member] and #reply < most + 2 then
+seen[member] = true
+reply[#reply + 1] = member
+end
+end
+cursor = page[1]
+if cursor == '0' or #reply == most + 2 then
+return
+end
+end
+end
+local items = (#ARGV - 4) / 2
+if items == 1 then
+local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local more = presence.expire(room)
+local reply = { more and '+' or '', redis.call('HLEN', counts) }
+most = tonumber(most)
+if not more and most > 0 then
+add_members(reply, counts, most)
+end
+return reply
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, most)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local more = presence.expire(room)
+local reply = { more and '+' or '', redis.call('HLEN', counts) }
+most = tonumber(most)
+if not more and most > 0 then
+add_members(reply, counts, most)
+end
+return reply
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -15538,6 +16928,316 @@ return replies`,
 }
 
 /**
+ * Extend the lease of a process on a channel, and remove members of processes that are gone.
+ *
+ * A process that ends gives itself a short lease, so that its members may join elsewhere before they count as gone.
+ *
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep of the channel's history, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `lease`: milliseconds for which a process counts after its last call
+ * - key `counts`: hash: member -> processes that have it
+ * - key `entries`: sorted set: <process>\n<member>
+ * - key `leases`: sorted set: process, by the millisecond at which its lease ends
+ * - key `history`: stream of the channel; `entries` if nothing is published
+ * - `live`: pub/sub channel of the channel; empty if nothing is published
+ * - `process`: id of the process
+ * - `lasts`: milliseconds until the lease ends
+ * - replies '1' if the lease had not ended, else '0': its members must join again; '+' behind it: call again for more
+ * - on a full server runs: it frees memory; the history that it adds to has a bound
+ */
+export const notifierRenew: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
+  name: 'notifier/renew',
+  sha: '3c86b332fcd2371bff00958bc8e73a25533e4cdd',
+  batch: 8,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","lease"],
+  keys: ["counts","entries","leases","history"],
+  args: ["live","process","lasts"],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(channel, ...)
+local history, keep = channel.history, channel.keep
+local id = redis.pcall('XADD', history, 'MAXLEN', '~', keep, channel.id, ...)
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+local next_id = id_after(last_generated(history))
+return next_id and redis.pcall('XADD', history, 'MAXLEN', '~', keep, next_id, ...) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', '1')
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+channel.tag, channel.at, channel.reserved = '', 0, true
+end
+if channel.reserved then
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.reserved = epoch
+if not last then
+channel.id = string.format('%.0f-1', epoch or now)
+end
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local id
+if age == 0 and coalesce == '' and lasts == '0' then
+id = add(channel, 't', kind, 'd', json, 'g', tag)
+else
+local fields = { 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+fields[#fields + 1] = 'a'
+fields[#fields + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+fields[#fields + 1] = 'c'
+fields[#fields + 1] = coalesce
+end
+if lasts ~= '0' then
+fields[#fields + 1] = 'x'
+fields[#fields + 1] = string.format('%.0f', ms + lasts)
+end
+id = add(channel, unpack(fields))
+end
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence_ms = math.floor(now / 1000)
+local MOST_ENDED = 20
+local MOST_GONE = 4
+local function tell(room, kind, member)
+if room.channel.live == '' then
+return
+end
+if room.told then
+publication.prepare(room.channel)
+end
+room.told = true
+publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
+end
+function presence.open(room)
+local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+if wrong then
+return wrong
+end
+room.told = false
+if room.channel.live ~= '' then
+local prepared = publication.prepare(room.channel)
+if prepared ~= true then
+return prepared
+end
+end
+local parts = redis.call('EXISTS', room.counts, room.entries, room.leases)
+if parts > 0 and parts < 3 then
+redis.call('UNLINK', room.counts, room.entries, room.leases)
+end
+end
+function presence.add(room, process, member)
+if redis.call('ZADD', room.entries, 'NX', 0, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, 1) == 1 then
+tell(room, 'joined', member)
+end
+end
+end
+function presence.remove(room, process, member)
+if redis.call('ZREM', room.entries, process .. '\\n' .. member) == 1 then
+if redis.call('HINCRBY', room.counts, member, -1) <= 0 then
+redis.call('HDEL', room.counts, member)
+tell(room, 'left', member)
+end
+end
+end
+function presence.expire(room)
+local left = MOST_ENDED
+local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
+for _, process in ipairs(gone) do
+local found = redis.call('ZRANGE', room.entries, '[' .. process .. '\\n', '(' .. process .. '\\11', 'BYLEX', 'LIMIT', 0, left)
+for _, entry in ipairs(found) do
+presence.remove(room, process, string.sub(entry, #process + 2))
+end
+if #found == left then
+return true
+end
+left = left - #found
+redis.call('ZREM', room.leases, process)
+end
+return #gone == MOST_GONE
+end
+function presence.extend(room, process, lasts, lease)
+local ends = redis.call('ZSCORE', room.leases, process)
+local alive = ends and tonumber(ends) > presence_ms or false
+redis.call('ZADD', room.leases, presence_ms + lasts, process)
+for _, key in ipairs({ room.counts, room.entries, room.leases }) do
+redis.call('PEXPIRE', key, 2 * lease)
+end
+return alive
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local lease = ARGV[4]
+lease = tonumber(lease)
+local room = {
+counts = false,
+entries = false,
+leases = false,
+told = false,
+channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local alive = presence.extend(room, process, tonumber(lasts), lease)
+local more = presence.expire(room)
+return (alive and '1' or '0') .. (more and '+' or '')
+end
+return nil
+end
+local function item(counts, entries, leases, history, live, process, lasts)
+room.counts, room.entries, room.leases = counts, entries, leases
+room.channel.history, room.channel.live = history, live
+local wrong = presence.open(room)
+if wrong then
+return wrong
+end
+local alive = presence.extend(room, process, tonumber(lasts), lease)
+local more = presence.expire(room)
+return (alive and '1' or '0') .. (more and '+' or '')
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Read a channel's events after a position.
  *
  * The position is lost in these cases: its epoch is not the history's; it is after the last event; another event has its
@@ -15852,7 +17552,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '371e0318aaac0317504908200af33e146c356704',
+  sha: '170b1c2c26a249a6875b10acef7ae433e5fc0455',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -16297,6 +17997,7 @@ end
 end
 return left ~= -2
 end
+local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -16592,7 +18293,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -16911,7 +18612,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -17067,6 +18768,13 @@ if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
 redis.call('HDEL', ids, field)
 end
 redis.call('XDEL', idlog, entry[1])
+end
+end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
 end
 end
 local scoring = { open = nil, prepare = nil, apply = nil }
@@ -17380,6 +19088,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -17407,7 +19116,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
-group.announces, group.ranking = group.name == 'announce', {}
+group.announces, group.ranking, group.looked = group.name == 'announce', {}, false
 end
 function changing.commands(group)
 local config = group.of.config
@@ -17416,15 +19125,15 @@ for _, window in ipairs(config.windows) do
 rolling = rolling or window.log
 dense = dense or window.d
 end
-local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE ZCARD PTTL PEXPIRE'
 if rolling then
 needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 end
 if dense then
-needed = needed .. ' ZCOUNT'
+needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+needed = needed .. ' ZPOPMAX HDEL ZRANK'
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
@@ -17454,6 +19163,12 @@ end
 local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
+end
+if not group.looked then
+group.looked = true
+for _, window in ipairs(of.windows) do
+group.small = group.small and redis.call('ZCARD', window.z) <= SMALL
+end
 end
 return plan
 end
@@ -17515,13 +19230,18 @@ local lives = false
 for _, window in ipairs(group.windows) do
 lives = lives or window.lives
 end
-return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+return lives and { 'ZINCRBY', 'ZCARD', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY', 'ZCARD' }
 end
 function raising.prepare(group)
 if not group.looked then
 group.looked = true
 for _, window in ipairs(group.windows) do
-group.answer = group.answer or typed(window.z, 'zset')
+local members = redis.pcall('ZCARD', window.z)
+if type(members) == 'table' then
+group.answer = group.answer or typed(window.z, 'zset') or members
+elseif members > SMALL then
+group.small = false
+end
 end
 end
 if group.answer then
@@ -18082,33 +19802,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
@@ -18632,7 +20388,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -18655,11 +20412,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -18686,7 +20444,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -18743,7 +20501,7 @@ return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
 end
 return limiting
 end
-local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil, mark = nil }
 local LOAD = {
 add = load_adding,
 publish = load_publishing,
@@ -18788,6 +20546,7 @@ lean = lean,
 own = own,
 when = when,
 line = line,
+small = true,
 rank = when and LAST_RANK or kind.rank,
 at = text,
 prepare = kind.prepare,
@@ -18809,6 +20568,7 @@ wrong = wrong,
 format = string.rep('s', text - 1),
 plans = {},
 results = {},
+mark = nil,
 }
 end
 function effects.texts(of, values)
@@ -18859,6 +20619,17 @@ end
 results[number] = result
 end
 return table.concat(results, '\\30')
+end
+function effects.mark(of)
+local mark = of.mark
+if not mark then
+mark = '*'
+for _, group in ipairs(of.groups) do
+mark = group.small and mark or '+'
+end
+of.mark = mark
+end
+return mark
 end
 local function load_acknowledge()
 local function pending(stream, group, ids, consumer)
@@ -18977,7 +20748,7 @@ or typed(ready, 'stream')
 or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
-wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZREMRANGEBYLEX' }, stream, {}))
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -19053,7 +20824,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 return nil
 end
@@ -19112,7 +20883,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 local replies, done = {}, 0
 local function run()
@@ -19156,12 +20927,12 @@ return replies`,
  * - shared `plan`: texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
  * - key `own`: the string of the id, if answers are stored; then those of the changes
  * - `values`: the texts of the changes, each ending with a zero byte
- * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
+ * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+", or "*" if all boards of the call are small, and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
  * - on a full server refused: it adds entries, members and events
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'c5ffb4cdcb12891cca46f9f1c0ec49781bf12db3',
+  sha: '51c82d0b8f69688b5795337441d2c903dd0b858c',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -19241,6 +21012,7 @@ end
 end
 return left ~= -2
 end
+local SMALL = 30000
 local dedup = { prepare = nil, apply = nil }
 function dedup.prepare(key)
 return redis.pcall('GET', key) or nil
@@ -19908,7 +21680,7 @@ group.of = streams[key]
 end
 function adding.commands(group)
 if group.of.ordered then
-return { 'XADD', 'XGROUP', 'XSETID', 'ZADD', 'HSET', 'HINCRBY' }
+return { 'XADD', 'XGROUP', 'XSETID', 'XINFO', 'ZADD', 'HEXISTS', 'HSET', 'HINCRBY' }
 end
 return group.of.names ~= '' and { 'XADD', 'XGROUP' } or { 'XADD' }
 end
@@ -20227,7 +21999,7 @@ local low, high = old, old
 if plan.shift then
 low, high = old * plan.shift, old * plan.shift + plan.shift - 1
 end
-if redis.call('ZCOUNT', window.z, low, high) == 0 then
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
 redis.call('ZREM', window.d, name_of(old))
 end
 end
@@ -20383,6 +22155,13 @@ if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
 redis.call('HDEL', ids, field)
 end
 redis.call('XDEL', idlog, entry[1])
+end
+end
+local change_told = {}
+local function tell_change(config)
+if config.live and not change_told[config.live] then
+change_told[config.live] = true
+redis.pcall('SPUBLISH', config.live, '')
 end
 end
 local scoring = { open = nil, prepare = nil, apply = nil }
@@ -20696,6 +22475,7 @@ end
 return first
 end
 function scoring.apply(of, plan, watch, wants_events)
+tell_change(of.config)
 local changes = plan.changes
 if not changes then
 return add(of, plan[2], plan[3])
@@ -20723,7 +22503,7 @@ end
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
-group.announces, group.ranking = group.name == 'announce', {}
+group.announces, group.ranking, group.looked = group.name == 'announce', {}, false
 end
 function changing.commands(group)
 local config = group.of.config
@@ -20732,15 +22512,15 @@ for _, window in ipairs(config.windows) do
 rolling = rolling or window.log
 dense = dense or window.d
 end
-local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+local needed = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE ZCARD PTTL PEXPIRE'
 if rolling then
 needed = needed .. ' XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 end
 if dense then
-needed = needed .. ' ZCOUNT'
+needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZCARD ZPOPMAX HDEL ZRANK'
+needed = needed .. ' ZPOPMAX HDEL ZRANK'
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
@@ -20770,6 +22550,12 @@ end
 local plan = scoring.prepare(of, changes, not group.announces)
 if type(plan) ~= 'table' or plan.err then
 return nil, plan
+end
+if not group.looked then
+group.looked = true
+for _, window in ipairs(of.windows) do
+group.small = group.small and redis.call('ZCARD', window.z) <= SMALL
+end
 end
 return plan
 end
@@ -20831,13 +22617,18 @@ local lives = false
 for _, window in ipairs(group.windows) do
 lives = lives or window.lives
 end
-return lives and { 'ZINCRBY', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY' }
+return lives and { 'ZINCRBY', 'ZCARD', 'PTTL', 'PEXPIRE' } or { 'ZINCRBY', 'ZCARD' }
 end
 function raising.prepare(group)
 if not group.looked then
 group.looked = true
 for _, window in ipairs(group.windows) do
-group.answer = group.answer or typed(window.z, 'zset')
+local members = redis.pcall('ZCARD', window.z)
+if type(members) == 'table' then
+group.answer = group.answer or typed(window.z, 'zset') or members
+elseif members > SMALL then
+group.small = false
+end
 end
 end
 if group.answer then
@@ -21391,33 +23182,69 @@ local refused, version = look(key, request)
 return refused or { version = version }
 end
 function objects.apply_removal(key, plan)
+given[key] = math.max(plan.version, given[key] or 0)
 redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end
-local writing = { rank = 1, texts = 3, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local fencing = { prepare = nil, apply = nil }
+local STORED = '2678400000'
+function fencing.prepare(key, token)
+local text = redis.pcall('GET', key)
+if not text then
+return nil
+end
+if type(text) == 'table' then
+return text
+end
+local highest = tonumber(text)
+if not highest or highest ~= highest or highest > 9007199254740991 then
+return { err = 'ERR ' .. key .. ' holds no fence token: delete it' }
+end
+if token < highest then
+return string.format('f %.0f', highest)
+end
+end
+function fencing.apply(key, token)
+redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
+end
+local writing = { rank = 1, texts = 5, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
+local stored = {}
 function writing.open(group, _, _, _, fields, at)
 group.ttl = tonumber(fields[at])
 end
 function writing.commands()
-return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE' }
+return { 'HSET', 'HDEL', 'DEL', 'PEXPIRE', 'SET' }
 end
-function writing.prepare(_, texts, from, key)
-local request = {
-ops = cjson.decode(texts[from]),
-whole = texts[from + 1] == '1',
-version = tonumber(texts[from + 2]),
-}
-local plan = objects.prepare(key, request)
+function writing.prepare(group, texts, from, key, own)
+local ops, version, token = texts[from], tonumber(texts[from + 2]), tonumber(texts[from + 3])
+local lasts, fence = tonumber(texts[from + 4]), own[group.own + 1]
+if lasts > 0 and not objects.expires(key) then
+return nil, { err = 'ERR the server cannot expire fields; fieldTtl needs HPEXPIRE, which Redis 7.4 and Valkey 9 have' }
+end
+local plan = token and fencing.prepare(fence, token)
+if not plan and ops == '' then
+plan = objects.prepare_removal(key, { version = version })
+elseif not plan then
+plan = objects.prepare(key, { ops = cjson.decode(ops), whole = texts[from + 1] == '1', version = version })
+end
 if type(plan) == 'string' then
 return nil, '1 ' .. plan
 elseif plan.err then
 return nil, plan
 end
-plan.key = key
+plan.key, plan.fence, plan.token, plan.lasts = key, fence, token, lasts
 return plan
 end
 function writing.apply(group, plan)
-return objects.apply(plan.key, plan, group.ttl)
+local fence, token = plan.fence, plan.token
+if token and token >= (stored[fence] or 0) then
+stored[fence] = token
+fencing.apply(fence, token)
+end
+if not plan.set then
+return objects.apply_removal(plan.key, plan)
+end
+return objects.apply(plan.key, plan, group.ttl, plan.lasts)
 end
 return writing
 end
@@ -21941,7 +23768,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -21964,11 +23792,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -21995,7 +23824,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -22052,7 +23881,7 @@ return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
 end
 return limiting
 end
-local effects = { open = nil, texts = nil, prepare = nil, apply = nil }
+local effects = { open = nil, texts = nil, prepare = nil, apply = nil, mark = nil }
 local LOAD = {
 add = load_adding,
 publish = load_publishing,
@@ -22097,6 +23926,7 @@ lean = lean,
 own = own,
 when = when,
 line = line,
+small = true,
 rank = when and LAST_RANK or kind.rank,
 at = text,
 prepare = kind.prepare,
@@ -22118,6 +23948,7 @@ wrong = wrong,
 format = string.rep('s', text - 1),
 plans = {},
 results = {},
+mark = nil,
 }
 end
 function effects.texts(of, values)
@@ -22169,6 +24000,17 @@ results[number] = result
 end
 return table.concat(results, '\\30')
 end
+function effects.mark(of)
+local mark = of.mark
+if not mark then
+mark = '*'
+for _, group in ipairs(of.groups) do
+mark = group.small and mark or '+'
+end
+of.mark = mark
+end
+return mark
+end
 local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
@@ -22212,7 +24054,7 @@ end
 if window then
 dedup.apply(own[1], print .. results, window)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 return nil
 end
@@ -22248,7 +24090,7 @@ end
 if window then
 dedup.apply(own[1], print .. results, window)
 end
-return '+' .. results
+return effects.mark(of) .. results
 end
 local replies, done = {}, 0
 local function run()

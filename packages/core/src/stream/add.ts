@@ -19,7 +19,7 @@ const LARGEST_PAYLOAD = 1 << 20
 const MANY = 2000
 const MANY_LENGTH = 8 << 20
 /** Microseconds of Redis, see `EffectTarget`. */
-const ADD_COST = 3
+const ADD_COST = 5
 
 const ADDING = ['key', 'delay', 'at', 'attempts', 'backoff', 'timeout', 'result', 'traceparent']
 

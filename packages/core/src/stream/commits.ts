@@ -41,7 +41,13 @@ export function createCommits({ mark, done, lost, full }: CommitsOptions): Commi
     const previous = entry.keyed?.previous
     if (previous?.keyed && previous.stage !== 'over') {
       const { keyed } = previous
-      await new Promise<void>((resolve) => (keyed.over = resolve))
+      const { over } = keyed
+      await new Promise<void>((resolve) => {
+        keyed.over = () => {
+          over?.()
+          resolve()
+        }
+      })
     }
     while (entry.stage === 'committing') await entry.commit?.catch(() => {})
     if (entry.commit) {

@@ -33,6 +33,12 @@ export function userOf(answer: unknown): string | undefined {
   throw invalid('the answer of notifications user', answer, 'return text, or undefined for no user')
 }
 
+/** The types of events for a client. Undefined: all. */
+export function typesOf(answer: unknown): readonly string[] | undefined {
+  if (answer === undefined || (isTexts(answer) && answer.length > 0)) return answer
+  throw invalid('the answer of notifications types', answer, 'return a list of types, or undefined for all')
+}
+
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }

@@ -1,8 +1,12 @@
-import { type Duration, type AnyNotifier } from '@penknife/core'
-import { checkChannel, checkOptions, durationMs, invalid } from '@penknife/core/internal'
+import type { AnyNotifier, Duration, Presence } from '@penknife/core'
+import { checkChannel, checkName, checkOptions, durationMs, invalid } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
+import { checkClients } from './clients/clients.ts'
+import type { NotificationClients } from './clients/types.ts'
 import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
+import type { NotificationFormat } from './sse/format.ts'
+import { checkViews, type NotificationViews } from './views/with-views.ts'
 
 /** @typeParam Context what the framework gives its middlewares: `exchange.context` in the callbacks */
 export interface NotificationsOptions<Context = unknown> {
@@ -39,6 +43,34 @@ export interface NotificationsOptions<Context = unknown> {
    * whose events have `coalesce`, which are the latest values. Not with `getState`. Default: 'next'.
    */
   readonly start?: 'next' | 'oldest'
+  /**
+   * The types of events that a client gets: the same for all, or a function of the request; undefined for all types. A wrong
+   * type is answered with 400. Clients of one list of types do not share their texts. Default: all types.
+   */
+  readonly types?:
+    | readonly string[]
+    | ((
+        exchange: Exchange<Context>,
+      ) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
+  /**
+   * How events look on the wire: 'envelope' is `{"channel":…,"data":…}`; 'raw' is the data alone, text as it is and anything
+   * else as JSON; or a function that returns the fields of the server-sent event. It is called for messages and states, once
+   * for all clients. If it fails, that is reported once, and the client gets a `reset`. @penknife/client needs the envelope.
+   * Default: 'envelope'.
+   */
+  readonly format?: NotificationFormat
+  /** Lists the clients: made by createNotificationClients. Default: none. */
+  readonly clients?: NotificationClients
+  /**
+   * Makes the user of each connection a member of its channels, as long as it is connected: made by createPresence. Needs `user`.
+   * Default: none.
+   */
+  readonly presence?: Pick<Presence, 'join'>
+  /**
+   * Live views as channels: an object of channels and views made by `live`, or a function of the channel. A client gets `state`, and then
+   * events of the type `change`. Default: none.
+   */
+  readonly views?: NotificationViews
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
   readonly perUser?: number
   /**
@@ -59,6 +91,11 @@ const OPTIONS = [
   'perUser',
   'getState',
   'start',
+  'types',
+  'format',
+  'clients',
+  'presence',
+  'views',
   'retry',
   'heartbeat',
   'stall',
@@ -72,6 +109,7 @@ export interface Times {
 }
 
 const LONGEST = { max: 3_600_000 }
+const MOST_TYPES = 100
 
 export function timesOf({
   retry = '2s',
@@ -92,12 +130,31 @@ function unlessOff(option: string, value: Duration | false): number | undefined 
   return durationMs(name, value, LONGEST)
 }
 
+/** Checks the option `types`. */
+export function checkTypes(name: string, types: unknown): void {
+  if (types === undefined || typeof types === 'function') return
+  if (!Array.isArray(types) || types.length === 0 || types.length > MOST_TYPES) {
+    throw invalid(`${name} types`, types, `give a list of 1 to ${MOST_TYPES} types, or a function`)
+  }
+  for (const type of types) checkName(`${name} types`, type)
+}
+
+/** Checks the option `presence`. */
+export function checkPresence(name: string, presence: Partial<Presence> | undefined, user: unknown): void {
+  if (presence === undefined) return
+  if (typeof presence?.join !== 'function')
+    throw invalid(`${name} presence`, presence, 'give what createPresence returned')
+  if (user === undefined) throw invalid(`${name} presence`, presence, 'give a user function as well')
+}
+
 export function checkNotifications(notifier: AnyNotifier, options: NotificationsOptions): void {
   if (typeof notifier?.subscribe !== 'function') {
     throw invalid('notifications notifier', notifier, 'give a notifier made by createNotifier')
   }
   checkOptions('notifications', options, OPTIONS)
-  const { channels, authorize, user, perUser } = options
+  const { channels, authorize, user, perUser, types, clients, presence } = options
+  checkTypes('notifications', types)
+  checkClients('notifications', clients)
   if (typeof channels !== 'function' && !(Array.isArray(channels) && channels.length > 0)) {
     throw invalid('notifications channels', channels, 'give a list of at least one channel, or a function')
   }
@@ -118,6 +175,8 @@ export function checkNotifications(notifier: AnyNotifier, options: Notifications
       "give a function of the exchange that names the connection's user",
     )
   }
+  checkPresence('notifications', presence, user)
+  checkViews('notifications', options.views)
   if (perUser === undefined) return
   if (!Number.isInteger(perUser) || perUser < 1 || perUser > 100) {
     throw invalid('notifications perUser', perUser, 'give a whole number from 1 to 100')

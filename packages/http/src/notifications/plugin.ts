@@ -1,19 +1,24 @@
-import type { AnyNotifier } from '@penknife/core'
+import type { AnyNotifier, NotifierMessage } from '@penknife/core'
 
 import type { Answer, Reply } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
+import type { StreamWriter } from '../stream-writer.ts'
 import { reportOnce } from '../warn.ts'
-import { allowedBy, channelsOf, userOf } from './answers.ts'
-import { checkNotifications, type NotificationsOptions, timesOf } from './options.ts'
+import { allowedBy, channelsOf, typesOf, userOf } from './answers.ts'
+import { checkClients } from './clients/clients.ts'
+import { checkNotifications, checkTypes, type NotificationsOptions, timesOf } from './options.ts'
 import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
+import type { Session } from './session/session.ts'
 import { createSessions, type Opened } from './session/sessions.ts'
 import type { Farewell } from './session/transport.ts'
+import { formatOf } from './sse/format.ts'
 import { farewellFrame } from './sse/frames.ts'
 import { lastIdsOf, wasClosed } from './sse/last-ids.ts'
 import { createServerSentEvents } from './sse/transport.ts'
 import { beginningsOf } from './state.ts'
+import { withViews } from './views/with-views.ts'
 
 /** Compressors and proxies hold events back without these. */
 const HEADERS = {
@@ -48,11 +53,17 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
   name: 'notifications',
   setup(notifier, options) {
     checkNotifications(notifier, options)
-    const { channels, authorize, perUser } = options
-    const sse = createServerSentEvents()
+    const { channels, authorize, perUser, types } = options
+    const clients = checkClients('notifications', options.clients)
+    const format = formatOf(
+      options.format ?? 'envelope',
+      reportOnce('PENKNIFE_CALLBACK', 'notifications sends a reset instead of events that format fails for'),
+    )
+    const sse = createServerSentEvents(format)
     const sessions = createSessions({
-      notifier,
+      ...withViews(notifier, options.views),
       perUser,
+      presence: options.presence,
       ...timesOf(options),
       ...beginningsOf('notifications', options),
       report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notifications: clients cannot follow their channels'),
@@ -72,7 +83,20 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
       return authorize ? allowedBy(await authorize(exchange, list), list, reportRefusal) : list
     }
 
-    function answerTo(opened: Opened): Answer {
+    function begin(session: Session, writer: StreamWriter, exchange: Exchange, user?: string): void {
+      session.open(sse.transport(writer))
+      if (!clients || writer.closed) return
+      const served = {
+        transport: 'sse',
+        user,
+        channels: () => session.followed,
+        nudge: (message: NotifierMessage) => session.nudge(message),
+        reconnect: () => void session.end('reconnect'),
+      } as const
+      writer.onClose(clients.add(served, exchange))
+    }
+
+    function answerTo(opened: Opened, exchange: Exchange, user?: string): Answer {
       if (opened.kind === 'refused') return problem(403)
       if (opened.kind === 'ended') return lastReply(opened.farewell)
       if (opened.kind === 'invalid') {
@@ -84,7 +108,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
         status: 200,
         headers: HEADERS,
         endless: true,
-        stream: (writer) => opened.session.open(sse.transport(writer)),
+        stream: (writer) => begin(opened.session, writer, exchange, user),
       }
     }
 
@@ -104,12 +128,26 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
       }
       const user = userOf(await options.user?.(exchange))
       const authorized = (): Promise<readonly string[]> => allowedOf(exchange, list)
-      return answerTo(await sessions.open(sse, { channels: list, user, cursors, authorize: authorized }))
+      const wanted = typesOf(typeof types === 'function' ? await types(exchange) : types)
+      const refusal = refusalOf(wanted)
+      if (refusal) return refusal
+      const request = { channels: list, user, cursors, types: wanted, authorize: authorized }
+      return answerTo(await sessions.open(sse, request), exchange, user)
     }
     handler.close = (deadlineMs) => sessions.close(deadlineMs)
     return handler
   },
 })
+
+/** The reply to a client that asked for types that no event can have. */
+function refusalOf(types: readonly string[] | undefined): Reply | undefined {
+  try {
+    checkTypes('notifications', types)
+    return undefined
+  } catch (error) {
+    return problem(400, { detail: (error as Error).message })
+  }
+}
 
 /** The reply to a client that is not served: a stream that ends, because a browser never reconnects after another status than 200. */
 function lastReply(farewell: Farewell): Reply {

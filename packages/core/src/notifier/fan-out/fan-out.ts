@@ -1,6 +1,6 @@
 import type { Route } from '../../redis/keys.ts'
 import type { Subscriber } from '../../redis/subscriber.ts'
-import { type LiveEvent, parseLive } from '../messages.ts'
+import { CLEARED, type LiveEvent, parseLive } from '../messages.ts'
 import type { Unreadable } from '../unreadable.ts'
 import type { Arrivals } from './arrivals.ts'
 import { Follower } from './follower.ts'
@@ -59,8 +59,15 @@ export function createFanOut(options: FanOutOptions): FanOut {
     groups.gatherAll()
   }
 
+  /** The followers find that their positions are lost. */
+  function cleared(): void {
+    deliver()
+    for (const follower of followers) follower.keepUp()
+  }
+
   const unfollow = subscriber.follow(route, live, {
     message(text) {
+      if (text === CLEARED) return cleared()
       const event = parseLive(channel, text)
       if (!event) unreadable(`the pub/sub channel ${live}`, text)
       else if (arrived.push(event) === 1) arrivals.add(deliver)

@@ -1,11 +1,12 @@
-import type { NotifierAdmission, NotifierAdmissionEnd } from '@penknife/core'
+import type { NotifierAdmission, NotifierAdmissionEnd, NotifierMessage } from '@penknife/core'
 
 import type { Client, Clients } from './clients.ts'
 import { soleCursor } from './cursor.ts'
 import { isInvalid, isOutage } from './faults.ts'
 import type { ChannelFanOut } from './fan-out.ts'
 import { startOf } from './resume.ts'
-import { Session, type SessionOwner, type SessionSettings } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionOwner, SessionSettings } from './settings.ts'
 import type { Farewell, Transport } from './transport.ts'
 
 /** Carries the sessions of a connection, one for each channel. */
@@ -52,9 +53,11 @@ const GRACE_MS = 1000
  * One client that joins and leaves channels while it is connected. Each channel has a session of its own, with its cursor;
  * the user's admission is one for all. It knows no protocol.
  */
-export class Connection implements Client, SessionOwner {
+export class Connection implements Client, SessionOwner<Session> {
   readonly #context: ConnectionContext
   readonly #sessions = new Map<string, Session>()
+  /** The types of events that the client gets. Undefined: all. */
+  types: readonly string[] | undefined
   #revoked: Set<string> | undefined
   #admission: NotifierAdmission | undefined
   #transport: ConnectionTransport | undefined
@@ -67,6 +70,10 @@ export class Connection implements Client, SessionOwner {
 
   get admission(): NotifierAdmission | undefined {
     return this.#admission
+  }
+
+  get user(): string | undefined {
+    return this.#admission?.user
   }
 
   /** The channels that the client follows. */
@@ -177,8 +184,14 @@ export class Connection implements Client, SessionOwner {
     return [...positions.keys()].filter((channel) => !refused.has(channel))
   }
 
+  /** Writes a message for this client alone. Returns false if it cannot take it now. */
+  nudge(message: NotifierMessage): boolean {
+    return this.#sessions.get(message.channel)?.nudge(message) ?? false
+  }
+
   keepAlive(): void {
     this.#transport?.keepAlive()
+    if (this.types) for (const session of this.#sessions.values()) session.keepAlive()
   }
 
   async end(reason: 'reconnect' | NotifierAdmissionEnd, deadlineMs: number = GRACE_MS): Promise<void> {
@@ -209,8 +222,15 @@ export class Connection implements Client, SessionOwner {
     const { fanOutOf, report } = this.#context
     const cursors = { newer: position === undefined ? [] : [soleCursor(channel, position)], older: [] }
     try {
-      const fanOut = fanOutOf(channel)
-      await session.follow({ channels: [channel], refused: [], fanOut, ...startOf(cursors, [channel]) })
+      const { types } = this
+      const fanOut = types ? undefined : fanOutOf(channel)
+      await session.follow({
+        channels: [channel],
+        refused: [],
+        fanOut,
+        types,
+        ...startOf(cursors, [channel]),
+      })
     } catch (error) {
       if (isInvalid(error)) return 'invalid'
       if (!isOutage(error)) report(error)

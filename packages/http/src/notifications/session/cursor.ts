@@ -26,6 +26,15 @@ export function advance(cursor: Cursor, event: NotifierEvent): void {
   if (event.id !== null) cursor.set(event.channel, event.id)
 }
 
+/** Moves a cursor over events that the client did not ask for, so that it does not resume before them. Returns whether it moved. */
+export function passOver(cursor: Cursor, positions: Readonly<Record<string, string>>): boolean {
+  const before = cursor.text()
+  for (const [channel, position] of Object.entries(positions)) {
+    if (isPosition(position)) cursor.set(channel, position)
+  }
+  return cursor.text() !== before
+}
+
 export function createCursor(channels: readonly string[], positions: ReadonlyMap<string, string>): Cursor {
   const [only] = channels
   return channels.length === 1 ? new SoleCursor(only as string, positions) : new ManyCursor(positions)
@@ -113,6 +122,13 @@ export function fitsCursor(channels: readonly string[]): boolean {
     new URLSearchParams([[channel, '0'.repeat(LONGEST_POSITION)]]).toString(),
   )
   return longest.join('&').length <= MAX_CURSOR
+}
+
+/** The channels that a cursor names with an empty position: the client begins to follow them, so it has lost nothing. */
+export function newIn(text: string, channels: readonly string[]): readonly string[] {
+  if (text.length > MAX_CURSOR) return []
+  const given = new URLSearchParams(text)
+  return channels.filter((channel) => given.get(channel) === '')
 }
 
 /**

@@ -4,7 +4,7 @@ import { advance, createCursor, type Cursor } from './cursor.ts'
 import type { GroupMember, TransportGroup, TransportKind } from './transport.ts'
 
 /** A session, as its fan-out uses it. */
-interface Member extends GroupMember {
+export interface FanOutMember extends GroupMember {
   /** Whether the group may write to it now. */
   readonly groupable: boolean
   /** An event for this client alone. */
@@ -21,15 +21,15 @@ interface Member extends GroupMember {
  */
 export class ChannelFanOut implements NotifierAudience {
   readonly #cursor: Cursor
-  readonly #group: TransportGroup<Member>
-  readonly #alone = new Set<Member>()
+  readonly #group: TransportGroup<FanOutMember>
+  readonly #alone = new Set<FanOutMember>()
   readonly #onEmpty: () => void
   #sessions = 0
 
   constructor(channel: string, kind: TransportKind, onEmpty: () => void) {
     this.#onEmpty = onEmpty
     this.#cursor = createCursor([channel], new Map())
-    this.#group = kind.createGroup<Member>((session) => this.#leftGroup(session))
+    this.#group = kind.createGroup<FanOutMember>((session) => this.#leftGroup(session))
   }
 
   /** Counts a session that will follow the channel. */
@@ -53,18 +53,18 @@ export class ChannelFanOut implements NotifierAudience {
   }
 
   /** From now on this audience gets the session's events. */
-  join(session: Member): void {
+  join(session: FanOutMember): void {
     this.#alone.add(session)
     this.settle(session)
   }
 
-  leave(session: Member): void {
+  leave(session: FanOutMember): void {
     this.#alone.delete(session)
     if (this.#group.delete(session)) session.leftGroup()
   }
 
   /** Moves a session into the group: at once, or when its client has received all bytes. */
-  settle(session: Member): void {
+  settle(session: FanOutMember): void {
     if (!this.#alone.has(session) || !session.groupable) return
     const { transport } = session
     transport.flush()
@@ -75,7 +75,7 @@ export class ChannelFanOut implements NotifierAudience {
     }
   }
 
-  #leftGroup(session: Member): void {
+  #leftGroup(session: FanOutMember): void {
     this.#alone.add(session)
     session.leftGroup()
     this.settle(session)

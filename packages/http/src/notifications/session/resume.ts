@@ -1,4 +1,4 @@
-import { readCursor } from './cursor.ts'
+import { newIn, readCursor } from './cursor.ts'
 
 /** The cursors of a client's request. */
 export interface GivenCursors {
@@ -18,7 +18,8 @@ export interface Start {
 export function startOf(given: GivenCursors, channels: readonly string[]): Start {
   if (given.newer.length === 0 && given.older.length === 0) return { from: new Map(), lost: [] }
   const from = newest(given.newer, channels) ?? newest(given.older, channels) ?? new Map<string, string>()
-  return { from, lost: channels.filter((channel) => !from.has(channel)) }
+  const fresh = new Set([...given.newer, ...given.older].flatMap((cursor) => newIn(cursor, channels)))
+  return { from, lost: channels.filter((channel) => !from.has(channel) && !fresh.has(channel)) }
 }
 
 function newest(cursors: readonly string[], channels: readonly string[]): Map<string, string> | undefined {

@@ -95,6 +95,8 @@ async function follow({ channels, at, from = new Map(), lost = [], stallMs = 100
     reconnectAfterMs: () => 2000,
     getState: undefined,
     start: 'next' as const,
+    presence: undefined,
+    isView: undefined,
   }
   const owner = { admission: undefined, sessionClosed: () => calls.push('over') }
   const session = new Session(settings, owner, channels)

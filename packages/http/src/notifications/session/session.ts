@@ -1,43 +1,19 @@
 import type {
   NotifierAdmission,
   NotifierAdmissionEnd,
-  AnyNotifier,
   NotifierEvent,
+  NotifierMessage,
   NotifierSubscription,
 } from '@penknife/core'
 
-import { advance, createCursor, type Cursor } from './cursor.ts'
+import { advance, createCursor, type Cursor, passOver } from './cursor.ts'
 import { EarlyEvents } from './early-events.ts'
-import type { ChannelFanOut } from './fan-out.ts'
+import { type Members, Memberships } from './memberships.ts'
+import type { Following, SessionOwner, SessionSettings } from './settings.ts'
 import { type SessionChange, type SessionState, stateAfter } from './states.ts'
-import { type Followed, writeStart } from './start.ts'
+import { writeStart } from './start.ts'
+import { subscribeTo } from './subscribe.ts'
 import type { Farewell, Transport } from './transport.ts'
-
-/** The settings of all sessions of one middleware. */
-export interface SessionSettings {
-  readonly notifier: AnyNotifier
-  /** A client that reads nothing for this long is disconnected. */
-  readonly stallMs: number
-  /** Returns the time after which a client should reconnect, random for each; undefined: its own time. */
-  readonly reconnectAfterMs: () => number | undefined
-  /** Loads the state of a channel, for clients that begin there or lost events. */
-  readonly getState: ((channel: string) => unknown) | undefined
-  /** Where a client without a position begins. */
-  readonly start: 'next' | 'oldest'
-}
-
-/** What a session belongs to: all sessions of a middleware, or the connection of a client with several sessions. */
-export interface SessionOwner {
-  /** The admission that the sessions of a connection share. Undefined: a session may have its own. */
-  readonly admission: NotifierAdmission | undefined
-  sessionClosed(session: Session): void
-}
-
-/** The channels that a client follows, after its rights were checked. */
-export interface Following extends Followed {
-  /** Writes to all clients of this channel together. Undefined if the client follows several channels. */
-  readonly fanOut?: ChannelFanOut | undefined
-}
 
 /** With more unsent bytes than this, further events of a client wait in the history. */
 export const BEHIND_BYTES = 65_536
@@ -59,7 +35,7 @@ const NOTHING = { refused: [], from: new Map<string, string>(), lost: [] } as co
  */
 export class Session {
   readonly #settings: SessionSettings
-  readonly #owner: SessionOwner
+  readonly #owner: SessionOwner<Session>
   #state: SessionState = 'opening'
   #following: Following
   #admission: NotifierAdmission | undefined
@@ -68,13 +44,15 @@ export class Session {
   #transport: Transport | undefined
   #cursor: Cursor | undefined
   #revoked: readonly string[] | undefined
+  /** The user's memberships of the channels. */
+  #memberships: Memberships | undefined
   /** The reason to end, if it came before the transport was open. */
   #ending: 'reconnect' | NotifierAdmissionEnd | undefined
   /** Runs while the client is behind. */
   #stalled: NodeJS.Timeout | undefined
 
   /** @param channels the requested channels */
-  constructor(settings: SessionSettings, owner: SessionOwner, channels: readonly string[]) {
+  constructor(settings: SessionSettings, owner: SessionOwner<Session>, channels: readonly string[]) {
     this.#settings = settings
     this.#owner = owner
     this.#following = { channels, ...NOTHING }
@@ -95,36 +73,29 @@ export class Session {
 
   /** Subscribes to the channels. */
   async follow(following: Following): Promise<void> {
-    const { notifier, getState, start } = this.#settings
     // Without a position the state is loaded, which a reset would only ask for.
-    this.#following = getState ? { ...following, lost: [] } : following
-    const { channels, from, fanOut } = following
+    this.#following = this.#settings.getState ? { ...following, lost: [] } : following
+    following.fanOut?.enter()
     const admission = this.#admission ?? this.#owner.admission
-    fanOut?.enter()
-    const subscription = await notifier.subscribe(channels, {
-      from: positionsOf(channels, from, start),
-      ...(getState ? { getState } : {}),
-      onEvent: (event, current) => this.onEvent(event, current),
-      ...(admission ? { admission } : {}),
-      ...(fanOut
-        ? {
-            audience: fanOut,
-            onAudience: (inside, current) => {
-              this.#subscription = current
-              if (inside) fanOut.join(this)
-              else fanOut.leave(this)
-            },
-          }
-        : {}),
-    })
+    const subscription = await subscribeTo(following, this.#settings, this, admission)
     this.#subscription = subscription
     // The client left meanwhile.
     if (this.#state === 'closed') void subscription.close()
   }
 
+  subscribed(subscription: NotifierSubscription): void {
+    this.#subscription = subscription
+  }
+
   /** The followed channels. */
   get channels(): readonly string[] {
     return this.#following.channels
+  }
+
+  /** The channels whose events the client gets now. */
+  get followed(): readonly string[] {
+    if (this.#state === 'closed') return []
+    return this.channels.filter((channel) => !this.#revoked?.includes(channel))
   }
 
   /** The position up to which the client has got everything in a channel, or will get it when its bytes are sent. */
@@ -173,6 +144,15 @@ export class Session {
     }
   }
 
+  /** Writes a message outside of the history for this client alone. Returns false if it cannot take it now. */
+  nudge(message: NotifierMessage): boolean {
+    const ready = this.#state === 'live' || this.#state === 'in group'
+    if (!ready || !this.followed.includes(message.channel) || this.transport.unsentBytes > BEHIND_BYTES)
+      return false
+    this.transport.event(message, this.#cursor as Cursor)
+    return true
+  }
+
   /** Called when the group of its fan-out begins to write to it. */
   joinedGroup(): void {
     this.#change('join group')
@@ -190,7 +170,12 @@ export class Session {
 
   /** Writes a heartbeat, unless the client has unsent bytes. */
   keepAlive(): void {
-    if (this.#transport?.unsentBytes === 0) this.#transport.keepAlive()
+    if (this.#transport?.unsentBytes !== 0) return
+    const cursor = this.#cursor as Cursor
+    const passes = this.#following.types && this.#state === 'live'
+    if (passes && passOver(cursor, this.#subscription?.cursors() ?? {}))
+      this.#transport.position(cursor.text())
+    else this.#transport.keepAlive()
   }
 
   /** Writes the farewell and closes; if the transport is not open yet, once it is. Resolves when the connection has ended. */
@@ -206,6 +191,7 @@ export class Session {
   close(): void {
     if (!this.#change('close')) return
     this.#early = undefined
+    this.#memberships?.leave(this.channels)
     clearTimeout(this.#stalled)
     void this.#subscription?.close()
     void this.#admission?.close()
@@ -225,6 +211,7 @@ export class Session {
     const fresh = lost.filter((channel) => !before.includes(channel))
     this.#revoked = [...before, ...fresh]
     const cursor = this.#cursor as Cursor
+    this.#memberships?.leave(fresh)
     for (const channel of fresh) {
       cursor.delete(channel)
       this.transport.revoked(channel, cursor.text())
@@ -241,11 +228,17 @@ export class Session {
   }
 
   #begin(transport: Transport, subscription: NotifierSubscription, early: EarlyEvents): void {
-    const { fanOut } = this.#following
+    const { fanOut, lost } = this.#following
+    const { isView } = this.#settings
+    if (isView && lost.length > 0)
+      this.#following = { ...this.#following, lost: lost.filter((channel) => !isView(channel)) }
     this.#cursor = writeStart(transport, this.#following, early, subscription)
     if (transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
     else subscription.resume()
     fanOut?.settle(this)
+    const { presence } = this.#settings
+    const user = presence && (this.#admission ?? this.#owner.admission)?.user
+    if (user !== undefined) this.#memberships = new Memberships(presence as Members, user, this.followed)
   }
 
   #farewellOf(reason: 'reconnect' | NotifierAdmissionEnd): Farewell {
@@ -266,14 +259,4 @@ export class Session {
       if (this.#change('drain')) subscription.resume()
     })
   }
-}
-
-/** Without a prototype, because a channel may be called 'constructor'. */
-function positionsOf(
-  channels: readonly string[],
-  from: ReadonlyMap<string, string>,
-  start: SessionSettings['start'],
-): Readonly<Record<string, string>> {
-  const oldest = start === 'oldest' ? channels.map((channel) => [channel, '-'] as const) : []
-  return Object.assign(Object.create(null), Object.fromEntries([...oldest, ...from]))
 }

@@ -4,8 +4,10 @@ import { createClients } from './clients.ts'
 import { Connection } from './connection.ts'
 import { isInvalid, isOutage } from './faults.ts'
 import { type ChannelFanOut, FanOuts } from './fan-out.ts'
+import type { Members } from './memberships.ts'
 import { type GivenCursors, startOf } from './resume.ts'
-import { Session, type SessionOwner } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionOwner } from './settings.ts'
 import type { Farewell, TransportKind } from './transport.ts'
 
 /** A client's request. */
@@ -14,6 +16,8 @@ export interface SessionRequest {
   /** The user of the connection, if there is one. */
   readonly user: string | undefined
   readonly cursors: GivenCursors
+  /** The types of events that the client gets. Undefined: all. */
+  readonly types?: readonly string[] | undefined
   /** Returns the channels that the client may follow. Called once the user's revocations are followed. */
   readonly authorize: () => Promise<readonly string[]>
 }
@@ -42,6 +46,9 @@ export interface SessionsOptions {
   readonly getState: ((channel: string) => unknown) | undefined
   /** Where a client without a position begins. */
   readonly start: 'next' | 'oldest'
+  readonly presence?: Members | undefined
+  /** Whether a followed channel is a live view. */
+  readonly isView?: ((channel: string) => boolean) | undefined
   /** Reports that clients cannot follow their channels, although Redis answers. */
   readonly report: (fault: unknown) => void
 }
@@ -62,8 +69,12 @@ export function createSessions(options: SessionsOptions): Sessions {
   const { notifier, perUser, retryMs, heartbeatMs, stallMs, report } = options
   const clients = createClients(notifier, heartbeatMs)
   const fanOuts = new Map<TransportKind, FanOuts>()
-  const settings = { notifier, stallMs, reconnectAfterMs, getState: options.getState, start: options.start }
-  const owner: SessionOwner = { admission: undefined, sessionClosed: (session) => clients.remove(session) }
+  const { getState, start, presence, isView } = options
+  const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence, isView }
+  const owner: SessionOwner<Session> = {
+    admission: undefined,
+    sessionClosed: (session) => clients.remove(session),
+  }
 
   /** Random, so that clients do not reconnect all at once. */
   function reconnectAfterMs(): number | undefined {
@@ -92,7 +103,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   async function open(kind: TransportKind, request: SessionRequest): Promise<Opened> {
-    const { channels, user, cursors, authorize } = request
+    const { channels, user, cursors, types, authorize } = request
     const session = new Session(settings, owner, channels)
     let allowed: readonly string[]
     try {
@@ -115,8 +126,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (perUser !== undefined) await session.limit(perUser)
       clients.add(session)
       const refused = channels.filter((channel) => !allowed.includes(channel))
-      const fanOut = fanOutOf(kind, allowed)
-      await session.follow({ channels: allowed, refused, fanOut, ...startOf(cursors, allowed) })
+      const fanOut = types ? undefined : fanOutOf(kind, allowed)
+      await session.follow({ channels: allowed, refused, fanOut, types, ...startOf(cursors, allowed) })
     } catch (error) {
       session.close()
       return failed(error)

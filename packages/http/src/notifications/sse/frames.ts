@@ -2,6 +2,7 @@ import type { NotifierEvent, NotifierMessage, NotifierState } from '@penknife/co
 
 import type { Cursor } from '../session/cursor.ts'
 import type { Farewell } from '../session/transport.ts'
+import { type Format, inEnvelope } from './format.ts'
 
 /** Builds the text of events, once for all clients that get the same text. */
 export interface EventFrames {
@@ -9,13 +10,27 @@ export interface EventFrames {
   of(event: NotifierEvent, cursor: Cursor): string
 }
 
+/** The text of a message for the clients whose cursor has the same text. */
+interface Built {
+  readonly id: string | undefined
+  readonly text: string
+  readonly body: Body
+}
+
+/** The lines of an event. */
+interface Body {
+  /** Comes before the position in the line `id`. */
+  readonly own: string
+  readonly lines: string
+}
+
 /**
  * Remembers the texts of a tick until its end, because nearly all clients get them in the same tick. A WeakMap for longer would
  * cost the garbage collector more than it saves.
  */
-export function createEventFrames(): EventFrames {
-  /** The last text of each message, with the `id` in that text. */
-  const built = new Map<NotifierMessage, { readonly id: string | undefined; readonly text: string }>()
+export function createEventFrames(format: Format = inEnvelope): EventFrames {
+  /** The last text of each message. */
+  const built = new Map<NotifierMessage, Built>()
   /** The texts for clients of one channel. Their cursors are all at the message. */
   const sole = new Map<NotifierMessage, string>()
 
@@ -27,9 +42,10 @@ export function createEventFrames(): EventFrames {
   function frameOf(message: NotifierMessage, id: string | undefined): string {
     const last = built.get(message)
     if (last && last.id === id) return last.text
-    const text = messageFrame(message, id)
+    const body = last?.body ?? bodyOf(message)
+    const text = body ? frame(body, id) : lostFrame(message, id)
     if (built.size === 0) setImmediate(forget)
-    built.set(message, { id, text })
+    if (body) built.set(message, { id, text, body })
     return text
   }
 
@@ -42,6 +58,20 @@ export function createEventFrames(): EventFrames {
     return text
   }
 
+  /** Undefined if the application's format failed. */
+  function bodyOf(event: NotifierMessage | NotifierState): Body | undefined {
+    const fields = format(event)
+    if (!fields) return undefined
+    const { type, data, id } = fields
+    const lines = `event: ${oneLine(type)}\n${typeof data === 'string' ? dataLines(data) : `data: ${oneLine(data.json)}\n`}\n`
+    return { own: id === undefined ? '' : `${id},`, lines }
+  }
+
+  function stateFrame(state: NotifierState, id: string): string {
+    const body = bodyOf(state)
+    return body ? frame(body, id) : resetFrame(state.channel, id)
+  }
+
   return {
     of(event, cursor) {
       if (event.kind === 'reset') return resetFrame(event.channel, cursor.text())
@@ -52,23 +82,19 @@ export function createEventFrames(): EventFrames {
   }
 }
 
-/**
- * The text of one event: `id` if there is a position to resume from, `event` with the message's type, and `data` with
- * `{"channel":…,"data":…}`, which has the JSON text that was published.
- */
-export function messageFrame(message: NotifierMessage, id: string | undefined): string {
-  const data = `{"channel":${JSON.stringify(message.channel)},"data":${oneLine(message.json)}}`
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${oneLine(message.type)}\ndata: ${data}\n\n`
+/** The text of one event. Without an `id` there is no position to resume from. */
+function frame({ own, lines }: Body, id: string | undefined): string {
+  return id === undefined ? lines : `id: ${own}${id}\n${lines}`
+}
+
+/** Instead of a message that the application could not format. A nudge is left out. */
+function lostFrame({ channel }: NotifierMessage, id: string | undefined): string {
+  return id === undefined ? HEARTBEAT_FRAME : resetFrame(channel, id)
 }
 
 /** Tells a client to load a channel's state again. */
 export function resetFrame(channel: string, id: string): string {
   return `id: ${id}\nevent: reset\ndata: ${JSON.stringify({ channel })}\n\n`
-}
-
-/** A channel's state, as `getState` loaded it. Every later event follows. */
-export function stateFrame({ channel, state }: NotifierState, id: string): string {
-  return `id: ${id}\nevent: state\ndata: ${JSON.stringify({ channel, state })}\n\n`
 }
 
 /** Tells a client that it may no longer follow the channel. The other channels continue. */
@@ -99,6 +125,14 @@ export function retryFrame(ms: number | undefined): string {
 
 /** A comment, which clients ignore and which keeps proxies from closing the connection. */
 export const HEARTBEAT_FRAME = ':\n\n'
+
+/** Text of any lines, each in a line `data`. */
+function dataLines(text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('')
+}
 
 /** Replaces line breaks by spaces. JSON has them only between its tokens. */
 function oneLine(text: string): string {

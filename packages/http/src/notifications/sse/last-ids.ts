@@ -10,16 +10,19 @@ const MAX_IDS = 8
  * which it began, so the header is newer.
  */
 export function lastIdsOf(exchange: Exchange): GivenCursors {
-  // A cursor has no commas: Node joins repeated headers with them.
-  const header = exchange.header('last-event-id')?.split(',') ?? []
   return {
-    newer: given(header.map((id) => id.trim())),
-    older: given(exchange.query.getAll('lastEventId')),
+    newer: given(exchange.header('last-event-id') ?? ''),
+    older: exchange.query.getAll('lastEventId').flatMap(given).slice(-MAX_IDS),
   }
 }
 
-function given(ids: readonly string[]): string[] {
-  return ids.filter((id) => id !== '').slice(-MAX_IDS)
+/** A cursor has no commas: Node joins repeated headers with them, and an id of the application is before one. */
+function given(text: string): string[] {
+  return text
+    .split(',')
+    .map((id) => id.trim())
+    .filter((id) => id !== '')
+    .slice(-MAX_IDS)
 }
 
 /** Whether a client reconnects by itself after a `closed` event. */

@@ -5,6 +5,7 @@ import { isShared, type SharedWriter, type StreamWriter } from '../../stream-wri
 import { WriterGroup } from '../../writer-group.ts'
 import type { Cursor } from '../session/cursor.ts'
 import type { Farewell, GroupMember, Transport, TransportGroup, TransportKind } from '../session/transport.ts'
+import type { Format } from './format.ts'
 import {
   createEventFrames,
   type EventFrames,
@@ -21,8 +22,8 @@ export interface ServerSentEvents extends TransportKind {
   transport(writer: StreamWriter): Transport
 }
 
-export function createServerSentEvents(): ServerSentEvents {
-  const frames = createEventFrames()
+export function createServerSentEvents(format?: Format): ServerSentEvents {
+  const frames = createEventFrames(format)
   const flushes = createFlushes()
   return {
     transport: (writer) => new SseTransport(writer, frames),

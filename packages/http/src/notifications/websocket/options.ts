@@ -1,8 +1,12 @@
-import type { AnyNotifier, Duration } from '@penknife/core'
+import type { AnyNotifier, Duration, Presence } from '@penknife/core'
 import { checkChannel, checkOptions, invalid, wholeNumber } from '@penknife/core/internal'
 
 import type { Exchange } from '../../exchange/exchange.ts'
 import type { NodeContext, NodeMiddleware } from '../../node.ts'
+import { checkClients } from '../clients/clients.ts'
+import type { NotificationClients } from '../clients/types.ts'
+import { checkPresence, checkTypes } from '../options.ts'
+import { checkViews, type NotificationViews } from '../views/with-views.ts'
 
 export interface NotificationSocketsOptions {
   /**
@@ -29,6 +33,18 @@ export interface NotificationSocketsOptions {
   readonly getState?: (channel: string) => unknown
   /** Where a client without a position begins, as in `notifications`. Default: 'next'. */
   readonly start?: 'next' | 'oldest'
+  /** The types of events that a client gets, as in `notifications`. Default: all. */
+  readonly types?:
+    | readonly string[]
+    | ((
+        exchange: Exchange<NodeContext>,
+      ) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
+  /** Lists the clients: made by createNotificationClients. Default: none. */
+  readonly clients?: NotificationClients
+  /** Makes the user of each connection a member of its channels, as in `notifications`. Default: none. */
+  readonly presence?: Pick<Presence, 'join'>
+  /** Live views as channels, as in `notifications`. Default: none. */
+  readonly views?: NotificationViews
   /** The most channels of a connection, 1 to 1,000. Default: 100. */
   readonly mostChannels?: number
   /** The path that `attach` serves. Default: '/live'. */
@@ -56,6 +72,10 @@ const OPTIONS: readonly (keyof NotificationSocketsOptions)[] = [
   'perUser',
   'getState',
   'start',
+  'types',
+  'clients',
+  'presence',
+  'views',
   'mostChannels',
   'path',
   'origins',
@@ -79,6 +99,10 @@ export function checkSockets(notifier: AnyNotifier, options: NotificationSockets
       throw invalid(`${NAME} ${name}`, options[name], 'give a function')
   }
   if (channels !== undefined) checkChannels(channels)
+  checkTypes(NAME, options.types)
+  checkClients(NAME, options.clients)
+  checkPresence(NAME, options.presence, user)
+  checkViews(NAME, options.views)
   if (authorize === undefined && channels === undefined) {
     throw invalid(`${NAME} authorize`, authorize, 'say with authorize or channels what a client may follow')
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 
-import type { AnyNotifier, CloseOptions } from '@penknife/core'
+import type { AnyNotifier, CloseOptions, NotifierMessage } from '@penknife/core'
 import { atMost, closeDeadlineMs, reportFault } from '@penknife/core/internal'
 import { type WebSocket, WebSocketServer } from 'ws'
 
@@ -11,12 +11,14 @@ import type { Exchange } from '../../exchange/exchange.ts'
 import type { NodeContext } from '../../node.ts'
 import { problem } from '../../problem.ts'
 import { reportOnce } from '../../warn.ts'
-import { allowedBy, userOf } from '../answers.ts'
-import { timesOf } from '../options.ts'
+import { allowedBy, typesOf, userOf } from '../answers.ts'
+import { checkClients } from '../clients/clients.ts'
+import { checkTypes, timesOf } from '../options.ts'
 import { beginningsOf } from '../state.ts'
 import type { Connection } from '../session/connection.ts'
 import { isInvalid, isOutage } from '../session/faults.ts'
 import { createSessions } from '../session/sessions.ts'
+import { withViews } from '../views/with-views.ts'
 import { type ClientSettings, SocketClient } from './client.ts'
 import { SUBPROTOCOL } from './frames.ts'
 import { isAllowedOrigin } from './origin.ts'
@@ -68,10 +70,13 @@ export function notificationSockets(
 ): NotificationSockets {
   checkSockets(notifier, options)
   const { channels, authorize, renew, user, perUser, mostChannels = 100, path = '/live', origins } = options
+  const { types } = options
+  const clients = checkClients('notificationSockets', options.clients)
   const sockets = createWebSockets()
   const sessions = createSessions({
-    notifier,
+    ...withViews(notifier, options.views),
     perUser,
+    presence: options.presence,
     ...timesOf(options),
     ...beginningsOf('notificationSockets', options),
     report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notificationSockets: clients cannot follow their channels'),
@@ -118,11 +123,14 @@ export function notificationSockets(
     }
     if (options.before && !(await options.before(exchange.request, response))) return 'answered'
     const name = userOf(await user?.(exchange))
+    const wanted = typesOf(typeof types === 'function' ? await types(exchange) : types)
     try {
       // Before authorize is called, so that no revocation is missed after it.
       if (name !== undefined) await connection.admit(name)
       if (authorize && !mayConnect(await authorize(exchange, []))) return problem(403)
       if (perUser !== undefined) await connection.limit(perUser)
+      checkTypes('notificationSockets', wanted)
+      connection.types = wanted
     } catch (error) {
       if (isInvalid(error)) return problem(400, { detail: error.message })
       if (isOutage(error)) return unavailable()
@@ -142,6 +150,15 @@ export function notificationSockets(
     const transport = sockets.transport(writer)
     new SocketClient(settings, exchange, webSocket, transport, connection).listen()
     connection.begin(transport)
+    if (!clients || writer.closed) return
+    const served = {
+      transport: 'websocket',
+      user: connection.user,
+      channels: () => connection.channels,
+      nudge: (message: NotifierMessage) => connection.nudge(message),
+      reconnect: () => void connection.end('reconnect'),
+    } as const
+    writer.onClose(clients.add(served, exchange))
   }
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -1,0 +1,50 @@
+--- End a membership of a process.
+-- @batch 16
+-- @full runs         it frees memory; the history that it adds to has a bound
+-- @include notifier/presence
+-- @shared keys next  sorted set for channels without a history: key and epoch of the next history
+-- @shared keep       events to keep of the channel's history, about
+-- @shared ttl        milliseconds after its last event until the history expires
+-- @shared age        milliseconds after which an event is deleted; 0: no limit
+-- @shared lease      milliseconds for which a process counts after its last call
+-- @item key counts   hash: member -> processes that have it
+-- @item key entries  sorted set: <process>\n<member>
+-- @item key leases   sorted set: process, by the millisecond at which its lease ends
+-- @item key history  stream of the channel; `entries` if nothing is published
+-- @item arg live     pub/sub channel of the channel; empty if nothing is published
+-- @item arg process  id of the process
+-- @item arg member   the member
+-- @returns integer   1
+
+lease = tonumber(lease)
+
+local room = {
+  counts = false,
+  entries = false,
+  leases = false,
+  told = false,
+  channel = {
+    history = false,
+    next = next[1],
+    live = false,
+    keep = keep,
+    ttl = ttl,
+    age = tonumber(age),
+    window = 0,
+    id = '',
+    tag = '',
+    at = 0,
+    reserved = false,
+  },
+}
+
+local function item(counts, entries, leases, history, live, process, member)
+  room.counts, room.entries, room.leases = counts, entries, leases
+  room.channel.history, room.channel.live = history, live
+  local wrong = presence.open(room)
+  if wrong then
+    return wrong
+  end
+  presence.remove(room, process, member)
+  return 1
+end

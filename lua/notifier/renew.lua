@@ -1,0 +1,53 @@
+--- Extend the lease of a process on a channel, and remove members of processes that are gone.
+--
+-- A process that ends gives itself a short lease, so that its members may join elsewhere before they count as gone.
+-- @batch 8
+-- @full runs         it frees memory; the history that it adds to has a bound
+-- @include notifier/presence
+-- @shared keys next  sorted set for channels without a history: key and epoch of the next history
+-- @shared keep       events to keep of the channel's history, about
+-- @shared ttl        milliseconds after its last event until the history expires
+-- @shared age        milliseconds after which an event is deleted; 0: no limit
+-- @shared lease      milliseconds for which a process counts after its last call
+-- @item key counts   hash: member -> processes that have it
+-- @item key entries  sorted set: <process>\n<member>
+-- @item key leases   sorted set: process, by the millisecond at which its lease ends
+-- @item key history  stream of the channel; `entries` if nothing is published
+-- @item arg live     pub/sub channel of the channel; empty if nothing is published
+-- @item arg process  id of the process
+-- @item arg lasts    milliseconds until the lease ends
+-- @returns string    '1' if the lease had not ended, else '0': its members must join again; '+' behind it: call again for more
+
+lease = tonumber(lease)
+
+local room = {
+  counts = false,
+  entries = false,
+  leases = false,
+  told = false,
+  channel = {
+    history = false,
+    next = next[1],
+    live = false,
+    keep = keep,
+    ttl = ttl,
+    age = tonumber(age),
+    window = 0,
+    id = '',
+    tag = '',
+    at = 0,
+    reserved = false,
+  },
+}
+
+local function item(counts, entries, leases, history, live, process, lasts)
+  room.counts, room.entries, room.leases = counts, entries, leases
+  room.channel.history, room.channel.live = history, live
+  local wrong = presence.open(room)
+  if wrong then
+    return wrong
+  end
+  local alive = presence.extend(room, process, tonumber(lasts), lease)
+  local more = presence.expire(room)
+  return (alive and '1' or '0') .. (more and '+' or '')
+end

@@ -1,0 +1,131 @@
+import { Attendance } from './attendance.ts'
+import type { PresenceMembership } from './types.ts'
+
+/** The calls about one channel. */
+export interface RoomCalls {
+  /** Resolves with whether the process had a lease. Else its other members must join again. */
+  join(member: string): Promise<boolean>
+  leave(member: string): Promise<unknown>
+  /** Extends the lease. Resolves as `join`. */
+  renew(): Promise<boolean>
+  /** Lets the lease end soon. */
+  release(): Promise<unknown>
+  /** Reports a failure that is no outage. */
+  failed(error: unknown): void
+}
+
+/**
+ * The members of a channel in this process. It keeps Redis in step with them: what Redis does not know, or may not know after a
+ * failed call, is sent again with each renewal.
+ */
+export class Room {
+  /** A number that differs from those of most other rooms. */
+  readonly number: number
+  readonly #calls: RoomCalls
+  readonly #graceMs: number
+  readonly #onEmpty: () => void
+  readonly #members = new Map<string, Attendance>()
+  #renewing = false
+
+  constructor(number: number, calls: RoomCalls, graceMs: number, onEmpty: () => void) {
+    this.number = number
+    this.#calls = calls
+    this.#graceMs = graceMs
+    this.#onEmpty = onEmpty
+  }
+
+  join(member: string): PresenceMembership {
+    const found = this.#members.get(member)
+    const attendance = found ?? new Attendance()
+    if (!found) this.#members.set(member, attendance)
+    attendance.memberships += 1
+    clearTimeout(attendance.grace)
+    attendance.grace = undefined
+    const joined = attendance.settled()
+    this.#settle(member, attendance)
+    let left = false
+    return {
+      joined,
+      leave: () => {
+        if (left) return
+        left = true
+        this.#leave(member, attendance)
+      },
+    }
+  }
+
+  renew(): void {
+    if (this.#renewing) return
+    this.#renewing = true
+    this.#calls
+      .renew()
+      .then(
+        (alive) => {
+          if (!alive) this.#joinAgain()
+          for (const [member, attendance] of this.#members) this.#settle(member, attendance)
+        },
+        (error: unknown) => this.#calls.failed(error),
+      )
+      .finally(() => (this.#renewing = false))
+  }
+
+  /** Forgets all members. They leave when the lease ends. */
+  async release(): Promise<void> {
+    for (const attendance of this.#members.values()) {
+      clearTimeout(attendance.grace)
+      attendance.resolve()
+    }
+    this.#members.clear()
+    await this.#calls.release()
+  }
+
+  #leave(member: string, attendance: Attendance): void {
+    attendance.memberships -= 1
+    if (attendance.memberships > 0 || this.#members.get(member) !== attendance) return
+    if (this.#graceMs > 0) {
+      attendance.grace = setTimeout(() => {
+        attendance.grace = undefined
+        this.#settle(member, attendance)
+      }, this.#graceMs).unref()
+    } else this.#settle(member, attendance)
+  }
+
+  /** Redis removed the members of this process, or some of them. */
+  #joinAgain(): void {
+    for (const attendance of this.#members.values())
+      if (attendance.known === 'in') attendance.known = 'unknown'
+  }
+
+  #settle(member: string, attendance: Attendance): void {
+    if (attendance.sending || this.#members.get(member) !== attendance) return
+    const { wanted } = attendance
+    if (attendance.known === wanted) {
+      attendance.resolve()
+      if (wanted === 'out') this.#members.delete(member)
+      if (this.#members.size === 0) this.#onEmpty()
+      return
+    }
+    attendance.sending = true
+    this.#send(wanted, member).then(
+      (alive) => {
+        attendance.sending = false
+        const first = !alive && wanted === 'in'
+        if (first) this.#joinAgain()
+        attendance.known = wanted
+        if (first) for (const [other, each] of this.#members) this.#settle(other, each)
+        this.#settle(member, attendance)
+      },
+      (error: unknown) => {
+        attendance.sending = false
+        attendance.known = 'unknown'
+        this.#calls.failed(error)
+      },
+    )
+  }
+
+  async #send(wanted: 'in' | 'out', member: string): Promise<boolean> {
+    if (wanted === 'in') return this.#calls.join(member)
+    await this.#calls.leave(member)
+    return true
+  }
+}

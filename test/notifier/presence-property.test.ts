@@ -1,0 +1,159 @@
+import { createNotifier } from '@penknife/core'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+import { runtimeOf } from '../../packages/core/src/redis/penknife.ts'
+import {
+  notifierJoin,
+  notifierLeave,
+  notifierPresent,
+  notifierRenew,
+} from '../../packages/core/src/redis/scripts.gen.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
+import { openReady } from '../support/connect.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { cases, LONG } from '../support/until.ts'
+
+useSettableClock()
+
+const bench = useRedis()
+const START_MS = 1_764_000_000_000
+const LEASE_MS = 30_000
+
+const process = fc.constantFrom('p', 'pp', 'q')
+const member = fc.constantFrom('ann', 'ben', 'üñ "/')
+const step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('join' as const), process, member }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('leave' as const), process, member }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('renew' as const),
+      process,
+      ms: fc.constantFrom(0, 5000, LEASE_MS),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('clock' as const), ms: fc.constantFrom(4000, 10_000, 31_000) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('many' as const), process }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('lose' as const),
+      part: fc.constantFrom('counts', 'entries', 'leases'),
+    }),
+  },
+)
+
+test(
+  'whatever processes do and whenever they die, the list is that of living ones, and its events add up to it',
+  async () => {
+    const space = (await openReady(pattern(bench.server.url))).space('shop')
+    const { keys, bind } = runtimeOf(space)
+    const notifier = createNotifier(space, 'main')
+    const clock = createClock(bench.raw)
+    const shared: [string[], number, number, number, number] = [
+      [keys.beginnings('main')],
+      10_000,
+      86_400_000,
+      0,
+      LEASE_MS,
+    ]
+    const [join, leave, renew, present] = [
+      bind(notifierJoin, shared),
+      bind(notifierLeave, shared),
+      bind(notifierRenew, shared),
+      bind(notifierPresent, shared),
+    ]
+    let runs = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30, size: 'max' }), async (steps) => {
+        const channel = `room ${runs++}`
+        await clock.set(START_MS * 1000)
+        const parts = ['counts', 'entries', 'leases'] as const
+        const [counts, entries, leases] = parts.map((part) => keys.presence(part, 'main', channel)) as [
+          string,
+          string,
+          string,
+        ]
+        const target = [
+          counts,
+          entries,
+          leases,
+          keys.history('main', channel),
+          keys.live('main', channel),
+        ] as const
+        /** The members of each process, and when its lease ends. */
+        const model = new Map<string, { readonly members: Set<string>; ends: number }>()
+        let now = START_MS
+        let lost = false
+        const alive = (name: string): boolean => (model.get(name)?.ends ?? 0) > now
+        const extend = (name: string, ms: number): void => {
+          const found = model.get(name) ?? { members: new Set<string>(), ends: 0 }
+          model.set(name, found)
+          found.ends = now + ms
+        }
+        for (const each of steps) {
+          if (each.do === 'clock') await clock.set((now += each.ms) * 1000)
+          else if (each.do === 'lose') {
+            // The next call finds that a part is gone, and removes the rest.
+            if ((await bench.raw.del(keys.presence(each.part, 'main', channel))) === 0) continue
+            model.clear()
+            lost = true
+          } else if (each.do === 'leave') {
+            await leave(keys.route, ...target, each.process, each.member)
+            model.get(each.process)?.members.delete(each.member)
+          } else {
+            const was = alive(each.process) && model.get(each.process)!.members.size > 0
+            // A process whose lease ended learns it, and joins again with all that it has: here with nothing.
+            if (!was) await presentAll()
+            if (!alive(each.process)) model.delete(each.process)
+            if (each.do === 'renew') {
+              const reply = await renew(keys.route, ...target, each.process, each.ms)
+              // Without members it may be forgotten.
+              if (was || !alive(each.process)) expect(reply.startsWith('1')).toBe(was)
+              if (alive(each.process) || each.ms > 0) extend(each.process, each.ms)
+            } else {
+              const names =
+                each.do === 'many' ? Array.from({ length: 50 }, (_, nth) => `m${nth}`) : [each.member]
+              const lived = alive(each.process)
+              extend(each.process, LEASE_MS)
+              for (const name of names) model.get(each.process)?.members.add(name)
+              const replies = await Promise.all(
+                names.map((name) => join(keys.route, ...target, each.process, name)),
+              )
+              if (was || !lived) expect(replies[0]).toBe(was ? 1 : 0)
+            }
+          }
+          // After the lists were emptied by somebody else the events lack the leaves.
+          const listed = await presentAll()
+          const living = [...model].filter(([name]) => alive(name)).flatMap(([, { members }]) => [...members])
+          expect(listed).toEqual([...new Set(living)].toSorted())
+          if (lost) continue
+          const told = new Set<string>()
+          const { items } = await notifier.history(channel, { limit: 200 })
+          if (items.length === 200) continue
+          for (const { type, data } of items) {
+            const { member: name } = data as { member: string }
+            expect(told.has(name)).toBe(type === 'left')
+            told[type === 'joined' ? 'add' : 'delete'](name)
+          }
+          expect([...told].toSorted()).toEqual(listed)
+        }
+
+        async function presentAll(): Promise<string[]> {
+          for (;;) {
+            const [more, count, ...members] = await present(keys.route, ...target, 1000)
+            if (more === '+') continue
+            expect(count).toBe(members.length)
+            return (members as string[]).toSorted()
+          }
+        }
+      }),
+      cases(60, 2000),
+    )
+  },
+  LONG ? 1_200_000 : 120_000,
+)
