@@ -14,6 +14,7 @@ import {
   LEASE_MS,
   type MemberConfig,
   type MemberLife,
+  MOST_ATTEMPTS,
   openObjects,
   SPACE,
 } from './plan.ts'
@@ -106,7 +107,7 @@ const worker = jobs.worker('work', handle, {
   lease: LEASE_MS,
   concurrency: 20,
   retryDelay: 20,
-  maxAttempts: 1000,
+  maxAttempts: MOST_ATTEMPTS,
 })
 worker.on((event) => {
   if (event.kind === 'dead') throw new Error(`a job died: ${String(event.error)}`)

@@ -23,7 +23,7 @@ import { openJournal, readJournals } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
 import type { Sabotage } from '../harness/sabotage.ts'
 import { check, type Left, type Verdict } from './check.ts'
-import { CHANNEL, commitJob, LEASE_MS, type MemberConfig, openObjects, SPACE } from './plan.ts'
+import { CHANNEL, commitJob, LEASE_MS, type MemberConfig, MOST_ATTEMPTS, openObjects, SPACE } from './plan.ts'
 import type { Record } from './records.ts'
 
 export interface RecordChaosOptions {
@@ -165,15 +165,22 @@ async function scoresOf(board: Leaderboard, window: string): Promise<ReadonlyMap
 async function finishAll(socket: string): Promise<string[]> {
   const penknife = connect(new Redis(socket, { lazyConnect: true }))
   const objects = openObjects(penknife.space(SPACE))
-  const worker = objects.jobs.worker('work', (delivery) => commitJob(objects, delivery), { lease: LEASE_MS })
+  const worker = objects.jobs.worker('work', (delivery) => commitJob(objects, delivery), {
+    lease: LEASE_MS,
+    maxAttempts: MOST_ATTEMPTS,
+  })
   const until = performance.now() + 60_000
-  let left = 1
+  let [left, dead] = [1, 0]
   while (left > 0 && performance.now() < until) {
     await delay(200)
     const [group] = (await objects.jobs.stats({ over: 0 })).groups
     left = (group?.waiting ?? 0) + (group?.running ?? 0) + (group?.delayed ?? 0)
+    dead = group?.dead ?? 0
   }
   await worker.close()
   await penknife.close()
-  return left > 0 ? [`${left} jobs are not done`] : []
+  return [
+    ...(left > 0 ? [`${left} jobs are not done`] : []),
+    ...(dead > 0 ? [`${dead} jobs are dead letters`] : []),
+  ]
 }

@@ -9,8 +9,10 @@
 --   goes on, and learns that another has the lock: an offer is no lease.
 -- - The first and the second: every other waiting caller asks when the lease that it knows of would have ended.
 -- @batch 100
+-- @together
 -- @full refused      it may add a lock or a ticket
 -- @include guard/locking
+-- @include guard/free_locks
 -- @shared keys keys  string: the last fence of the space
 -- @shared channel    the beginning of the pub/sub channels of processes
 -- @shared lease      milliseconds of a lease
@@ -22,6 +24,10 @@
 -- @returns integer|string the fence; or "milliseconds order": ask again after that time, or when notified
 
 local of = locking.open(keys[1], channel, lease, claim)
+
+local function together(places, tickets)
+  return free_locks.ask(of, places, tickets, label)
+end
 
 local function item(lock, queue, asked)
   return locking.ask(of, { lock, queue }, asked, label)

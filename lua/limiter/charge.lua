@@ -12,7 +12,7 @@
 --
 -- A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
 -- entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
--- in all. A block may precede them. Logs and slots have their own keys.
+-- in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
 --
 -- When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
 -- nothing is charged; otherwise a subject could wait until the clock reaches its old time again.
@@ -20,23 +20,41 @@
 -- @full refused      it may add a subject; a refused refund is safe, because tokens come back with time
 -- @include now
 -- @include limiter/charging
+-- @include limiter/ban_of
 -- @shared rules       for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
 -- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
 -- @item arg cost      whole tokens: fewer than 0 for a refund, 0 to read only
--- @item arg how       'take'; 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+-- @item arg how       'take'; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
 -- @item arg lease     id of the lease, if a slot may be charged
--- @returns list       1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when the calendar periods that the client sent do not contain that time
+-- @returns list       1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; with "ban …" four numbers follow for each ban that begins or is in shadow: number of its state, 1 if it begins, bans in a row, microseconds until it ends; 3 and Redis' time when the calendar periods that the client sent do not contain that time
 
+-- More tokens than any rule has.
+local LARGEST = 2000000000
 local of = charging.open(rules)
 
 local function item(places, cost, how, lease)
   if of.mistimed then
     return { 3, now }
   end
-  local plan, refused = charging.prepare(of, places, cost, how, lease)
+  local banning, ban = ban_of(how)
+  if how == 'set' then
+    -- What this writes can be read again, so the charge that follows is not refused.
+    local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+    if not all then
+      return wrong
+    end
+    charging.apply(of, all)
+    how = 'add'
+  end
+  local plan, refused = charging.prepare(of, places, cost, ban and ban.how or how, lease)
   if not plan then
     return refused
   end
+  local bans = ban and banning.prepare(ban, of, plan, cost)
   charging.apply(of, plan)
+  if bans then
+    banning.apply(ban, bans)
+    return bans.reply
+  end
   return plan.reply
 end

@@ -37,7 +37,7 @@
 -- @item key watched exists while somebody watches the stream
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+-- @returns list    both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
 
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
@@ -155,6 +155,10 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
   end
   local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-  local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+  local ends = redis.call('PTTL', paused)
+  if ends >= 0 and (wait < 0 or ends < wait) then
+    wait = ends
+  end
+  local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
   return { stream_next, ready_next, state, wait, unpack(reply) }
 end

@@ -12,7 +12,11 @@
 local function item(paused, on, channel)
   local changed
   if on == '1' then
-    changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+    -- One that ends by itself (hold.lua) becomes one without an end.
+    changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
+    if changed == 1 then
+      redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)))
+    end
   else
     changed = redis.call('DEL', paused)
   end

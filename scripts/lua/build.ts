@@ -174,7 +174,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     // An error that it raises is that of the whole call: a part of it may have been written.
     ...(script.together
       ? [
-          `local shared_replies = together({ unpack(ARGV, ${shared.length + 1}) })`,
+          `local shared_replies = together(${keys.length > 0 ? `{ unpack(KEYS, ${first ? `${first} + ` : ''}1) }, ` : ''}{ unpack(ARGV, ${shared.length + 1}) })`,
           'if shared_replies then return shared_replies end',
         ]
       : []),

@@ -18,8 +18,9 @@ export interface LuaScript {
   readonly manyKeys: boolean
   readonly args: readonly Field[]
   /**
-   * Its function `together` gets the arguments of all items of a batch in one list. It returns the list of replies, or nothing, before
-   * its first write, for the items to be handled one by one.
+   * Its function `together` gets the keys of all items of a batch in one list, if items have keys, and their arguments in another. It returns
+   * the list of replies, or nothing, before its first write, for the items to be handled one by one. Items that have the same arguments,
+   * without @shared keys, have them once.
    */
   readonly together: boolean
   readonly returns: string
@@ -130,10 +131,11 @@ export function parseScript(name: string, source: string): LuaScript {
     fail('@item keys must be its only keys, with an @item arg to count the items by')
   }
   if (script.together) {
-    if (!script.sharedKeys || script.keys.length > 0)
-      fail('@together needs @shared keys, and no keys of items')
-    if (!/^local function together\(\w+\)/m.test(body))
-      fail('@together needs `local function together(values)`')
+    if (script.manyKeys) fail('@together needs no @item keys')
+    const form =
+      script.keys.length > 0 ? /^local function together\(\w+, \w+\)/m : /^local function together\(\w+\)/m
+    if (!form.test(body))
+      fail('@together needs `local function together(values)`, with keys of items `together(keys, values)`')
   }
   const sendsNone = script.args.some(({ usual }) => usual !== undefined)
   if (sendsNone && (script.args.length > 1 || script.keys.length === 0 || script.manyKeys)) {

@@ -6,6 +6,7 @@ import {
   type LockOptions,
   type Penknife,
 } from '@penknife/core'
+import * as fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
@@ -360,3 +361,49 @@ test('wrong options and keys are refused', async () => {
   for (const keys of [[], '', ['a\n'], Array.from({ length: 17 }, (_, at) => `k${at}`)])
     expect((await failure(lock.acquire(keys))).code).toBe('PENKNIFE_INVALID')
 })
+
+test('calls of one tick get the answers that they would get one after the other', async () => {
+  const penknife = await penknifeOf()
+  const key = fc.constantFrom('a', 'b', 'c', 'd')
+  const step = fc.record({
+    kind: fc.constantFrom('take', 'take', 'release', 'drop'),
+    keys: fc.array(key, { minLength: 1, maxLength: 6 }),
+  })
+  let spaces = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 20 }), async (steps) => {
+      const [together, alone] = [0, 1].map(() => {
+        const space = `tick${spaces++}`
+        return { space, lock: createLock(penknife.space(space), 'orders'), held: new Map<string, HeldLock>() }
+      }) as [Side, Side]
+      for (const { kind, keys } of steps) {
+        if (kind === 'drop') {
+          for (const { space } of [together, alone])
+            await bench.raw.del(...keys.map((each) => `pk1:{${space}}:lock:orders:${each}`))
+          continue
+        }
+        const call = kind === 'take' ? takenBy : releasedBy
+        const answers = await Promise.all(keys.map((each) => call(together, each)))
+        for (const [at, each] of keys.entries()) expect(await call(alone, each)).toBe(answers[at])
+      }
+    }),
+    { numRuns: 40, seed: 7 },
+  )
+})
+
+interface Side {
+  readonly space: string
+  readonly lock: Lock
+  /** The last lease of each key. */
+  readonly held: Map<string, HeldLock>
+}
+
+async function takenBy({ lock, held }: Side, key: string): Promise<boolean> {
+  const lease = await lock.tryAcquire(key)
+  if (lease) held.set(key, lease)
+  return lease !== undefined
+}
+
+async function releasedBy({ held }: Side, key: string): Promise<boolean | undefined> {
+  return held.get(key)?.release()
+}

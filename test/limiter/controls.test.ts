@@ -52,6 +52,52 @@ describe('a penalty', () => {
   })
 })
 
+describe('setting the use of a subject', () => {
+  const rules: readonly LimiterRule[] = [
+    GCRA,
+    { name: 'f', algorithm: 'fixed-window', limit: 10, window: '1h' },
+    { name: 'w', algorithm: 'sliding-window', limit: 10, window: '1h' },
+    { name: 'l', algorithm: 'sliding-log', limit: 10, window: '1h' },
+    { name: 's', algorithm: 'concurrency', limit: 2, lease: '1h' },
+  ]
+  test('replaces what was used, up to twice the limit, and keeps slots', async () => {
+    const { limiter, left } = await setUp(rules)
+    await limiter.take('ann', { cost: 7 })
+    const remaining = (await limiter.set('ann', { used: 4 })).map((each) => each.remaining)
+    expect(remaining).toEqual([6, 6, 6, 6, 1])
+    await limiter.set('ann', { used: 1000 })
+    expect(await left('ann')).toEqual([0, 0, 0, 0, 1])
+    await limiter.refund('ann', { cost: 15 })
+    expect(await left('ann')).toEqual([5, 5, 5, 5, 1])
+    await limiter.set('ann', { used: 0 })
+    expect(await left('ann')).toEqual([10, 10, 10, 10, 1])
+    for (const key of await keys()) expect(await bench.raw.pttl(key)).toBeGreaterThan(0)
+    for (const wrong of [{ used: -1 }, { used: 1.5 }, {}])
+      expect(await failure(limiter.set('ann', wrong as never))).toMatchObject({ option: 'used' })
+  })
+})
+
+describe('a limiter that counts denied calls', () => {
+  test('denies a subject until it pauses, and gives no slots for denied calls', async () => {
+    const { limiter, clock, left } = await setUp(
+      [
+        { name: 'f', algorithm: 'sliding-log', limit: 2, window: '1m' },
+        { name: 's', algorithm: 'concurrency', limit: 9, lease: '1h' },
+      ],
+      { countDenied: true },
+    )
+    const takes = async (): Promise<boolean> => (await limiter.take('ann')).allowed
+    expect([await takes(), await takes(), await takes()]).toEqual([true, true, false])
+    await clock.advance(59 * SECOND_US)
+    expect(await limiter.take('ann')).toMatchObject({ allowed: false, violated: ['f'], retryAfterMs: 1000 })
+    // Four tokens are the most that a subject can owe.
+    expect(await limiter.take('ann')).toMatchObject({ allowed: false, retryAfterMs: 1000 })
+    await clock.advance(SECOND_US)
+    expect([await takes(), await takes()]).toEqual([true, false])
+    expect(await left('ann')).toEqual([0, 6])
+  })
+})
+
 describe('a block', () => {
   const mixed: readonly LimiterRule[] = [
     GCRA,

@@ -179,6 +179,8 @@ export function algorithmOf(rule: LimiterRule): string {
 export interface Expected {
   readonly allowed: boolean
   readonly cost: number
+  /** Whether denied calls are charged. */
+  readonly counting: boolean
   readonly before: readonly Seen[]
   readonly after: readonly Seen[]
 }
@@ -191,9 +193,19 @@ interface Seen {
 }
 
 export interface Model {
-  take(subject: string, rules: readonly LimiterRule[], cost: number, now: number, lease?: number): Expected
+  /** With `counting` a denied call is charged too, but gets no slot. */
+  take(
+    subject: string,
+    rules: readonly LimiterRule[],
+    cost: number,
+    now: number,
+    lease?: number,
+    counting?: boolean,
+  ): Expected
   /** A penalty, or with fewer than 0 tokens a refund. */
   add(subject: string, rules: readonly LimiterRule[], tokens: number, now: number): readonly Seen[]
+  /** So many tokens are used, all of them taken now. */
+  set(subject: string, rules: readonly LimiterRule[], used: number, now: number): readonly Seen[]
   /** Whether the slots of a lease were in force. Gives them back, or renews them for so many microseconds. */
   lease(lease: number, now: number, renewUs: number | undefined): boolean
 }
@@ -216,16 +228,17 @@ export function createModel(): Model {
     states.set(keyOf(subject, rule), look(0).add(tokens))
   }
 
-  return {
-    take(subject, rules, cost, now, lease = 0) {
+  const model: Model = {
+    take(subject, rules, cost, now, lease = 0, counting = false) {
       const before = rules.map((rule) => seen(subject, rule, now))
       const allowed = before.every((each) => each.rule.shadow || !each.in(0).refuses(cost))
-      if (allowed && cost > 0) {
+      if ((allowed || counting) && cost > 0) {
         for (const each of before) {
-          if (each.in(0).refuses(cost)) {
+          if (allowed && each.in(0).refuses(cost)) {
             if (!['concurrency', 'sliding-log'].includes(algorithmOf(each.rule))) save(subject, each, 0)
             continue
           }
+          if (each.rule.algorithm === 'concurrency' && !allowed) continue
           save(subject, each, cost)
           if (each.rule.algorithm !== 'concurrency') continue
           const key = keyOf(subject, each.rule)
@@ -234,7 +247,11 @@ export function createModel(): Model {
         }
       }
       const after = rules.map((rule) => snapshot(rule, states.get(keyOf(subject, rule)), now))
-      return { allowed, cost, before, after }
+      return { allowed, cost, counting, before, after }
+    },
+    set(subject, rules, used, now) {
+      model.add(subject, rules, -1e9, now)
+      return model.add(subject, rules, used, now)
     },
     add(subject, rules, tokens, now) {
       for (const rule of rules) {
@@ -259,6 +276,7 @@ export function createModel(): Model {
       return alive
     },
   }
+  return model
 
   function hold(key: string, lease: number, ends: number, now?: number): void {
     const saved = states.get(key) as Saved
@@ -294,11 +312,16 @@ function snapshot(rule: LimiterRule, saved: Saved | undefined, now: number): See
 }
 
 /** The differences between a decision and the expected one. Empty if there are none. */
-export function mistakes({ allowed, cost, before, after }: Expected, decision: LimiterDecision): string[] {
+export function mistakes(
+  { allowed, cost, counting, before, after }: Expected,
+  decision: LimiterDecision,
+): string[] {
   const wrong: string[] = []
   const hold = (claim: string, holds: boolean): void => void (holds || wrong.push(claim))
-  const enforced = before.filter(({ rule }) => !rule.shadow)
-  const passesIn = (ms: number): boolean => enforced.every((each) => !each.in(ms).refuses(cost))
+  const isEnforced = ({ rule }: Seen): boolean => !rule.shadow
+  const enforced = before.filter(isEnforced)
+  const waitsFor = counting ? after.filter(isEnforced) : enforced
+  const passesIn = (ms: number): boolean => waitsFor.every((each) => !each.in(ms).refuses(cost))
 
   hold(`allowed should be ${allowed}`, decision.allowed === allowed)
   hold('decidedBy', decision.decidedBy === 'redis')
@@ -309,7 +332,7 @@ export function mistakes({ allowed, cost, before, after }: Expected, decision: L
     hold('violated', decision.violated.join() === over.join())
     hold('waiting retryAfterMs lets the call pass', passesIn(decision.retryAfterMs))
     hold('a millisecond less does not', !passesIn(decision.retryAfterMs - 1))
-    hold('the binding rule violates', decision.violated.includes(decision.rule))
+    hold('the binding rule violates', counting || decision.violated.includes(decision.rule))
   }
   wrong.push(
     ...mistakenStates(

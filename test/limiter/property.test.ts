@@ -25,6 +25,7 @@ const SUBJECTS = 3
 type Step =
   | { readonly kind: 'take'; readonly subjects: readonly number[]; readonly cost: number }
   | { readonly kind: 'add'; readonly subject: number; readonly tokens: number }
+  | { readonly kind: 'set'; readonly subject: number; readonly used: number }
   | { readonly kind: 'lease'; readonly nth: number; readonly renew: boolean }
   | { readonly kind: 'clock'; readonly us: number }
   | { readonly kind: 'rules'; readonly at: number }
@@ -45,6 +46,11 @@ const add = fc.record({
   subject: fc.integer({ min: 0, max: SUBJECTS - 1 }),
   tokens: fc.integer({ min: -8, max: 12 }),
 })
+const setting = fc.record({
+  kind: fc.constant('set' as const),
+  subject: fc.integer({ min: 0, max: SUBJECTS - 1 }),
+  used: fc.integer({ min: 0, max: 50 }),
+})
 const lease = fc.record({
   kind: fc.constant('lease' as const),
   nth: fc.nat({ max: 20 }),
@@ -64,6 +70,7 @@ const steps = fc.array(
   fc.oneof(
     { weight: 8, arbitrary: take },
     { weight: 2, arbitrary: add },
+    { weight: 1, arbitrary: setting },
     { weight: 2, arbitrary: lease },
     { weight: 4, arbitrary: clockStep },
     { weight: 1, arbitrary: rules },
@@ -100,6 +107,7 @@ async function compare(
   limiters: readonly RateLimiter[],
   run: readonly Step[],
   comeAndGo: boolean = false,
+  counting: boolean = false,
 ): Promise<void> {
   const clock = createClock(bench.raw)
   await bench.raw.flushall()
@@ -133,6 +141,17 @@ async function compare(
       if (next.renew) expect(await taken.lease.renew()).toBe(expected)
       // A repeated release resolves with the first answer.
       else expect(await taken.lease.release()).toBe((taken.released ??= expected))
+    } else if (next.kind === 'set') {
+      const subject = `subject-${next.subject}`
+      chargedAt = clock.now
+      const actual = await limiter.set(subject, { used: next.used })
+      const expected = model.set(subject, used, next.used, clock.now)
+      expect(
+        mistakenStates(
+          expected.filter(({ rule }) => !rule.shadow),
+          actual,
+        ),
+      ).toEqual([])
     } else if (next.kind === 'add') {
       const subject = `subject-${next.subject}`
       const call = next.tokens < 0 ? limiter.refund : limiter.penalty
@@ -154,12 +173,12 @@ async function compare(
       )
       for (const [at, subject] of subjects.entries()) {
         const decision = decisions[at] as LimiterDecision
-        const expected = model.take(subject, used, cost, clock.now, ++id)
+        const expected = model.take(subject, used, cost, clock.now, ++id, counting)
         expect(mistakes(expected, decision)).toEqual([])
         seen[decision.allowed ? 'allowed' : 'denied'] += 1
         if (decision.lease) leases.push({ lease: decision.lease, id, us: leaseOf(used) })
       }
-      const charged = decisions.some(({ allowed }) => allowed) && cost > 0
+      const charged = (counting || decisions.some(({ allowed }) => allowed)) && cost > 0
       if (charged) chargedAt = clock.now
       mayDiffer = charged || back
     }
@@ -170,15 +189,19 @@ async function compare(
   }
 }
 
-async function check(versions: fc.Arbitrary<LimiterRule[][]>, numRuns: number): Promise<void> {
+async function check(
+  versions: fc.Arbitrary<LimiterRule[][]>,
+  numRuns: number,
+  countDenied: boolean = false,
+): Promise<void> {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
   seen.allowed = seen.denied = 0
   const property = fc.asyncProperty(versions, steps, async (each, run) => {
     const limiters = each.map((given) =>
-      createRateLimiter(space, 'api', { rules: given, deadline: '5s', denyCache: false }),
+      createRateLimiter(space, 'api', { rules: given, deadline: '5s', denyCache: false, countDenied }),
     )
-    await compare(each, limiters, run)
+    await compare(each, limiters, run, false, countDenied)
   })
   await fc.assert(property, cases(numRuns, numRuns * 30))
   // Both answers occurred often enough for a meaningful comparison.
@@ -203,7 +226,7 @@ test('every decision of several GCRA rules agrees with plain arithmetic', async 
   )
 }, 300_000)
 
-test('every decision of mixed rules, some of them shadows, agrees with plain arithmetic', async () => {
+test('every decision of mixed rules, some of them shadows, agrees with plain arithmetic, also when denials count', async () => {
   const mixes = fc
     .tuple(
       fc.array(fc.constantFrom(...KINDS), { minLength: 2, maxLength: 5 }),
@@ -211,6 +234,7 @@ test('every decision of mixed rules, some of them shadows, agrees with plain ari
     )
     .chain(([kinds, shadows]) => versionsOf(kinds, [false, ...shadows]))
   await check(mixes, 80)
+  await check(mixes, 40, true)
 }, 300_000)
 
 test('rules that are dropped and used again find their used tokens, whatever was called in between', async () => {
@@ -238,6 +262,7 @@ test('rules that are dropped and used again find their used tokens, whatever was
         take: (subject, taking) => standing.take(subject, { ...taking, rules: given }),
         refund: (subject, taking) => standing.refund(subject, { ...taking, rules: given }),
         penalty: (subject, taking) => standing.penalty(subject, { ...taking, rules: given }),
+        set: (subject, setting) => standing.set(subject, { ...setting, rules: given }),
       }))
       await compare(versions, limiters, run, true)
     },

@@ -7,7 +7,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'core/src/calendar.ts': 'formats of time zones: a cache of what never changes',
   'core/src/guard/fenced-write.ts': 'bound scripts of a runtime, which go with it',
   'core/src/record/comparable.ts': 'what rebuild needs of an object, which goes with that object',
-  'core/src/redis/changes.ts': 'how live views follow an object, which goes with that object',
+  'core/src/redis/changes.ts': 'how an object of a feature is followed, which goes with that object',
   'core/src/redis/ioredis/direct.ts':
     'classes made for those of the given client library, which go with them',
   'express/src/route.ts': 'caches by router and layer, which go with these',

@@ -37,6 +37,19 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
       item: [limiter, log, slots, 1, 'take', 'lease'],
     },
+    {
+      returns: 'list',
+      shared: ['g 1 0 1 5 1000000 5000000 0'],
+      item: [limiter, 5, 'ban take,1 1000000 1000000 2.0 5000000 5000000 0,1,too many', ''],
+      before: [
+        [
+          'EVAL',
+          "redis.call('SET', KEYS[1], struct.pack('<ddddd', 1, 2 ^ 52, 1000000, 4e15, 5000000), 'PX', 1000)",
+          1,
+          limiter,
+        ],
+      ],
+    },
   ],
   'limiter/declare': [
     {

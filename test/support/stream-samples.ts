@@ -261,6 +261,7 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: [...BURIED, ...ENDED],
     },
   ]),
+  'stream/hold': [{ returns: 'integer', item: [paused, 1000, pausing], channels: [pausing] }],
   'stream/watch': [{ returns: 'integer', item: [watched, 1000, pausing], channels: [pausing] }],
   'stream/announce': [{ returns: 'integer', item: [watching, '[]'], channels: [watching] }],
   'stream/progress': [

@@ -20,7 +20,7 @@ export function startWorker<T, Out = T>(
   stream: Stream<T, Out>,
   group: string,
   handler: WorkerHandler<Out>,
-  options: WorkerOptions = {},
+  options: WorkerOptions<Out> = {},
 ): Watched {
   const worker = stream.worker(group, handler, options)
   const events: WorkerEvent[] = []

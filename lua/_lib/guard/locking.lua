@@ -14,12 +14,13 @@
 --   for nothing, "+" for a new ticket, or the ticket's; it is "-" when it is missing. The label is `label` when it is missing. Returns the fence
 --   when all locks are the ticket's; else "milliseconds order": ask again after that time.
 -- - `locking.renew(lock, owner, lease)` and `locking.release(of, lock, queue, owner)` return 1 when the lease was in force, else 0.
+-- - `locking.write(lock, lasts, fence, owner, label)` stores a lease of so many milliseconds.
 -- - `locking.leave(of, lock, queue, owner)` removes the ticket and passes on what was offered to it.
 -- @include now
 -- @include typed
 -- @include guard/fences
 -- @include guard/queueing
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 
 -- A lock's key outlives its lease by so many milliseconds, so that a late call finds `until`.
 local SLACK = 1000
@@ -43,7 +44,7 @@ end
 -- The end and the TTL of leases of one length, as text: most leases of a call have the same length.
 local length, ends, ttl
 
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
   if lasts ~= length then
     length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
   end
@@ -57,7 +58,7 @@ local function pass_on(of, lock, queue, heads)
     redis.call('DEL', lock)
     return
   end
-  write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+  locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
   queueing.drop(queue, first[1])
   queueing.tell(of.queues, first[1], 'o')
   if second then
@@ -101,7 +102,7 @@ function locking.ask(of, locks, asked, label)
   -- The common case: nobody has it, and nobody waits.
   if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
     local fence = fences.next(of.fences)
-    write(locks[1], of.lease, fence, owner, label)
+    locking.write(locks[1], of.lease, fence, owner, label)
     return fence
   end
   local mine = tonumber(order) or math.huge
@@ -119,7 +120,7 @@ function locking.ask(of, locks, asked, label)
   if untl == 0 then
     local fence = fences.next(of.fences)
     for at = 1, #locks, 2 do
-      write(locks[at], of.lease, fence, owner, label)
+      locking.write(locks[at], of.lease, fence, owner, label)
       if order ~= '-' then
         queueing.drop(locks[at + 1], owner)
       end
@@ -146,7 +147,7 @@ function locking.ask(of, locks, asked, label)
         queueing.add(queue, owner, mine)
       else
         -- It has one lock and needs another: this one stays its own until the other should be free.
-        write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+        locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
         queueing.drop(queue, owner)
       end
     end
@@ -162,7 +163,7 @@ function locking.renew(lock, owner, lease)
   if record.owner ~= owner or record.fence == 0 or record.untl <= now then
     return 0
   end
-  write(lock, lease, record.fence, owner, record.label)
+  locking.write(lock, lease, record.fence, owner, record.label)
   return 1
 end
 

@@ -4,7 +4,7 @@
 --   shadow rule, id, and four numbers. Its `mistimed` is true when the calendar periods of the rules do not contain Redis' time.
 -- - `charging.prepare(of, places, cost, how, lease)` reads and decides, and writes nothing. It returns a plan with `allowed` and the `reply`
 --   of charge.lua; or nil and an error. `places`: the keys of the subject.
--- - `charging.apply(of, plan)` writes. A plan that is not allowed is applied too: it corrects times from before the clock was set back.
+-- - `charging.apply(of, plan)` writes. A plan that is not allowed is applied too: with how = 'try' it charges the denied call, and it corrects times from before the clock was set back.
 -- @include now
 -- @include limiter/leading_block
 -- @include limiter/gcra
@@ -161,7 +161,8 @@ end
 
 -- Reads and decides. Writes nothing.
 local function read(of, places, cost, how, lease)
-  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+  local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+  local asked = counting or how == 'take'
   local plan = { states = {}, apart = {}, tokens = tokens }
   local blocked = nil
   for place, key in ipairs(places) do
@@ -185,11 +186,12 @@ local function read(of, places, cost, how, lease)
       allowed = false
     end
   end
-  if allowed and tokens ~= 0 then
+  plan.charges = allowed or counting and not blocked
+  if plan.charges and tokens ~= 0 then
     for at, rule in ipairs(of.list) do
       local spared = charged and string.byte(charged.rules, at) == ZERO
-      if not (asked and rule.refuses or spared) then
-        charge(rule, tokens, lease, charged)
+      if not (asked and allowed and rule.refuses or spared) then
+        charge(rule, tokens, allowed and lease or '', charged)
       end
     end
   end
@@ -219,7 +221,7 @@ function charging.apply(_, plan)
     for _, step in ipairs(state.steps) do
       redis.call('SETRANGE', state.key, step[1], step[2])
     end
-    if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+    if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
       write(state)
     end
   end

@@ -83,6 +83,34 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
     expect(await left(limiter)).toBe(0)
   })
 
+  test('costAfter settles an estimate by the response, into debt if it must, and failures count double', async () => {
+    const limiter = features.limiter({ name: 'login', rules: [{ name: 'tries', limit: 10, window: '1h' }] })
+    const costs: NonNullable<RateLimitOptions['costAfter']>[] = [
+      ({ status }) => (status >= 400 ? 2 : 0),
+      async () => 25,
+      () => -1,
+    ]
+    const [double, heavy, broken] = await Promise.all(
+      costs.map((costAfter) =>
+        start(adapter, [rateLimitPlugin.setup(limiter, { costAfter }), failsWhenAsked]),
+      ),
+    )
+    await call(`${double?.url}/throw`)
+    await until('a failure is charged twice', async () => (await left(limiter)) === 8)
+    await item(double as RunningServer, 'right')
+    await until('a success is given back', async () => (await left(limiter)) === 8)
+    await item(broken as RunningServer, 'right')
+    expect(await left(limiter)).toBe(7)
+    await item(heavy as RunningServer, 'right')
+    await until('the debt is charged', async () => {
+      const { rules } = await limiter.take(CLIENT, { cost: 0 })
+      return rules[0]?.remaining === 0 && (rules[0]?.resetMs ?? 0) > 6_000_000
+    })
+    // 3 + 25 tokens, of which 20 are the most that a subject can owe.
+    const { status, headers } = await item(heavy as RunningServer, 'right')
+    expect([status, Number(headers['retry-after']) > 3600]).toEqual([429, true])
+  })
+
   test('refundIf is called for a disconnected client too, which stays counted by its status', async () => {
     const limiter = guard()
     const pending = holding()

@@ -92,6 +92,25 @@ describe.each(frameworks)('rules on $name', (adapter) => {
     expect(headers['ratelimit']).toMatch(/^"month";r=8;t=\d+$/)
   })
 
+  test('a ban is answered with its end, after the denials that led to it', async () => {
+    const limiter = features.limiter({
+      rules: [{ name: 'tries', limit: 1, window: '1h' }],
+      ban: { denials: 2, within: '1m', duration: '2h' },
+    })
+    const { url } = await start(adapter, [rateLimitPlugin.setup(limiter)])
+    expect((await ask(url)).status).toBe(200)
+    expect((await ask(url)).text).toContain('Quota exceeded')
+    for (let at = 0; at < 2; at++) {
+      const { status, headers, text } = await ask(url)
+      expect([status, headers['retry-after'], headers['ratelimit']]).toEqual([
+        429,
+        '7200',
+        '"tries";r=0;t=7200',
+      ])
+      expect(text).toContain('abnormal-usage-detected')
+    }
+  })
+
   test('the answer to a blocked subject has the reason if the application enables it', async () => {
     const limiter = features.limiter()
     const { url } = await start(adapter, [

@@ -4,6 +4,7 @@ import type { Receiver } from '../redis/driver.ts'
 import { badReply } from '../redis/failures.ts'
 import type { Policies } from '../redis/policies.ts'
 import { errorText } from '../text.ts'
+import type { OnBans } from './ban.ts'
 import type { Charge, ChargeRequest } from './charge.ts'
 import { takeInOrder } from './charge-in-order.ts'
 import type { Correct, Taken } from './correction.ts'
@@ -31,6 +32,7 @@ export interface CallContext {
   readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
   /** Called when a subject, or an unknown one, may have got tokens or slots back. */
   readonly onTokensBack: (subject: LimiterSubject) => void
+  readonly onBans: OnBans | undefined
 }
 
 /** One call, from its charge to its decision. A class, because each call allocates one object instead of many closures. */
@@ -115,7 +117,9 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
   }
 
   #takenOf({ rules }: Charge, outcome: Outcome, cost: number): Taken {
-    const decision = decisionOf(rules, outcome, cost)
+    const { onBans } = this.#context
+    const decided = decisionOf(rules, outcome, cost)
+    const decision = outcome.bans && onBans ? onBans(this.#given, decided, outcome.bans, rules) : decided
     if (outcome.kind === 'blocked') return { decision }
     const { correct, lease } = outcome
     return { decision: lease ? { ...decision, lease: this.#wakingLease(lease) } : decision, correct }

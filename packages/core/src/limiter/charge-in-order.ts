@@ -72,9 +72,11 @@ function joinDecisions(names: readonly string[], decisions: readonly LimiterDeci
   const inOrder = <State extends { readonly name: string }>(states: readonly State[]): readonly State[] =>
     states.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
   const denied = decisions.find(({ allowed }) => !allowed)
+  const shadowBan = decisions.find((each) => each.shadowBan)?.shadowBan
   const binding = denied ?? decisions.reduce((a, b) => (b.remaining < a.remaining ? b : a))
   return {
     ...binding,
+    ...(shadowBan ? { shadowBan } : undefined),
     lease: denied ? undefined : joinLeases(decisions.flatMap(({ lease }) => lease ?? [])),
     rules: inOrder(decisions.flatMap(({ rules }) => rules)),
     shadow: inOrder(decisions.flatMap(({ shadow }) => shadow)),

@@ -4,6 +4,7 @@ import type { Route } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply } from '../redis/script.ts'
 import { limiterCharge } from '../redis/scripts.gen.ts'
+import { type BanReport, readBans } from './ban.ts'
 import type { LimiterContext } from './context.ts'
 import { type Blocked, readBlock, type RuleNumbers } from './outcome.ts'
 import type { KnownRule } from './rule.ts'
@@ -19,6 +20,7 @@ export type ChargeReply =
       readonly numbers: RuleNumbers
       /** Redis' time of the decision, in microseconds. */
       readonly at: number
+      readonly bans?: readonly BanReport[] | undefined
     }
 
 /**
@@ -85,8 +87,10 @@ export function bindCharge(
         )
       }
     }
-    if (reply[0] === BLOCKED) return readBlock(reply[1], reply[2])
-    const numbers = reply.slice(2)
+    const bansFrom = reply[0] === BLOCKED ? 3 : 2 + size
+    const bans = how.startsWith('ban') && reply.length > bansFrom ? readBans(reply, bansFrom) : undefined
+    if (reply[0] === BLOCKED) return { ...readBlock(reply[1], reply[2]), bans }
+    const numbers = reply.slice(2, bans && bansFrom)
     if (numbers.length !== size || !reply.every((number) => typeof number === 'number')) {
       throw badReply(limiterCharge.name, `it is not ${size} numbers of the rules`)
     }
@@ -95,6 +99,7 @@ export function bindCharge(
       allowed: reply[0] === 1,
       numbers: numbers as RuleNumbers,
       at: reply[1] as number,
+      bans,
     }
   }
 }

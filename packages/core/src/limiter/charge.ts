@@ -1,4 +1,5 @@
 import { handOver, type Receiver } from '../redis/driver.ts'
+import { type Ban, banText } from './ban.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import { bindCharge, type ChargeReply } from './charge-script.ts'
 import type { LimiterContext } from './context.ts'
@@ -29,21 +30,29 @@ export interface Charge {
   take(request: ChargeRequest, receiver: Receiver<Outcome>): void
   /** Charges tokens even above the limit, or gives them back (fewer than 0). One script call. */
   add(subject: LimiterSubject, tokens: number): Promise<readonly LimiterRuleState[]>
+  /** Sets how many tokens are used. One script call. */
+  set(subject: LimiterSubject, used: number): Promise<readonly LimiterRuleState[]>
 }
 
 /** The context of charges. */
 export interface ChargeContext extends LimiterContext {
   readonly registry: RuleRegistry
   readonly leases: Leases
+  readonly ban: Ban | undefined
+  /** Whether denied calls are charged. */
+  readonly countDenied: boolean
 }
 
 export function createCharge(context: ChargeContext, rules: readonly KnownRule[]): Charge {
-  const { bind, registry, leases } = context
+  const { bind, registry, leases, ban, countDenied } = context
   const leaseLengths = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
   const leaseUs = leaseLengths.length === 0 ? undefined : Math.min(...leaseLengths)
   const keys = createSubjectKeys(context, rules)
   const call = bindCharge(context, registry, rules, keys.numberOf, leaseUs)
-  const fast = bindFast(bind, rules)
+  const states = [...new Set(rules.map(({ per }) => per))]
+  const taking = countDenied ? 'try' : 'take'
+  const how = ban === undefined ? taking : banText(ban, taking, rules, states)
+  const fast = how === 'take' ? bindFast(bind, rules) : undefined
 
   /** Whether each rule was charged: its numbers start with 1 if it was not. */
   function chargedOf(numbers: RuleNumbers): readonly boolean[] {
@@ -58,9 +67,9 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   async function add(
     subject: LimiterSubject,
     tokens: number,
-    corrected?: CorrectableCharge,
+    change: string,
   ): Promise<readonly LimiterRuleState[]> {
-    const reply = await call(keys.all(subject), tokens, corrected ? correctionText(corrected) : 'add', '')
+    const reply = await call(keys.all(subject), tokens, change, '')
     return reply.kind === 'decided' ? statesOf(rules, reply.numbers) : []
   }
 
@@ -68,10 +77,10 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   async function sendCharge({ subject, cost, correctable }: ChargeRequest): Promise<Outcome> {
     const where = keys.all(subject)
     const id = leaseUs === undefined || cost === 0 ? '' : leases.nextId()
-    const reply: ChargeReply = await call(where, cost, 'take', id)
+    const reply: ChargeReply = await call(where, cost, how, id)
     if (reply.kind === 'blocked') return reply
-    const { allowed, numbers, at } = reply
-    if (!allowed || (id === '' && !correctable)) return { kind: 'decided', allowed, numbers }
+    const { allowed, numbers, at, bans } = reply
+    if (!allowed || (id === '' && !correctable)) return { kind: 'decided', allowed, numbers, bans }
     const charged = chargedOf(numbers)
     const corrected: CorrectableCharge = { at, repliedAt: performance.now(), charged }
     const slotKeys = rules.flatMap((rule, nth) =>
@@ -81,7 +90,8 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
       kind: 'decided',
       allowed,
       numbers,
-      correct: correctable ? (tokens) => add(subject, tokens, corrected) : undefined,
+      bans,
+      correct: correctable ? (tokens) => add(subject, tokens, correctionText(corrected)) : undefined,
       lease:
         id !== '' && slotKeys.length > 0
           ? leases.create(where.route, slotKeys, id, leaseUs as number)
@@ -103,6 +113,7 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
       const fastReceiver = new FastReceiver(rules, request, receiver, takeByChargeScript)
       fast.to(fastReceiver, place.route, keys.firstKey(place), request.cost)
     },
-    add: (subject, tokens) => add(subject, tokens),
+    add: (subject, tokens) => add(subject, tokens, 'add'),
+    set: (subject, used) => add(subject, used, 'set'),
   }
 }

@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts'
 import { checkOptions, checkText, isName, wholeNumber } from '../options.ts'
 import type { Route } from '../redis/keys.ts'
 import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen.ts'
-import type { ChargeContext } from './charge.ts'
+import type { Charge, ChargeContext } from './charge.ts'
 import { together } from './correction.ts'
 import type { Declaration } from './declaration.ts'
 import type { LimiterRuleState } from './decision-types.ts'
@@ -15,7 +15,7 @@ import type { RateLimiter, LimiterSubject, LimiterTakeOptions } from './types.ts
 /** The longest reason of a block: it is stored in the subject's state. */
 const LONGEST_REASON = 256
 
-type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'block' | 'unblock' | 'reset'>
+type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'set' | 'block' | 'unblock' | 'reset'>
 
 export interface ControlsContext extends ChargeContext {
   readonly declaration: Declaration
@@ -35,18 +35,14 @@ export function createControls(context: ControlsContext): Controls {
   const parts = [...new Set(ownPlan.rules.map((rule) => rule.per))]
 
   async function adjust(
-    what: string,
     subject: LimiterSubject,
-    given: LimiterTakeOptions = {},
-    sign: 1 | -1,
+    rules: LimiterTakeOptions['rules'],
+    change: (charge: Charge, subject: LimiterSubject) => Promise<readonly LimiterRuleState[]>,
   ): Promise<readonly LimiterRuleState[]> {
-    checkOptions(what, given, ['cost', 'rules'])
-    const { cost = 1, rules } = given
-    wholeNumber('cost', cost, 0, LARGEST_COST)
     const plan = rules === undefined ? ownPlan : planOf(rules)
     const checked = checkSubject(subject, plan.parts)
     if (declaration.due) await declaration.check()
-    const states = await together(plan.charges.map((charge) => charge.add(checked, sign * cost)))
+    const states = await together(plan.charges.map((charge) => change(charge, checked)))
     const order = plan.rules.map((rule) => rule.name)
     return states.flat().toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   }
@@ -78,10 +74,23 @@ export function createControls(context: ControlsContext): Controls {
 
   return {
     async refund(subject, given) {
-      return adjust('refund', subject, given, -1).finally(() => onTokensBack(subject))
+      const { cost, rules } = costOf('refund', given)
+      return adjust(subject, rules, (charge, checked) => charge.add(checked, -cost)).finally(() =>
+        onTokensBack(subject),
+      )
     },
     async penalty(subject, given) {
-      return adjust('penalty', subject, given, 1).finally(() => onTokensBack(subject))
+      const { cost, rules } = costOf('penalty', given)
+      return adjust(subject, rules, (charge, checked) => charge.add(checked, cost)).finally(() =>
+        onTokensBack(subject),
+      )
+    },
+    async set(subject, setting) {
+      checkOptions('set', setting, ['used', 'rules'])
+      const used = wholeNumber('used', setting.used, 0, LARGEST_COST)
+      return adjust(subject, setting.rules, (charge, checked) => charge.set(checked, used)).finally(() =>
+        onTokensBack(subject),
+      )
     },
     async block(subject, blocking) {
       checkOptions('block', blocking, ['duration', 'reason', 'per'])
@@ -122,4 +131,13 @@ export function createControls(context: ControlsContext): Controls {
       return deleted.some((count) => count === 1)
     },
   }
+}
+
+function costOf(
+  what: string,
+  given: LimiterTakeOptions = {},
+): { readonly cost: number; readonly rules: LimiterTakeOptions['rules'] } {
+  checkOptions(what, given, ['cost', 'rules'])
+  const { cost = 1, rules } = given
+  return { cost: wholeNumber('cost', cost, 0, LARGEST_COST), rules }
 }

@@ -36,6 +36,8 @@ export interface LimiterDecision {
   readonly shadow: readonly LimiterShadowState[]
   /** Why the subject is blocked. The rules were not checked then, and each reports 0 remaining until the block ends. */
   readonly blocked?: LimiterBlock | undefined
+  /** The ban that would deny this call if `ban.shadow` were not set; of several parts of a subject the one that ends last. */
+  readonly shadowBan?: LimiterBlock | undefined
   /** The lease of the call's slots, if a concurrency rule was charged. */
   readonly lease?: LimiterLease | undefined
   /**
@@ -49,6 +51,8 @@ export interface LimiterBlock {
   readonly reason: string
   /** Milliseconds until it ends by itself, rounded up. */
   readonly endsInMs: number
+  /** Which ban in a row it is, from 1, if the limiter's `ban` blocked the subject. */
+  readonly ban?: number | undefined
 }
 
 /** The lease of a call's slots: one slot of each concurrency rule. Your code renews it; nothing else does. */

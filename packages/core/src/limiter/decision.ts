@@ -1,13 +1,13 @@
 import { badReply } from '../redis/failures.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import type { LimiterDecision, LimiterRuleState, LimiterShadowState } from './decision-types.ts'
-import type { Outcome, RuleNumbers } from './outcome.ts'
+import type { Blocked, Outcome, RuleNumbers } from './outcome.ts'
 import { isClosed, type KnownRule, msUp } from './rule.ts'
 import { ruleInfo } from './parse-rules.ts'
 
 /** The decision of a charge. */
 export function decisionOf(rules: readonly KnownRule[], outcome: Outcome, cost: number): LimiterDecision {
-  if (outcome.kind === 'blocked') return blockedDecision(rules, outcome.endsInUs, outcome.reason)
+  if (outcome.kind === 'blocked') return blockedDecision(rules, outcome)
   return decide(rules, outcome.allowed, outcome.numbers, cost)
 }
 
@@ -29,8 +29,9 @@ export function decide(
     if (rule.shadow) shadow.push({ ...state, allowed: !refused })
     else {
       states.push(state)
-      if (!allowed && refused) {
-        violated.push(rule.name)
+      // A denied call that was charged (countDenied) may have used up a rule that did not deny it.
+      if (!allowed && (refused || (state.remaining < cost && rule.letter !== 's'))) {
+        if (refused) violated.push(rule.name)
         const waitMs = Math.max(1, rule.waitMs(numbers, at + 1, cost))
         if (waitMs > retryAfterMs) {
           retryAfterMs = waitMs
@@ -63,7 +64,7 @@ function stateOf(rule: KnownRule, numbers: RuleNumbers, at: number): LimiterRule
 }
 
 /** The decision for a blocked subject: no rule was checked, and nothing can be taken before the block ends. */
-function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: string): LimiterDecision {
+function blockedDecision(rules: readonly KnownRule[], { endsInUs, reason, ban }: Blocked): LimiterDecision {
   const endsInMs = msUp(endsInUs)
   const states = enforced(rules).map((rule) => exhausted(rule, endsInMs))
   const [first] = states as [LimiterRuleState]
@@ -75,7 +76,7 @@ function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: 
     violated: [],
     rules: states,
     shadow: [],
-    blocked: { reason, endsInMs },
+    blocked: ban === undefined ? { reason, endsInMs } : { reason, endsInMs, ban },
     decidedBy: 'redis',
   }
 }

@@ -6,7 +6,13 @@ import type { KnownRule } from './rule.ts'
 /** A limiter's rules as readable text, such as `minute: gcra, 100 in 60000 ms; exports: concurrency, 2, lease 30000 ms`. */
 export function declarationText(
   rules: readonly KnownRule[],
-  { routeBy, hashSubjects, place }: Pick<LimiterSettings, 'routeBy' | 'hashSubjects' | 'place'>,
+  {
+    routeBy,
+    hashSubjects,
+    place,
+    ban,
+    countDenied,
+  }: Pick<LimiterSettings, 'routeBy' | 'hashSubjects' | 'place' | 'ban' | 'countDenied'>,
 ): string {
   const all = rules.map((rule) => {
     const { name, algorithm, limit, burst, windowMs, per, shadow, letter } = rule
@@ -23,6 +29,8 @@ export function declarationText(
     routeBy !== undefined && `routeBy ${routeBy}`,
     hashSubjects && 'hashSubjects',
     place === 'space' && 'place space',
+    countDenied && 'countDenied',
+    ban?.text,
   ]
   return [...all, ...more.filter(Boolean)].join('; ')
 }

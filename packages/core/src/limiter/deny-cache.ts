@@ -112,6 +112,16 @@ export function createDenyCache(
   }
 }
 
+/** A cache that repeats only denials of blocked subjects, for a limiter that counts the others. */
+export function onlyBlocks(cache: DenyCache): DenyCache {
+  return {
+    ...cache,
+    learn(subject, rules, cost, decision) {
+      if (decision.allowed || decision.blocked) cache.learn(subject, rules, cost, decision)
+    },
+  }
+}
+
 function ofRules(first: Denial | undefined, rules: string): Denial | undefined {
   let denial = first
   while (denial !== undefined && denial.rules !== rules) denial = denial.next

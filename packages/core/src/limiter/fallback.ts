@@ -16,10 +16,14 @@ export interface Fallback {
   decide(plan: RuleSet, subject: LimiterSubject, cost: number, error: unknown): Taken
 }
 
-export function createFallback(policy: LimiterUnavailablePolicy, locate: Locate): Fallback {
+export function createFallback(
+  policy: LimiterUnavailablePolicy,
+  locate: Locate,
+  countDenied: boolean,
+): Fallback {
   if (typeof policy === 'object' && policy !== null) {
     checkOptions('whenUnavailable', policy, ['local'])
-    return { policy: 'local', ...createLocal(policy.local, locate) }
+    return { policy: 'local', ...createLocal(policy.local, locate, countDenied) }
   }
   const check = (): void => {}
   switch (policy) {

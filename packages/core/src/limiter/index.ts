@@ -1,3 +1,4 @@
+export type * from './ban-types.ts'
 export type * from './decision-types.ts'
 export { createRateLimiter } from './limiter.ts'
 export type * from './rule-types.ts'

@@ -36,7 +36,7 @@ export function laterDenial(
     violated: Object.freeze([...violated]),
     rules: Object.freeze(rules),
     shadow: Object.freeze(denial.shadow.map((state) => laterShadow(state, ms))),
-    blocked: blocked && Object.freeze({ reason: blocked.reason, endsInMs: left(blocked.endsInMs, ms) }),
+    blocked: blocked && Object.freeze({ ...blocked, endsInMs: left(blocked.endsInMs, ms) }),
     lease: undefined,
     decidedBy: 'cache',
   })

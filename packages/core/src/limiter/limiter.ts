@@ -4,13 +4,15 @@ import { createTopic } from '../events.ts'
 import { checkName, checkOptions } from '../options.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
+import { createOnBans } from './ban.ts'
+import type { LimiterBannedEvent } from './ban-types.ts'
 import type { ChargeContext } from './charge.ts'
 import type { LimiterContext } from './context.ts'
 import { createControls } from './controls.ts'
 import type { LimiterDecision } from './decision-types.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
-import { createDenyCache } from './deny-cache.ts'
+import { createDenyCache, onlyBlocks } from './deny-cache.ts'
 import { createLeases } from './leases.ts'
 import { readOptions } from './options.ts'
 import { createPlans } from './plan.ts'
@@ -40,7 +42,7 @@ import { createWaitQueues } from './wait.ts'
 export function createRateLimiter(space: Space, name: string, options: RateLimiterOptions): RateLimiter {
   checkName('limiter name', name)
   const settings = readOptions(options)
-  const { routeBy, hashSubjects, place, deadlineMs, denyCache } = settings
+  const { routeBy, hashSubjects, place, deadlineMs, denyCache, ban, countDenied } = settings
   const runtime = runtimeOf(space)
   const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtime
   const title = `limiter '${name}' of space '${space.name}'`
@@ -58,8 +60,10 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     ...limiter,
     registry: createRuleRegistry(limiter),
     leases: createLeases(limiter),
+    ban,
+    countDenied,
   }
-  const fallback = createFallback(settings.whenUnavailable, locate)
+  const fallback = createFallback(settings.whenUnavailable, locate, countDenied)
   const planOf = createPlans(context, fallback.check)
   const ownPlan = planOf(settings.rules)
   const { rules } = ownPlan
@@ -74,14 +78,15 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
       `rule '${slots.name}' gives slots, whose leases only take hands out; give that rule a limiter of its own`,
     )
   }
-  const cache =
+  const cached =
     denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
+  const cache = cached && (ban || countDenied) ? onlyBlocks(cached) : cached
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
   use('limiter', name)
 
   const about = { space: space.name, name }
   const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
-  const text = declarationText(rules, { routeBy, hashSubjects, place })
+  const text = declarationText(rules, { routeBy, hashSubjects, place, ban, countDenied })
   const declaration = createDeclaration({
     ...limiter,
     bind: (script, shared) => bind(script, shared, deadlineMs, title),
@@ -103,6 +108,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     cache?.forget(one)
     queues.wake(one)
   }
+  const banned = createTopic<LimiterBannedEvent>('penknife:limiter-ban')
   const { take, takeCorrectable } = createTakes({
     space: space.name,
     name,
@@ -116,6 +122,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     policies,
     onDecision,
     onTokensBack,
+    onBans: ban && createOnBans(ban, about, banned),
   })
   const effect = createTaking({
     ...limiter,
@@ -133,7 +140,11 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     rules: rules.filter(({ shadow }) => !shadow).map(ruleInfo),
     on(listener) {
       if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')
-      const ends = [breaker.on((event) => listener({ ...event, ...about })), redeclared.on(listener)]
+      const ends = [
+        breaker.on((event) => listener({ ...event, ...about })),
+        redeclared.on(listener),
+        banned.on(listener),
+      ]
       return () => ends.forEach((end) => end())
     },
     take,

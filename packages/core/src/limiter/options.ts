@@ -1,6 +1,7 @@
 import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { type Ban, readBan } from './ban.ts'
 import type { RateLimiterOptions } from './types.ts'
 
 const OPTIONS = [
@@ -11,6 +12,8 @@ const OPTIONS = [
   'whenUnavailable',
   'deadline',
   'denyCache',
+  'ban',
+  'countDenied',
   'maxWaiters',
 ] as const
 
@@ -23,13 +26,16 @@ export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly maxWaiters: number
   readonly whenUnavailable: NonNullable<RateLimiterOptions['whenUnavailable']>
   readonly denyCache: NonNullable<RateLimiterOptions['denyCache']>
+  readonly ban: Ban | undefined
+  readonly countDenied: boolean
 }
 
 /** @throws PENKNIFE_INVALID for a wrong option. */
 export function readOptions(options: RateLimiterOptions): LimiterSettings {
   checkOptions('createRateLimiter', options, OPTIONS)
   const { rules, routeBy, hashSubjects = false, whenUnavailable = 'open', denyCache = true } = options
-  const { place = 'spread' } = options
+  const { place = 'spread', countDenied = false } = options
+  if (typeof countDenied !== 'boolean') throw invalid('countDenied', countDenied, 'give true or false')
   if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
   if (place === 'space' && routeBy !== undefined) {
     throw invalid('routeBy', routeBy, "leave it out: with place 'space' one script charges all rules")
@@ -44,5 +50,7 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
     maxWaiters: wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000),
     whenUnavailable,
     denyCache,
+    ban: options.ban === undefined ? undefined : readBan(options.ban),
+    countDenied,
   }
 }

@@ -1,4 +1,5 @@
 import { badReply } from '../redis/failures.ts'
+import type { BanReport } from './ban.ts'
 import type { Correct } from './correction.ts'
 import type { SlotLease } from './leases.ts'
 
@@ -17,19 +18,27 @@ export interface Decided {
   readonly correct?: Correct | undefined
   /** The lease of the slots that the call took, if any. */
   readonly lease?: SlotLease | undefined
+  readonly bans?: readonly BanReport[] | undefined
 }
 
 export interface Blocked {
   readonly kind: 'blocked'
   readonly endsInUs: number
   readonly reason: string
+  /** The number of a ban. */
+  readonly ban?: number | undefined
+  readonly bans?: readonly BanReport[] | undefined
 }
 
 /** The outcome of one script call. */
 export type Outcome = Decided | Blocked
 
-/** Decodes a block in a reply. */
+/** Decodes a block in a reply. The reason of a ban starts with byte 0 and the ban's number, see lua/_lib/limiter/banning.lua. */
 export function readBlock(endsInUs: unknown, reason: unknown): Blocked {
-  if (typeof endsInUs === 'number' && typeof reason === 'string') return { kind: 'blocked', endsInUs, reason }
+  if (typeof endsInUs === 'number' && typeof reason === 'string') {
+    if (!reason.startsWith('\0')) return { kind: 'blocked', endsInUs, reason }
+    const space = reason.indexOf(' ')
+    return { kind: 'blocked', endsInUs, reason: reason.slice(space + 1), ban: Number(reason.slice(1, space)) }
+  }
   throw badReply('a limiter', 'a block has no end or no reason')
 }

@@ -8,6 +8,7 @@ import { decisionOf } from './decision.ts'
 import type { Declaration } from './declaration.ts'
 import type { LimiterDecision } from './decision-types.ts'
 import type { LimiterSettings } from './options.ts'
+import { readBlock } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import type { RuleRegistry } from './rule-registry.ts'
 import { createSubjectKeys } from './subject-keys.ts'
@@ -71,7 +72,7 @@ export function createTaking(parts: TakingParts): RateLimiter['taking'] {
     let decision: LimiterDecision
     if (first === BLOCKED) {
       const [us = NaN] = numbers
-      decision = decisionOf(rules, { kind: 'blocked', endsInUs: us, reason: rest.slice(1).join(' ') }, cost)
+      decision = decisionOf(rules, readBlock(us, rest.slice(1).join(' ')), cost)
     } else {
       if (numbers.length !== size) throw new Error(`${text} has not ${size} numbers`)
       decision = decisionOf(rules, { kind: 'decided', allowed: first === '1', numbers }, cost)

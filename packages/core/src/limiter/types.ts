@@ -1,11 +1,12 @@
 import type { Duration } from '../duration.ts'
 import type { Effect } from '../record/effect.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
+import type { LimiterBannedEvent, LimiterBanOptions } from './ban-types.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
+import type { LimiterSubject } from './subject-types.ts'
 
-/** What a limit counts for, such as a user or an address: text, or for rules with `per` an object with a text for each part. */
-export type LimiterSubject = string | Readonly<Record<string, string>>
+export type { LimiterSubject }
 
 /** How this process decides alone while Redis does not answer. */
 export interface LimiterLocalOptions {
@@ -73,6 +74,17 @@ export interface RateLimiterOptions {
    * count repeated denials. `false` asks Redis for every call. Default: 10,000 subjects, 1 s.
    */
   readonly denyCache?: boolean | LimiterDenyCacheOptions
+  /**
+   * Bans a subject after too many denied calls, each time for longer. Such a limiter always charges by the script for all algorithms, and
+   * only denials of blocked subjects are repeated without asking Redis, because every other denial is counted. Default: none.
+   */
+  readonly ban?: LimiterBanOptions
+  /**
+   * Denied calls are charged too, up to twice a rule's burst. A subject that goes on calling stays denied, for up to two windows after its
+   * last call. Such a limiter always charges by the script for all algorithms, and only denials of blocked subjects are repeated without
+   * asking Redis. Rules over different parts of a subject without `routeBy`: only the part that denied is charged. Default: false.
+   */
+  readonly countDenied?: boolean
   /** How many calls of `wait` may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
   readonly maxWaiters?: number
 }
@@ -93,7 +105,7 @@ export interface LimiterRedeclaredEvent {
 /** The limiter stops sending calls to a Redis server that does not answer (`open`), or sends them again (`closed`). */
 export type LimiterBreakerEvent = BreakerEvent & { readonly space: string; readonly name: string }
 
-export type LimiterEvent = LimiterBreakerEvent | LimiterRedeclaredEvent
+export type LimiterEvent = LimiterBreakerEvent | LimiterRedeclaredEvent | LimiterBannedEvent
 
 /** A decision of a limiter, on the node:diagnostics_channel `penknife:limiter`. */
 export interface LimiterDecisionEvent {
@@ -109,7 +121,7 @@ export interface RateLimiter {
   readonly rules: readonly LimiterRuleInfo[]
   /**
    * Adds a listener; the returned function removes it. Events: a server is no longer asked (`open`), is asked again
-   * (`closed`), or another version declared other rules (`redeclared`).
+   * (`closed`), another version declared other rules (`redeclared`), or a call of this process banned a subject (`banned`).
    */
   on(listener: (event: LimiterEvent) => void): () => void
   /**
@@ -159,6 +171,11 @@ export interface RateLimiter {
    * waits at most twice as long as one that used its whole quota. One script call. Fails when Redis does not answer.
    */
   penalty(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<readonly LimiterRuleState[]>
+  /**
+   * Sets how many tokens a subject has used, in every rule but concurrency rules: from 0 to twice a rule's burst; more counts as that.
+   * The tokens count as taken now. One script call. Fails when Redis does not answer.
+   */
+  set(subject: LimiterSubject, options: LimiterSetOptions): Promise<readonly LimiterRuleState[]>
   /** Denies every call of a subject for a time. One script call. Fails when Redis does not answer. */
   block(subject: LimiterSubject, options: LimiterBlockOptions): Promise<void>
   /** Ends a block. Resolves with false when there was none. One script call. Fails when Redis does not answer. */
@@ -204,6 +221,13 @@ export interface LimiterReservation {
   commit(actual: number): Promise<boolean>
   /** Gives all tokens back, less those that came back with time since the charge. */
   cancel(): Promise<boolean>
+}
+
+export interface LimiterSetOptions {
+  /** Tokens in use: a whole number from 0. */
+  readonly used: number
+  /** Rules of this call instead of the limiter's. */
+  readonly rules?: readonly LimiterRule[]
 }
 
 export interface LimiterBlockOptions {

@@ -3691,7 +3691,7 @@ return replies`,
  */
 export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, asked: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '02a316bf4946af540855f8f4f9528d285df78644',
+  sha: '11ec2500eb479334f1cdfb3dc2093751e6d3c349',
   batch: 100,
   sharedKeys: true,
   shared: ["channel","lease","label","claim"],
@@ -3792,7 +3792,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -3809,7 +3809,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -3821,7 +3821,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -3860,7 +3860,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -3878,7 +3878,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -3904,7 +3904,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -3919,7 +3919,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -3959,12 +3959,67 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local keys = KEYS
 local channel = ARGV[1]
 local lease = ARGV[2]
 local label = ARGV[3]
 local claim = ARGV[4]
 local of = locking.open(keys[1], channel, lease, claim)
+local function together(places, tickets)
+return free_locks.ask(of, places, tickets, label)
+end
 local items = (#ARGV - 4) / 1
 if items == 1 then
 local lock, queue, asked = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5]
@@ -3976,6 +4031,8 @@ end
 local function item(lock, queue, asked)
 return locking.ask(of, { lock, queue }, asked, label)
 end
+local shared_replies = together({ unpack(KEYS, #KEYS - items * 2 + 1) }, { unpack(ARGV, 5) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -4016,7 +4073,7 @@ return replies`,
  */
 export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], asked: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '680ccae9170b244d72ac26a6de314048fabed9ba',
+  sha: 'b9da300b4b7dbb4a7cff4293a2c65b3a6e58bfc4',
   batch: 16,
   sharedKeys: false,
   shared: ["channel","lease","label","claim"],
@@ -4118,7 +4175,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -4135,7 +4192,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -4147,7 +4204,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -4186,7 +4243,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -4204,7 +4261,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -4230,7 +4287,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -4245,7 +4302,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -5256,7 +5313,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: 'cf8cf9f66dd90efcd5d6be2964359ff3b8a10d89',
+  sha: '1cfe4dfcf8e9b19ba1718ce9f2201f8d3d0b0130',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -5357,7 +5414,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -5374,7 +5431,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -5386,7 +5443,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -5425,7 +5482,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -5443,7 +5500,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -5469,7 +5526,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -5484,7 +5541,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7238,7 +7295,7 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: 'f93332209ff7fc4ab4157af246360c7ad4bcd73f',
+  sha: 'd7144b08791804e7d6d3fa01c118e7e5086071ac',
   batch: 100,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7339,7 +7396,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -7356,7 +7413,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -7368,7 +7425,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -7407,7 +7464,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -7425,7 +7482,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -7451,7 +7508,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -7466,7 +7523,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -7506,9 +7563,64 @@ error(done)
 end
 return done
 end
+local free_locks = { ask = nil, release = nil }
+local function sorted(places, arguments)
+if #places ~= 2 * #arguments then
+return nil
+end
+local locks, queues, seen = {}, {}, {}
+for at = 1, #arguments do
+local lock = places[2 * at - 1]
+if seen[lock] then
+return nil
+end
+seen[lock] = true
+locks[at], queues[at] = lock, places[2 * at]
+end
+return locks, queues
+end
+function free_locks.ask(of, places, tickets, label)
+local locks = sorted(places, tickets)
+if not locks or string.find(table.concat(tickets), ' ', 1, true) or redis.call('EXISTS', unpack(places)) > 0 then
+return nil
+end
+if fences.look(of.fences) then
+return nil
+end
+local replies = {}
+for at = 1, #locks do
+local fence = fences.next(of.fences)
+locking.write(locks[at], of.lease, fence, tickets[at], label)
+replies[at] = fence
+end
+return replies
+end
+function free_locks.release(places, owners)
+local locks, queues = sorted(places, owners)
+local texts = locks and redis.pcall('MGET', unpack(locks))
+if not texts or texts.err then
+return nil
+end
+local replies = {}
+for at = 1, #owners do
+local untl, fence, owner = string.match(texts[at] or '', '^(%d+) (%d+) (%S+) ')
+if owner ~= owners[at] or #untl > 16 or #fence > 16 then
+return nil
+end
+replies[at] = tonumber(fence) > 0 and tonumber(untl) > now and 1 or 0
+end
+if redis.call('EXISTS', unpack(queues)) > 0 then
+return nil
+end
+redis.call('DEL', unpack(locks))
+return replies
+end
 local channel = ARGV[1]
 local claim = ARGV[2]
 local of = locking.open(nil, channel, 0, claim)
+local function together(places, owners)
+return free_locks.release(places, owners)
+end
 local items = #KEYS / 2
 if items == 1 then
 local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
@@ -7520,6 +7632,8 @@ end
 local function item(lock, queue, owner)
 return locking.release(of, lock, queue, owner)
 end
+local shared_replies = together({ unpack(KEYS, 1) }, { unpack(ARGV, 3) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 1 or 0
 local function run()
@@ -7895,7 +8009,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: '489d7865129f380b2844eab674ba7df76b924632',
+  sha: '06d62e39a83ef368b3b78a9000374eac49a64c24',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7996,7 +8110,7 @@ function queueing.tell(of, ticket, word)
 local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end
-local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -8013,7 +8127,7 @@ end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 local length, ends, ttl
-local function write(lock, lasts, fence, owner, label)
+function locking.write(lock, lasts, fence, owner, label)
 if lasts ~= length then
 length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
 end
@@ -8025,7 +8139,7 @@ if not first then
 redis.call('DEL', lock)
 return
 end
-write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
 queueing.drop(queue, first[1])
 queueing.tell(of.queues, first[1], 'o')
 if second then
@@ -8064,7 +8178,7 @@ label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
 local fence = fences.next(of.fences)
-write(locks[1], of.lease, fence, owner, label)
+locking.write(locks[1], of.lease, fence, owner, label)
 return fence
 end
 local mine = tonumber(order) or math.huge
@@ -8082,7 +8196,7 @@ end
 if untl == 0 then
 local fence = fences.next(of.fences)
 for at = 1, #locks, 2 do
-write(locks[at], of.lease, fence, owner, label)
+locking.write(locks[at], of.lease, fence, owner, label)
 if order ~= '-' then
 queueing.drop(locks[at + 1], owner)
 end
@@ -8108,7 +8222,7 @@ if order ~= '-' then
 if why then
 queueing.add(queue, owner, mine)
 else
-write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
 queueing.drop(queue, owner)
 end
 end
@@ -8123,7 +8237,7 @@ end
 if record.owner ~= owner or record.fence == 0 or record.untl <= now then
 return 0
 end
-write(lock, lease, record.fence, owner, record.label)
+locking.write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
@@ -13082,7 +13196,7 @@ return replies`,
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
  * entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
- * in all. A block may precede them. Logs and slots have their own keys.
+ * in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
  *
  * When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
  * nothing is charged; otherwise a subject could wait until the clock reaches its old time again.
@@ -13090,14 +13204,14 @@ return replies`,
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
- * - `how`: 'take'; 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+ * - `how`: 'take'; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
  * - `lease`: id of the lease, if a slot may be charged
- * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when the calendar periods that the client sent do not contain that time
+ * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; with "ban …" four numbers follow for each ban that begins or is in shadow: number of its state, 1 if it begins, bans in a row, microseconds until it ends; 3 and Redis' time when the calendar periods that the client sent do not contain that time
  * - on a full server refused: it may add a subject; a refused refund is safe, because tokens come back with time
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '16199b63b67668aa117cbf731731074a8b836a1b',
+  sha: 'f36061255bc3ada8a13700489ef6b3353aceac07',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -13633,7 +13747,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -13656,11 +13771,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -13687,7 +13803,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -13695,7 +13811,147 @@ for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
 end
+local function load_banning()
+local banning = { open = nil, prepare = nil, apply = nil }
+local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
+local ENTRY, MOST = 40, 32
+local MARGIN = 2
+local LARGEST_COUNT = 1000000
+function banning.open(text)
+local how, numbers, owners, reason = string.match(text, '^ban (%l+),([^,]+),([^,]+),(.*)$')
+local denials, within, length, factor, longest, quiet, shadow =
+string.match(numbers, '^(%d+) (%d+) (%d+) ([%d.]+) (%d+) (%d+) (%d)$')
+local ban = { denials = tonumber(denials), within = tonumber(within), length = tonumber(length), owners = {} }
+ban.factor, ban.longest, ban.quiet = tonumber(factor), tonumber(longest), tonumber(quiet)
+ban.how, ban.shadow, ban.reason = how, shadow == '1', reason
+for owner in string.gmatch(owners, '%d+') do
+ban.owners[#ban.owners + 1] = tonumber(owner)
+end
+return ban
+end
+local function find(state)
+local count, bans, others, used = nil, nil, 0, 0
+for from = state.start + 1, state.saved and #state.saved or 0, ENTRY do
+local id, expires, number, time, ends = struct.unpack('<ddddd', state.saved, from)
+local back = math.max(0, time - now)
+local entry = { expires = expires - back, number = number, time = time - back, ends = ends - back }
+if entry.expires <= now then
+entry = nil
+end
+if id == COUNT then
+count = entry
+elseif id == BANS then
+bans = entry
+else
+others = others + 1
+used = expires > now and used + 1 or used
+end
+end
+return count, bans, others, used
+end
+local function denied(ban, of)
+local places = {}
+for at, rule in ipairs(of.list) do
+if rule.refuses and not rule.shadow then
+places[ban.owners[at]] = true
+end
+end
+return places
+end
+local function counted(ban, count, bans)
+local number = (count and count.number or 0) + 1
+if number < ban.denials then
+local since = count and count.time or now
+return { { COUNT, since + ban.within, number, since, 0 }, bans and { BANS, bans.expires, bans.number, bans.time, bans.ends } }
+end
+local nth = math.min((bans and bans.number or 0) + 1, LARGEST_COUNT)
+local length = math.floor(math.min(ban.longest, ban.length * ban.factor ^ (nth - 1)))
+return { { BANS, now + length + ban.quiet, nth, now, now + length } }, nth, length
+end
+local function reason_of(ban, nth)
+return '\\0' .. string.format('%.0f', nth) .. ' ' .. ban.reason
+end
+local function reply_of(ban, reply, reports)
+local last = 0
+for _, report in ipairs(reports) do
+if report[2] == 1 and not ban.shadow and report[4] > last then
+last = report[4]
+reply = { 2, last, reason_of(ban, report[3]) }
+end
+end
+for _, report in ipairs(reports) do
+for at = 1, 4 do
+reply[#reply + 1] = report[at]
+end
+end
+return reply
+end
+function banning.prepare(ban, of, charged, cost)
+local plan, reports = { writes = {}, reply = charged.reply }, {}
+if charged.reply[1] == 2 then
+return plan
+end
+local places = not charged.allowed and tonumber(cost) > 0 and denied(ban, of) or {}
+for at, state in ipairs(charged.states) do
+local count, bans, others, used = find(state)
+if ban.shadow and bans and bans.ends > now then
+reports[#reports + 1] = { at, 0, bans.number, bans.ends - now }
+elseif places[at] and used + 2 <= MOST then
+local entries, nth, length = counted(ban, count, bans)
+local change = { key = state.key, entries = entries, nth = nth, length = length, full = others + 2 > MOST }
+plan.writes[#plan.writes + 1] = change
+if nth then
+reports[#reports + 1] = { at, 1, nth, length }
+end
+end
+end
+plan.reply = reply_of(ban, charged.reply, reports)
+return plan
+end
+local function write(ban, change)
+local saved = redis.call('GET', change.key)
+local _, _, _, start = leading_block(saved)
+local head, kept, expires = '', '', now
+if change.nth and not ban.shadow then
+local text = reason_of(ban, change.nth)
+expires = now + change.length
+head = struct.pack('<ddddd', 0, expires, #text, now, 0) .. text
+end
+for from = start + 1, saved and #saved or 0, ENTRY do
+local id, ends = struct.unpack('<dd', saved, from)
+if id ~= COUNT and id ~= BANS and (ends > now or not change.full) then
+kept = kept .. string.sub(saved, from, from + ENTRY - 1)
+expires = math.max(expires, ends)
+end
+end
+for at = 1, 2 do
+local entry = change.entries[at]
+if entry then
+kept = kept .. struct.pack('<ddddd', unpack(entry))
+expires = math.max(expires, entry[2])
+end
+end
+redis.call('SET', change.key, head .. kept, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+end
+function banning.apply(ban, plan)
+for _, change in ipairs(plan.writes) do
+write(ban, change)
+end
+end
+return banning
+end
+local BAN = string.byte('b')
+local banning, bans = nil, {}
+local function ban_of(how)
+if string.byte(how) ~= BAN then
+return nil
+end
+banning = banning or load_banning()
+bans[how] = bans[how] or banning.open(how)
+return banning, bans[how]
+end
 local rules = ARGV[1]
+local LARGEST = 2000000000
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
@@ -13704,11 +13960,25 @@ do
 if of.mistimed then
 return { 3, now }
 end
-local plan, refused = charging.prepare(of, places, cost, how, lease)
+local banning, ban = ban_of(how)
+if how == 'set' then
+local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+if not all then
+return wrong
+end
+charging.apply(of, all)
+how = 'add'
+end
+local plan, refused = charging.prepare(of, places, cost, ban and ban.how or how, lease)
 if not plan then
 return refused
 end
+local bans = ban and banning.prepare(ban, of, plan, cost)
 charging.apply(of, plan)
+if bans then
+banning.apply(ban, bans)
+return bans.reply
+end
 return plan.reply
 end
 return nil
@@ -13717,11 +13987,25 @@ local function item(places, cost, how, lease)
 if of.mistimed then
 return { 3, now }
 end
-local plan, refused = charging.prepare(of, places, cost, how, lease)
+local banning, ban = ban_of(how)
+if how == 'set' then
+local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+if not all then
+return wrong
+end
+charging.apply(of, all)
+how = 'add'
+end
+local plan, refused = charging.prepare(of, places, cost, ban and ban.how or how, lease)
 if not plan then
 return refused
 end
+local bans = ban and banning.prepare(ban, of, plan, cost)
 charging.apply(of, plan)
+if bans then
+banning.apply(ban, bans)
+return bans.reply
+end
 return plan.reply
 end
 local replies, done = {}, 0
@@ -17268,7 +17552,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '0932526c7ece2461d0148f34f0909a434079ebf8',
+  sha: 'dd0fd46d35219ee87a7615020006d91d9579c639',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -20099,7 +20383,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -20122,11 +20407,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -20153,7 +20439,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -20641,7 +20927,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '4c541ee254d8eb42de6999ea6aa998945772efaa',
+  sha: '3b43cbe0a81086ce954f2662b5466241be3e1190',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -23472,7 +23758,8 @@ rule.does.give_back(rule, -tokens, now, true)
 end
 end
 local function read(of, places, cost, how, lease)
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -23495,11 +23782,12 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-if allowed and tokens ~= 0 then
+plan.charges = allowed or counting and not blocked
+if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
 end
 end
 end
@@ -23526,7 +23814,7 @@ for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 redis.call('SETRANGE', state.key, step[1], step[2])
 end
-if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
@@ -27278,6 +27566,76 @@ return replies`,
 }
 
 /**
+ * Pause a group for some time, in all processes.
+ *
+ * A pause that an operator made, or a longer one, stays. A worker that does not get the message notices within ten seconds.
+ *
+ * - key `paused`: exists while the group is paused; its value is the time of the pause
+ * - `lasts`: milliseconds
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - replies 1 when this changed the end of the pause
+ * - on a full server runs: pausing takes load off the server; one short key with a TTL for each group
+ */
+export const streamHold: Script<[], [paused: string, lasts: Arg, channel: Arg], number> = {
+  name: 'stream/hold',
+  sha: '3ab2eee3dd2ae0a5bede09d52c6257fd94c37d10',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["paused"],
+  args: ["lasts","channel"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 1
+if items == 1 then
+local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
+do
+local left = redis.call('PTTL', paused)
+if left == -1 or left >= tonumber(lasts) then
+return 0
+end
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
+redis.pcall('SPUBLISH', channel, '')
+return 1
+end
+return nil
+end
+local function item(paused, lasts, channel)
+local left = redis.call('PTTL', paused)
+if left == -1 or left >= tonumber(lasts) then
+return 0
+end
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
+redis.pcall('SPUBLISH', channel, '')
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Give back the entries that are still pending for a worker that closes, and delete its consumer when none is left.
  *
  * Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
@@ -28932,12 +29290,12 @@ return replies`,
  * - key `watched`: exists while somebody watches the stream
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '104bed6d1440b633feb147d480f6701059288f7e',
+  sha: '25a6372675c216709f5ba8a5d159412fc193142c',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -29611,7 +29969,11 @@ keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+local ends = redis.call('PTTL', paused)
+if ends >= 0 and (wait < 0 or ends < wait) then
+wait = ends
+end
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 return nil
@@ -29704,7 +30066,11 @@ keep_dead(dead, keep)
 end
 local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-local state = redis.call('EXISTS', paused) + 2 * redis.call('EXISTS', watched)
+local ends = redis.call('PTTL', paused)
+if ends >= 0 and (wait < 0 or ends < wait) then
+wait = ends
+end
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }
 end
 local replies, done = {}, 0
@@ -30013,7 +30379,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
   name: 'stream/pause',
-  sha: '1f93181e9b6adb1a1b3a30d5f74e83c273065616',
+  sha: 'eb45ff03cc2c92d21459d366344c7657610738ff',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -30029,7 +30395,10 @@ local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
 do
 local changed
 if on == '1' then
-changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
+if changed == 1 then
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)))
+end
 else
 changed = redis.call('DEL', paused)
 end
@@ -30041,7 +30410,10 @@ end
 local function item(paused, on, channel)
 local changed
 if on == '1' then
-changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
+if changed == 1 then
+redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)))
+end
 else
 changed = redis.call('DEL', paused)
 end

@@ -58,6 +58,8 @@ export interface Deliveries {
   progress(entry: LeasedEntry, value: unknown): Promise<boolean>
   /** The entry at that position of a source, if this worker has it, was cancelled. */
   cancelled(source: number, position: string): void
+  /** Sets an entry aside for that time, because of a limit. This uses up no attempt. False when it has ended. */
+  setAside(entry: LeasedEntry, ms: number): boolean
   /** Gives the entry back to the group. This uses up no attempt. */
   giveBack(entry: LeasedEntry, why: WorkerReturnReason): void
   /** Aborts running handlers and gives their entries back. Resolves when Redis has all outcomes, or did not reply. */
@@ -166,8 +168,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       if (state.fail(entry)) settle(entry, { to: 'later', delayMs: FULL_MS, why: 'full' })
       return
     }
+    // Of an entry that was lost, cancelled or set aside meanwhile the error is ignored, as a result is.
+    if (!state.fail(entry)) return
     events.failed(entry, error)
-    if (state.fail(entry)) settle(entry, afterFailure(entry, error, ran))
+    settle(entry, afterFailure(entry, error, ran))
   }
 
   function afterCommit(entry: LeasedEntry, run: () => void): void {
@@ -245,6 +249,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     return delayMs === false ? { to: 'dead', why: 'never-retry', error } : { to: 'retrying', delayMs }
   }
 
+  function setAside(entry: LeasedEntry, ms: number): boolean {
+    const does = state.giveBack(entry)
+    if (does) settle(entry, { to: 'later', delayMs: ms, why: 'limited' })
+    return does
+  }
+
   function giveBack(entry: LeasedEntry, why: WorkerReturnReason): void {
     if (state.giveBack(entry)) settle(entry, { to: 'waiting', used: entry.attempt - 1, why })
   }
@@ -303,6 +313,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       const entry = leases.find(source, position)
       if (entry) lose(entry, true)
     },
+    setAside,
     giveBack,
     async end() {
       hurried = true

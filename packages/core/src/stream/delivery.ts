@@ -14,6 +14,7 @@ export interface DeliveryContext {
   /** See `Delivery`. */
   readonly extend: (entry: LeasedEntry, ms: number) => boolean
   readonly progress: (entry: LeasedEntry, value: unknown) => Promise<boolean>
+  readonly limited: (entry: LeasedEntry, ms: number) => Promise<void>
 }
 
 /** The delivery that a handler gets. Rarely used fields are computed when they are read. */
@@ -66,6 +67,13 @@ export class HandlerDelivery<T> implements Delivery<T> {
     const entry = this.#entry
     const { progress } = this.#context
     return (value) => progress(entry, value)
+  }
+
+  get limited(): (retryAfter: Duration) => Promise<void> {
+    const entry = this.#entry
+    const { limited } = this.#context
+    return async (retryAfter) =>
+      limited(entry, Math.ceil(durationMs('retryAfter', retryAfter, { max: LONGEST_DEADLINE_MS })))
   }
 
   get lease(): StreamEntryLease {

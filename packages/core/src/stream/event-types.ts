@@ -117,5 +117,7 @@ export type WorkerReturnReason =
   | 'busy'
   /** The memory of Redis is full, so the handler could not commit. The entry is handled again a second later. */
   | 'full'
+  /** Its limit did not allow it, or its handler said that another service's limit was reached. It is handled again later. */
+  | 'limited'
   /** Its lease ended while Redis did not reply. */
   | 'expired'

@@ -3,6 +3,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
+import type { LimitGate } from './limit-gate.ts'
 import type { Pace } from './pace.ts'
 import type { Runs } from './runs.ts'
 import { LONGEST_WAIT_MS, type WaitingEntries } from './waiting-entries.ts'
@@ -16,6 +17,8 @@ export interface FetchControlOptions {
   readonly waiting: WaitingEntries
   readonly dispatcher: Pick<Dispatcher, 'running' | 'dispatch'>
   readonly leases: Pick<Leases, 'size' | 'length'>
+  /** With a limit. */
+  readonly gate: Pick<LimitGate, 'asking' | 'ask'> | undefined
   /** With order by key. */
   readonly runs: Pick<Runs, 'holds'> | undefined
   /** Why no entry may start now. */
@@ -31,7 +34,7 @@ export interface FetchControl {
 }
 
 export function createFetchControl(options: FetchControlOptions): FetchControl {
-  const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, runs, stopped } = options
+  const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, gate, runs, stopped } = options
   return {
     room() {
       const places = concurrency() * batch
@@ -39,7 +42,7 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
       if (waiting.suspects.size >= places) return 0
       const all = places + pace.ahead
       const free = Math.min(
-        all - dispatcher.running - waiting.size,
+        all - dispatcher.running - waiting.size - (gate?.asking ?? 0),
         pace.startsIn(LONGEST_WAIT_MS) * batch - waiting.size,
         capacity.fits(leases.size, leases.length, pace.meanLength),
       )
@@ -54,6 +57,11 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
         if (entry.stage !== 'waiting') continue
         if (runs?.holds(entry)) {
           held += 1
+          continue
+        }
+        if (gate) {
+          held += 1
+          gate.ask(entry)
           continue
         }
         if (entry.suspect) suspects += 1

@@ -39,6 +39,8 @@ export interface GroupConsumerOptions {
   readonly resume: () => void
   /** Whether a handler still runs, even one without a lease. */
   readonly busy: () => boolean
+  /** Called when an entry has ended here. */
+  readonly ended?: ((entry: LeasedEntry) => void) | undefined
   /** Gives back the entries that were not started, and waits for the handlers up to the deadline. */
   readonly finishAll: (deadlineMs: number) => Promise<void>
 }
@@ -49,12 +51,14 @@ export interface GroupConsumerOptions {
  */
 export interface GroupConsumer extends Pick<
   Deliveries,
-  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress'
+  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'setAside'
 > {
   /** The consumer name. */
   readonly name: string
   readonly sourceKeys: readonly string[]
   readonly events: WorkerEvents
+  /** Pauses the group for that time, and sets the entry aside until then. */
+  limited(entry: LeasedEntry, ms: number): Promise<void>
   /** Finishes a running entry together with other changes. */
   commit(entry: LeasedEntry, effects: readonly Effect[]): Promise<CommitAnswer<never>>
   /** Why nothing may be started. */
@@ -102,6 +106,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     events,
     dueIn: (ms) => maintenance.within(ms),
     ended(entry) {
+      options.ended?.(entry)
       reader.roomMade()
       if (entry.suspect) resume()
     },
@@ -127,7 +132,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     most: scope.order?.places ?? 0,
     trouble,
   })
-  const { leases, start, finish, fail, giveBack, progress } = deliveries
+  const { leases, start, finish, fail, giveBack, progress, setAside } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -245,6 +250,14 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     fail,
     giveBack,
     progress,
+    setAside,
+    async limited(entry, ms) {
+      await scripts.hold(ms)
+      // It is due when the pause ends.
+      setAside(entry, ms)
+      pause(true)
+      maintenance.within(0)
+    },
     async commit(entry, effects) {
       const checked = committer.check(effects)
       const source = SOURCES[entry.source]?.code as string

@@ -4,6 +4,8 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
 import { checkSchema, type StandardSchema } from '../standard-schema.ts'
+import { checkLimit } from './limit-gate.ts'
+import type { WorkerLimitOptions } from './limit-types.ts'
 import { type Order, orderOf } from './order.ts'
 import type { StreamRetention, StreamOptions } from './option-types.ts'
 import type { WorkerBatchOptions } from './worker-types.ts'
@@ -167,12 +169,14 @@ export interface WorkerSettings {
   readonly from: string
   /** Most entries of one call of the handler. */
   readonly batch: number
+  readonly limit: WorkerLimitOptions<never> | undefined
 }
 
 const WORKER = [
   'concurrency',
   'lease',
   'timeout',
+  'limit',
   'retryDelay',
   'maxRetryDelay',
   'retryJitter',
@@ -183,7 +187,7 @@ const WORKER = [
 
 const LONGEST_WAIT_MS = 366 * 86_400_000
 
-export function workerSettings(options: WorkerBatchOptions, batched: boolean): WorkerSettings {
+export function workerSettings(options: WorkerBatchOptions<never>, batched: boolean): WorkerSettings {
   checkOptions('worker', options, batched ? [...WORKER, 'batch'] : WORKER)
   const first = wholeMs('retryDelay', options.retryDelay ?? 1000, 0)
   const longest = wholeMs('maxRetryDelay', options.maxRetryDelay ?? Math.max(first, 3_600_000), 0)
@@ -209,6 +213,7 @@ export function workerSettings(options: WorkerBatchOptions, batched: boolean): W
       return decided ?? Math.round(wait * (1 + Math.random() * jitter))
     },
     from: startOf(options.from ?? 'oldest'),
+    limit: checkLimit(options.limit),
     batch: batched ? wholeNumber('batch', options.batch ?? 100, 1, 1000) : 1,
   }
 }

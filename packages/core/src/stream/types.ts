@@ -146,7 +146,7 @@ export interface Stream<T, Out = Jsonified<T>> {
   /** A group, to read its dead letters and to pause, reset or drop it. Sends no command by itself. */
   group(name: string): StreamGroup
   /** Starts a worker. It handles the entries of a group together with every other worker of that group. */
-  worker(group: string, handler: WorkerHandler<Out>, options?: WorkerOptions): Worker
+  worker(group: string, handler: WorkerHandler<Out>, options?: WorkerOptions<Out>): Worker
   /** Starts a worker whose handler gets several entries in a call. */
-  batchWorker(group: string, handler: WorkerBatchHandler<Out>, options?: WorkerBatchOptions): Worker
+  batchWorker(group: string, handler: WorkerBatchHandler<Out>, options?: WorkerBatchOptions<Out>): Worker
 }

@@ -2,6 +2,7 @@ import {
   streamCheckPlaces,
   streamAnnounce,
   streamForgetConsumers,
+  streamHold,
   streamLeave,
   streamMaintain,
   streamOpen,
@@ -31,6 +32,8 @@ export interface WorkerScripts {
   ): Promise<readonly [cursor: string, after: string, repaired: number]>
   /** lua/stream/progress.lua, for an entry whose outcome is kept: resolves with whether it was stored. */
   progress(entry: LeasedEntry, text: string): Promise<boolean>
+  /** Pauses the group for that time. */
+  hold(ms: number): Promise<unknown>
   /** Publishes a JSON list of events. */
   announce(events: string): Promise<unknown>
   /** Deletes consumers that sent nothing for that long and have no pending entries. */
@@ -99,6 +102,7 @@ export function bindWorkerScripts(
   ])
   const progress = bind(streamProgress, [held.slice(2), group, consumer, outcomes])
   const announce = bind(streamAnnounce, [])
+  const hold = bind(streamHold, [])
   const forget = bind(streamForgetConsumers, [])
   const leave = bind(streamLeave, [placesOf(group), group, consumer, declared])
   const leaveSoon = runtime.bind(
@@ -133,6 +137,7 @@ export function bindWorkerScripts(
     progress: async ({ source, position, id, own }, text) =>
       (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, text)) === 1,
     announce: (events) => announce(route, keys.watching(name), events),
+    hold: (ms) => hold(route, paused, ms, keys.pausing(name, group)),
     forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),
     leave: () => leave(route, stream, ready, delayed, settled, most),
     leaveSoon: () => leaveSoon(route, stream, ready, delayed, settled, most),

@@ -3,6 +3,7 @@ import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer, RecordResults } from '../record/types.ts'
 import type { StreamEntry } from './entry-types.ts'
 import type { WorkerEvent } from './event-types.ts'
+import type { WorkerLimitOptions } from './limit-types.ts'
 
 /**
  * A worker's lease of an entry, as Redis stores it: position `id` of the stream `key` is in the pending list of `consumer` in
@@ -55,6 +56,14 @@ export interface Delivery<T> extends StreamEntry<T> {
    */
   progress(value: unknown): Promise<boolean>
   /**
+   * Another service refused a call because of its limit, such as with a 429. All workers of the group, in all processes, start nothing for
+   * that long, and this entry is handled again after it; that uses up no attempt. What the handler does afterwards is ignored, so return.
+   * A worker that gets no message notices within ten seconds. Resolves once Redis has the pause. Up to 24 d.
+   *
+   * @throws PENKNIFE_INVALID for a wrong duration; the errors of outages: the entry then runs on.
+   */
+  limited(retryAfter: Duration): Promise<void>
+  /**
    * Finishes the entry and makes changes in its space in one step, if this worker still has the lease. So the changes are made once in
    * the group, however often the handler runs. The effects are those of `record`.
    *
@@ -80,7 +89,7 @@ export type WorkerHandler<T> = (delivery: Delivery<T>) => unknown
  */
 export type WorkerBatchHandler<T> = (deliveries: readonly Delivery<T>[]) => unknown
 
-export interface WorkerOptions {
+export interface WorkerOptions<T = unknown> {
   /** Entries (or batches) that this worker handles at once: 1 to 1,000. Default: 10. */
   readonly concurrency?: number
   /** Other workers take over the entries of a worker that did not renew them for this long, within ten seconds: 100 ms to 1 d. Default: 30 s. */
@@ -110,11 +119,17 @@ export interface WorkerOptions {
    * a RetryAfterError, or `retryDelay` and so on.
    */
   readonly retry?: (error: unknown, attempt: number) => Duration | false | undefined
+  /**
+   * Takes a token of a rate limiter before an entry starts. A denied entry is set aside in Redis until it may be allowed: it uses up neither
+   * an attempt nor a place, and entries of other subjects go on. A worker that crashes between the two loses tokens, never the entry. With a
+   * concurrency rule the entry has its slots until it ends, so the rule limits all processes together. Default: no limit.
+   */
+  readonly limit?: WorkerLimitOptions<T>
   /** Where a group that does not exist yet begins: at the oldest entry, at entries added from now on, or after an id. Default: 'oldest'. */
   readonly from?: 'oldest' | 'now' | (string & {})
 }
 
-export interface WorkerBatchOptions extends WorkerOptions {
+export interface WorkerBatchOptions<T = unknown> extends WorkerOptions<T> {
   /** Most entries of one call: 1 to 1,000. A call does not wait for more entries. Default: 100. */
   readonly batch?: number
 }

@@ -6,6 +6,7 @@ import { createDispatcher } from './dispatcher.ts'
 import { createFetchControl } from './fetch-control.ts'
 import { createGroupConsumer } from './group-consumer.ts'
 import { createHandlerCalls } from './handler-calls.ts'
+import { createLimitGate } from './limit-gate.ts'
 import { createPace } from './pace.ts'
 import { createRuns } from './runs.ts'
 import type { Scope } from './scope.ts'
@@ -35,7 +36,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     scope.order &&
     createRuns({
       together: scope.order.places > 1,
-      start: (entry) => waiting.push(entry),
+      start: (entry) => (gate ? gate.ask(entry) : waiting.push(entry)),
       giveBack: (entry, why) => giveBack(entry, why),
     })
   const consumer = createGroupConsumer(scope, {
@@ -48,16 +49,31 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     paused: () => waiting.giveBack(0, 0, 'paused'),
     resume: () => dispatcher.dispatch(),
     busy: () => dispatcher.running > 0,
+    ended: settings.limit && ((entry) => gate?.ended(entry)),
     async finishAll(deadlineMs) {
       waiting.stop()
       dispatcher.stop()
+      await gate?.answered()
       waiting.giveBack(0, 0, 'closing')
       runs?.giveBack('closing')
       await dispatcher.idle(deadlineMs)
       calls.stop()
+      gate?.stop()
     },
   })
   const { name, sourceKeys, events, leases, stopped, start, finish, fail, giveBack } = consumer
+  const gate =
+    settings.limit &&
+    createLimitGate({
+      limit: settings.limit,
+      stopped,
+      allow(entry) {
+        waiting.push(entry)
+        dispatcher.dispatch()
+      },
+      setAside: consumer.setAside,
+      giveBack,
+    })
   const waiting = createWaitingEntries({ maxAttempts, pace, giveBack })
   const dispatcher = createDispatcher({
     concurrency,
@@ -78,11 +94,19 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     waiting,
     dispatcher,
     leases,
+    gate,
     runs,
     stopped,
   })
   const calls = createHandlerCalls<T>({
-    context: { sourceKeys, group, consumer: name, commit: consumer.commit, progress: consumer.progress },
+    context: {
+      sourceKeys,
+      group,
+      consumer: name,
+      commit: consumer.commit,
+      progress: consumer.progress,
+      limited: consumer.limited,
+    },
     schema,
     timeoutMs,
     handle,

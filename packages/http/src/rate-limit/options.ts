@@ -6,6 +6,7 @@ import { checkOptions, invalid } from '@penknife/core/internal'
 import type { Reply } from '../answer.ts'
 import type { Answered } from '../ask.ts'
 import type { Exchange, Finish } from '../exchange/exchange.ts'
+import type { Report } from '../warn.ts'
 import { checkHeaderOptions } from './headers-for.ts'
 import type { HeaderOptions } from './headers.ts'
 
@@ -54,6 +55,16 @@ export interface RateLimitOptions<Context = unknown> extends HeaderOptions {
    */
   readonly refundIf?: (finish: Finish, exchange: Exchange<Context>) => Answered<boolean>
   /**
+   * Returns the tokens that the request really cost, once the response is finished or the client disconnected. `cost` is then an estimate:
+   * what is left of it is given back as by `refundIf`, and what is missing is charged even above the limit. A subject owes at most twice a
+   * rule's burst, so the next requests are denied until time has paid the debt. With `cost: 0` a request passes while nothing is owed.
+   *
+   *     costAfter: ({ status }) => (status >= 400 ? 2 : 1) // failures count double
+   *
+   * Anything but a whole number from 0, and an error, leaves the estimate charged and is reported once. Refused together with `refundIf`.
+   */
+  readonly costAfter?: (finish: Finish, exchange: Exchange<Context>) => Answered<number>
+  /**
    * Called when a request took the last tokens: it passes, and one like it would be denied now. Called again each time the quota is
    * used up. For warnings and logs: an error is reported once and fails no request.
    */
@@ -76,6 +87,7 @@ const OPTIONS = [
   'allow',
   'deny',
   'refundIf',
+  'costAfter',
   'onReached',
   'tellReason',
   'headers',
@@ -84,7 +96,7 @@ const OPTIONS = [
   'legacyNames',
   'onLimited',
 ] as const
-const FUNCTIONS = ['key', 'rules', 'skip', 'refundIf', 'onReached', 'onLimited'] as const
+const FUNCTIONS = ['key', 'rules', 'skip', 'refundIf', 'costAfter', 'onReached', 'onLimited'] as const
 
 export function checkRateLimit(limiter: RateLimiter, options: RateLimitOptions): void {
   if (typeof limiter?.take !== 'function') {
@@ -128,7 +140,22 @@ function checkCost({ rules }: RateLimiter, { cost = 1, rules: ofRequest }: RateL
 }
 
 /** Refuses options that have no effect together with others, because their author expects an effect. */
-function checkTogether({ key, ipv6Prefix, tellReason, onLimited, cost, refundIf }: RateLimitOptions): void {
+function checkTogether({
+  key,
+  ipv6Prefix,
+  tellReason,
+  onLimited,
+  cost,
+  refundIf,
+  costAfter,
+}: RateLimitOptions): void {
+  if (refundIf && costAfter) {
+    throw invalid(
+      'rateLimit refundIf',
+      refundIf,
+      'leave it out: return 0 from costAfter to give all tokens back',
+    )
+  }
   if (key && ipv6Prefix !== undefined) {
     throw invalid(
       'rateLimit ipv6Prefix',
@@ -145,9 +172,19 @@ function checkTogether({ key, ipv6Prefix, tellReason, onLimited, cost, refundIf 
 }
 
 /** Checks the result of a cost function. */
-export function costOf(answer: unknown): number {
+export function costOf(answer: unknown, option = 'cost'): number {
   if (Number.isInteger(answer) && (answer as number) >= 0) return answer as number
-  throw invalid('the answer of rateLimit cost', answer, 'return a whole number from 0')
+  throw invalid(`the answer of rateLimit ${option}`, answer, 'return a whole number from 0')
+}
+
+/** The result of `costAfter`. No caller can get its error: it is reported, and the result is undefined. */
+export async function askCost(ask: () => unknown, report: Report): Promise<number | undefined> {
+  try {
+    return costOf(await ask(), 'costAfter')
+  } catch (error) {
+    report(error)
+    return undefined
+  }
 }
 
 /** Checks the result of a rules function; undefined means the limiter's own rules. */

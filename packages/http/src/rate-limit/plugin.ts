@@ -9,7 +9,7 @@ import { reportOnce } from '../warn.ts'
 import { recordCharge } from './charged-twice.ts'
 import { distinctNames, headerWriter } from './headers.ts'
 import { mustDecide, listOf } from './lists.ts'
-import { checkRateLimit, costOf, type RateLimitOptions, rulesOf } from './options.ts'
+import { askCost, checkRateLimit, costOf, type RateLimitOptions, rulesOf } from './options.ts'
 import { createReport, keepUntilEnd } from './give-back.ts'
 import { FORBIDDEN, limited, retryAfterSeconds, DISCONNECTED } from './replies.ts'
 import { subjectFinder } from './subject.ts'
@@ -22,7 +22,8 @@ const LONGEST_REQUEST = '30d'
  *
  * A slot of a concurrency rule is kept until the response is finished or the client disconnected. When Redis does not answer,
  * the limiter's `whenUnavailable` decides: 'open' lets the request pass, 'closed' replies 503, 'throw' passes the error to
- * the framework. One script call for each request, and one more when `refundIf` returns true or a slot is released.
+ * the framework. One script call for each request, and one more when `refundIf` returns true, `costAfter` another cost than
+ * the estimate, or a slot is released.
  *
  * Callbacks may be async. Errors of `key`, `cost`, `rules`, `skip` and `onLimited` are passed to the framework. A `refundIf`
  * that fails gives nothing back, and is reported once as a process warning.
@@ -32,7 +33,7 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
     name: 'rateLimit',
     setup(limiter, options = {}) {
       checkRateLimit(limiter, options)
-      const { cost = 1, rules, skip, refundIf, onReached, onLimited, tellReason = false } = options
+      const { cost = 1, rules, skip, refundIf, costAfter, onReached, onLimited, tellReason = false } = options
       const isAllowed = listOf('rateLimit allow', options.allow)
       const isDenied = listOf('rateLimit deny', options.deny)
       const needsAddress = [options.allow, options.deny].some((list) => list && typeof list !== 'function')
@@ -44,6 +45,11 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
       const reportAllow = reportOnce('PENKNIFE_CALLBACK', `${counts} allow returned neither true nor false`)
       const reportReached = reportOnce('PENKNIFE_CALLBACK', 'onReached of rateLimit failed')
       const reportRefund = reportOnce('PENKNIFE_CALLBACK', 'rateLimit gives nothing back when refundIf fails')
+
+      const reportCost = reportOnce(
+        'PENKNIFE_CALLBACK',
+        'rateLimit charges the estimate when costAfter fails',
+      )
 
       const handler: Handler = async (exchange) => {
         const ip = needsAddress || !options.key ? exchange.ip : undefined
@@ -68,7 +74,7 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
         if (tokens > 0) recordCharge(exchange, limiter, subject)
         // A reservation stores its time, so that a late refund does not give back tokens that came back already.
         const reservation =
-          refundIf && tokens > 0
+          costAfter || (refundIf && tokens > 0)
             ? await limiter.reserve(subject, { ...taking, cost: tokens, expires: LONGEST_REQUEST })
             : undefined
         const decision = reservation?.decision ?? (await limiter.take(subject, taking))
@@ -89,6 +95,13 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
           exchange.onFinish((finish) => {
             void decides('rateLimit refundIf', () => refundIf(finish, exchange), reportRefund)
               .then((yes) => (yes ? reservation.cancel() : undefined))
+              .catch(report)
+          })
+        }
+        if (costAfter && reservation) {
+          exchange.onFinish((finish) => {
+            void askCost(() => costAfter(finish, exchange), reportCost)
+              .then((actual) => (actual === undefined ? undefined : reservation.commit(actual)))
               .catch(report)
           })
         }

@@ -27,7 +27,7 @@ const SWEEP = 4
  * Admits this process' share of every rule, with the same algorithms: all rules or none, also of rules whose states are in
  * several hash slots. The counts and blocks in Redis are not known here: every subject starts with a full quota.
  */
-export function createLocal(options: LimiterLocalOptions, locate: Locate): Local {
+export function createLocal(options: LimiterLocalOptions, locate: Locate, countDenied = false): Local {
   checkOptions('whenUnavailable.local', options, ['instances', 'states'])
   const instances = wholeNumber('instances', options.instances, 1, 1_000_000)
   const states = wholeNumber('states', options.states ?? 10_000, 1, 10_000_000)
@@ -74,9 +74,11 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate): Local
         return { share, keyName, rule, counter, refused: cost > rule.most || counter.over(cost) }
       })
       const allowed = counted.every(({ rule, refused }) => rule.shadow || !refused)
-      const charging = allowed && cost > 0
+      const charging = cost > 0 && (allowed || countDenied)
       const lease = { leaseUs: Math.min(...counted.map(({ rule }) => (rule as Slots).leaseUs ?? Infinity)) }
-      const charged = charging ? counted.filter(({ refused }) => !refused) : []
+      const charged = charging
+        ? counted.filter(({ rule, refused }) => (allowed ? !refused : rule.letter !== 's'))
+        : []
       for (const { counter } of charged) counter.add(cost, lease)
 
       const numbers = counted.flatMap(({ counter, refused }) => [refused ? 1 : 0, ...counter.state(cost)])

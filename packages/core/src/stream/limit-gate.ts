@@ -1,0 +1,153 @@
+import { disown, reportFault } from '../callbacks.ts'
+import { invalid } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { WorkerReturnReason } from './event-types.ts'
+import type { LeasedEntry } from './leased-entry.ts'
+import type {
+  WorkerLimitDecision,
+  WorkerLimiter,
+  WorkerLimitOptions,
+  WorkerLimitSubject,
+} from './limit-types.ts'
+
+export interface LimitGateOptions {
+  readonly limit: WorkerLimitOptions<never>
+  /** Why no entry may start now. */
+  readonly stopped: () => WorkerReturnReason | undefined
+  /** The entry may start. */
+  readonly allow: (entry: LeasedEntry) => void
+  /** Sets the entry aside for that time. This uses up no attempt. */
+  readonly setAside: (entry: LeasedEntry, ms: number) => void
+  readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
+}
+
+/** Asks a rate limiter before an entry may start. */
+export interface LimitGate {
+  /** Entries about which the limiter is asked. */
+  readonly asking: number
+  ask(entry: LeasedEntry): void
+  /** The entry has ended: gives its slots back. */
+  ended(entry: LeasedEntry): void
+  /** Resolves when the limiter has answered for all entries. */
+  answered(): Promise<void>
+  stop(): void
+}
+
+/** Wait before an entry is tried again when the limiter failed, and when a slot of a concurrency rule may become free at any time. */
+const FAILED_MS = 1000
+const SLOT_MS = 200
+/** An entry is tried again after this time at the latest if its subject's limit allows it before. */
+const LONGEST_SPREAD_MS = 60_000
+const LONGEST_MS = 3_600_000
+/** Most subjects whose denials are counted. */
+const MOST_SUBJECTS = 10_000
+
+/**
+ * A denied entry is set aside until the limiter may allow it. The entries of one subject come back one after the other, at the pace of the
+ * limit, not all together.
+ */
+export function createLimitGate(options: LimitGateOptions): LimitGate {
+  const { stopped, allow, setAside, giveBack } = options
+  const { limiter, subject: subjectOf } = options.limit
+  const asked = new Set<Promise<void>>()
+  const leases = new Map<LeasedEntry, NonNullable<WorkerLimitDecision['lease']>>()
+  /** How many entries of a subject were denied since one was allowed. */
+  const denied = new Map<string, number>()
+  let renewing: NodeJS.Timeout | undefined
+
+  async function decide(entry: LeasedEntry): Promise<void> {
+    let subject: WorkerLimitSubject | undefined
+    let decision: WorkerLimitDecision | undefined
+    try {
+      subject = subjectOfEntry(entry)
+      if (subject !== undefined) decision = await limiter.take(subject)
+    } catch (error) {
+      reportFault('the limit of a worker failed; the entry is tried again', error)
+      if (entry.stage === 'waiting') setAside(entry, FAILED_MS)
+      return
+    }
+    const why = stopped()
+    if (decision?.lease) hold(entry, decision.lease)
+    if (entry.stage !== 'waiting') ended(entry)
+    else if (why) giveBack(entry, why)
+    else if (!decision || decision.allowed) {
+      if (subject !== undefined) denied.delete(JSON.stringify(subject))
+      allow(entry)
+    } else setAside(entry, waitOf(JSON.stringify(subject), decision))
+  }
+
+  function subjectOfEntry({ id, json }: LeasedEntry): WorkerLimitSubject | undefined {
+    let payload: unknown
+    try {
+      payload = JSON.parse(json ?? '')
+    } catch {
+      // The worker makes it a dead letter.
+      return undefined
+    }
+    const subject: unknown = subjectOf({ id, payload: payload as never, addedAtMs: Number.parseInt(id, 10) })
+    if (subject === undefined || typeof subject === 'string') return subject
+    disown(subject)
+    return subject as WorkerLimitSubject
+  }
+
+  function waitOf(subject: string, { rule, retryAfterMs }: WorkerLimitDecision): number {
+    const before = denied.get(subject) ?? 0
+    if (before === 0 && denied.size >= MOST_SUBJECTS) denied.delete(denied.keys().next().value as string)
+    denied.set(subject, before + 1)
+    const slots = limiter.rules.find(({ name }) => name === rule)?.algorithm === 'concurrency'
+    const next = Math.max(1, Math.min(retryAfterMs, slots ? SLOT_MS : LONGEST_MS))
+    return Math.round(Math.max(next, Math.min(next * (before + 1), LONGEST_SPREAD_MS)))
+  }
+
+  function hold(entry: LeasedEntry, lease: NonNullable<WorkerLimitDecision['lease']>): void {
+    leases.set(entry, lease)
+    renewing ??= setInterval(renewAll, lease.leaseMs / 3)
+  }
+
+  function renewAll(): void {
+    // A lease that could not be renewed ends by itself; the handler goes on.
+    for (const lease of leases.values()) lease.renew().catch(() => {})
+  }
+
+  function ended(entry: LeasedEntry): void {
+    const lease = leases.get(entry)
+    if (!lease) return
+    leases.delete(entry)
+    lease.release().catch(() => {})
+    if (leases.size > 0) return
+    clearInterval(renewing)
+    renewing = undefined
+  }
+
+  return {
+    get asking() {
+      return asked.size
+    },
+    ask(entry) {
+      const deciding = decide(entry).finally(() => asked.delete(deciding))
+      asked.add(deciding)
+    },
+    ended,
+    async answered() {
+      await Promise.all(asked)
+    },
+    stop() {
+      for (const entry of leases.keys()) ended(entry)
+    },
+  }
+}
+
+/** The option `limit` of a worker. */
+export function checkLimit(limit: WorkerLimitOptions<never> | undefined): typeof limit {
+  if (limit === undefined) return undefined
+  checkOptions('limit', limit, ['limiter', 'subject'])
+  const { limiter, subject } = limit
+  const isLimiter = typeof (limiter as Partial<WorkerLimiter> | undefined)?.take === 'function'
+  if (!isLimiter || !Array.isArray(limiter.rules)) {
+    throw invalid('limiter', limiter, 'give a rate limiter of createRateLimiter')
+  }
+  if (typeof subject !== 'function') {
+    throw invalid('subject', subject, 'give a function that returns the subject of an entry')
+  }
+  return limit
+}
