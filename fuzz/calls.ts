@@ -59,6 +59,7 @@ function limiterCalls(space: Space, deadline: number): PublicCalls {
     'limiter.block of all algorithms': () => every.block('ann', { duration: '1m', reason: 'why' }),
     'limiter.unblock of all algorithms': () => every.unblock('ann'),
     'limiter.reset': () => every.reset('ann'),
+    'limiter.blocks': () => every.blocks(),
     'limiter.set': () => every.set('ann', { used: 3 }),
   }
 }

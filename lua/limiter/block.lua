@@ -10,7 +10,7 @@
 -- @include limiter/damaged
 -- @include limiter/checked_read
 -- @item key state       string of entries, as in charge.lua
--- @item arg duration    microseconds; 0 ends a block
+-- @item arg duration    microseconds; 'forever' for a block without an end; 0 ends a block
 -- @item arg reason      text
 -- @returns integer      1 if the subject was blocked before, else 0
 
@@ -19,6 +19,8 @@ local call = redis.call
 local ENTRY, MOST = 40, 32
 -- Redis counts a TTL from the millisecond in which the script started.
 local MARGIN = 2
+-- The end of a block without an end, in the year 2255. The client reports an end so far away as none.
+local FOREVER = 9e15
 
 -- The end of the block, if there is one, and the entries after it. Writes nothing.
 local function read_block(state)
@@ -50,7 +52,7 @@ local function item(state, duration, reason)
   local was = found.ends ~= nil and found.ends > now and 1 or 0
   local expires, head = found.expires, ''
   if duration ~= '0' then
-    local ends = now + duration
+    local ends = duration == 'forever' and FOREVER or now + duration
     expires = math.max(expires, ends)
     head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end

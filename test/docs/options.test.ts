@@ -38,6 +38,7 @@ test.each([
   ['docs/rate-limiting.md', LIMITER, 'LimiterReserveOptions'],
   ['docs/rate-limiting.md', LIMITER, 'LimiterBlockOptions'],
   ['docs/rate-limiting.md', LIMITER, 'LimiterSetOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LimiterBlocksOptions'],
   ['docs/rate-limiting.md', LIMITER, 'CalendarRule'],
   ['docs/rate-limiting.md', LIMITER, 'ConcurrencyRule'],
   ['docs/rate-limiting.md', LIMITER, 'LimiterDenyCacheOptions'],

@@ -2,7 +2,7 @@ import type { LimiterRule } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
-import { GCRA, HOUR_US, SECOND_US, useSubjects } from './subject-setup.ts'
+import { GCRA, HOUR_US, PER, SECOND_US, useSubjects } from './subject-setup.ts'
 
 const { bench, keys, setUp } = useSubjects()
 
@@ -139,6 +139,38 @@ describe('a block', () => {
     expect(await limiter.unblock('ann')).toBe(true)
     expect(await keys()).toEqual([])
     expect((await limiter.take('ann')).allowed).toBe(true)
+  })
+
+  test('without an end lasts until it is ended, and is listed', async () => {
+    const { limiter, clock } = await setUp(mixed)
+    await limiter.take('ann')
+    for (const subject of ['ann', 'bob', 'cleo', 'x'.repeat(100)])
+      await limiter.block(subject, { duration: 'forever', reason: `because of ${subject[0]}` })
+    await clock.advance(24 * 366 * HOUR_US)
+    const blocked = { reason: 'because of a', endsInMs: Infinity }
+    expect(await limiter.take('ann')).toMatchObject({ allowed: false, retryAfterMs: Infinity, blocked })
+    expect(await limiter.wait('ann')).toMatchObject({ allowed: false, blocked })
+    const first = await limiter.blocks({ limit: 3 })
+    expect(first.items.map(({ subject }) => subject)).toEqual(['ann', 'bob', 'cleo'])
+    const second = await limiter.blocks({ limit: 3, after: first.next as string })
+    expect(second).toMatchObject({ items: [{ reason: 'because of x' }], next: undefined })
+    expect(await limiter.unblock('ann')).toBe(true)
+    await limiter.reset('bob')
+    await limiter.block('cleo', { duration: '1m', reason: 'only for a while' })
+    await clock.advance(60 * SECOND_US)
+    expect((await limiter.blocks()).items.map(({ reason }) => reason)).toEqual(['because of x'])
+    expect((await limiter.take('ann')).allowed).toBe(true)
+  })
+
+  test('of a part without an end is listed with what ends it', async () => {
+    const { limiter } = await setUp(PER, { routeBy: 'tenant' })
+    const ann = { tenant: 'acme', user: 'ann', ip: '::1' }
+    await limiter.block(ann, { duration: 'forever', reason: 'x', per: 'user' })
+    const { items } = await limiter.blocks()
+    expect(items).toEqual([{ subject: { tenant: 'acme', user: 'ann' }, per: 'user', reason: 'x' }])
+    const [{ subject, per } = { subject: '', per: '' }] = items
+    expect(await limiter.unblock(subject, { per: per as string })).toBe(true)
+    expect((await limiter.blocks()).items).toEqual([])
   })
 
   test('applies under other rules of the limiter too, and can be prolonged', async () => {

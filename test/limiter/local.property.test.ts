@@ -7,7 +7,7 @@ import { parseRules } from '../../packages/core/src/limiter/parse-rules.ts'
 import { createLocate } from '../../packages/core/src/limiter/subjects.ts'
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
 import { cases } from '../support/until.ts'
-import { createModel, leaseOf, mistakes } from './model.ts'
+import { createModel, leaseOf, mistakenStates, mistakes } from './model.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date'], now: 1_800_000_000_000 }))
 afterEach(() => void vi.useRealTimers())
@@ -46,6 +46,8 @@ function ruleOf(name: string, shadow: boolean, each: number, adding = false): fc
 const step = fc.record({
   subject: fc.constantFrom('ann', 'bob'),
   cost: fc.integer({ min: 0, max: 4 }),
+  /** Before the call: a penalty or, below 0, a refund. */
+  add: fc.option(fc.integer({ min: -6, max: 6 }), { freq: 4 }),
   /** Before the call, in milliseconds; the leases so far are then renewed or released. */
   wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 70_000 })),
   lease: fc.option(fc.record({ nth: fc.nat({ max: 5 }), renew: fc.boolean() }), { freq: 3 }),
@@ -66,6 +68,7 @@ const FORGOTTEN_BETWEEN = ((): [[number, [LimiterRule], LimiterRule, null], Step
   const of = (subject: 'ann' | 'bob', cost: number, wait: number): Step => ({
     subject,
     cost,
+    add: null,
     wait,
     lease: null,
   })
@@ -102,7 +105,7 @@ test('it decides each call as the model of the shared rules does for one instanc
       const model = createModel()
       const leases: { readonly lease: LimiterLease; readonly id: number; released?: boolean }[] = []
       const nowUs = (): number => Date.now() * 1000
-      for (const [id, { subject, cost: wanted, wait, lease }] of run.entries()) {
+      for (const [id, { subject, cost: wanted, wait, lease, add = null }] of run.entries()) {
         vi.advanceTimersByTime(wait)
         const kept = lease && leases[lease.nth]
         if (kept) {
@@ -111,6 +114,16 @@ test('it decides each call as the model of the shared rules does for one instanc
           if (lease.renew) expect(await kept.lease.renew()).toBe(expected)
           // A repeated release resolves with the first answer.
           else expect(await kept.lease.release()).toBe((kept.released ??= expected))
+        }
+        if (add !== null) {
+          const added = model.add(subject, shares, add, nowUs())
+          const states = local.add(plan, subject, add)
+          expect(
+            mistakenStates(
+              added.filter(({ rule }) => !rule.shadow),
+              states,
+            ),
+          ).toEqual([])
         }
         const cost = Math.min(wanted, most)
         const expected = model.take(subject, shares, cost, nowUs(), id)

@@ -42,6 +42,26 @@ async function takes(limiter: RateLimiter, subject: string, count: number): Prom
   return decisions.map(({ allowed }) => allowed)
 }
 
+test('without Redis penalties, refunds and blocks are applied in this process', async () => {
+  const limiter = await alone({})
+  expect(await limiter.penalty('ann')).toMatchObject([{ remaining: 1, limit: 8 }])
+  expect(await takes(limiter, 'ann', 2)).toEqual([true, false])
+  expect(await limiter.refund('ann', { cost: 9 })).toMatchObject([{ remaining: 2 }])
+  expect(await limiter.block('ann', { duration: '1m', reason: 'fraud' })).toBe('local')
+  const blocked = { reason: 'fraud', endsInMs: expect.any(Number) as number }
+  expect(await limiter.take('ann')).toMatchObject({ allowed: false, blocked, decidedBy: 'local' })
+  expect(await takes(limiter, 'bob', 1)).toEqual([true])
+  // A block of Redis may remain, so that it was not ended is an error.
+  await expect(limiter.unblock('ann')).rejects.toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
+  expect(await takes(limiter, 'ann', 1)).toEqual([true])
+  await limiter.block('cleo', { duration: 'forever', reason: 'x' })
+  expect(await limiter.take('cleo')).toMatchObject({ retryAfterMs: Infinity })
+  await expect(limiter.penalty('ann', { cost: -1 })).rejects.toMatchObject({ option: 'cost' })
+  const permissive = await alone({ whenUnavailable: 'open' })
+  for (const call of [permissive.penalty('ann'), permissive.block('ann', { duration: '1m', reason: 'x' })])
+    await expect(call).rejects.toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
+})
+
 test('without Redis each subject gets this process’ share, and decisions report the undivided rule', async () => {
   const limiter = await alone({})
   expect(await takes(limiter, 'ann', 4)).toEqual([true, true, false, false])

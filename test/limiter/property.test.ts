@@ -262,7 +262,7 @@ test('rules that are dropped and used again find their used tokens, whatever was
         take: (subject, taking) => standing.take(subject, { ...taking, rules: given }),
         refund: (subject, taking) => standing.refund(subject, { ...taking, rules: given }),
         penalty: (subject, taking) => standing.penalty(subject, { ...taking, rules: given }),
-        set: (subject, setting) => standing.set(subject, { ...setting, rules: given }),
+        set: (subject, use) => standing.set(subject, { ...use, rules: given }),
       }))
       await compare(versions, limiters, run, true)
     },

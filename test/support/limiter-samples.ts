@@ -7,6 +7,7 @@ const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
 const log = keys.limitLog(shard, 'api/exact', 'ann')
 const limitRules = keys.limitRules('api')
+const limitBlocks = keys.limitBlocks('api')
 const limitDeclared = keys.limitDeclared('api')
 const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
 const ONE_RULE = Buffer.alloc(32)
@@ -21,6 +22,10 @@ function stateOf(id: number): readonly Arg[] {
 /** Samples of the scripts of rate limiters. */
 export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse'] }],
+  'limiter/list-block': [{ returns: 'integer', item: [limitBlocks, '{"subject":"ann"}', 1] }],
+  'limiter/unlist': [{ returns: 'integer', item: [limitBlocks, '{"subject":"ann"}', 0] }],
+  'limiter/blocks': [{ returns: 'list', item: [limitBlocks, '-', 10] }],
+  'limiter/blocked': [{ returns: 'list', item: [limiter], before: [stateOf(0)] }],
   'limiter/unblock': [{ returns: 'integer', item: [limiter, 0, ''], before: [stateOf(0)] }],
   'limiter/charge': [
     {

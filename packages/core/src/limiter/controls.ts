@@ -1,36 +1,48 @@
-import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
-import { checkOptions, checkText, isName, wholeNumber } from '../options.ts'
-import type { Route } from '../redis/keys.ts'
-import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen.ts'
+import { checkOptions, isName, wholeNumber } from '../options.ts'
+import { limiterReset } from '../redis/scripts.gen.ts'
+import { createBlocks } from './blocks.ts'
 import type { Charge, ChargeContext } from './charge.ts'
 import { together } from './correction.ts'
 import type { Declaration } from './declaration.ts'
+import type { Fallback } from './fallback.ts'
 import type { LimiterRuleState } from './decision-types.ts'
 import { LARGEST_COST, type Plan, type PlanOf } from './plan.ts'
 import { hasOwnKey, ownKey, partName } from './subject-keys.ts'
 import { checkSubject, isSubject, type Place } from './subjects.ts'
 import type { RateLimiter, LimiterSubject, LimiterTakeOptions } from './types.ts'
 
-/** The longest reason of a block: it is stored in the subject's state. */
-const LONGEST_REASON = 256
-
-type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'set' | 'block' | 'unblock' | 'reset'>
+type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'set' | 'block' | 'unblock' | 'blocks' | 'reset'>
 
 export interface ControlsContext extends ChargeContext {
   readonly declaration: Declaration
   /** The plan of the limiter's own rules. */
   readonly ownPlan: Plan
   readonly planOf: PlanOf
+  /** What this process does instead of Redis, under the local policy. */
+  readonly local: Fallback['local']
+  /** Reports that this process did what Redis did not take. Throws the error of a wrong argument. */
+  readonly onLocal: (error: unknown) => void
   /** Called when a subject may have got tokens or slots back. */
   readonly onTokensBack: (subject: LimiterSubject) => void
 }
 
 /** Creates the methods that change a subject's state without a decision. */
 export function createControls(context: ControlsContext): Controls {
-  const { name, keys, locate, routeBy, bind, registry, declaration, ownPlan, planOf, onTokensBack } = context
-  const blockPort = bind(limiterBlock, [])
-  const unblockPort = bind(limiterUnblock, [])
+  const {
+    name,
+    keys,
+    locate,
+    routeBy,
+    bind,
+    registry,
+    declaration,
+    ownPlan,
+    planOf,
+    local,
+    onLocal,
+    onTokensBack,
+  } = context
   const resetPort = bind(limiterReset, [])
   const parts = [...new Set(ownPlan.rules.map((rule) => rule.per))]
 
@@ -38,11 +50,19 @@ export function createControls(context: ControlsContext): Controls {
     subject: LimiterSubject,
     rules: LimiterTakeOptions['rules'],
     change: (charge: Charge, subject: LimiterSubject) => Promise<readonly LimiterRuleState[]>,
+    tokens?: number,
   ): Promise<readonly LimiterRuleState[]> {
     const plan = rules === undefined ? ownPlan : planOf(rules)
     const checked = checkSubject(subject, plan.parts)
-    if (declaration.due) await declaration.check()
-    const states = await together(plan.charges.map((charge) => change(charge, checked)))
+    let states: (readonly LimiterRuleState[])[]
+    try {
+      if (declaration.due) await declaration.check()
+      states = await together(plan.charges.map((charge) => change(charge, checked)))
+    } catch (error) {
+      if (local === undefined || tokens === undefined) throw error
+      onLocal(error)
+      return local.add(plan, checked, tokens)
+    }
     const order = plan.rules.map((rule) => rule.name)
     return states.flat().toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   }
@@ -65,23 +85,18 @@ export function createControls(context: ControlsContext): Controls {
     return locate(checkSubject(subject, needed), part)
   }
 
-  /** The key of a block of a subject, or of a part of it. */
-  function blockOf(subject: LimiterSubject, per: string | undefined): { route: Route; key: string } {
-    checkPart(per)
-    const { route, keyName } = placeOf(subject, per)
-    return { route, key: keys.limit(route, partName(name, per), keyName) }
-  }
+  const { unlist, ...blocks } = createBlocks({ ...context, checkPart })
 
   return {
     async refund(subject, given) {
       const { cost, rules } = costOf('refund', given)
-      return adjust(subject, rules, (charge, checked) => charge.add(checked, -cost)).finally(() =>
+      return adjust(subject, rules, (charge, checked) => charge.add(checked, -cost), -cost).finally(() =>
         onTokensBack(subject),
       )
     },
     async penalty(subject, given) {
       const { cost, rules } = costOf('penalty', given)
-      return adjust(subject, rules, (charge, checked) => charge.add(checked, cost)).finally(() =>
+      return adjust(subject, rules, (charge, checked) => charge.add(checked, cost), cost).finally(() =>
         onTokensBack(subject),
       )
     },
@@ -92,22 +107,7 @@ export function createControls(context: ControlsContext): Controls {
         onTokensBack(subject),
       )
     },
-    async block(subject, blocking) {
-      checkOptions('block', blocking, ['duration', 'reason', 'per'])
-      const us = Math.ceil(durationMs('duration', blocking.duration) * 1000)
-      const reason = checkText('reason', blocking.reason, LONGEST_REASON)
-      const { route, key } = blockOf(subject, blocking.per)
-      await blockPort(route, key, us, reason)
-      // The new block may be shorter than the previous one.
-      onTokensBack(subject)
-    },
-    async unblock(subject, given = {}) {
-      checkOptions('unblock', given, ['per'])
-      const { route, key } = blockOf(subject, given.per)
-      const was = await unblockPort(route, key, 0, '')
-      onTokensBack(subject)
-      return was === 1
-    },
+    ...blocks,
     async reset(subject, given = {}) {
       checkOptions('reset', given, ['rules', 'per'])
       if (given.per !== undefined) checkPart(given.per)
@@ -128,6 +128,7 @@ export function createControls(context: ControlsContext): Controls {
       })
       const deleted = await together([...new Map(found)].map(([key, route]) => resetPort(route, key)))
       onTokensBack(subject)
+      await together(wanted.map((part) => unlist(subject, part)))
       return deleted.some((count) => count === 1)
     },
   }

@@ -49,7 +49,7 @@ export interface LimiterDecision {
 
 export interface LimiterBlock {
   readonly reason: string
-  /** Milliseconds until it ends by itself, rounded up. */
+  /** Milliseconds until it ends by itself, rounded up; Infinity if it has no end. */
   readonly endsInMs: number
   /** Which ban in a row it is, from 1, if the limiter's `ban` blocked the subject. */
   readonly ban?: number | undefined

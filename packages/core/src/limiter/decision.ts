@@ -63,9 +63,12 @@ function stateOf(rule: KnownRule, numbers: RuleNumbers, at: number): LimiterRule
   return { name, algorithm, limit, windowMs, burst, remaining, nextMs, resetMs }
 }
 
+/** A block that ends later has no end: it is far longer than a block may be, see lua/limiter/block.lua. */
+const FOREVER_US = 2 ** 51
+
 /** The decision for a blocked subject: no rule was checked, and nothing can be taken before the block ends. */
 function blockedDecision(rules: readonly KnownRule[], { endsInUs, reason, ban }: Blocked): LimiterDecision {
-  const endsInMs = msUp(endsInUs)
+  const endsInMs = endsInUs > FOREVER_US ? Infinity : msUp(endsInUs)
   const states = enforced(rules).map((rule) => exhausted(rule, endsInMs))
   const [first] = states as [LimiterRuleState]
   return {

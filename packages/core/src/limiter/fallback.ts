@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Taken } from './correction.ts'
 import { policyDecision } from './decision.ts'
-import { createLocal } from './local/local.ts'
+import { createLocal, type Local } from './local/local.ts'
 import type { RuleSet } from './local/shares.ts'
 import type { Locate } from './subjects.ts'
 import type { LimiterSubject, LimiterUnavailablePolicy } from './types.ts'
@@ -14,6 +14,8 @@ export interface Fallback {
   check(plan: RuleSet): void
   /** Decides, or throws the error of Redis. */
   decide(plan: RuleSet, subject: LimiterSubject, cost: number, error: unknown): Taken
+  /** What this process does instead of Redis, under the local policy. */
+  readonly local?: Pick<Local, 'add' | 'blocks'>
 }
 
 export function createFallback(
@@ -23,7 +25,8 @@ export function createFallback(
 ): Fallback {
   if (typeof policy === 'object' && policy !== null) {
     checkOptions('whenUnavailable', policy, ['local'])
-    return { policy: 'local', ...createLocal(policy.local, locate, countDenied) }
+    const local = createLocal(policy.local, locate, countDenied)
+    return { policy: 'local', check: local.check, decide: local.decide, local }
   }
   const check = (): void => {}
   switch (policy) {

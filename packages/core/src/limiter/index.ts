@@ -1,4 +1,5 @@
 export type * from './ban-types.ts'
+export type * from './block-types.ts'
 export type * from './decision-types.ts'
 export { createRateLimiter } from './limiter.ts'
 export type * from './rule-types.ts'

@@ -1,8 +1,10 @@
 import { durationMs } from '../duration.ts'
-import { invalid } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions } from '../options.ts'
 import { reportRedeclared } from '../redeclared.ts'
+import { badReply } from '../redis/failures.ts'
+import { errorText } from '../text.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { createOnBans } from './ban.ts'
 import type { LimiterBannedEvent } from './ban-types.ts'
@@ -108,6 +110,11 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     cache?.forget(one)
     queues.wake(one)
   }
+  function onLocal(error: unknown): void {
+    const failure = error instanceof PenknifeError ? error : badReply(title, errorText(error), error)
+    if (failure.code === 'PENKNIFE_INVALID') throw failure
+    policies.decided({ ...about, policy: 'local' }, failure)
+  }
   const banned = createTopic<LimiterBannedEvent>('penknife:limiter-ban')
   const { take, takeCorrectable } = createTakes({
     space: space.name,
@@ -170,7 +177,15 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
         () => onTokensBack(subject),
       )
     },
-    ...createControls({ ...context, declaration, ownPlan, planOf, onTokensBack }),
+    ...createControls({
+      ...context,
+      declaration,
+      ownPlan,
+      planOf,
+      local: fallback.local,
+      onLocal,
+      onTokensBack,
+    }),
   }
 }
 

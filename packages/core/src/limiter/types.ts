@@ -2,6 +2,12 @@ import type { Duration } from '../duration.ts'
 import type { Effect } from '../record/effect.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
 import type { LimiterBannedEvent, LimiterBanOptions } from './ban-types.ts'
+import type {
+  LimiterBlockOptions,
+  LimiterBlocksOptions,
+  LimiterBlocksPage,
+  LimiterUnblockOptions,
+} from './block-types.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 import type { LimiterSubject } from './subject-types.ts'
@@ -163,12 +169,14 @@ export interface RateLimiter {
    * tokens count as never taken. A window that ended meanwhile gets nothing back.
    *
    * A refund does not know when its tokens were taken. If they were taken a while ago, time may have given them back
-   * already: use `reserve` and `cancel` instead. One script call. Fails when Redis does not answer.
+   * already: use `reserve` and `cancel` instead. One script call. When Redis does not answer it fails, or with `whenUnavailable: { local }` gives back
+   * what this process counted.
    */
   refund(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<readonly LimiterRuleState[]>
   /**
    * Charges every rule but concurrency rules, even above the limit. A subject owes at most twice a rule's burst, so it
-   * waits at most twice as long as one that used its whole quota. One script call. Fails when Redis does not answer.
+   * waits at most twice as long as one that used its whole quota. One script call. When Redis does not answer it fails, or with
+   * `whenUnavailable: { local }` charges this process' share.
    */
   penalty(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<readonly LimiterRuleState[]>
   /**
@@ -176,13 +184,21 @@ export interface RateLimiter {
    * The tokens count as taken now. One script call. Fails when Redis does not answer.
    */
   set(subject: LimiterSubject, options: LimiterSetOptions): Promise<readonly LimiterRuleState[]>
-  /** Denies every call of a subject for a time. One script call. Fails when Redis does not answer. */
-  block(subject: LimiterSubject, options: LimiterBlockOptions): Promise<void>
-  /** Ends a block. Resolves with false when there was none. One script call. Fails when Redis does not answer. */
+  /**
+   * Denies every call of a subject for a time, or forever. Resolves with what blocks it: 'redis', or with `whenUnavailable: { local }` 'local'
+   * when Redis does not answer. Then only this process blocks it, only while Redis is away: block it again later. With other policies it
+   * fails. One script call, two for `forever`.
+   *
+   * @throws PENKNIFE_FULL for `forever` when the limiter blocks 100,000 subjects so.
+   */
+  block(subject: LimiterSubject, options: LimiterBlockOptions): Promise<'redis' | 'local'>
+  /** Ends a block. Resolves with false when there was none. Two script calls. Fails when Redis does not answer. */
   unblock(subject: LimiterSubject, options?: LimiterUnblockOptions): Promise<boolean>
+  /** Lists the blocks without an end, in no particular order that stays the same. One script call, and one for each 64 blocks. */
+  blocks(options?: LimiterBlocksOptions): Promise<LimiterBlocksPage>
   /**
    * Deletes everything stored about a subject under this limiter, whichever process or rules wrote it: used tokens, slots
-   * and its block. Resolves with false when nothing was stored. Two script calls. Fails when Redis does not answer.
+   * and its block. Resolves with false when nothing was stored. Three script calls. Fails when Redis does not answer.
    */
   reset(subject: LimiterSubject, options?: LimiterResetOptions): Promise<boolean>
 }
@@ -228,19 +244,6 @@ export interface LimiterSetOptions {
   readonly used: number
   /** Rules of this call instead of the limiter's. */
   readonly rules?: readonly LimiterRule[]
-}
-
-export interface LimiterBlockOptions {
-  readonly duration: Duration
-  /** Reported in each decision: 1 to 256 characters. */
-  readonly reason: string
-  /** Which part of a subject that is an object is blocked. */
-  readonly per?: string
-}
-
-export interface LimiterUnblockOptions {
-  /** Which part of a subject that is an object was blocked. */
-  readonly per?: string
 }
 
 export interface LimiterResetOptions {

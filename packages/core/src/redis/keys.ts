@@ -84,6 +84,8 @@ export interface Keys {
   limitDeclared(limiter: string): string
   /** The rules of a limiter that have logs or leases. */
   limitRules(limiter: string): string
+  /** The subjects that are blocked without an end. */
+  limitBlocks(limiter: string): string
   /** A key of an object of guard/. `kind` is its type, such as `counter`. Parts are the library's own names. */
   guard(kind: string, name: string, ...part: readonly string[]): string
   /** A key of guard/ for an id that the application chose. */
@@ -153,6 +155,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
     limitDeclared: (limiter) => `${base}limit-declared:${limiter}`,
+    limitBlocks: (limiter) => `${base}limit-blocks:${limiter}`,
     limitRules: (limiter) => `${base}limit-rules:${limiter}`,
     guard: (kind, name, ...part) => `${base}${[kind, name, ...part].join(':')}`,
     guardOf: (kind, name, id) => `${base}${kind}:${name}:${short(id)}`,

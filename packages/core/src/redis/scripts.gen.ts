@@ -12890,14 +12890,14 @@ return replies`,
  * used tokens have ended.
  *
  * - key `state`: string of entries, as in charge.lua
- * - `duration`: microseconds; 0 ends a block
+ * - `duration`: microseconds; 'forever' for a block without an end; 0 ends a block
  * - `reason`: text
  * - replies 1 if the subject was blocked before, else 0
  * - on a full server refused: a block adds a key, and the number of subjects has no bound
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '1fd5ecd79d16a22ad53c72ec54c9f15d070bff7e',
+  sha: '24f9e45564cc566a28b0cfb31688a3f9dce37ff1',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -12946,6 +12946,7 @@ end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
+local FOREVER = 9e15
 local function read_block(state)
 local saved = call('GET', state)
 local _, ends, _, length = leading_block(saved)
@@ -12976,7 +12977,7 @@ end
 local was = found.ends ~= nil and found.ends > now and 1 or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
-local ends = now + duration
+local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
@@ -12997,7 +12998,7 @@ end
 local was = found.ends ~= nil and found.ends > now and 1 or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
-local ends = now + duration
+local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
@@ -13039,14 +13040,14 @@ return replies`,
  * used tokens have ended.
  *
  * - key `state`: string of entries, as in charge.lua
- * - `duration`: microseconds; 0 ends a block
+ * - `duration`: microseconds; 'forever' for a block without an end; 0 ends a block
  * - `reason`: text
  * - replies 1 if the subject was blocked before, else 0
  * - on a full server runs: it deletes the block
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'e43fb1122e9ab80873da96acc697793f97a535ea',
+  sha: '124a52c51f96ebaffcca901557c3e4724a311081',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -13095,6 +13096,7 @@ end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
+local FOREVER = 9e15
 local function read_block(state)
 local saved = call('GET', state)
 local _, ends, _, length = leading_block(saved)
@@ -13125,7 +13127,7 @@ end
 local was = found.ends ~= nil and found.ends > now and 1 or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
-local ends = now + duration
+local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
@@ -13146,7 +13148,7 @@ end
 local was = found.ends ~= nil and found.ends > now and 1 or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
-local ends = now + duration
+local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
@@ -13156,6 +13158,156 @@ elseif found.saved then
 call('DEL', state)
 end
 return was
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read the block of a subject.
+ *
+ * - key `state`: string of entries, as in charge.lua
+ * - replies microseconds until the block ends, and its reason; empty without one
+ */
+export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
+  name: 'limiter/blocked',
+  sha: '0d00e767f8a8aa60c8faf255642b08d5e3556c2d',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["state"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function leading_block(saved)
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local items = #KEYS / 1
+if items == 1 then
+local state = KEYS[1]
+do
+local damaged = typed(state, 'string')
+if damaged then
+return damaged
+end
+local time, ends, reason = leading_block(redis.call('GET', state))
+if not time or ends - math.max(0, time - now) <= now then
+return {}
+end
+return { ends - math.max(now, time), reason }
+end
+return nil
+end
+local function item(state)
+local damaged = typed(state, 'string')
+if damaged then
+return damaged
+end
+local time, ends, reason = leading_block(redis.call('GET', state))
+if not time or ends - math.max(0, time - now) <= now then
+return {}
+end
+return { ends - math.max(now, time), reason }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * A page of the list of blocks without an end.
+ *
+ * - key `blocks`: sorted set as in list-block.lua
+ * - `after`: bound of the first subject, as ZRANGE BYLEX has it
+ * - `limit`: of subjects
+ * - replies subjects as JSON
+ */
+export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg], readonly Reply[]> = {
+  name: 'limiter/blocks',
+  sha: '39e2088e1278834f18c5f14375d6f4aef12526e6',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["blocks"],
+  args: ["after","limit"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local items = #KEYS / 1
+if items == 1 then
+local blocks, after, limit = KEYS[1], ARGV[1], ARGV[2]
+do
+local damaged = typed(blocks, 'zset')
+if damaged then
+return damaged
+end
+return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)
+end
+return nil
+end
+local function item(blocks, after, limit)
+local damaged = typed(blocks, 'zset')
+if damaged then
+return damaged
+end
+return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
@@ -14353,6 +14505,182 @@ local key = done * each
 local arg = 0 + done * 2
 done = done + 1
 local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Add a subject to the list of blocks without an end, or remove it.
+ *
+ * The caller adds it before it blocks, and removes it after the block has ended. So no block without an end is missing in the list, also
+ * when a process dies in between. A subject in the list may have no block.
+ *
+ * - key `blocks`: sorted set of subjects as JSON, all with score 0
+ * - `subject`: JSON
+ * - `add`: 1 to add it, 0 to remove it
+ * - replies 1, or 0 when the list is full
+ * - on a full server refused: the block that follows is refused, too
+ */
+export const limiterListBlock: Script<[], [blocks: string, subject: Arg, add: Arg], number> = {
+  name: 'limiter/list-block',
+  sha: 'bcc07b2aa2ea552f8145e55aa850a34b686584ba',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["blocks"],
+  args: ["subject","add"],
+  returns: 'integer',
+  text: `#!lua
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local MOST = 100000
+local items = #KEYS / 1
+if items == 1 then
+local blocks, subject, add = KEYS[1], ARGV[1], ARGV[2]
+do
+local damaged = typed(blocks, 'zset')
+if damaged then
+return damaged
+end
+if add == '0' then
+redis.call('ZREM', blocks, subject)
+return 1
+end
+if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+return 0
+end
+redis.call('ZADD', blocks, 0, subject)
+return 1
+end
+return nil
+end
+local function item(blocks, subject, add)
+local damaged = typed(blocks, 'zset')
+if damaged then
+return damaged
+end
+if add == '0' then
+redis.call('ZREM', blocks, subject)
+return 1
+end
+if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+return 0
+end
+redis.call('ZADD', blocks, 0, subject)
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Add a subject to the list of blocks without an end, or remove it.
+ *
+ * The caller adds it before it blocks, and removes it after the block has ended. So no block without an end is missing in the list, also
+ * when a process dies in between. A subject in the list may have no block.
+ *
+ * - key `blocks`: sorted set of subjects as JSON, all with score 0
+ * - `subject`: JSON
+ * - `add`: 1 to add it, 0 to remove it
+ * - replies 1, or 0 when the list is full
+ * - on a full server runs: it deletes a member
+ */
+export const limiterUnlist: Script<[], [blocks: string, subject: Arg, add: Arg], number> = {
+  name: 'limiter/unlist',
+  sha: 'e5dc71da0d0895cfaa830e6d0e117cd9930b736e',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["blocks"],
+  args: ["subject","add"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local MOST = 100000
+local items = #KEYS / 1
+if items == 1 then
+local blocks, subject, add = KEYS[1], ARGV[1], ARGV[2]
+do
+local damaged = typed(blocks, 'zset')
+if damaged then
+return damaged
+end
+if add == '0' then
+redis.call('ZREM', blocks, subject)
+return 1
+end
+if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+return 0
+end
+redis.call('ZADD', blocks, 0, subject)
+return 1
+end
+return nil
+end
+local function item(blocks, subject, add)
+local damaged = typed(blocks, 'zset')
+if damaged then
+return damaged
+end
+if add == '0' then
+redis.call('ZREM', blocks, subject)
+return 1
+end
+if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+return 0
+end
+redis.call('ZADD', blocks, 0, subject)
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end

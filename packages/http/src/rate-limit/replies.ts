@@ -39,7 +39,7 @@ export function limited(decision: LimiterDecision, tellReason: boolean): Reply {
   if (blocked) {
     return problem(429, {
       type: ABNORMAL_USAGE,
-      title: 'Blocked for a time',
+      title: seconds === undefined ? 'Blocked' : 'Blocked for a time',
       detail: tellReason ? blocked.reason : undefined,
       extra: { 'violated-policies': decision.violated },
     })

@@ -11,6 +11,8 @@ export interface Counter {
   add(tokens: number, lease: LocalLease): void
   /** Gives back tokens that were charged at a time, less those that came back since. */
   giveBack(tokens: number, since: Moment): void
+  /** Gives back the latest tokens, as a refund does that names no charge. */
+  giveBackLatest(tokens: number): void
   /** The numbers that the script would reply. */
   state(tokens: number): readonly number[]
   /** Whether nothing is in use, so that the counter can be deleted. */

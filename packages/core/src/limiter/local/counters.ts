@@ -28,6 +28,7 @@ function gcra(rule: KnownRule): Counter {
     giveBack(tokens, { us }) {
       level = Math.max(0, level - Math.max(0, tokens * token - (time - us) * drain))
     },
+    giveBackLatest: (tokens) => void (level = Math.max(0, level - tokens * token)),
     state: () => [level],
     isFull: () => level === 0,
   }
@@ -50,6 +51,7 @@ function fixedWindow(rule: KnownRule): Counter {
     giveBack(tokens, { us }) {
       if (us >= start) used = Math.max(0, used - tokens)
     },
+    giveBackLatest: (tokens) => void (used = Math.max(0, used - tokens)),
     state: () => [used, used > 0 ? start + window - time : 0],
     isFull: () => used === 0,
   }
@@ -78,6 +80,7 @@ function calendar(rule: KnownRule): Counter {
       // The wall clock may have been set back.
       if (Math.min(wallUs, wall - (time - us)) >= start) used = Math.max(0, used - tokens)
     },
+    giveBackLatest: (tokens) => void (used = Math.max(0, used - tokens)),
     state: () => [used, end - wall],
     isFull: () => used === 0,
   }
@@ -111,6 +114,11 @@ function slidingWindow(rule: KnownRule): Counter {
       else if (us >= start - window) before = Math.max(0, before - tokens)
       saved = { start, before, used }
     },
+    giveBackLatest(tokens) {
+      before = Math.max(0, before - Math.max(0, tokens - used))
+      used = Math.max(0, used - tokens)
+      saved = { start, before, used }
+    },
     state: () => [before, used, time - start],
     isFull: () => before + used === 0,
   }
@@ -124,6 +132,11 @@ function slidingLog(rule: KnownRule): Counter {
   let used = 0
   const leftOf = (charge: { readonly at: number } | undefined): number =>
     charge === undefined ? 0 : charge.at + window - time
+  /** The time until so many tokens have come back. */
+  const until = (fewer: number): number => {
+    let freed = 0
+    return leftOf(charges.find((charge) => (freed += charge.tokens) >= fewer))
+  }
 
   return {
     advance({ us: now }) {
@@ -148,10 +161,22 @@ function slidingLog(rule: KnownRule): Counter {
       })
       used -= tokens - left
     },
+    giveBackLatest(tokens) {
+      let left = tokens
+      while (left > 0 && charges.length > 0) {
+        const last = charges.pop() as { readonly at: number; readonly tokens: number }
+        if (last.tokens > left) charges.push({ at: last.at, tokens: last.tokens - left })
+        used -= Math.min(left, last.tokens)
+        left -= last.tokens
+      }
+    },
     state(tokens) {
-      let freed = 0
-      const fits = charges.find((charge) => (freed += charge.tokens) >= used + tokens - limit)
-      return [used, leftOf(fits), leftOf(charges[0]), leftOf(charges.at(-1))]
+      return [
+        used,
+        until(used + tokens - limit),
+        until(Math.max(1, used - limit + 1)),
+        leftOf(charges.at(-1)),
+      ]
     },
     isFull: () => used === 0,
   }
@@ -175,6 +200,7 @@ function slots(rule: KnownRule): Counter {
       if (tokens > 0) leases.set(lease, time + lease.leaseUs)
     },
     giveBack() {},
+    giveBackLatest() {},
     state() {
       const [first] = leases.values()
       return [leases.size, first !== undefined && leases.size >= limit ? first - time : 0]

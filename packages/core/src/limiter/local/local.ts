@@ -2,11 +2,12 @@ import { createLease } from '../../lease.ts'
 import { checkOptions, wholeNumber } from '../../options.ts'
 import type { Slots } from '../algorithms/concurrency.ts'
 import type { Taken } from '../correction.ts'
-import { decide } from '../decision.ts'
-import type { LimiterLease } from '../decision-types.ts'
+import { decide, decisionOf } from '../decision.ts'
+import type { LimiterLease, LimiterRuleState } from '../decision-types.ts'
 import type { KnownRule } from '../rule.ts'
 import type { Locate } from '../subjects.ts'
 import type { LimiterLocalOptions, LimiterSubject } from '../types.ts'
+import { createLocalBlocks, type LocalBlocks } from './blocks.ts'
 import type { Counter, LocalLease, Moment } from './counter.ts'
 import { createCounter } from './counters.ts'
 import { asWhole, createShares, type RuleSet, type Share } from './shares.ts'
@@ -15,6 +16,9 @@ export interface Local {
   /** Refuses rules that cannot be divided among the instances. */
   check(plan: RuleSet): void
   decide(plan: RuleSet, subject: LimiterSubject, cost: number): Taken
+  /** Charges tokens even above the share or, below 0, gives back the latest: as charge.lua does. */
+  add(plan: RuleSet, subject: LimiterSubject, tokens: number): readonly LimiterRuleState[]
+  readonly blocks: LocalBlocks
 }
 
 /** The `retryAfterMs` of a call whose cost is above this process' share: Redis may be back by then. */
@@ -26,12 +30,14 @@ const SWEEP = 4
 /**
  * Admits this process' share of every rule, with the same algorithms: all rules or none, also of rules whose states are in
  * several hash slots. The counts and blocks in Redis are not known here: every subject starts with a full quota.
+ * Penalties, refunds and blocks that Redis does not take are applied here.
  */
 export function createLocal(options: LimiterLocalOptions, locate: Locate, countDenied = false): Local {
   checkOptions('whenUnavailable.local', options, ['instances', 'states'])
   const instances = wholeNumber('instances', options.instances, 1, 1_000_000)
   const states = wholeNumber('states', options.states ?? 10_000, 1, 10_000_000)
   const sharesOf = createShares(instances)
+  const blocks = createLocalBlocks(states)
   const counters = new Map<string, Counter>()
   let sweeper = counters.entries()
   /** Whether the current call created a counter. */
@@ -63,8 +69,12 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate, countD
 
   return {
     check: (plan) => void sharesOf(plan),
+    blocks,
     decide(plan, subject, cost) {
       const now = momentNow()
+      const parts = plan.rules.map(({ per }) => [per, locate(subject, per).keyName] as const)
+      const blocked = blocks.last(parts, now.us)
+      if (blocked) return { decision: { ...decisionOf(plan.rules, blocked, cost), decidedBy: 'local' } }
       created = false
       const counted = sharesOf(plan).map((share) => {
         const { rule } = share
@@ -104,6 +114,21 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate, countD
       const slots = charged.filter(({ rule }) => rule.letter === 's')
       const withLease = slots.length === 0 ? decision : { ...decision, lease: leaseOf(slots, lease) }
       return { decision: withLease, correct: allowed ? correct : undefined }
+    },
+    add(plan, subject, tokens) {
+      const now = momentNow()
+      const shares = sharesOf(plan)
+      const numbers = shares.flatMap((share) => {
+        const counter = counterOf(share, locate(subject, share.rule.per).keyName)
+        counter.advance(now)
+        if (share.rule.letter !== 's') {
+          if (tokens > 0) counter.add(tokens, NO_LEASE)
+          else counter.giveBackLatest(-tokens)
+        }
+        return [0, ...counter.state(0)]
+      })
+      const rules = shares.map(({ rule }) => rule)
+      return asWhole(plan.rules, decide(rules, true, numbers, 0)).rules
     },
   }
 }
