@@ -12,7 +12,7 @@ import type { Sabotage } from '../harness/sabotage.ts'
 
 export const SPACE = 'chaos'
 export const LEASE_MS = 1000
-/** No job becomes a dead letter: whoever vanishes with one uses up an attempt, and processes vanish all the time. */
+/** So many that no job becomes a dead letter: a process that is killed uses up an attempt of the jobs that it handled. */
 export const MOST_ATTEMPTS = 1000
 export const CHANNEL = 'all'
 const KEPT = 1_000_000

@@ -12,6 +12,7 @@ import {
 import * as fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 
+import { View } from '../../packages/core/src/live/view.ts'
 import { openReady } from '../support/connect.ts'
 import { ownRedis, pattern, useRedis } from '../support/redis.ts'
 import { cases, LONG, until } from '../support/until.ts'
@@ -261,4 +262,61 @@ test('anything that can be read is a view; watchers that fail do no harm, and wr
   expect(() => createLeaderboard(space, 'points', { live: 1 as never })).toThrow(
     'live is 1: give true or false',
   )
+})
+
+test('a board with live tells of every kind of change', async () => {
+  const space = await openSpace()
+  const options = { live: true, dedup: { window: '1h' } } as const
+  const board = createLeaderboard(space, 'points', options)
+  const { is } = watch(
+    live(createLeaderboard(await openSpace(), 'points', options), { top: 9, every: 20, tick: '1h' }),
+  )
+  const changes: readonly (() => Promise<unknown>)[] = [
+    () => board.increment('ann', 5),
+    () => board.set('ben', 9),
+    () => board.best('ben', 10),
+    () => board.update([{ member: 'eve', increment: 1 }]),
+    () => board.increment('ann', 7, { id: 'x' }),
+    () => board.undo('x'),
+    () => makeTogether(space, board.incrementing('ann', 8)),
+    () => board.remove('eve'),
+    () => board.removeRange({ to: 1 }),
+    () => board.endSeason('spring'),
+    () => board.increment('zoe'),
+    () => board.clear(),
+  ]
+  await until('the state', () => is([]))
+  let before = '[]'
+  for (const [at, change] of changes.entries()) {
+    await change()
+    const rows = await board.top(9)
+    expect([at, JSON.stringify(rows)]).not.toEqual([at, before])
+    before = JSON.stringify(rows)
+    await until(`change ${at}`, () => is(rows), 5000)
+  }
+})
+
+test('a change that is noticed during a read causes one more read', async () => {
+  let changed = (): void => {}
+  const answers: ((value: string) => void)[] = []
+  const view = new View<string>({
+    title: 'a view',
+    read: () => new Promise((resolve) => answers.push(resolve)),
+    changes: {
+      follow(listener, reliable) {
+        changed = () => listener('')
+        reliable(true)
+        return () => {}
+      },
+    },
+    everyMs: 20,
+    tickMs: 3_600_000,
+  })
+  const { is } = watch(view)
+  await until('it reads', () => answers.length === 1)
+  changed()
+  answers[0]?.('before the change')
+  await until('it reads again', () => answers.length === 2)
+  answers[1]?.('after it')
+  await until('the change', () => is('after it'))
 })

@@ -37,6 +37,7 @@ const step = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ do: fc.constant('clock' as const), ms: fc.constantFrom(4000, 10_000, 31_000) }),
   },
+  { weight: 3, arbitrary: fc.constant({ do: 'list' as const }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('many' as const), process }) },
   {
     weight: 1,
@@ -95,8 +96,13 @@ test(
           model.set(name, found)
           found.ends = now + ms
         }
-        for (const each of steps) {
+        /** A call removed the members of processes whose lease ended. */
+        const expire = (): void => {
+          for (const [name, { ends }] of model) if (ends <= now) model.delete(name)
+        }
+        for (const each of [...steps, { do: 'list' as const }]) {
           if (each.do === 'clock') await clock.set((now += each.ms) * 1000)
+          else if (each.do === 'list') await list()
           else if (each.do === 'lose') {
             // The next call finds that a part is gone, and removes the rest.
             if ((await bench.raw.del(keys.presence(each.part, 'main', channel))) === 0) continue
@@ -106,35 +112,42 @@ test(
             await leave(keys.route, ...target, each.process, each.member)
             model.get(each.process)?.members.delete(each.member)
           } else {
-            const was = alive(each.process) && model.get(each.process)!.members.size > 0
-            // A process whose lease ended learns it, and joins again with all that it has: here with nothing.
-            if (!was) await presentAll()
-            if (!alive(each.process)) model.delete(each.process)
+            const lived = alive(each.process)
+            // Without members its lease may be forgotten.
+            const known = lived && (model.get(each.process)?.members.size ?? 0) > 0
+            const check = (replied: boolean): void => {
+              if (known || !lived) expect(replied).toBe(known)
+            }
             if (each.do === 'renew') {
               const reply = await renew(keys.route, ...target, each.process, each.ms)
-              // Without members it may be forgotten.
-              if (was || !alive(each.process)) expect(reply.startsWith('1')).toBe(was)
-              if (alive(each.process) || each.ms > 0) extend(each.process, each.ms)
+              check(reply.startsWith('1'))
+              extend(each.process, each.ms)
+              if (reply.endsWith('+')) await presentAll()
+              expire()
             } else {
               const names =
                 each.do === 'many' ? Array.from({ length: 50 }, (_, nth) => `m${nth}`) : [each.member]
-              const lived = alive(each.process)
               extend(each.process, LEASE_MS)
               for (const name of names) model.get(each.process)?.members.add(name)
               const replies = await Promise.all(
                 names.map((name) => join(keys.route, ...target, each.process, name)),
               )
-              if (was || !lived) expect(replies[0]).toBe(was ? 1 : 0)
+              check(replies[0] === 1)
             }
           }
-          // After the lists were emptied by somebody else the events lack the leaves.
+        }
+
+        /** The list is that of the model, and the events add up to it. */
+        async function list(): Promise<void> {
+          expire()
           const listed = await presentAll()
-          const living = [...model].filter(([name]) => alive(name)).flatMap(([, { members }]) => [...members])
-          expect(listed).toEqual([...new Set(living)].toSorted())
-          if (lost) continue
+          const members = [...model.values()].flatMap((of) => [...of.members])
+          expect(listed).toEqual([...new Set(members)].toSorted())
+          // After somebody else emptied the list, the events lack the leaves.
+          if (lost) return
           const told = new Set<string>()
           const { items } = await notifier.history(channel, { limit: 200 })
-          if (items.length === 200) continue
+          if (items.length === 200) return
           for (const { type, data } of items) {
             const { member: name } = data as { member: string }
             expect(told.has(name)).toBe(type === 'left')

@@ -9,36 +9,43 @@ import { until } from '../support/until.ts'
 
 const bench = useRedis()
 
-test('a handler has the async context in which its worker was created, whatever other handlers or callers entered', async () => {
-  const stream = await openOrders(bench)
-  const context = new AsyncLocalStorage<string>()
-  const seen: (string | undefined)[] = []
-  let worker!: Worker
-  context.run('application', () => {
-    worker = stream.worker(
-      'billing',
-      async ({ payload, extend, commit }) => {
-        seen.push(context.getStore())
-        context.enterWith(`entry ${payload}`)
-        if (payload % 4 === 0) return
-        // Its timer, which is set in the handler, frees the place for the next entry.
-        extend(20)
-        if (payload % 10 === 7) await delay(40)
-        if (payload % 4 === 1) await commit(stream.adding(0, { delay: '1h' }))
-        else await turn()
-        if (payload % 4 === 3) throw new Error('broken')
-      },
-      { concurrency: 1, maxAttempts: 1, timeout: 10 },
-    )
-  })
-  onTestFinished(() => worker.close({ deadline: 0 }))
-  await context.run('request', async () => {
-    await addNumbers(stream, 40)
-    await until('some were handled', () => seen.length > 10)
-    await worker.pause()
-    worker.resume()
-    worker.setConcurrency(2)
-    await until('all were handled', () => seen.length === 40)
-  })
-  expect(new Set(seen)).toEqual(new Set(['application']))
-})
+test.each([
+  ['an empty one', undefined],
+  ['one of the application', 'application'],
+])(
+  'a handler has the async context in which its worker was created, whatever other handlers or callers entered: %s',
+  async (_, store) => {
+    const stream = await openOrders(bench)
+    const context = new AsyncLocalStorage<string>()
+    const seen: (string | undefined)[] = []
+    let worker!: Worker
+    const inContext = (start: () => void): void => (store === undefined ? start() : context.run(store, start))
+    inContext(() => {
+      worker = stream.worker(
+        'billing',
+        async ({ payload, extend, commit }) => {
+          seen.push(context.getStore())
+          context.enterWith(`entry ${payload}`)
+          if (payload % 4 === 0) return
+          // Its timer, which is set in the handler, frees the place for the next entry.
+          extend(20)
+          if (payload % 10 === 7) await delay(40)
+          if (payload % 4 === 1) await commit(stream.adding(0, { delay: '1h' }))
+          else await turn()
+          if (payload % 4 === 3) throw new Error('broken')
+        },
+        { concurrency: 1, maxAttempts: 1, timeout: 10 },
+      )
+    })
+    onTestFinished(() => worker.close({ deadline: 0 }))
+    await context.run('request', async () => {
+      await addNumbers(stream, 40)
+      await until('some were handled', () => seen.length > 10)
+      await worker.pause()
+      worker.resume()
+      worker.setConcurrency(2)
+      await until('all were handled', () => seen.length === 40)
+    })
+    expect(new Set(seen)).toEqual(new Set([store]))
+  },
+)

@@ -69,7 +69,10 @@ export class OrderModel {
 
   giveBack(id: string): void {
     const entry = this.#of(id)
-    if (this.isFirst(id)) entry.phase = 'ready'
+    // Those before it in its run may be queued, because they were given back before.
+    const [next] = this.queuedOf(entry.key)
+    const isNext = !next || compare(id, next.id) < 0
+    if (this.isFirst(id) && isNext) entry.phase = 'ready'
     else this.#leave(entry, 'queued', 1)
   }
 

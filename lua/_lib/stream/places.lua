@@ -284,11 +284,19 @@ function places.due(of, delivery)
   end
 end
 
--- Gives an entry of a place back: to ready, or to the queue when others are before it.
+-- Whether an entry of a key is queued that comes before this one.
+local function has_earlier(of, key, id)
+  local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\0', '(' .. key .. '\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+  return found[1] ~= nil
+end
+
+-- Gives an entry of a place back: to ready, or to the queue when others are before it. Others of its run may have been given back to the
+-- queue before it, and then the one before those was finished: it is the first of its place, and still not the next of its key.
 function places.give_back(of, delivery, location)
   local place = delivery.k
-  if places.follows(redis.call('HGET', of.busy, place), location) then
-    places.queue(of, places.key_of(place), delivery)
+  local key = places.key_of(place)
+  if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+    places.queue(of, key, delivery)
     places.leave(of, place, location, 1)
   else
     delivery.p = nil

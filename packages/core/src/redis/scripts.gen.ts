@@ -18270,7 +18270,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'dd0fd46d35219ee87a7615020006d91d9579c639',
+  sha: '170b1c2c26a249a6875b10acef7ae433e5fc0455',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18682,10 +18682,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -21645,7 +21650,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '3b43cbe0a81086ce954f2662b5466241be3e1190',
+  sha: '51c82d0b8f69688b5795337441d2c903dd0b858c',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -22157,10 +22162,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -25083,7 +25093,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '26ed809348c763f2b0775e618ca9db91a12bea8e',
+  sha: '058ee6dd896febed1df6b34bb81cfa24c869c9e8',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -25553,10 +25563,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -25838,7 +25853,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'd0762a12f97403c339b55266f65f8857e9b15d91',
+  sha: 'f28fbafff29059bf4dbe47bf7abcdfaa6e71b40c',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -26308,10 +26323,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -26676,7 +26696,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: 'a7a3c75a9ca45b5170179af672719ac777575cfa',
+  sha: '2303bdc1b52a906449177eda533de9fd4a3bb8e4',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -27024,10 +27044,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -27236,7 +27261,7 @@ return replies`,
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: 'bb7b792d6a2bf486cf17d077c98322afcee26349',
+  sha: '22cd19bb2a8c2b2ddbc6d91d0d03609268918c71',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -27759,10 +27784,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -28373,7 +28403,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '61c886edf4ac055e3f363005d6b391d08d3c9f50',
+  sha: '4ebe8c688e17df0a5636046a2f97d505432327d8',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -28841,10 +28871,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -29023,7 +29058,7 @@ return replies`,
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '2dd6e7ae8a1843c63d7c46ef2e7788421056bd7b',
+  sha: '0dbc417d5eab5fbf44a89e0e74543c29585d75d8',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -29525,10 +29560,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -30013,7 +30053,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '25a6372675c216709f5ba8a5d159412fc193142c',
+  sha: 'b1d73d6a841b2d83b6dd008cc5df46d25f4e9956',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -30481,10 +30521,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -31393,7 +31438,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: '02b3b04488fe74b4ed2f7db57f4b8bb0d3175628',
+  sha: 'f5bc345ca16b0052acb0e3a8ecaf2aedd9dc718b',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -31739,10 +31784,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -31976,7 +32026,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'deaf649ce67e281a7d590a8190923583f351974a',
+  sha: '702255610ebc9af2a352d06523d1bb9e6f20e2f1',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -32323,10 +32373,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -32822,7 +32877,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '9621275df4ccb42ea920aa9d706a780b4e716a68',
+  sha: 'cf2b74439405c47ad129bea9e1b94ad22c1765a1',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -33293,10 +33348,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil
@@ -34168,7 +34228,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '6cd962ab024ad6a4d85a991a60da7f0431e013c2',
+  sha: '4f1605d844d579291a387ce31cf0cba65c3bb125',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -34636,10 +34696,15 @@ if delivery.k then
 places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
 end
 end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-if places.follows(redis.call('HGET', of.busy, place), location) then
-places.queue(of, places.key_of(place), delivery)
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
 delivery.p = nil

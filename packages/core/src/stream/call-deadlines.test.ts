@@ -12,12 +12,12 @@ interface Call extends TimedCall {
 
 function start(usualMs: number | undefined): Omit<CallDeadlines<Call>, 'begin'> & {
   readonly late: string[]
-  begin(name: string, ms?: number): Call
+  begin(name: string | Call, ms?: number): Call
 } {
   const late: string[] = []
   const deadlines = createCallDeadlines<Call>(usualMs, ({ name }) => late.push(name))
-  function begin(name: string, ms?: number): Call {
-    const call = { name, endsAt: Infinity }
+  function begin(name: string | Call, ms?: number): Call {
+    const call = typeof name === 'object' ? name : { name, endsAt: Infinity, atLeast: 0 }
     deadlines.begin(call, ms)
     return call
   }
@@ -62,6 +62,18 @@ test('an extension never shortens the time, may be repeated, and does not revive
   vi.advanceTimersByTime(310)
   expect(late).toEqual(['beside', 'extended'])
   expect(extend(call, 300)).toBe(false)
+})
+
+test('an extension before the time of a call begins counts', () => {
+  const { late, extend, begin } = start(100)
+  const early = { name: 'early', endsAt: Infinity, atLeast: 0 }
+  extend(early, 300)
+  extend(early, 10)
+  begin(early)
+  vi.advanceTimersByTime(290)
+  expect(late).toEqual([])
+  vi.advanceTimersByTime(20)
+  expect(late).toEqual(['early'])
 })
 
 test('a call without a limit stays without one when it is extended', () => {

@@ -2,13 +2,18 @@ import { LONGEST_DEADLINE_MS } from '../duration.ts'
 
 /** A call of a handler, as long as it may take. Only `call-deadlines.ts` changes it. */
 export interface TimedCall {
-  /** When it has taken too long, by the clock of this process; Infinity without a limit, 0 when it is over. */
+  /** When it has taken too long, by the clock of this process; Infinity without a limit and before its time began, 0 when it is over. */
   endsAt: number
+  /** It was extended before its time began. */
+  atLeast: number
 }
 
 /** Notices calls that take too long. */
 export interface CallDeadlines<Call extends TimedCall> {
-  /** The time of a call begins. `ms` is its own limit, Infinity for none; undefined for the usual one. */
+  /**
+   * The time of a call begins. Call it once the handler waits for something: one that returns at once needs no timer. `ms` is its own limit,
+   * Infinity for none; undefined for the usual one.
+   */
   begin(call: Call, ms?: number): void
   /** From now on the call may take at least that long. False when it is over. */
   extend(call: TimedCall, ms: number): boolean
@@ -62,8 +67,8 @@ export function createCallDeadlines<Call extends TimedCall>(
   return {
     begin(call, ms = usualMs) {
       if (ms === undefined || ms === Infinity) return
-      call.endsAt = performance.now() + ms
-      if (ms !== usualMs) {
+      call.endsAt = Math.max(performance.now() + ms, call.atLeast)
+      if (ms !== usualMs || call.atLeast > 0) {
         watchOwn(call)
         return
       }
@@ -73,6 +78,7 @@ export function createCallDeadlines<Call extends TimedCall>(
     extend(call, ms) {
       if (call.endsAt === 0) return false
       const endsAt = performance.now() + ms
+      if (call.endsAt === Infinity) call.atLeast = Math.max(call.atLeast, endsAt)
       if (endsAt <= call.endsAt) return true
       call.endsAt = endsAt
       usual.delete(call)

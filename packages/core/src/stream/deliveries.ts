@@ -1,12 +1,11 @@
+import { createAttempts } from './attempts.ts'
+import { type Commits, createCommits } from './commits.ts'
 import * as state from './delivery-state.ts'
 import type { WorkerReturnReason } from './event-types.ts'
 import { abort, type FetchedEntry, type LeasedEntry, leasedEntry } from './leased-entry.ts'
 import { createLeases, type Leases } from './leases.ts'
-import { isNeverRetry } from './never-retry.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { Move, Outcome } from './settlement.ts'
-import type { CommitAnswer } from '../record/types.ts'
-import { refusedForMemory } from '../redis/failures.ts'
 import { encodeProgress, encodeResult } from './outcome.ts'
 import type { Runs } from './runs.ts'
 import { createSettler } from './settler.ts'
@@ -46,14 +45,7 @@ export interface Deliveries {
   finish(entry: LeasedEntry, result?: unknown): void
   /** Its handler failed, or was not called (`ran` is false) because the payload is invalid. */
   fail(entry: LeasedEntry, error: unknown, ran: boolean): void
-  /**
-   * Commits a running entry. `send` sends the commit, again after an outage while `mayRetry`. A second commit of a finished entry gets the
-   * answer of the first.
-   */
-  commit(
-    entry: LeasedEntry,
-    send: (mayRetry: () => boolean) => Promise<CommitAnswer<never>>,
-  ): Promise<CommitAnswer<never>>
+  readonly commit: Commits['commit']
   /** Stores the progress of a running entry; resolves with whether it was stored. */
   progress(entry: LeasedEntry, value: unknown): Promise<boolean>
   /** The entry at that position of a source, if this worker has it, was cancelled. */
@@ -71,9 +63,9 @@ const FULL_MS = 1000
 
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
   const { settings, scripts, events, dueIn, ended, abandoned, renewed, runs, runLength, full } = options
-  const { leaseMs, maxAttempts, backoffMs } = settings
+  const { leaseMs } = settings
+  const attempts = createAttempts(settings)
   let order = 0
-  let hurried = false
   const leases = createLeases({
     leaseMs,
     renew: scripts.renew,
@@ -93,13 +85,20 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     trouble: events.trouble,
   })
 
+  const commits = createCommits({
+    mark: (entry) => scripts.progress(entry, 'm'),
+    done: committed,
+    lost: (entry) => lose(entry),
+    full: () => full(FULL_MS),
+  })
+
   function admit(fetched: readonly FetchedEntry[], leasedSince: number): LeasedEntry[] {
     return fetched.map((each) => {
       const entry = leasedEntry(each, ++order, leasedSince, leasedSince + leaseMs)
       leases.add(entry)
       if (entry.dueMs !== undefined) {
         if (state.postpone(entry)) settle(entry, { to: 'delayed', dueMs: entry.dueMs })
-      } else if (entry.attempt > attemptsOf(entry) && entry.keyed?.before === undefined) bury(entry)
+      } else if (attempts.usedUp(entry) && entry.keyed?.before === undefined) bury(entry)
       return entry
     })
   }
@@ -112,7 +111,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function start(entry: LeasedEntry): boolean {
     if (entry.keyed) {
       // Its predecessor had to be finished first.
-      if (entry.attempt > attemptsOf(entry)) bury(entry)
+      if (attempts.usedUp(entry)) bury(entry)
       entry.keyed.startedAt = performance.now()
     }
     return state.start(entry)
@@ -130,8 +129,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
 
   function finish(entry: LeasedEntry, result?: unknown): void {
     // A handler may end before its commit.
-    if (entry.stage === 'committing') afterCommit(entry, () => finish(entry, result))
-    else if (entry.own?.keepMs !== undefined) finishWith(entry, result)
+    if (commits.waits(entry, () => finish(entry, result))) return
+    if (entry.own?.keepMs !== undefined) finishWith(entry, result)
     else if (state.finish(entry)) settle(entry)
   }
 
@@ -155,98 +154,33 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   function fail(entry: LeasedEntry, error: unknown, ran: boolean): void {
-    if (entry.stage === 'committing') {
-      afterCommit(entry, () => fail(entry, error, ran))
-      return
-    }
-    if (entry.commit && entry.stage === 'over') {
+    if (commits.waits(entry, () => fail(entry, error, ran))) return
+    if (commits.finished(entry)) {
       // Redis has the commit, so the entry is done.
       events.trouble(error)
       return
     }
-    if (entry.full && entry.stage === 'running') {
+    if (commits.wasFull(entry)) {
       if (state.fail(entry)) settle(entry, { to: 'later', delayMs: FULL_MS, why: 'full' })
       return
     }
     // Of an entry that was lost, cancelled or set aside meanwhile the error is ignored, as a result is.
     if (!state.fail(entry)) return
     events.failed(entry, error)
-    settle(entry, afterFailure(entry, error, ran))
+    settle(entry, attempts.afterFailure(entry, error, ran))
   }
 
-  function afterCommit(entry: LeasedEntry, run: () => void): void {
-    void entry.commit?.then(run, run)
-  }
-
-  async function commit(
-    entry: LeasedEntry,
-    send: (mayRetry: () => boolean) => Promise<CommitAnswer<never>>,
-  ): Promise<CommitAnswer<never>> {
-    // Redis refuses a commit before it has the outcome of the entry before it, which was sent in a batch.
-    const previous = entry.keyed?.previous
-    if (previous?.keyed && previous.stage !== 'over') {
-      const { keyed } = previous
-      const { over } = keyed
-      await new Promise<void>((resolve) => {
-        keyed.over = () => {
-          over?.()
-          resolve()
-        }
-      })
+  function committed(entry: LeasedEntry): void {
+    leases.delete(entry)
+    state.settled(entry)
+    entry.keyed?.over?.()
+    events.settled(entry, undefined)
+    // For those that wait. If this process dies before, the mark says the same.
+    if (entry.own?.keepMs !== undefined) {
+      scripts.progress(entry, `r${encodeResult(undefined)}`).catch(events.trouble)
     }
-    while (entry.stage === 'committing') await entry.commit?.catch(() => {})
-    if (entry.commit) {
-      const before = await entry.commit
-      return before.ok ? { ...before, done: 'before' } : before
-    }
-    if (!state.commit(entry)) return { ok: false, lost: true, refused: [] }
-    const mayRetry = (): boolean =>
-      entry.stage === 'committing' && !hurried && performance.now() < entry.leaseEndsAt
-    const marked = entry.own?.keepMs !== undefined
-    const sending = marked ? scripts.progress(entry, 'm').then(() => send(mayRetry)) : send(mayRetry)
-    entry.commit = sending.then(
-      (answer) => {
-        if (answer.ok) {
-          leases.delete(entry)
-          state.settled(entry)
-          entry.keyed?.over?.()
-          events.settled(entry, undefined)
-          // For those that wait. If this process dies before, the mark says the same.
-          if (marked) scripts.progress(entry, `r${encodeResult(undefined)}`).catch(events.trouble)
-          endRun(entry, true)
-          ended(entry)
-        } else if (answer.lost) lose(entry)
-        else refuse(entry)
-        return answer
-      },
-      (error: unknown) => {
-        refuse(entry)
-        if (refusedForMemory(error)) {
-          entry.full = true
-          full(FULL_MS)
-        }
-        throw error
-      },
-    )
-    return entry.commit
-  }
-
-  function refuse(entry: LeasedEntry): void {
-    entry.commit = undefined
-    state.refuse(entry)
-  }
-
-  function attemptsOf({ own }: LeasedEntry): number {
-    return own?.attempts ?? maxAttempts
-  }
-
-  function afterFailure(entry: LeasedEntry, error: unknown, ran: boolean): Move {
-    const { attempt, own } = entry
-    if (!ran) return { to: 'dead', why: 'invalid', error }
-    if (isNeverRetry(error)) return { to: 'dead', why: 'never-retry', error }
-    if (attempt >= attemptsOf(entry)) return { to: 'dead', why: 'failed', error }
-    const delayMs = backoffMs(attempt, error, own?.backoffMs)
-    return delayMs === false ? { to: 'dead', why: 'never-retry', error } : { to: 'retrying', delayMs }
+    endRun(entry, true)
+    ended(entry)
   }
 
   function setAside(entry: LeasedEntry, ms: number): boolean {
@@ -307,7 +241,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     start,
     finish,
     fail,
-    commit,
+    commit: commits.commit,
     progress,
     cancelled(source, position) {
       const entry = leases.find(source, position)
@@ -316,8 +250,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     setAside,
     giveBack,
     async end() {
-      hurried = true
-      await Promise.allSettled([...leases.all()].flatMap((entry) => entry.commit ?? []))
+      await commits.end(leases.all())
       for (const entry of leases.all()) {
         if (entry.stage !== 'running') continue
         // Closing uses up no attempt, because the handler did not fail. Otherwise a few deploys would make the entry a dead letter.

@@ -1,6 +1,5 @@
-import { AsyncResource } from 'node:async_hooks'
-
 import type { WorkerReturnReason } from './event-types.ts'
+import type { HandlerContext } from './handler-context.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
 import type { Pace } from './pace.ts'
@@ -12,6 +11,7 @@ export interface DispatcherOptions {
   /** Most entries of a call. */
   readonly batch: number
   readonly waiting: WaitingEntries
+  readonly asyncContext: Pick<HandlerContext, 'run'>
   readonly pace: Pick<Pace, 'started' | 'ended'>
   readonly leases: Pick<Leases, 'overdue' | 'refresh' | 'recordStart'>
   /** Why no entry may start now: the group is paused, or the worker closes. */
@@ -45,10 +45,8 @@ const SLICE_MS = 5
  * worker took over does not start.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { concurrency, batch, waiting, pace, leases, stopped, start, run, giveBack } = options
+  const { concurrency, batch, waiting, asyncContext, pace, leases, stopped, start, run, giveBack } = options
   const { suspects } = waiting
-  /** The async context in which the worker was created. */
-  const context = new AsyncResource('PenknifeWorker')
   let calls = 0
   let running = 0
   let dispatching = false
@@ -61,7 +59,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function dispatch(): void {
     // A handler that ends at once calls `ended`, and so this function, while it runs.
     if (dispatching || waiting.size + suspects.size === 0) return
-    context.runInAsyncScope(startWaiting)
+    asyncContext.run(startWaiting)
   }
 
   function startWaiting(): void {

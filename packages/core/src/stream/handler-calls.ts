@@ -1,13 +1,13 @@
-import { AsyncResource } from 'node:async_hooks'
-
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { createCallDeadlines, type TimedCall } from './call-deadlines.ts'
 import { type DeliveryContext, HandlerDelivery } from './delivery.ts'
 import type { WorkerReturnReason } from './event-types.ts'
+import type { HandlerContext } from './handler-context.ts'
 import { abort, type LeasedEntry } from './leased-entry.ts'
 
 export interface HandlerCallsOptions<T> {
   readonly context: Omit<DeliveryContext, 'extend'>
+  readonly asyncContext: Pick<HandlerContext, 'call'>
   readonly schema: StandardSchema<unknown, T> | undefined
   readonly timeoutMs: number | undefined
   /** Calls the handler. */
@@ -43,7 +43,19 @@ interface Call extends TimedCall {
 
 /** Calls handlers: parses payloads, settles each entry by the result of its call, and fails calls that take too long. */
 export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerCalls {
-  const { schema, timeoutMs, handle, errorAt, resultAt, started, finish, fail, giveBack, free } = options
+  const {
+    asyncContext,
+    schema,
+    timeoutMs,
+    handle,
+    errorAt,
+    resultAt,
+    started,
+    finish,
+    fail,
+    giveBack,
+    free,
+  } = options
   const deadlines = createCallDeadlines<Call>(timeoutMs, failLate)
   const context: DeliveryContext = {
     ...options.context,
@@ -100,23 +112,22 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       free(places)
       return
     }
-    const limitMs = limitOf(entries)
     const mine: Call = {
       entries,
       places,
       endsAt: Infinity,
-      limitMs,
+      atLeast: 0,
+      limitMs: limitOf(entries),
     }
-    deadlines.begin(mine, limitMs)
     for (const entry of entries) {
       entry.call = mine
       started(entry)
     }
     let result: unknown
     try {
-      // A resource of its own, so that the context that a handler enters (AsyncLocalStorage) ends with its call.
-      result = new AsyncResource(RESOURCE).runInAsyncScope(handle, undefined, deliveries)
+      result = asyncContext.call(handle, deliveries)
       if (isThenable(result)) {
+        deadlines.begin(mine, mine.limitMs)
         // A foreign thenable may settle twice, or throw after it settled. A promise settles once.
         Promise.resolve(result).then(
           (outcome) => succeeded(mine, outcome),
@@ -183,9 +194,6 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
 
   return { run, stop: deadlines.stop }
 }
-
-/** The type of the handlers' resources in async_hooks. */
-const RESOURCE = 'PenknifeHandler'
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'

@@ -41,9 +41,9 @@ export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Stag
   readonly fetchedAt: number
   /** After this time another worker may have the entry. Only `leases.ts` changes it. */
   leaseEndsAt: number
-  /** The commit under way, or the one that finished it. Only `deliveries.ts` changes it. */
+  /** The commit under way, or the one that finished it. Only `commits.ts` changes it. */
   commit: Promise<CommitAnswer<never>> | undefined
-  /** Whether its commit was refused because the memory of Redis is full. Only `deliveries.ts` changes it. */
+  /** Whether its commit was refused because the memory of Redis is full. Only `commits.ts` changes it. */
   full: boolean
   /** The call of the handler that has it. Only `handler-calls.ts` changes it. */
   call: TimedCall | undefined

@@ -41,6 +41,7 @@ export function createResults(
       let timer: NodeJS.Timeout | undefined
       let unfollow: (() => void) | undefined
       let ended = false
+      let messages = 0
       function end<Value>(settle: (value: Value) => void, value: Value): void {
         if (ended) return
         ended = true
@@ -54,9 +55,11 @@ export function createResults(
 
       /** Reads what happened so far. */
       async function look(): Promise<void> {
+        const before = messages
         try {
           const { state, outcome, keeps, progress } = await locate(id)
-          if (progress !== undefined) progressed(JSON.stringify(progress))
+          // A message that came meanwhile is newer.
+          if (progress !== undefined && messages === before) progressed(JSON.stringify(progress))
           if (outcome !== undefined) end(resolve, decodeOutcome(outcome))
           else if (state === 'gone' || state === 'dead') end(resolve, { state: 'unknown' } as const)
           else if (!keeps) end(reject, invalid('id', id, NOT_KEPT))
@@ -70,6 +73,7 @@ export function createResults(
         if (ended) return
         unfollow = runtime.subscriber.follow(route, keys.outcomes(stream, group) + id, {
           message(text) {
+            messages += 1
             if (text.startsWith('r')) end(resolve, decodeOutcome(text.slice(1)))
             else progressed(text.slice(1))
           },

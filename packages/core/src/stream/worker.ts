@@ -6,6 +6,7 @@ import { createDispatcher } from './dispatcher.ts'
 import { createFetchControl } from './fetch-control.ts'
 import { createGroupConsumer } from './group-consumer.ts'
 import { createHandlerCalls } from './handler-calls.ts'
+import { createHandlerContext } from './handler-context.ts'
 import { createLimitGate } from './limit-gate.ts'
 import { createPace } from './pace.ts'
 import { createRuns } from './runs.ts'
@@ -30,6 +31,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   let most = settings.concurrency
   let held = false
   const concurrency = (): number => most
+  const asyncContext = createHandlerContext()
   const pace = createPace()
   const capacity = createCapacity()
   const runs =
@@ -79,6 +81,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     concurrency,
     batch,
     waiting,
+    asyncContext,
     pace,
     leases,
     stopped,
@@ -99,6 +102,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     stopped,
   })
   const calls = createHandlerCalls<T>({
+    asyncContext,
     context: {
       sourceKeys,
       group,

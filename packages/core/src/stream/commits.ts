@@ -1,0 +1,99 @@
+import type { CommitAnswer } from '../record/types.ts'
+import { refusedForMemory } from '../redis/failures.ts'
+import * as state from './delivery-state.ts'
+import type { LeasedEntry } from './leased-entry.ts'
+
+/** Sends a commit, again after an outage while `mayRetry`. */
+export type SendCommit = (mayRetry: () => boolean) => Promise<CommitAnswer<never>>
+
+export interface CommitsOptions {
+  /** Stores a mark before the commit of an entry whose outcome is kept, see lua/_lib/stream/outcomes.lua. */
+  readonly mark: (entry: LeasedEntry) => Promise<unknown>
+  /** The commit finished the entry. */
+  readonly done: (entry: LeasedEntry) => void
+  readonly lost: (entry: LeasedEntry) => void
+  /** The memory of Redis is full. */
+  readonly full: () => void
+}
+
+/**
+ * Commits of running entries: `running ──commit──> committing`, then over, or back to `running` when the commit was refused or failed. This is
+ * the owner of an entry's `commit` and `full`.
+ */
+export interface Commits {
+  /** A second commit of a finished entry gets the answer of the first. */
+  commit(entry: LeasedEntry, send: SendCommit): Promise<CommitAnswer<never>>
+  /** While a commit is under way, `then` is called after its answer. False when none is. */
+  waits(entry: LeasedEntry, then: () => void): boolean
+  /** Whether a commit finished the entry. */
+  finished(entry: LeasedEntry): boolean
+  /** Whether the last commit of a running entry failed because the memory of Redis is full. */
+  wasFull(entry: LeasedEntry): boolean
+  /** From now on no commit is sent again. Resolves when those of these entries have their answers. */
+  end(entries: Iterable<LeasedEntry>): Promise<void>
+}
+
+export function createCommits({ mark, done, lost, full }: CommitsOptions): Commits {
+  let hurried = false
+
+  async function commit(entry: LeasedEntry, send: SendCommit): Promise<CommitAnswer<never>> {
+    // Redis refuses a commit before it has the outcome of the entry before it, which was sent in a batch.
+    const previous = entry.keyed?.previous
+    if (previous?.keyed && previous.stage !== 'over') {
+      const { keyed } = previous
+      const { over } = keyed
+      await new Promise<void>((resolve) => {
+        keyed.over = () => {
+          over?.()
+          resolve()
+        }
+      })
+    }
+    while (entry.stage === 'committing') await entry.commit?.catch(() => {})
+    if (entry.commit) {
+      const before = await entry.commit
+      return before.ok ? { ...before, done: 'before' } : before
+    }
+    if (!state.commit(entry)) return { ok: false, lost: true, refused: [] }
+    const mayRetry = (): boolean =>
+      entry.stage === 'committing' && !hurried && performance.now() < entry.leaseEndsAt
+    const sending = entry.own?.keepMs === undefined ? send(mayRetry) : mark(entry).then(() => send(mayRetry))
+    entry.commit = sending.then(
+      (answer) => {
+        if (answer.ok) done(entry)
+        else if (answer.lost) lost(entry)
+        else refuse(entry)
+        return answer
+      },
+      (error: unknown) => {
+        refuse(entry)
+        if (refusedForMemory(error)) {
+          entry.full = true
+          full()
+        }
+        throw error
+      },
+    )
+    return entry.commit
+  }
+
+  function refuse(entry: LeasedEntry): void {
+    entry.commit = undefined
+    state.refuse(entry)
+  }
+
+  return {
+    commit,
+    waits(entry, then) {
+      if (entry.stage !== 'committing') return false
+      void entry.commit?.then(then, then)
+      return true
+    },
+    finished: (entry) => entry.commit !== undefined && entry.stage === 'over',
+    wasFull: (entry) => entry.full && entry.stage === 'running',
+    async end(entries) {
+      hurried = true
+      await Promise.allSettled([...entries].flatMap((entry) => entry.commit ?? []))
+    },
+  }
+}
