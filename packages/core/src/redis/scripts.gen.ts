@@ -13753,7 +13753,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'f36061255bc3ada8a13700489ef6b3353aceac07',
+  sha: '7e3fab0524328b196375e4f2953404dbbee90d28',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -14482,13 +14482,14 @@ end
 end
 return banning
 end
-local BAN = string.byte('b')
-local banning, bans = nil, {}
+local banning, bans
 local function ban_of(how)
-if string.byte(how) ~= BAN then
+if string.byte(how) ~= 98 then
 return nil
 end
-banning = banning or load_banning()
+if not banning then
+banning, bans = load_banning(), {}
+end
 bans[how] = bans[how] or banning.open(how)
 return banning, bans[how]
 end
