@@ -22,6 +22,8 @@ export interface BanModel {
   unblock(subject: string, now: number): boolean
   reset(subject: string): void
   isBlocked(subject: string, now: number): boolean
+  /** Whether nothing has expired. What expired may be deleted or not, and would count again under a clock that is set back. */
+  isWhole(now: number): boolean
 }
 
 /** Bans in plain counting. Times are whole microseconds, options milliseconds. */
@@ -86,6 +88,13 @@ export function createBanModel(rules: readonly LimiterRule[], ban: LimiterBanOpt
       found.block = undefined
       return was
     },
+    isWhole: (now) =>
+      [...subjects.values()].every(
+        (found) =>
+          (!found.count || movedCount(found.count, now) !== undefined) &&
+          (!found.bans || moved(found.bans, now) !== undefined) &&
+          (!found.block || inForce(found, now) !== undefined),
+      ),
     isBlocked: (name, now) => inForce(at(name), now) !== undefined,
     reset(name) {
       subjects.delete(name)
