@@ -44,6 +44,7 @@ test.each([
   ['docs/rate-limiting.md', LIMITER, 'LimiterDenyCacheOptions'],
   ['docs/rate-limiting.md', LIMITER, 'LimiterLocalOptions'],
   ['docs/rate-limiting.md', LIMITER, 'LimiterBanOptions'],
+  ['docs/leaderboards.md', BOARD, 'RanksOnOptions'],
   ['docs/middleware.md', HTTP, 'RateLimitOptions'],
   ['docs/middleware.md', HTTP, 'HeaderOptions'],
   ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],

@@ -164,6 +164,25 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
     },
   ],
   'leaderboard/increment': [{ returns: 'string', shared: [[board]], item: ['ann', 1.5] }],
+  'leaderboard/ranks-on': [
+    {
+      returns: 'integer',
+      shared: [
+        [board, data],
+        '[{"first":1,"last":2,"plan":{"windows":[{"z":[1,1],"start":0,"next":1,"finish":2}],"data":2}}]',
+      ],
+      item: ['bob', 'ordinal'],
+    },
+    {
+      returns: 'string',
+      shared: [
+        [board, distinct, data],
+        '[{"first":1,"last":3,"plan":{"windows":[{"z":[1],"d":[2]}],"data":3}}]',
+      ],
+      item: ['bob', 'ordinal'],
+      before: SCORES,
+    },
+  ],
   'leaderboard/rank': [
     { returns: 'string', shared: [[board]], item: ['bob'], before: SCORES },
     { returns: 'null', shared: [[board]], item: ['nobody'], before: SCORES },

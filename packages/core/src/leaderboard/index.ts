@@ -1,6 +1,8 @@
 export type * from './event-types.ts'
 export { createLeaderboard } from './leaderboard.ts'
 export type * from './option-types.ts'
+export { ranksOn } from './ranks-on.ts'
+export type * from './ranks-on-types.ts'
 export type * from './read-types.ts'
 export type * from './reading-types.ts'
 export type * from './season-types.ts'

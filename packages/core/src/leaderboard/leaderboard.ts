@@ -5,6 +5,7 @@ import { comparable } from '../record/comparable.ts'
 import { channelChanges, followable } from '../redis/changes.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { leaderboardDeclare, leaderboardDescribe } from '../redis/scripts.gen.ts'
+import { withParts } from './board-parts.ts'
 import { declarationOf } from './declaration.ts'
 import { createGate } from './gate.ts'
 import { checkMember } from './members.ts'
@@ -103,7 +104,7 @@ export function createLeaderboard<Data = unknown>(
   }
   if (live !== undefined) followable(board, channelChanges(runtime, live))
   const all = settings.windows.some(({ kind }) => kind === 'all-time')
-  return comparable(board, {
+  return comparable(withParts(board, parts), {
     title: `leaderboard '${name}'`,
     space: space.name,
     runtime,

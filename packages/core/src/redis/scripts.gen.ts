@@ -9741,6 +9741,396 @@ return replies`,
 }
 
 /**
+ * Read a member's sort value and rank on several boards of a space.
+ *
+ * - shared keys `keys`: the keys of one all-time or calendar window of each board, one board after the other
+ * - shared `plan`: JSON: for each board its `plan` (see lua/_lib/leaderboard/board.lua, with one window), and `first` and `last`, the indexes of its keys
+ * - `member`: member
+ * - `style`: ordinal, competition or dense
+ * - replies Redis' time, when it is outside of the periods that the client sent; else two lines for each board: sort value and rank count, both empty when the member is not on it
+ */
+export const leaderboardRanksOn: Script<[keys: readonly string[], plan: Arg], [member: Arg, style: Arg], number | string> = {
+  name: 'leaderboard/ranks-on',
+  sha: '21a8b39fa3fe32e14afb5a6198346e666fc59006',
+  batch: 4,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["member","style"],
+  returns: 'integer|string',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local board = {}
+function board.open(keys, plan)
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.next then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.next and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
+end
+function board.wrong(plan, keys, open)
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+end
+function board.score(plan, value)
+return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+function board.text(plan, value)
+return string.format(plan.limit and '%d' or '%.17g', value)
+end
+local function name_of(score)
+return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if #redis.call('ZRANGE', window.z, low, high, 'BYSCORE', 'LIMIT', 0, 1) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
+end
+function board.write(plan, window, member, before, after)
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
+end
+function board.write_all(plan, window, before, after)
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
+end
+function board.keep_with_log(window)
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
+end
+local stamp = string.format('%.0f-*', now)
+function board.append(log, ...)
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
+end
+function board.time_of(id)
+return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local rows = {}
+local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
+local function members_of(lines)
+local members = {}
+for at = 1, #lines, 2 do
+members[#members + 1] = lines[at]
+end
+return members
+end
+local function escape(lines)
+for at = 1, #lines, 2 do
+lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+end
+end
+local function line_of(text)
+return text and (string.gsub(text, '\\n', ' ')) or ''
+end
+local function add_data(lines, data, members)
+local texts = redis.pcall('HMGET', data, unpack(members))
+if texts.err then
+error({ err = texts.err .. ' (' .. data .. ')' })
+end
+for _, text in ipairs(texts) do
+lines[#lines + 1] = line_of(text)
+end
+end
+local function before(plan, window, style, value, position)
+if style == 'ordinal' then
+return position
+end
+local score = board.score(plan, tonumber(value))
+if style == 'dense' then
+return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+end
+return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+end
+local function reply_of(plan, window, style, how, position, lines)
+local base, count = position, #lines / 2
+if count > 0 then
+base = before(plan, window, style, lines[2], position)
+local members = how.data and members_of(lines)
+if how.exact then
+escape(lines)
+end
+if members then
+add_data(lines, how.data, members)
+end
+end
+return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
+end
+function rows.range(plan, window, style, how, start, stop)
+return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+end
+function rows.around(plan, window, style, how, member, each, fill)
+local position = redis.call('ZRANK', window.z, member)
+if not position then
+return false
+end
+local start, stop = math.max(0, position - each), position + each
+if fill == '1' then
+start = math.max(0, math.min(start, redis.call('ZCARD', window.z) - 1 - 2 * each))
+stop = start + 2 * each
+end
+return rows.range(plan, window, style, how, start, stop)
+end
+function rows.between(plan, window, style, how, low, high, from, count)
+local position = 0
+if low ~= '-inf' then
+position = redis.call('ZCOUNT', window.z, '-inf', string.sub(low, 1, 1) == '(' and string.sub(low, 2) or '(' .. low)
+end
+local start = position + from
+local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+if stop < start then
+return reply_of(plan, window, style, how, start, {})
+end
+return rows.range(plan, window, style, how, start, stop)
+end
+local function found(plan, window, style, member)
+local value = redis.call('ZSCORE', window.z, member)
+local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+return value, value and before(plan, window, style, value, position)
+end
+function rows.rank(plan, window, style, how, member)
+local value, count = found(plan, window, style, member)
+if not value then
+return false
+end
+return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
+end
+function rows.of(plan, window, style, how, members)
+members = cjson.decode(members)
+local lines = {}
+for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
+local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
+lines[2 * at - 1] = value or ''
+lines[2 * at] = value and before(plan, window, style, value, position) or ''
+end
+if how.data then
+add_data(lines, how.data, members)
+end
+return table.concat(lines, '\\n')
+end
+function rows.count(_, window, _, _, low, high)
+if low == '-inf' and high == '+inf' then
+return tostring(redis.call('ZCARD', window.z))
+end
+return tostring(redis.call('ZCOUNT', window.z, low, high))
+end
+function rows.different(_, window, _, _, bound)
+return tostring(redis.call('ZCOUNT', window.d, '-inf', bound))
+end
+local MOST_SUMMED = 1000
+function rows.sum(plan, window)
+if redis.call('ZCARD', window.z) > MOST_SUMMED then
+return false
+end
+local values, sum = redis.call('ZRANGE', window.z, 0, -1, 'WITHSCORES'), 0
+for at = 2, #values, 2 do
+sum = sum + board.score(plan, tonumber(values[at]))
+end
+return string.format('%.17g', sum)
+end
+function rows.worse(plan, window, _, _, member)
+local value = redis.call('ZSCORE', window.z, member)
+if not value then
+return false
+end
+local last = tonumber(value)
+if plan.shift then
+last = board.score(plan, last) * plan.shift + plan.shift - 1
+end
+return redis.call('ZCOUNT', window.z, string.format('(%.17g', last), '+inf') .. '\\n' .. redis.call('ZCARD', window.z)
+end
+function rows.better(plan, window, _, _, member)
+local value, count = found(plan, window, 'competition', member)
+return value and count .. '\\n' .. redis.call('ZCARD', window.z)
+end
+local function snapped(exact)
+local whole = math.floor(exact + 0.5)
+return math.abs(exact - whole) <= whole * 1e-14 and whole or exact
+end
+function rows.interpolated(_, window, _, _, percent)
+local last = redis.call('ZCARD', window.z) - 1
+if last < 0 then
+return false
+end
+local exact = snapped(percent * last / 100)
+local below = math.floor(exact)
+local position = last - below
+local values = redis.call('ZRANGE', window.z, math.max(0, position - 1), position, 'WITHSCORES')
+return values[#values] .. '\\n' .. values[2] .. '\\n' .. string.format('%.17g', exact - below)
+end
+function rows.quantile(_, window, _, _, percent)
+local count = redis.call('ZCARD', window.z)
+if count == 0 then
+return false
+end
+local wanted = math.max(1, math.ceil(snapped(percent * count / 100)))
+return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
+end
+function rows.scan(_, window, _, how, cursor)
+local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+local count = #lines / 2
+if how.exact then
+escape(lines)
+end
+return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+end
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+if data == '0' then
+return PLAIN
+end
+return data == '2' and EXACT or { data = key, exact = data == '3' }
+end
+local keys = KEYS
+local plan = ARGV[1]
+local list = cjson.decode(plan)
+local windows
+local function open()
+local found = {}
+for at, each in ipairs(list) do
+local opened = board.open({ unpack(keys, each.first, each.last) }, each.plan)
+if not opened then
+return nil
+end
+found[at] = opened[1]
+end
+return found
+end
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local member, style = ARGV[2], ARGV[3]
+do
+windows = windows or open()
+if not windows then
+return now
+end
+local lines, members = {}, cjson.encode({ member })
+for at, each in ipairs(list) do
+lines[at] = rows.of(each.plan, windows[at], style, rows.how('0'), members)
+end
+return table.concat(lines, '\\n')
+end
+return nil
+end
+local function item(member, style)
+windows = windows or open()
+if not windows then
+return now
+end
+local lines, members = {}, cjson.encode({ member })
+for at, each in ipairs(list) do
+lines[at] = rows.of(each.plan, windows[at], style, rows.how('0'), members)
+end
+return table.concat(lines, '\\n')
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Read an all-time or calendar window of a board.
  *
  * - shared keys `keys`: the window's sorted sets, and the members' data, at the indexes in the plan
