@@ -287,8 +287,8 @@ test('a board with live tells of every kind of change', async () => {
   ]
   await until('the state', () => is([]))
   let before = '[]'
-  for (const [at, change] of changes.entries()) {
-    await change()
+  for (const [at, make] of changes.entries()) {
+    await make()
     const rows = await board.top(9)
     expect([at, JSON.stringify(rows)]).not.toEqual([at, before])
     before = JSON.stringify(rows)
