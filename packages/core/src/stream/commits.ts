@@ -23,8 +23,8 @@ export interface CommitsOptions {
 export interface Commits {
   /** A second commit of a finished entry gets the answer of the first. */
   commit(entry: LeasedEntry, send: SendCommit): Promise<CommitAnswer<never>>
-  /** While a commit is under way, `then` is called after its answer. False when none is. */
-  waits(entry: LeasedEntry, then: () => void): boolean
+  /** Calls `then` after the answer of the commit that is under way. */
+  afterwards(entry: LeasedEntry, then: () => void): void
   /** Whether a commit finished the entry. */
   finished(entry: LeasedEntry): boolean
   /** Whether the last commit of a running entry failed because the memory of Redis is full. */
@@ -84,10 +84,8 @@ export function createCommits({ mark, done, lost, full }: CommitsOptions): Commi
 
   return {
     commit,
-    waits(entry, then) {
-      if (entry.stage !== 'committing') return false
+    afterwards(entry, then) {
       void entry.commit?.then(then, then)
-      return true
     },
     finished: (entry) => entry.commit !== undefined && entry.stage === 'over',
     wasFull: (entry) => entry.full && entry.stage === 'running',

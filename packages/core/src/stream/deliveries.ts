@@ -129,8 +129,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
 
   function finish(entry: LeasedEntry, result?: unknown): void {
     // A handler may end before its commit.
-    if (commits.waits(entry, () => finish(entry, result))) return
-    if (entry.own?.keepMs !== undefined) finishWith(entry, result)
+    if (entry.stage === 'committing') commits.afterwards(entry, () => finish(entry, result))
+    else if (entry.own?.keepMs !== undefined) finishWith(entry, result)
     else if (state.finish(entry)) settle(entry)
   }
 
@@ -154,7 +154,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   function fail(entry: LeasedEntry, error: unknown, ran: boolean): void {
-    if (commits.waits(entry, () => fail(entry, error, ran))) return
+    if (entry.stage === 'committing') {
+      commits.afterwards(entry, () => fail(entry, error, ran))
+      return
+    }
     if (commits.finished(entry)) {
       // Redis has the commit, so the entry is done.
       events.trouble(error)
