@@ -4,7 +4,7 @@
 -- @batch 16
 -- @full refused      it may add a member
 -- @include notifier/presence
--- @shared keys next  sorted set for channels without a history: key and epoch of the next history
+-- @shared keys sets  sorted sets: key and epoch of the next history of channels without one; key `entries`, by the end of its first lease
 -- @shared keep       events to keep of the channel's history, about
 -- @shared ttl        milliseconds after its last event until the history expires
 -- @shared age        milliseconds after which an event is deleted; 0: no limit
@@ -24,10 +24,11 @@ local room = {
   counts = false,
   entries = false,
   leases = false,
+  due = sets[2],
   told = false,
   channel = {
     history = false,
-    next = next[1],
+    next = sets[1],
     live = false,
     keep = keep,
     ttl = ttl,
@@ -48,5 +49,7 @@ local function item(counts, entries, leases, history, live, process, member)
     return wrong
   end
   presence.add(room, process, member)
-  return presence.extend(room, process, lease, lease) and 1 or 0
+  local alive = presence.extend(room, process, lease, lease)
+  presence.mark(room)
+  return alive and 1 or 0
 end

@@ -2,7 +2,7 @@
 -- @batch 8
 -- @full runs         it frees memory; the history that it adds to has a bound
 -- @include notifier/presence
--- @shared keys next  sorted set for channels without a history: key and epoch of the next history
+-- @shared keys sets  sorted sets: key and epoch of the next history of channels without one; key `entries`, by the end of its first lease
 -- @shared keep       events to keep of the channel's history, about
 -- @shared ttl        milliseconds after its last event until the history expires
 -- @shared age        milliseconds after which an event is deleted; 0: no limit
@@ -21,10 +21,11 @@ local room = {
   counts = false,
   entries = false,
   leases = false,
+  due = sets[2],
   told = false,
   channel = {
     history = false,
-    next = next[1],
+    next = sets[1],
     live = false,
     keep = keep,
     ttl = ttl,
@@ -67,6 +68,7 @@ local function item(counts, entries, leases, history, live, most)
     return wrong
   end
   local more = presence.expire(room)
+  presence.mark(room)
   local reply = { more and '+' or '', redis.call('HLEN', counts) }
   most = tonumber(most)
   if not more and most > 0 then

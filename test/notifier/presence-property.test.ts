@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 
 import { runtimeOf } from '../../packages/core/src/redis/penknife.ts'
 import {
+  notifierDue,
   notifierJoin,
   notifierLeave,
   notifierPresent,
@@ -38,6 +39,7 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('clock' as const), ms: fc.constantFrom(4000, 10_000, 31_000) }),
   },
   { weight: 3, arbitrary: fc.constant({ do: 'list' as const }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'collect' as const }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('many' as const), process }) },
   {
     weight: 1,
@@ -56,7 +58,7 @@ test(
     const notifier = createNotifier(space, 'main')
     const clock = createClock(bench.raw)
     const shared: [string[], number, number, number, number] = [
-      [keys.beginnings('main')],
+      [keys.beginnings('main'), keys.presenceDue('main')],
       10_000,
       86_400_000,
       0,
@@ -68,6 +70,8 @@ test(
       bind(notifierRenew, shared),
       bind(notifierPresent, shared),
     ]
+    const find = bind(notifierDue, [])
+    const due = keys.presenceDue('main')
     let runs = 0
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30, size: 'max' }), async (steps) => {
@@ -100,9 +104,10 @@ test(
         const expire = (): void => {
           for (const [name, { ends }] of model) if (ends <= now) model.delete(name)
         }
-        for (const each of [...steps, { do: 'list' as const }]) {
+        for (const each of [...steps, { do: 'collect' as const }, { do: 'list' as const }]) {
           if (each.do === 'clock') await clock.set((now += each.ms) * 1000)
           else if (each.do === 'list') await list()
+          else if (each.do === 'collect') await collect()
           else if (each.do === 'lose') {
             // The next call finds that a part is gone, and removes the rest.
             if ((await bench.raw.del(keys.presence(each.part, 'main', channel))) === 0) continue
@@ -137,14 +142,31 @@ test(
           }
         }
 
+        /** A process without members removes those whose lease ended, and the events say so, although nobody reads the list. */
+        async function collect(): Promise<void> {
+          const found = (await find(keys.route, due, 10_000)) as string[]
+          if (found.includes(entries)) await presentAll()
+          const ended = [...model.values()].some(({ ends }) => ends <= now)
+          if (ended && !lost) await addUp()
+          expire()
+        }
+
         /** The list is that of the model, and the events add up to it. */
         async function list(): Promise<void> {
           expire()
           const listed = await presentAll()
           const members = [...model.values()].flatMap((of) => [...of.members])
           expect(listed).toEqual([...new Set(members)].toSorted())
+          await addUp()
+        }
+
+        /** What those see who follow the events: the members of living processes. */
+        async function addUp(): Promise<void> {
+          const living = [...model].filter(([name]) => alive(name)).flatMap(([, of]) => [...of.members])
           // After somebody else emptied the list, the events lack the leaves.
           if (lost) return
+          for (const key of [counts, entries, leases])
+            expect([-2, 86_400].includes(await ttlOf(key))).toBe(true)
           const told = new Set<string>()
           const { items } = await notifier.history(channel, { limit: 200 })
           if (items.length === 200) return
@@ -153,7 +175,13 @@ test(
             expect(told.has(name)).toBe(type === 'left')
             told[type === 'joined' ? 'add' : 'delete'](name)
           }
-          expect([...told].toSorted()).toEqual(listed)
+          expect([...told].toSorted()).toEqual([...new Set(living)].toSorted())
+        }
+
+        /** Its keys outlive its leases by far: else members would go without an event. */
+        async function ttlOf(key: string): Promise<number> {
+          const left = await bench.raw.pttl(key)
+          return left < 0 ? left : Math.ceil(left / 3_600_000) * 3600
         }
 
         async function presentAll(): Promise<string[]> {

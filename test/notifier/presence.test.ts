@@ -79,6 +79,18 @@ test('members of a killed process leave by themselves, others stay, and a large 
   expect(seen).not.toContain('left shared')
 })
 
+test('members of a killed process leave for viewers too when no other process has a member, and nobody reads', async () => {
+  const { presence, seen, notifier } = await open({ lease: '3s' })
+  const child = startProgram('present', [bench.server.url, 'ann', 'ben'])
+  expect(await child.next()).toBe('joined')
+  expect(await presence.count('room')).toBe(2)
+  child.process.kill('SIGKILL')
+  await until('they left', () => seen.includes('left ann') && seen.includes('left ben'), 6000)
+  expect((await notifier.history('room')).items).toHaveLength(4)
+  // Nothing of the channel is left but its history.
+  expect(await bench.raw.keys('*presence*')).toEqual([])
+})
+
 test('a closed process gives its members the grace period to come back elsewhere', async () => {
   const [one, two] = [await open({ grace: '1m' }), await open()]
   await Promise.all(['stays', 'moves'].map((member) => one.presence.join('room', member).joined))
@@ -117,6 +129,23 @@ test('while Redis is away nothing is lost: the members are those of now when it 
   await server.start()
   await during.joined
   await until('it left', async () => (await presence.members('room')).members.join() === 'during', 8000)
+})
+
+test('who leaves during an outage longer than the lease leaves for viewers too', async () => {
+  const { presence, seen } = await open({ lease: '3s' })
+  const [stays, goes] = ['stays', 'goes'].map((member) => presence.join('room', member))
+  await Promise.all([stays?.joined, goes?.joined])
+  const leases = 'pk1:{shop}:presence-leases:main:room'
+  for (const part of ['counts', 'entries', 'leases'])
+    expect(await bench.raw.pttl(leases.replace('leases', part))).toBeGreaterThan(86_000_000)
+  const [process] = await bench.raw.zrange(leases, '0', '0')
+  await bench.raw.zadd(leases, '1', process as string)
+  goes?.leave()
+  // Somebody reads before the process is back: then its other member comes again.
+  expect((await presence.members('room')).members).not.toContain('goes')
+  await until('the other is there', async () => (await presence.count('room')) === 1)
+  await until('the events', () => seen.at(-1) === 'joined stays')
+  expect(seen.filter((event) => event.endsWith('goes'))).toEqual(['joined goes', 'left goes'])
 })
 
 test.each([

@@ -21,7 +21,8 @@ const ROOM = [
   history,
   live,
 ] as const
-const PRESENCE = [[next], 100, 60_000, 0, 30_000] as const
+const due = keys.presenceDue('live')
+const PRESENCE = [[next, due], 100, 60_000, 0, 30_000] as const
 const MEMBERS: NonNullable<Sample['before']> = [
   ['HSET', ROOM[0], 'ann', 1, 'ben', 2],
   ['ZADD', ROOM[1], 0, 'p\nann', 0, 'p\nben', 0, 'dead\nben'],
@@ -49,6 +50,7 @@ export const NOTIFIER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'notifier/present': [
     { returns: 'list', shared: PRESENCE, item: [...ROOM, 10], before: MEMBERS, channels: [live] },
   ],
+  'notifier/due': [{ returns: 'list', item: [due, 10_000], before: [['ZADD', due, 1, ROOM[1]]] }],
   'notifier/extend': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
   'notifier/nudge': [
     {

@@ -4,21 +4,27 @@
 -- - `counts`, a hash: member -> the number of processes that have it
 -- - `entries`, a sorted set with score 0: <process>\n<member>
 -- - `leases`, a sorted set: process, by the millisecond at which its lease ends
+-- All rooms of a name share `due`, a sorted set: key `entries` of a room, by the millisecond at which its first lease ends.
 --
 -- Invariant: a member's count is the number of its entries, and is never 0. Entries of a process whose lease has ended are
 -- removed by the calls of others, a bounded number by each, and its lease last. So a process that was cut off in between learns
 -- from its own next call that it must join again.
+--
+-- If changes are published, no member may go without its event. So the keys outlive their leases by far, and `due` has each room
+-- that has a lease, so that any process of the name finds it when its first lease has ended.
 -- @include now
 -- @include typed
 -- @include notifier/publication
 
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 
 -- The most entries that a call removes for processes that are gone.
 local MOST_ENDED = 20
 -- The most processes that a call finds gone.
 local MOST_GONE = 4
+-- Keys of a room whose changes are published: a day after the last lease was extended.
+local KEPT_MS = 86400000
 
 -- Publishes a change. Each event follows the one before it.
 local function tell(room, kind, member)
@@ -35,6 +41,7 @@ end
 -- Checks the keys. Returns an error, or nil.
 function presence.open(room)
   local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+    or room.channel.live ~= '' and typed(room.due, 'zset')
   if wrong then
     return wrong
   end
@@ -69,6 +76,20 @@ function presence.remove(room, process, member)
   end
 end
 
+-- Keeps the place of the room in `due`. Call it after `leases` may have changed.
+function presence.mark(room)
+  if room.channel.live == '' then
+    return
+  end
+  local first = redis.call('ZRANGE', room.leases, 0, 0, 'WITHSCORES')
+  if first[2] then
+    redis.call('ZADD', room.due, first[2], room.entries)
+    redis.call('PEXPIRE', room.due, KEPT_MS)
+  else
+    redis.call('ZREM', room.due, room.entries)
+  end
+end
+
 -- Removes entries of processes whose lease has ended. Returns true if there may be more.
 function presence.expire(room)
   local left = MOST_ENDED
@@ -93,7 +114,7 @@ function presence.extend(room, process, lasts, lease)
   local alive = ends and tonumber(ends) > presence_ms or false
   redis.call('ZADD', room.leases, presence_ms + lasts, process)
   for _, key in ipairs({ room.counts, room.entries, room.leases }) do
-    redis.call('PEXPIRE', key, 2 * lease)
+    redis.call('PEXPIRE', key, room.channel.live == '' and 2 * lease or KEPT_MS)
   end
   return alive
 end

@@ -72,6 +72,8 @@ export interface Keys {
   connections(notifier: string, user: string): string
   /** A key of the members of a notifier's channel. */
   presence(part: 'counts' | 'entries' | 'leases', name: string, channel: string): string
+  /** The channels with members: key of the entries, by when the first lease ends. */
+  presenceDue(name: string): string
   /** The shard for a routing key, where a subject's states are stored. */
   shard(routing: string): Route
   /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
@@ -151,6 +153,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     processes: (notifier) => `${base}notify-process:${notifier}:${live}:`,
     connections: (notifier, user) => `${base}notify-connections:${notifier}:${short(user)}`,
     presence: (part, name, channel) => `${base}presence-${part}:${name}:${channel}`,
+    presenceDue: (name) => `${base}presence-due:${name}`,
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,

@@ -16024,6 +16024,89 @@ return replies`,
 }
 
 /**
+ * Find channels on which the lease of a process has ended, so that its members are to be removed.
+ *
+ * They are found again after `wait`, unless somebody removed the members: so processes share the work, and one that dies between this
+ * call and the removal leaves it to others.
+ *
+ * - key `due`: sorted set: key `entries` of a channel, by the millisecond at which its first lease ends
+ * - `wait`: milliseconds until another call may find them
+ * - replies at most 100 keys `entries`
+ * - on a full server runs: it adds nothing, and leads to what frees memory
+ */
+export const notifierDue: Script<[], [due: string, wait: Arg], readonly Reply[]> = {
+  name: 'notifier/due',
+  sha: '9986b4adf7beed546ac73b9153d78a1243610322',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["due"],
+  args: ["wait"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local MOST = 100
+local items = #KEYS / 1
+if items == 1 then
+local due, wait = KEYS[1], ARGV[1]
+do
+local wrong = typed(due, 'zset')
+if wrong then
+return wrong
+end
+local now_ms = math.floor(now / 1000)
+local found = redis.call('ZRANGE', due, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, MOST)
+for _, entries in ipairs(found) do
+redis.call('ZADD', due, 'XX', now_ms + wait, entries)
+end
+return found
+end
+return nil
+end
+local function item(due, wait)
+local wrong = typed(due, 'zset')
+if wrong then
+return wrong
+end
+local now_ms = math.floor(now / 1000)
+local found = redis.call('ZRANGE', due, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, MOST)
+for _, entries in ipairs(found) do
+redis.call('ZADD', due, 'XX', now_ms + wait, entries)
+end
+return found
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Find the position at the end of a channel's history; without a history, fix the epoch of the next one.
  *
  * The position before a history's first event is <epoch>-0. The epoch is fixed here, before there is an event: publish.lua
@@ -16191,7 +16274,7 @@ return replies`,
  *
  * A process that dies before the call has no member there; one that dies after it has one until its lease ends.
  *
- * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared keys `sets`: sorted sets: key and epoch of the next history of channels without one; key `entries`, by the end of its first lease
  * - shared `keep`: events to keep of the channel's history, about
  * - shared `ttl`: milliseconds after its last event until the history expires
  * - shared `age`: milliseconds after which an event is deleted; 0: no limit
@@ -16206,9 +16289,9 @@ return replies`,
  * - replies 1 if the process had a lease; else 0: its other members must join again
  * - on a full server refused: it may add a member
  */
-export const notifierJoin: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
+export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '4aeffdee96e384fb17980a8d89fcda6824640138',
+  sha: '9c4d9f9068491bdfc43459b28d2870450e78b497',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -16350,10 +16433,11 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
+local KEPT_MS = 86400000
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
@@ -16366,6 +16450,7 @@ publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), ''
 end
 function presence.open(room)
 local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
@@ -16396,6 +16481,18 @@ tell(room, 'left', member)
 end
 end
 end
+function presence.mark(room)
+if room.channel.live == '' then
+return
+end
+local first = redis.call('ZRANGE', room.leases, 0, 0, 'WITHSCORES')
+if first[2] then
+redis.call('ZADD', room.due, first[2], room.entries)
+redis.call('PEXPIRE', room.due, KEPT_MS)
+else
+redis.call('ZREM', room.due, room.entries)
+end
+end
 function presence.expire(room)
 local left = MOST_ENDED
 local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
@@ -16417,11 +16514,11 @@ local ends = redis.call('ZSCORE', room.leases, process)
 local alive = ends and tonumber(ends) > presence_ms or false
 redis.call('ZADD', room.leases, presence_ms + lasts, process)
 for _, key in ipairs({ room.counts, room.entries, room.leases }) do
-redis.call('PEXPIRE', key, 2 * lease)
+redis.call('PEXPIRE', key, room.channel.live == '' and 2 * lease or KEPT_MS)
 end
 return alive
 end
-local next = KEYS
+local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -16431,10 +16528,11 @@ local room = {
 counts = false,
 entries = false,
 leases = false,
+due = sets[2],
 told = false,
 channel = {
 history = false,
-next = next[1],
+next = sets[1],
 live = false,
 keep = keep,
 ttl = ttl,
@@ -16457,7 +16555,9 @@ if wrong then
 return wrong
 end
 presence.add(room, process, member)
-return presence.extend(room, process, lease, lease) and 1 or 0
+local alive = presence.extend(room, process, lease, lease)
+presence.mark(room)
+return alive and 1 or 0
 end
 return nil
 end
@@ -16469,7 +16569,9 @@ if wrong then
 return wrong
 end
 presence.add(room, process, member)
-return presence.extend(room, process, lease, lease) and 1 or 0
+local alive = presence.extend(room, process, lease, lease)
+presence.mark(room)
+return alive and 1 or 0
 end
 local replies, done = {}, 0
 local function run()
@@ -16497,7 +16599,7 @@ return replies`,
 /**
  * End a membership of a process.
  *
- * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared keys `sets`: sorted sets: key and epoch of the next history of channels without one; key `entries`, by the end of its first lease
  * - shared `keep`: events to keep of the channel's history, about
  * - shared `ttl`: milliseconds after its last event until the history expires
  * - shared `age`: milliseconds after which an event is deleted; 0: no limit
@@ -16512,9 +16614,9 @@ return replies`,
  * - replies 1
  * - on a full server runs: it frees memory; the history that it adds to has a bound
  */
-export const notifierLeave: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
+export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: 'a5d897697a06b6800703d6468d0f6f3f9148fe38',
+  sha: 'b5cca3f59bdea7432a6a5d1ce59565c559e13c70',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -16656,10 +16758,11 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
+local KEPT_MS = 86400000
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
@@ -16672,6 +16775,7 @@ publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), ''
 end
 function presence.open(room)
 local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
@@ -16702,6 +16806,18 @@ tell(room, 'left', member)
 end
 end
 end
+function presence.mark(room)
+if room.channel.live == '' then
+return
+end
+local first = redis.call('ZRANGE', room.leases, 0, 0, 'WITHSCORES')
+if first[2] then
+redis.call('ZADD', room.due, first[2], room.entries)
+redis.call('PEXPIRE', room.due, KEPT_MS)
+else
+redis.call('ZREM', room.due, room.entries)
+end
+end
 function presence.expire(room)
 local left = MOST_ENDED
 local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
@@ -16723,11 +16839,11 @@ local ends = redis.call('ZSCORE', room.leases, process)
 local alive = ends and tonumber(ends) > presence_ms or false
 redis.call('ZADD', room.leases, presence_ms + lasts, process)
 for _, key in ipairs({ room.counts, room.entries, room.leases }) do
-redis.call('PEXPIRE', key, 2 * lease)
+redis.call('PEXPIRE', key, room.channel.live == '' and 2 * lease or KEPT_MS)
 end
 return alive
 end
-local next = KEYS
+local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -16737,10 +16853,11 @@ local room = {
 counts = false,
 entries = false,
 leases = false,
+due = sets[2],
 told = false,
 channel = {
 history = false,
-next = next[1],
+next = sets[1],
 live = false,
 keep = keep,
 ttl = ttl,
@@ -16862,7 +16979,7 @@ return replies`,
 /**
  * Read who is on a channel, after members of processes that are gone were removed.
  *
- * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared keys `sets`: sorted sets: key and epoch of the next history of channels without one; key `entries`, by the end of its first lease
  * - shared `keep`: events to keep of the channel's history, about
  * - shared `ttl`: milliseconds after its last event until the history expires
  * - shared `age`: milliseconds after which an event is deleted; 0: no limit
@@ -16876,9 +16993,9 @@ return replies`,
  * - replies '+' if there may be more members to remove, else ''; how many there are; members, any of them if there are more
  * - on a full server runs: it frees memory; the history that it adds to has a bound
  */
-export const notifierPresent: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
+export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: '9ec2352dfd55729042e04aaab66bd0005aa4f31a',
+  sha: 'e3725fe96117aec8ad43c00237fc7706fb7d3aa4',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -17020,10 +17137,11 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
+local KEPT_MS = 86400000
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
@@ -17036,6 +17154,7 @@ publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), ''
 end
 function presence.open(room)
 local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
@@ -17066,6 +17185,18 @@ tell(room, 'left', member)
 end
 end
 end
+function presence.mark(room)
+if room.channel.live == '' then
+return
+end
+local first = redis.call('ZRANGE', room.leases, 0, 0, 'WITHSCORES')
+if first[2] then
+redis.call('ZADD', room.due, first[2], room.entries)
+redis.call('PEXPIRE', room.due, KEPT_MS)
+else
+redis.call('ZREM', room.due, room.entries)
+end
+end
 function presence.expire(room)
 local left = MOST_ENDED
 local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
@@ -17087,11 +17218,11 @@ local ends = redis.call('ZSCORE', room.leases, process)
 local alive = ends and tonumber(ends) > presence_ms or false
 redis.call('ZADD', room.leases, presence_ms + lasts, process)
 for _, key in ipairs({ room.counts, room.entries, room.leases }) do
-redis.call('PEXPIRE', key, 2 * lease)
+redis.call('PEXPIRE', key, room.channel.live == '' and 2 * lease or KEPT_MS)
 end
 return alive
 end
-local next = KEYS
+local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -17101,10 +17232,11 @@ local room = {
 counts = false,
 entries = false,
 leases = false,
+due = sets[2],
 told = false,
 channel = {
 history = false,
-next = next[1],
+next = sets[1],
 live = false,
 keep = keep,
 ttl = ttl,
@@ -17145,6 +17277,7 @@ if wrong then
 return wrong
 end
 local more = presence.expire(room)
+presence.mark(room)
 local reply = { more and '+' or '', redis.call('HLEN', counts) }
 most = tonumber(most)
 if not more and most > 0 then
@@ -17162,6 +17295,7 @@ if wrong then
 return wrong
 end
 local more = presence.expire(room)
+presence.mark(room)
 local reply = { more and '+' or '', redis.call('HLEN', counts) }
 most = tonumber(most)
 if not more and most > 0 then
@@ -17651,7 +17785,7 @@ return replies`,
  *
  * A process that ends gives itself a short lease, so that its members may join elsewhere before they count as gone.
  *
- * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared keys `sets`: sorted sets: key and epoch of the next history of channels without one; key `entries`, by the end of its first lease
  * - shared `keep`: events to keep of the channel's history, about
  * - shared `ttl`: milliseconds after its last event until the history expires
  * - shared `age`: milliseconds after which an event is deleted; 0: no limit
@@ -17666,9 +17800,9 @@ return replies`,
  * - replies '1' if the lease had not ended, else '0': its members must join again; '+' behind it: call again for more
  * - on a full server runs: it frees memory; the history that it adds to has a bound
  */
-export const notifierRenew: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
+export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
   name: 'notifier/renew',
-  sha: '3c86b332fcd2371bff00958bc8e73a25533e4cdd',
+  sha: '9919e199cc84c5a3014b0658540ba14d9fcb671e',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -17810,10 +17944,11 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil }
+local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
+local KEPT_MS = 86400000
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
@@ -17826,6 +17961,7 @@ publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), ''
 end
 function presence.open(room)
 local wrong = typed(room.counts, 'hash') or typed(room.entries, 'zset') or typed(room.leases, 'zset')
+or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
@@ -17856,6 +17992,18 @@ tell(room, 'left', member)
 end
 end
 end
+function presence.mark(room)
+if room.channel.live == '' then
+return
+end
+local first = redis.call('ZRANGE', room.leases, 0, 0, 'WITHSCORES')
+if first[2] then
+redis.call('ZADD', room.due, first[2], room.entries)
+redis.call('PEXPIRE', room.due, KEPT_MS)
+else
+redis.call('ZREM', room.due, room.entries)
+end
+end
 function presence.expire(room)
 local left = MOST_ENDED
 local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
@@ -17877,11 +18025,11 @@ local ends = redis.call('ZSCORE', room.leases, process)
 local alive = ends and tonumber(ends) > presence_ms or false
 redis.call('ZADD', room.leases, presence_ms + lasts, process)
 for _, key in ipairs({ room.counts, room.entries, room.leases }) do
-redis.call('PEXPIRE', key, 2 * lease)
+redis.call('PEXPIRE', key, room.channel.live == '' and 2 * lease or KEPT_MS)
 end
 return alive
 end
-local next = KEYS
+local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -17891,10 +18039,11 @@ local room = {
 counts = false,
 entries = false,
 leases = false,
+due = sets[2],
 told = false,
 channel = {
 history = false,
-next = next[1],
+next = sets[1],
 live = false,
 keep = keep,
 ttl = ttl,
@@ -17918,6 +18067,7 @@ return wrong
 end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
 local more = presence.expire(room)
+presence.mark(room)
 return (alive and '1' or '0') .. (more and '+' or '')
 end
 return nil
@@ -17931,6 +18081,7 @@ return wrong
 end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
 local more = presence.expire(room)
+presence.mark(room)
 return (alive and '1' or '0') .. (more and '+' or '')
 end
 local replies, done = {}, 0

@@ -6,8 +6,15 @@ import { isOutage, PenknifeError } from '../../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../../options.ts'
 import { atMost } from '../../redis/endings.ts'
 import { runtimeOf, type Space } from '../../redis/penknife.ts'
-import { notifierJoin, notifierLeave, notifierPresent, notifierRenew } from '../../redis/scripts.gen.ts'
+import {
+  notifierDue,
+  notifierJoin,
+  notifierLeave,
+  notifierPresent,
+  notifierRenew,
+} from '../../redis/scripts.gen.ts'
 import { checkChannel } from '../checks.ts'
+import { Dues } from './dues.ts'
 import { announcingOf, settingsOf } from './options.ts'
 import { Room, type RoomCalls } from './room.ts'
 import type { Presence, PresenceMembers, PresenceOptions } from './types.ts'
@@ -31,11 +38,12 @@ const MOST_CALLS = 1000
  * `notifications` and `notificationSockets` do that for each connection of a user: give them the option `presence`.
  *
  * A member is present once, however many memberships it has and in however many processes. A process that is killed is gone after
- * `lease`: its members are removed by the next renewal of another process on the channel, within a further third of it, or by the
- * next read. If Redis loses its data, members join again within a third of `lease`.
+ * `lease`: its members are removed within a further third of it by any process that has used the presence (`join`, `members` or
+ * `count`), or by the next read. Without `announce` only processes with members on the channel do so. If Redis loses its data,
+ * members join again within a third of `lease`.
  *
  * Cost: a script call for the first membership of a member in a process, for its last one, and for each channel every third of
- * `lease`; calls of a tick share an EVALSHA. Memory: about 200 bytes for a member in a process, and 100 more for each channel.
+ * `lease`; calls of a tick share an EVALSHA. With `announce` also one every third of `lease` for each process. Memory: about 200 bytes for a member in a process, and 100 more for each channel.
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
@@ -53,11 +61,13 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
     ttl: 1,
     age: 0,
   }
-  const shared: [string[], number, number, number, number] = [[next], keep, ttl, age, leaseMs]
+  const due = keys.presenceDue(name)
+  const shared: [string[], number, number, number, number] = [[next, due], keep, ttl, age, leaseMs]
   const join = bind(notifierJoin, shared)
   const leave = bind(notifierLeave, shared)
   const renew = bind(notifierRenew, shared)
   const present = bind(notifierPresent, shared)
+  const findDue = bind(notifierDue, [])
   const rooms = new Map<string, Room>()
   let closed = false
   let reported = false
@@ -107,28 +117,46 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
   function beat(): void {
     slice = (slice + 1) % SLICES
     for (const room of rooms.values()) if (room.number % SLICES === slice) room.renew()
+    if (announce && slice === 0) void dues.collect()
+  }
+
+  const firstEntries = keys.presence('entries', name, '')
+  const dues = new Dues({
+    find: async () =>
+      ((await findDue(route, due, Math.ceil(leaseMs / 3))) as string[]).map((key) =>
+        key.slice(firstEntries.length),
+      ),
+    expire: (channel) => read(channel, 0),
+    failed,
+  })
+
+  /** With `announce` a process goes on: it, or a client of it, may follow the events of channels where it has no member. */
+  function begin(): void {
+    if (timer || closed) return
+    timer = setInterval(beat, leaseMs / 3 / SLICES).unref()
+    unregister = onClose(end)
+  }
+
+  function stop(): void {
+    clearInterval(timer)
+    timer = undefined
+    unregister()
   }
 
   function roomOf(channel: string): Room {
     const found = rooms.get(channel)
     if (found) return found
     const room = new Room(opened++, callsOf(channel), graceMs, () => {
-      if (rooms.get(channel) !== room || !rooms.delete(channel) || rooms.size > 0) return
-      clearInterval(timer)
-      unregister()
+      if (rooms.get(channel) === room && rooms.delete(channel) && rooms.size === 0 && !announce) stop()
     })
-    if (rooms.size === 0) {
-      timer = setInterval(beat, leaseMs / 3 / SLICES).unref()
-      unregister = onClose(end)
-    }
+    begin()
     rooms.set(channel, room)
     return room
   }
 
   async function end(deadlineMs: number): Promise<void> {
     closed = true
-    clearInterval(timer)
-    unregister()
+    stop()
     const ended = [...rooms.values()].map((room) => room.release().catch(() => {}))
     rooms.clear()
     await atMost(deadlineMs, Promise.all(ended))
@@ -136,6 +164,7 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
 
   async function read(channel: string, most: number): Promise<PresenceMembers> {
     checkChannel(channel)
+    if (announce) begin()
     const target = targetOf(channel)
     for (let call = 0; ; call++) {
       const [more, count, ...members] = await present(route, ...target, most)

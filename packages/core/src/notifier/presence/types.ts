@@ -15,7 +15,8 @@ export interface PresenceOptions {
   readonly grace?: Duration
   /**
    * A notifier of the same space. Each change is published there on the channel, in the same step: the types `joined` and `left`
-   * with the data `{ member }`. Default: no events.
+   * with the data `{ member }`. The list is then kept for a day after the last sign of a process, so that nobody leaves without an
+   * event. Default: no events.
    */
   readonly announce?: PresenceAnnouncer
 }
