@@ -43,8 +43,8 @@ const MOST_CALLS = 1000
  * members join again within a third of `lease`.
  *
  * Cost: a script call for the first membership of a member in a process, for its last one, and for each channel every third of
- * `lease`; calls of a tick share an EVALSHA. With `announce` also one every third of `lease` for each process. Memory: about 200 bytes for a member in a process, and 300 for each channel (500 with
- * `announce`).
+ * `lease`; calls of a tick share an EVALSHA. With `announce` also one every third of `lease` for each process. Memory: about
+ * 200 bytes for a member in a process, and 300 for each channel, 500 with `announce`.
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
