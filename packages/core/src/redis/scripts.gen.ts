@@ -12223,7 +12223,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'a966588799222f0eff6397d8a199dd9f07de010a',
+  sha: 'b41ea24f6e327ea91a35eeb7313a5692a92678ba',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -12534,6 +12534,9 @@ end
 local after = not (window.log and score == 0) and board.value(config, score, now)
 writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
 end
+end
+if #writes == 0 then
+return false
 end
 return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
 end
