@@ -3,9 +3,9 @@
 -- @readonly
 -- @include typed
 -- @item key blocks   sorted set as in list-block.lua
--- @item arg after    bound of the first subject, as ZRANGE BYLEX has it
--- @item arg limit    of subjects
--- @returns list      subjects as JSON
+-- @item arg after    bound of the first block, as ZRANGE BYLEX has it
+-- @item arg limit    of blocks
+-- @returns list      subjects and ids as JSON
 
 local function item(blocks, after, limit)
   local damaged = typed(blocks, 'zset')

@@ -43,6 +43,24 @@ test('undo takes an increment out of the windows and periods that still count it
   expect(await all(board, 'all')).toEqual(['1 ann 1'])
 })
 
+test('an increment that no window counts any more is not undone', async () => {
+  const clock = createClock(bench.raw)
+  await clock.set(at('2026-06-01T22:30:00Z'))
+  const windows = { day: { calendar: 'day', previous: 0 }, hour: { last: '1h' } } as const
+  const board = await boardAt(bench.server.url, { windows, dedup: { window: '30d' } })
+  for (const id of ['season', 'hour', 'late']) await board.increment('ann', 5, { id })
+  await board.increment('ann', 0, { id: 'nothing' })
+  await board.endSeason('spring', { window: 'day' })
+  expect(await board.undo('season')).toBe(true)
+  expect(await board.season('spring').top()).toMatchObject([{ member: 'ann', score: 15 }])
+  await clock.advance(HOUR)
+  expect(await board.undo('hour')).toBe(false)
+  await board.increment('ann', 1, { id: 'anew' })
+  expect(await board.undo('late')).toBe(false)
+  expect(await board.undo('nothing')).toBe(false)
+  expect(await board.undo('anew')).toBe(true)
+})
+
 test('an increment of a member that was removed since is not undone', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T23:00:00Z'))

@@ -162,6 +162,52 @@ describe('a block', () => {
     expect((await limiter.take('ann')).allowed).toBe(true)
   })
 
+  test('without an end is listed also if calls that end or replace it run at the same time', async () => {
+    const { limiter, clock } = await setUp([GCRA])
+    const forever = { duration: 'forever', reason: 'fraud' } as const
+    const timed = { duration: '1m', reason: 'only for a while' } as const
+    const against: readonly ((subject: string) => Promise<unknown>)[] = [
+      (subject) => limiter.unblock(subject),
+      (subject) => limiter.reset(subject),
+      (subject) => limiter.block(subject, forever),
+      (subject) => limiter.block(subject, timed),
+      (subject) => limiter.blocks().then(() => limiter.unblock(subject)),
+    ]
+    const subjects = against.flatMap((_, at) => [`new ${at}`, `old ${at}`])
+    for (const [at, other] of against.entries()) {
+      await limiter.block(`old ${at}`, forever)
+      for (const subject of [`new ${at}`, `old ${at}`])
+        await Promise.all([limiter.block(subject, forever), other(subject)])
+    }
+    await clock.advance(HOUR_US)
+    const taken = await Promise.all(subjects.map((subject) => limiter.take(subject)))
+    const blocked = subjects.filter((_, at) => taken[at]?.blocked !== undefined)
+    expect(blocked.length).toBeGreaterThan(3)
+    expect((await limiter.blocks()).items.map(({ subject }) => subject)).toEqual(blocked.toSorted())
+    for (const subject of subjects) await limiter.unblock(subject)
+    expect(await limiter.blocks()).toEqual({ items: [], next: undefined })
+  })
+
+  test('without an end is removed from the list when one with an end replaces it', async () => {
+    const { limiter } = await setUp([GCRA])
+    const list = 'pk1:{shop}:limit-blocks:api'
+    for (const subject of ['ann', 'bob'])
+      for (const reason of ['first', 'second']) await limiter.block(subject, { duration: 'forever', reason })
+    expect(await bench.raw.zcard(list)).toBe(2)
+    await limiter.penalty('bob')
+    await limiter.block('ann', { duration: '1m', reason: 'only for a while' })
+    expect((await limiter.blocks()).items).toEqual([{ subject: 'bob', per: undefined, reason: 'second' }])
+    expect(await limiter.take('ann')).toMatchObject({ blocked: { reason: 'only for a while' } })
+    // A process may have died before it blocked. Another may be about to block.
+    const id = (Date.now() - 2 * 86_400_000) * 2048
+    await bench.raw.zadd(list, 0, JSON.stringify({ subject: 'ann', id }))
+    await bench.raw.zadd(list, 0, JSON.stringify({ subject: 'cleo', id: Date.now() * 2048 }))
+    expect((await limiter.blocks()).items).toHaveLength(1)
+    expect(await bench.raw.zcard(list)).toBe(2)
+    await limiter.reset('bob')
+    expect(await bench.raw.zcard(list)).toBe(1)
+  })
+
   test('of a part without an end is listed with what ends it', async () => {
     const { limiter } = await setUp(PER, { routeBy: 'tenant' })
     const ann = { tenant: 'acme', user: 'ann', ip: '::1' }

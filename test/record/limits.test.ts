@@ -76,6 +76,17 @@ test('the same tokens are taken by record and by take, and two effects on one su
   expect(await record(space, limiter.taking('ann', 3))).toMatchObject({ ok: true })
 })
 
+test('effects that together cost one subject more than its burst are an error, and nothing is sent', async () => {
+  const { space, limiter } = await shop([RULES['gcra'] as LimiterRule])
+  const twice = (cost: number) => record(space, limiter.taking('ann', 2), limiter.taking('ann', cost))
+  const wrong = { code: 'PENKNIFE_INVALID', message: expect.stringContaining('from 1 to 3') as string }
+  for (let time = 0; time < 2; time++) expect(await failure(twice(2))).toMatchObject(wrong)
+  expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ remaining: 3 })
+  expect(await record(space, limiter.taking('ann', 2), limiter.taking('bob', 2))).toMatchObject({ ok: true })
+  await limiter.reset('ann')
+  expect(await twice(1)).toMatchObject({ ok: true, results: [{ remaining: 0 }, {}] })
+})
+
 test('rules of several parts of a subject are charged by one script', async () => {
   const { space, limiter } = await shop([
     { name: 'user', algorithm: 'gcra', limit: 1, window: '1h', per: 'user' },

@@ -21,12 +21,12 @@ function stateOf(id: number): readonly Arg[] {
 
 /** Samples of the scripts of rate limiters. */
 export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
-  'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse'] }],
-  'limiter/list-block': [{ returns: 'integer', item: [limitBlocks, '{"subject":"ann"}', 1] }],
-  'limiter/unlist': [{ returns: 'integer', item: [limitBlocks, '{"subject":"ann"}', 0] }],
+  'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse', 0] }],
+  'limiter/list-block': [{ returns: 'integer', item: [limitBlocks, '{"subject":"ann","id":2}', 1] }],
+  'limiter/unlist': [{ returns: 'integer', item: [limitBlocks, '{"subject":"ann","id":2}', 0] }],
   'limiter/blocks': [{ returns: 'list', item: [limitBlocks, '-', 10] }],
   'limiter/blocked': [{ returns: 'list', item: [limiter], before: [stateOf(0)] }],
-  'limiter/unblock': [{ returns: 'integer', item: [limiter, 0, ''], before: [stateOf(0)] }],
+  'limiter/unblock': [{ returns: 'integer', item: [limiter, 0, '', 0], before: [stateOf(0)] }],
   'limiter/charge': [
     {
       returns: 'list',

@@ -92,6 +92,9 @@ function reversal.prepare(of, id, time)
       writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
     end
   end
+  if #writes == 0 then
+    return false
+  end
   return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
 end
 

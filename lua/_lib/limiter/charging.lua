@@ -44,7 +44,7 @@ end
 -- Reads a state into its rules, and collects the entries of other rules that are still in use. Writes nothing.
 local function open(of, key, place)
   local saved = redis.call('GET', key)
-  local time, ends, reason, at = leading_block(saved)
+  local time, ends, reason, at, listing = leading_block(saved)
   if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
     damaged(key)
   end
@@ -58,7 +58,7 @@ local function open(of, key, place)
     end
     if ends > now then
       state.ends, state.reason = ends, reason
-      state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+      state.head = struct.pack('<ddddd', 0, ends, #reason, time, listing) .. reason
     else
       state.plain = false
     end

@@ -266,20 +266,19 @@ export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = settin
     change: fc.option(fc.nat({ max: windows - 1 }), { nil: undefined }),
     listening: options.events ? fc.boolean() : fc.constant(false),
   })
+  const turn = fc.record({ kind: fc.constant('clock' as const), ms: clockFor(options) })
+  const endSeason = fc.record({
+    kind: fc.constant('endSeason' as const),
+    id: season,
+    window: fc.nat({ max: windows - 1 }),
+    previous: fc.nat({ max: 2 }),
+  })
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 8, arbitrary: update },
     { weight: 10, arbitrary: fc.record({ kind: fc.constant('read' as const), read: readFor(options) }) },
-    { weight: 4, arbitrary: fc.record({ kind: fc.constant('clock' as const), ms: clockFor(options) }) },
+    { weight: 4, arbitrary: turn },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), member }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: fc.constant('endSeason' as const),
-        id: season,
-        window: fc.nat({ max: windows - 1 }),
-        previous: fc.nat({ max: 2 }),
-      }),
-    },
+    { weight: 1, arbitrary: endSeason },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('season' as const), id: season }) },
     {
       weight: 1,
@@ -309,5 +308,20 @@ export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = settin
       ? [{ weight: 2, arbitrary: fc.record({ kind: fc.constant('undo' as const), id }) }]
       : []),
   )
-  return fc.tuple(fc.constant(made), fc.array(step, { minLength: 5, maxLength: 60 }))
+  const steps = fc.array(step, { minLength: 5, maxLength: 60 })
+  if (options.dedup === undefined) return fc.tuple(fc.constant(made), steps)
+  // Most increments are still counted when they are undone, unless the window has changed in between.
+  const changes = fc.array(fc.oneof(turn, endSeason, update), { minLength: 1, maxLength: 3 })
+  const late = fc
+    .tuple(member, scoreFor(options), fc.constantFrom('l1', 'l2', 'l3', 'l4', 'l5', 'l6'), changes)
+    .map(([who, increment, own, between]): readonly Step[] => [
+      { kind: 'update', updates: [{ member: who, increment, id: own }], change: undefined, listening: false },
+      ...between,
+      { kind: 'undo', id: own },
+    ])
+  const lateUndos = fc.array(late, { maxLength: 3 }).map((all) => all.flat())
+  return fc.tuple(
+    fc.constant(made),
+    fc.tuple(steps, lateUndos).map((all) => all.flat()),
+  )
 })

@@ -82,10 +82,13 @@ export class BoardModel {
     const remembered = this.#recall(id)
     if (remembered?.state !== 'counted') return false
     const limit = this.#limit
+    let counts = false
     for (const [name, window] of this.windows) {
-      if (Math.abs(window.without(remembered, this.nowMs) ?? 0) > limit)
-        throw new Refused(`${name}, by an undo`)
+      const without = window.without(remembered, this.nowMs)
+      if (Math.abs(without ?? 0) > limit) throw new Refused(`${name}, by an undo`)
+      if (without !== null && remembered.by !== 0) counts = true
     }
+    if (!counts) return false
     remembered.state = 'undone'
     for (const window of this.windows.values()) {
       window.takeBack(remembered, this.nowMs)

@@ -104,8 +104,8 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
   /**
    * Undoes the increment with this id in every window that still counts it: in the calendar period of its time, and in
    * rolling windows where it has not expired. The member stays on the board (on a rolling window unless its sum is zero).
-   * Resolves with false, and changes nothing, when the id is not stored any more, was undone before, or the member was
-   * removed since. An undone id stays used.
+   * Resolves with false, and changes nothing, when there is nothing to undo: the id is not stored any more or was undone before, the
+   * member was removed since, no window counts the increment any more, or it was 0. An undone id stays used.
    */
   undo(id: string): Promise<boolean>
   /**

@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto'
+
 import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkOptions, checkText, wholeNumber } from '../options.ts'
@@ -21,6 +23,14 @@ import type { LimiterSubject, RateLimiter } from './types.ts'
 /** The longest reason of a block: it is stored in the subject's state. */
 const LONGEST_REASON = 256
 
+/** A block is dropped from the list, if the subject does not have it, when no call that adds it can still be on its way. */
+const LONGEST_CALL_MS = 86_400_000
+const PER_MS = 2048
+
+interface Listed extends Pick<LimiterListedBlock, 'subject' | 'per'> {
+  readonly id: number
+}
+
 export interface BlocksContext extends LimiterContext {
   /** Refuses a part that no rule of the limiter has. */
   readonly checkPart: (per: string | undefined) => void
@@ -30,13 +40,13 @@ export interface BlocksContext extends LimiterContext {
 }
 
 interface Blocks extends Pick<RateLimiter, 'block' | 'unblock' | 'blocks'> {
-  /** Removes a part of a subject from the list, after its state was deleted. */
-  unlist(subject: LimiterSubject, per: string | undefined): Promise<void>
+  /** Removes the block that `ended` identifies from the list, if it was one without an end. `ended` is a reply of a script. */
+  unlist(subject: LimiterSubject, per: string | undefined, ended: number): Promise<void>
 }
 
 /**
- * Blocks subjects. Those that are blocked without an end are in a list in the slot of the space: added before the block, and removed
- * after its end, so that a process that dies in between leaves no block that the list does not have.
+ * Blocks subjects. Blocks without an end are in a list in the slot of the space, each under an id that is also in the subject's state:
+ * see lua/limiter/list-block.lua. A block that is in the list, and not in the state of its subject, is not shown.
  */
 export function createBlocks(context: BlocksContext): Blocks {
   const { name, keys, locate, routeBy, bind, checkPart, local, onLocal, onTokensBack } = context
@@ -48,11 +58,11 @@ export function createBlocks(context: BlocksContext): Blocks {
   const readPort = bind(limiterBlocked, [])
   const list = keys.limitBlocks(name)
 
-  /** A part of a subject, where its block is stored, and its text in the list. */
+  /** A part of a subject, where its block is stored, and its text in the list under an id. */
   function find(
     subject: LimiterSubject,
     per: string | undefined,
-  ): { route: Route; keyName: string; key: string; text: string } {
+  ): { route: Route; keyName: string; key: string; text: (id: number) => string } {
     const needed = routeBy === undefined ? [per] : [...new Set([per, routeBy])]
     const own = checkSubject(subject, needed)
     const { route, keyName }: Place = locate(own, per)
@@ -61,7 +71,7 @@ export function createBlocks(context: BlocksContext): Blocks {
       route,
       keyName,
       key,
-      text: JSON.stringify(per === undefined ? { subject: own } : { subject: own, per }),
+      text: (id) => JSON.stringify(per === undefined ? { subject: own, id } : { subject: own, per, id }),
     }
   }
 
@@ -73,13 +83,19 @@ export function createBlocks(context: BlocksContext): Blocks {
     )
   }
 
+  /** Removes from the list what no subject has any more. A failure leaves it to a later call of `blocks`. */
+  async function remove(text: string): Promise<void> {
+    await unlistPort(keys.route, list, text, 0).catch(() => {})
+  }
+
   async function read(text: string): Promise<LimiterListedBlock | undefined> {
-    const listed = readReply('limiter/blocks', () => JSON.parse(text) as LimiterListedBlock)
-    const { route, key } = find(listed.subject, listed.per)
-    const [, reason] = await readPort(route, key)
-    return reason === undefined
-      ? undefined
-      : { subject: listed.subject, per: listed.per, reason: String(reason) }
+    const { subject, per, id } = readReply('limiter/blocks', () => JSON.parse(text) as Listed)
+    const { route, key } = find(subject, per)
+    const [, reason, listing] = await readPort(route, key)
+    if (Number(listing) === id) return { subject, per, reason: String(reason) }
+    // A newer one may be of a call that has not blocked yet.
+    if (Date.now() - timeOf(id) > LONGEST_CALL_MS) await remove(text)
+    return undefined
   }
 
   return {
@@ -91,8 +107,10 @@ export function createBlocks(context: BlocksContext): Blocks {
       checkPart(per)
       const { route, keyName, key, text } = find(subject, per)
       try {
-        if (us === 'forever') await add(text)
-        await blockPort(route, key, us, reason)
+        const id = us === 'forever' ? createId() : 0
+        if (id !== 0) await add(text(id))
+        const ended = await blockPort(route, key, us, reason, id)
+        if (ended > 1) await remove(text(ended))
       } catch (error) {
         if (local === undefined || isFull(error)) throw error
         onLocal(error)
@@ -109,10 +127,10 @@ export function createBlocks(context: BlocksContext): Blocks {
       checkPart(given.per)
       const { route, keyName, key, text } = find(subject, given.per)
       local?.blocks.remove(given.per, keyName)
-      const was = await unblockPort(route, key, 0, '')
+      const ended = await unblockPort(route, key, 0, '', 0)
       onTokensBack(subject)
-      await unlistPort(keys.route, list, text, 0)
-      return was === 1
+      if (ended > 1) await remove(text(ended))
+      return ended > 0
     },
     async blocks(paging = {}) {
       checkOptions('blocks', paging, ['limit', 'after'])
@@ -129,10 +147,19 @@ export function createBlocks(context: BlocksContext): Blocks {
         next: texts.length === limit ? texts.at(-1) : undefined,
       }
     },
-    async unlist(subject, per) {
-      await unlistPort(keys.route, list, find(subject, per).text, 0)
+    async unlist(subject, per, ended) {
+      if (ended > 1) await remove(find(subject, per).text(ended))
     },
   }
+}
+
+/** An id for a block without an end: its time in ms, and a number that distinguishes the blocks of a millisecond. */
+function createId(): number {
+  return Date.now() * PER_MS + randomInt(PER_MS)
+}
+
+function timeOf(id: number): number {
+  return id / PER_MS
 }
 
 function isFull(error: unknown): boolean {

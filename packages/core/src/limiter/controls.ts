@@ -123,13 +123,14 @@ export function createControls(context: ControlsContext): Controls {
           .filter((rule) => hasOwnKey(rule) && rule.per === part)
           .map((rule) => ownKey(keys, partName(name, part), rule, place))
         return [keys.limit(place.route, partName(name, part), place.keyName), ...own].map(
-          (key) => [key, place.route] as const,
+          (key) => [key, { route: place.route, part }] as const,
         )
       })
-      const deleted = await together([...new Map(found)].map(([key, route]) => resetPort(route, key)))
+      const unique = [...new Map(found)]
+      const deleted = await together(unique.map(([key, { route }]) => resetPort(route, key)))
       onTokensBack(subject)
-      await together(wanted.map((part) => unlist(subject, part)))
-      return deleted.some((count) => count === 1)
+      await together(deleted.map((ended, at) => unlist(subject, unique[at]?.[1].part, ended)))
+      return deleted.some((ended) => ended > 0)
     },
   }
 }

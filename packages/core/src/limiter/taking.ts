@@ -59,6 +59,7 @@ export function createTaking(parts: TakingParts): RateLimiter['taking'] {
         if (declaration.due) void declaration.check()?.catch(() => {})
         void registry.register(rules)
       },
+      checkSum: (cost) => void wholeNumber('cost of one subject in the call', cost, 1, plan.most),
       // Two subjects may have a part in common, and each would count without the other.
       oneKey: plan.parts[0] !== undefined,
       shapes: new WeakMap(),
@@ -96,6 +97,7 @@ export function createTaking(parts: TakingParts): RateLimiter['taking'] {
     return new Effect({
       target,
       key: own[0],
+      cost,
       keys: own,
       texts: textsOf(cost),
       read: (line) => decisionIn(given, line, cost),

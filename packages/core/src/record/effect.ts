@@ -39,6 +39,8 @@ export interface EffectTarget {
   readonly used?: (() => void) | undefined
   /** Called when a call with a layout of `once` has changed the target. */
   readonly made?: (() => void) | undefined
+  /** Refuses the sum of the costs of effects on one key. */
+  readonly checkSum?: ((cost: number) => void) | undefined
   /** Whether a call may change only one key of it. */
   readonly oneKey?: boolean | undefined
   /** What a call waits for when it changes this. */
@@ -60,6 +62,8 @@ export interface EffectParts<Result> {
   readonly target: EffectTarget
   /** A key of this effect alone: of a channel, an object or a subject. */
   readonly key?: string | undefined
+  /** What it adds to the sum that the target checks. */
+  readonly cost?: number | undefined
   /** All keys of this effect alone, where there are several; `key` is the first. */
   readonly keys?: readonly string[] | undefined
   /** Its texts for the script, each ending with END. */

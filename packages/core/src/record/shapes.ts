@@ -26,6 +26,8 @@ export interface Shape {
   readonly cost: number
   readonly smallCost: number
   readonly targets: readonly EffectTarget[]
+  /** The groups of several effects whose targets check the sum of their costs. */
+  readonly summed: readonly Pick<Group, 'target' | 'effects'>[]
   /** A text that two calls with the same id must share, so that the stored results of one are those of the other. */
   readonly text: string
   /** How `record` calls its script, by the options of the call. */
@@ -118,6 +120,9 @@ export function shapeOf(placed: readonly Placed[]): Shape {
     shape = build(placed)
     shapes.set(pattern, shape)
   }
+  for (const { target, effects } of shape.summed) {
+    target.checkSum?.(effects.reduce((sum, at) => sum + ((placed[at] as Placed).effect.parts.cost ?? 0), 0))
+  }
   return shape
 }
 
@@ -201,6 +206,7 @@ function build(placed: readonly Placed[]): Shape {
     cost,
     smallCost: costOf(placed, ({ cost: large, smallCost = large }) => smallCost, SMALL_RANKING_COST),
     targets,
+    summed: groups.filter(({ target, effects }) => target.checkSum !== undefined && effects.length > 1),
     text: groups
       .map(
         ({ target, effects, first }) => `${target.title} ${effects.join(' ')} ${first.when?.counter ?? ''}`,

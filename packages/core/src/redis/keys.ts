@@ -86,7 +86,7 @@ export interface Keys {
   limitDeclared(limiter: string): string
   /** The rules of a limiter that have logs or leases. */
   limitRules(limiter: string): string
-  /** The subjects that are blocked without an end. */
+  /** The blocks without an end. */
   limitBlocks(limiter: string): string
   /** A key of an object of guard/. `kind` is its type, such as `counter`. Parts are the library's own names. */
   guard(kind: string, name: string, ...part: readonly string[]): string

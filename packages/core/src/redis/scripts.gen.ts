@@ -12223,7 +12223,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'a966588799222f0eff6397d8a199dd9f07de010a',
+  sha: 'b41ea24f6e327ea91a35eeb7313a5692a92678ba',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -12534,6 +12534,9 @@ end
 local after = not (window.log and score == 0) and board.value(config, score, now)
 writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
 end
+end
+if #writes == 0 then
+return false
 end
 return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
 end
@@ -13282,30 +13285,31 @@ return replies`,
  * - key `state`: string of entries, as in charge.lua
  * - `duration`: microseconds; 'forever' for a block without an end; 0 ends a block
  * - `reason`: text
- * - replies 1 if the subject was blocked before, else 0
+ * - `listing`: the id under which a block without an end is listed, see list-block.lua; 0 for another
+ * - replies 0 if the subject was not blocked before, 1 if it was; of a block without an end the id under which it is listed
  * - on a full server refused: a block adds a key, and the number of subjects has no bound
  */
-export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
+export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg, listing: Arg], number> = {
   name: 'limiter/block',
-  sha: '24f9e45564cc566a28b0cfb31688a3f9dce37ff1',
+  sha: '6326ea49c197c66ba6bf20af1e76cc7796021291',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["state"],
-  args: ["duration","reason"],
+  args: ["duration","reason","listing"],
   returns: 'integer',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function leading_block(saved)
 if not saved or #saved < 40 then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-local id, ends, length, time = struct.unpack('<dddd', saved)
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
 if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end
 local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
@@ -13339,11 +13343,12 @@ local MARGIN = 2
 local FOREVER = 9e15
 local function read_block(state)
 local saved = call('GET', state)
-local _, ends, _, length = leading_block(saved)
+local _, ends, _, length, listing = leading_block(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
-local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+local found = { saved = saved, ends = ends, listing = listing, expires = now }
+found.entries = saved and string.sub(saved, length + 1) or ''
 for at = 1, #found.entries, ENTRY do
 local id, entry = struct.unpack('<dd', found.entries, at)
 if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
@@ -13358,18 +13363,18 @@ return 'string'
 end
 local items = #KEYS / 1
 if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 do
 local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
-local was = found.ends ~= nil and found.ends > now and 1 or 0
+local was = found.ends ~= nil and found.ends > now and math.max(1, found.listing) or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
 local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
-head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+head = struct.pack('<ddddd', 0, ends, #reason, now, tonumber(listing)) .. reason
 end
 if expires > now then
 call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
@@ -13380,17 +13385,17 @@ return was
 end
 return nil
 end
-local function item(state, duration, reason)
+local function item(state, duration, reason, listing)
 local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
-local was = found.ends ~= nil and found.ends > now and 1 or 0
+local was = found.ends ~= nil and found.ends > now and math.max(1, found.listing) or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
 local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
-head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+head = struct.pack('<ddddd', 0, ends, #reason, now, tonumber(listing)) .. reason
 end
 if expires > now then
 call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
@@ -13400,13 +13405,13 @@ end
 return was
 end
 local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
+local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 1
 local arg = 0 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -13432,30 +13437,31 @@ return replies`,
  * - key `state`: string of entries, as in charge.lua
  * - `duration`: microseconds; 'forever' for a block without an end; 0 ends a block
  * - `reason`: text
- * - replies 1 if the subject was blocked before, else 0
+ * - `listing`: the id under which a block without an end is listed, see list-block.lua; 0 for another
+ * - replies 0 if the subject was not blocked before, 1 if it was; of a block without an end the id under which it is listed
  * - on a full server runs: it deletes the block
  */
-export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
+export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg, listing: Arg], number> = {
   name: 'limiter/unblock',
-  sha: '124a52c51f96ebaffcca901557c3e4724a311081',
+  sha: 'b6e2838ba4ae24844b648bcd05cd58490c5366d9',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["state"],
-  args: ["duration","reason"],
+  args: ["duration","reason","listing"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function leading_block(saved)
 if not saved or #saved < 40 then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-local id, ends, length, time = struct.unpack('<dddd', saved)
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
 if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end
 local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
@@ -13489,11 +13495,12 @@ local MARGIN = 2
 local FOREVER = 9e15
 local function read_block(state)
 local saved = call('GET', state)
-local _, ends, _, length = leading_block(saved)
+local _, ends, _, length, listing = leading_block(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
-local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+local found = { saved = saved, ends = ends, listing = listing, expires = now }
+found.entries = saved and string.sub(saved, length + 1) or ''
 for at = 1, #found.entries, ENTRY do
 local id, entry = struct.unpack('<dd', found.entries, at)
 if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
@@ -13508,18 +13515,18 @@ return 'string'
 end
 local items = #KEYS / 1
 if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 do
 local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
-local was = found.ends ~= nil and found.ends > now and 1 or 0
+local was = found.ends ~= nil and found.ends > now and math.max(1, found.listing) or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
 local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
-head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+head = struct.pack('<ddddd', 0, ends, #reason, now, tonumber(listing)) .. reason
 end
 if expires > now then
 call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
@@ -13530,17 +13537,17 @@ return was
 end
 return nil
 end
-local function item(state, duration, reason)
+local function item(state, duration, reason, listing)
 local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
-local was = found.ends ~= nil and found.ends > now and 1 or 0
+local was = found.ends ~= nil and found.ends > now and math.max(1, found.listing) or 0
 local expires, head = found.expires, ''
 if duration ~= '0' then
 local ends = duration == 'forever' and FOREVER or now + duration
 expires = math.max(expires, ends)
-head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+head = struct.pack('<ddddd', 0, ends, #reason, now, tonumber(listing)) .. reason
 end
 if expires > now then
 call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
@@ -13550,13 +13557,13 @@ end
 return was
 end
 local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
+local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 1
 local arg = 0 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -13577,11 +13584,11 @@ return replies`,
  * Read the block of a subject.
  *
  * - key `state`: string of entries, as in charge.lua
- * - replies microseconds until the block ends, and its reason; empty without one
+ * - replies microseconds until the block ends, its reason, and the id under which it is listed or 0; empty without a block
  */
 export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
   name: 'limiter/blocked',
-  sha: '0d00e767f8a8aa60c8faf255642b08d5e3556c2d',
+  sha: '142218df1833e3d5a9c8674b4ccac6b0d8803295',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -13599,13 +13606,13 @@ end
 end
 local function leading_block(saved)
 if not saved or #saved < 40 then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-local id, ends, length, time = struct.unpack('<dddd', saved)
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
 if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end
 local items = #KEYS / 1
 if items == 1 then
@@ -13615,11 +13622,11 @@ local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
-local time, ends, reason = leading_block(redis.call('GET', state))
+local time, ends, reason, _, listing = leading_block(redis.call('GET', state))
 if not time or ends - math.max(0, time - now) <= now then
 return {}
 end
-return { ends - math.max(now, time), reason }
+return { ends - math.max(now, time), reason, listing }
 end
 return nil
 end
@@ -13628,11 +13635,11 @@ local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
-local time, ends, reason = leading_block(redis.call('GET', state))
+local time, ends, reason, _, listing = leading_block(redis.call('GET', state))
 if not time or ends - math.max(0, time - now) <= now then
 return {}
 end
-return { ends - math.max(now, time), reason }
+return { ends - math.max(now, time), reason, listing }
 end
 local replies, done = {}, 0
 local function run()
@@ -13660,9 +13667,9 @@ return replies`,
  * A page of the list of blocks without an end.
  *
  * - key `blocks`: sorted set as in list-block.lua
- * - `after`: bound of the first subject, as ZRANGE BYLEX has it
- * - `limit`: of subjects
- * - replies subjects as JSON
+ * - `after`: bound of the first block, as ZRANGE BYLEX has it
+ * - `limit`: of blocks
+ * - replies subjects and ids as JSON
  */
 export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg], readonly Reply[]> = {
   name: 'limiter/blocks',
@@ -13753,7 +13760,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '7e3fab0524328b196375e4f2953404dbbee90d28',
+  sha: '880f7c4456a8a5a58341f06bcf35e972f7b8a765',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -13766,13 +13773,13 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function leading_block(saved)
 if not saved or #saved < 40 then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-local id, ends, length, time = struct.unpack('<dddd', saved)
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
 if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end
 local gcra = {}
 function gcra.define(rule, drain, token, capacity)
@@ -14183,7 +14190,7 @@ return of
 end
 local function open(of, key, place)
 local saved = redis.call('GET', key)
-local time, ends, reason, at = leading_block(saved)
+local time, ends, reason, at, listing = leading_block(saved)
 if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
 damaged(key)
 end
@@ -14196,7 +14203,7 @@ state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
 end
 if ends > now then
 state.ends, state.reason = ends, reason
-state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, listing) .. reason
 else
 state.plain = false
 end
@@ -14913,25 +14920,26 @@ return replies`,
 }
 
 /**
- * Add a subject to the list of blocks without an end, or remove it.
+ * Add a block without an end to the list, or remove it.
  *
- * The caller adds it before it blocks, and removes it after the block has ended. So no block without an end is missing in the list, also
- * when a process dies in between. A subject in the list may have no block.
+ * Invariant: a block without an end is in the list. Each call that blocks adds an id of its own, then blocks with that id. A block is
+ * removed from the list only after the subject's state no longer had it, under the id that the state had. So calls that block and
+ * unblock a subject at the same time, and processes that die in between, can only leave an id in the list whose block is gone.
  *
- * - key `blocks`: sorted set of subjects as JSON, all with score 0
- * - `subject`: JSON
+ * - key `blocks`: sorted set of subjects and ids as JSON, all with score 0
+ * - `block`: JSON
  * - `add`: 1 to add it, 0 to remove it
  * - replies 1, or 0 when the list is full
  * - on a full server refused: the block that follows is refused, too
  */
-export const limiterListBlock: Script<[], [blocks: string, subject: Arg, add: Arg], number> = {
+export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg], number> = {
   name: 'limiter/list-block',
-  sha: 'bcc07b2aa2ea552f8145e55aa850a34b686584ba',
+  sha: '87e9d51b25643c3723668bcf31702adbc4b39122',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["blocks"],
-  args: ["subject","add"],
+  args: ["block","add"],
   returns: 'integer',
   text: `#!lua
 local function typed(key, type)
@@ -14943,37 +14951,37 @@ end
 local MOST = 100000
 local items = #KEYS / 1
 if items == 1 then
-local blocks, subject, add = KEYS[1], ARGV[1], ARGV[2]
+local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
 do
 local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 if add == '0' then
-redis.call('ZREM', blocks, subject)
+redis.call('ZREM', blocks, block)
 return 1
 end
-if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+if redis.call('ZCARD', blocks) >= MOST then
 return 0
 end
-redis.call('ZADD', blocks, 0, subject)
+redis.call('ZADD', blocks, 0, block)
 return 1
 end
 return nil
 end
-local function item(blocks, subject, add)
+local function item(blocks, block, add)
 local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 if add == '0' then
-redis.call('ZREM', blocks, subject)
+redis.call('ZREM', blocks, block)
 return 1
 end
-if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+if redis.call('ZCARD', blocks) >= MOST then
 return 0
 end
-redis.call('ZADD', blocks, 0, subject)
+redis.call('ZADD', blocks, 0, block)
 return 1
 end
 local replies, done = {}, 0
@@ -15001,25 +15009,26 @@ return replies`,
 }
 
 /**
- * Add a subject to the list of blocks without an end, or remove it.
+ * Add a block without an end to the list, or remove it.
  *
- * The caller adds it before it blocks, and removes it after the block has ended. So no block without an end is missing in the list, also
- * when a process dies in between. A subject in the list may have no block.
+ * Invariant: a block without an end is in the list. Each call that blocks adds an id of its own, then blocks with that id. A block is
+ * removed from the list only after the subject's state no longer had it, under the id that the state had. So calls that block and
+ * unblock a subject at the same time, and processes that die in between, can only leave an id in the list whose block is gone.
  *
- * - key `blocks`: sorted set of subjects as JSON, all with score 0
- * - `subject`: JSON
+ * - key `blocks`: sorted set of subjects and ids as JSON, all with score 0
+ * - `block`: JSON
  * - `add`: 1 to add it, 0 to remove it
  * - replies 1, or 0 when the list is full
  * - on a full server runs: it deletes a member
  */
-export const limiterUnlist: Script<[], [blocks: string, subject: Arg, add: Arg], number> = {
+export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], number> = {
   name: 'limiter/unlist',
-  sha: 'e5dc71da0d0895cfaa830e6d0e117cd9930b736e',
+  sha: 'ac9eeea4ecbd0864d598bb9dbf3e951d43c462a2',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["blocks"],
-  args: ["subject","add"],
+  args: ["block","add"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local function typed(key, type)
@@ -15031,37 +15040,37 @@ end
 local MOST = 100000
 local items = #KEYS / 1
 if items == 1 then
-local blocks, subject, add = KEYS[1], ARGV[1], ARGV[2]
+local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
 do
 local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 if add == '0' then
-redis.call('ZREM', blocks, subject)
+redis.call('ZREM', blocks, block)
 return 1
 end
-if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+if redis.call('ZCARD', blocks) >= MOST then
 return 0
 end
-redis.call('ZADD', blocks, 0, subject)
+redis.call('ZADD', blocks, 0, block)
 return 1
 end
 return nil
 end
-local function item(blocks, subject, add)
+local function item(blocks, block, add)
 local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 if add == '0' then
-redis.call('ZREM', blocks, subject)
+redis.call('ZREM', blocks, block)
 return 1
 end
-if redis.call('ZCARD', blocks) >= MOST and not redis.call('ZSCORE', blocks, subject) then
+if redis.call('ZCARD', blocks) >= MOST then
 return 0
 end
-redis.call('ZADD', blocks, 0, subject)
+redis.call('ZADD', blocks, 0, block)
 return 1
 end
 local replies, done = {}, 0
@@ -15240,12 +15249,12 @@ return replies`,
  * Delete a key of a subject.
  *
  * - key `place`: a state, a log or slots
- * - replies 1 if it was there
+ * - replies 0 if it was not there, 1 if it was; if a block without an end was in it, the id under which it is listed
  * - on a full server runs: it deletes a key
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: 'e4caae6ccfba0fbce179b4a951928daf637b038c',
+  sha: '89ace39146dddcbc3b0add1cd7b2d47257b47ac2',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -15253,16 +15262,28 @@ export const limiterReset: Script<[], [place: string], number> = {
   args: [],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local function leading_block(saved)
+if not saved or #saved < 40 then
+return nil, nil, nil, 0, 0
+end
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
+end
 local items = #KEYS / 1
 if items == 1 then
 local place = KEYS[1]
 do
-return redis.call('UNLINK', place)
+local _, _, _, _, listing = leading_block(redis.pcall('GET', place))
+return math.max(redis.call('UNLINK', place), listing)
 end
 return nil
 end
 local function item(place)
-return redis.call('UNLINK', place)
+local _, _, _, _, listing = leading_block(redis.pcall('GET', place))
+return math.max(redis.call('UNLINK', place), listing)
 end
 local replies, done = {}, 0
 local function run()
@@ -18422,7 +18443,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '170b1c2c26a249a6875b10acef7ae433e5fc0455',
+  sha: 'ddf787e0d5e6e4245983d0213afea5e0a589d951',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -20741,13 +20762,13 @@ end
 local function load_limiting()
 local function leading_block(saved)
 if not saved or #saved < 40 then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-local id, ends, length, time = struct.unpack('<dddd', saved)
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
 if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end
 local gcra = {}
 function gcra.define(rule, drain, token, capacity)
@@ -21152,7 +21173,7 @@ return of
 end
 local function open(of, key, place)
 local saved = redis.call('GET', key)
-local time, ends, reason, at = leading_block(saved)
+local time, ends, reason, at, listing = leading_block(saved)
 if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
 damaged(key)
 end
@@ -21165,7 +21186,7 @@ state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
 end
 if ends > now then
 state.ends, state.reason = ends, reason
-state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, listing) .. reason
 else
 state.plain = false
 end
@@ -21802,7 +21823,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '51c82d0b8f69688b5795337441d2c903dd0b858c',
+  sha: 'debcc3d769ee32d0fb9cdf17b8643f837df61efa',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -24121,13 +24142,13 @@ end
 local function load_limiting()
 local function leading_block(saved)
 if not saved or #saved < 40 then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-local id, ends, length, time = struct.unpack('<dddd', saved)
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
 if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-return nil, nil, nil, 0
+return nil, nil, nil, 0, 0
 end
-return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end
 local gcra = {}
 function gcra.define(rule, drain, token, capacity)
@@ -24532,7 +24553,7 @@ return of
 end
 local function open(of, key, place)
 local saved = redis.call('GET', key)
-local time, ends, reason, at = leading_block(saved)
+local time, ends, reason, at, listing = leading_block(saved)
 if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
 damaged(key)
 end
@@ -24545,7 +24566,7 @@ state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
 end
 if ends > now then
 state.ends, state.reason = ends, reason
-state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, listing) .. reason
 else
 state.plain = false
 end
