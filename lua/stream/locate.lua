@@ -25,7 +25,7 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item arg id     entry
--- @item arg action find, cancel, or move and the new time in milliseconds since 1970, separated by a space
+-- @item arg action find; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
 -- @item arg from   where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
 -- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
 
@@ -95,7 +95,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
 
   -- `remove` takes it out of its place.
   local function act(state, delivery, location, remove, time)
-    local acts = action ~= 'find'
+    local acts = action == 'cancel' or due
     if acts then
       remove()
     end
@@ -226,7 +226,11 @@ local function item(stream, ready, delayed, dead, id, action, from)
   local outcome = outcomes.read(kept, id)
   if outcome then
     local first = string.sub(outcome, 1, 1)
-    return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+    if first ~= 'x' or action == 'outcome' then
+      return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+    end
+    -- Its dead letter has its attempts, and may have been purged.
+    place, cursor = 'dead', place == 'dead' and cursor or '0'
   end
   -- Usually one call searches everywhere.
   for _ = 1, 5 do
@@ -242,7 +246,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
     end
   end
   local _, _, committed = outcomes.read(kept, id)
-  if committed then
+  if committed and not outcome then
     local done = reply('done', nil)
     done[7] = 'd'
     return done

@@ -29052,14 +29052,14 @@ return replies`,
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - `id`: entry
- * - `action`: find, cancel, or move and the new time in milliseconds since 1970, separated by a space
+ * - `action`: find; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
  * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
  * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '0dbc417d5eab5fbf44a89e0e74543c29585d75d8',
+  sha: '15ef89de03777c11314d7b4fde6aa40f7ccae043',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -29656,7 +29656,7 @@ end
 redis.pcall('SPUBLISH', workers, '')
 end
 local function act(state, delivery, location, remove, time)
-local acts = action ~= 'find'
+local acts = action == 'cancel' or due
 if acts then
 remove()
 end
@@ -29775,7 +29775,10 @@ local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, read
 local outcome = outcomes.read(kept, id)
 if outcome then
 local first = string.sub(outcome, 1, 1)
+if first ~= 'x' or action == 'outcome' then
 return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+place, cursor = 'dead', place == 'dead' and cursor or '0'
 end
 for _ = 1, 5 do
 local found = look[place]()
@@ -29790,7 +29793,7 @@ break
 end
 end
 local _, _, committed = outcomes.read(kept, id)
-if committed then
+if committed and not outcome then
 local done = reply('done', nil)
 done[7] = 'd'
 return done
@@ -29854,7 +29857,7 @@ end
 redis.pcall('SPUBLISH', workers, '')
 end
 local function act(state, delivery, location, remove, time)
-local acts = action ~= 'find'
+local acts = action == 'cancel' or due
 if acts then
 remove()
 end
@@ -29973,7 +29976,10 @@ local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, read
 local outcome = outcomes.read(kept, id)
 if outcome then
 local first = string.sub(outcome, 1, 1)
+if first ~= 'x' or action == 'outcome' then
 return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+place, cursor = 'dead', place == 'dead' and cursor or '0'
 end
 for _ = 1, 5 do
 local found = look[place]()
@@ -29988,7 +29994,7 @@ break
 end
 end
 local _, _, committed = outcomes.read(kept, id)
-if committed then
+if committed and not outcome then
 local done = reply('done', nil)
 done[7] = 'd'
 return done
