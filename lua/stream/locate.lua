@@ -129,17 +129,22 @@ local function item(stream, ready, delayed, dead, id, action, from)
       return
     end
     local held_by = lease(stream, id)
-    if held_by then
+    -- One with a time of its own has no handler here: its worker is about to move it to delayed.
+    if held_by and not delivery.n then
       return running(stream, id, delivery, held_by)
     end
-    for _, each in ipairs(groups(stream)) do
+    for _, each in ipairs(held_by and {} or groups(stream)) do
       if each.name == group and not earlier(each['last-delivered-id'], id) then
         return
       end
     end
     local later = delivery.n and delivery.n > ms
     return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
-      redis.call('XDEL', stream, id)
+      if held_by then
+        acknowledge(stream, group, group, { id })
+      else
+        redis.call('XDEL', stream, id)
+      end
     end, delivery.n)
   end
 

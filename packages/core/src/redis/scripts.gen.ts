@@ -29059,7 +29059,7 @@ return replies`,
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '15ef89de03777c11314d7b4fde6aa40f7ccae043',
+  sha: '1d66e7b1757f1c015f843b9b92d93f9d0d25f51c',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -29687,17 +29687,21 @@ if not delivery then
 return
 end
 local held_by = lease(stream, id)
-if held_by then
+if held_by and not delivery.n then
 return running(stream, id, delivery, held_by)
 end
-for _, each in ipairs(groups(stream)) do
+for _, each in ipairs(held_by and {} or groups(stream)) do
 if each.name == group and not earlier(each['last-delivered-id'], id) then
 return
 end
 end
 local later = delivery.n and delivery.n > ms
 return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+if held_by then
+acknowledge(stream, group, group, { id })
+else
 redis.call('XDEL', stream, id)
+end
 end, delivery.n)
 end
 local function scan(key, match, read)
@@ -29888,17 +29892,21 @@ if not delivery then
 return
 end
 local held_by = lease(stream, id)
-if held_by then
+if held_by and not delivery.n then
 return running(stream, id, delivery, held_by)
 end
-for _, each in ipairs(groups(stream)) do
+for _, each in ipairs(held_by and {} or groups(stream)) do
 if each.name == group and not earlier(each['last-delivered-id'], id) then
 return
 end
 end
 local later = delivery.n and delivery.n > ms
 return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+if held_by then
+acknowledge(stream, group, group, { id })
+else
 redis.call('XDEL', stream, id)
+end
 end, delivery.n)
 end
 local function scan(key, match, read)
