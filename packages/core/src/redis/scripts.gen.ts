@@ -28321,13 +28321,13 @@ return replies`,
  *
  * - key `paused`: exists while the group is paused; its value is the time of the pause
  * - `lasts`: milliseconds
- * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
  * - replies 1 when this changed the end of the pause
  * - on a full server runs: pausing takes load off the server; one short key with a TTL for each group
  */
 export const streamHold: Script<[], [paused: string, lasts: Arg, channel: Arg], number> = {
   name: 'stream/hold',
-  sha: '3ab2eee3dd2ae0a5bede09d52c6257fd94c37d10',
+  sha: 'b61b567174c316a75995ce7239c453850d11ef15',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -28346,7 +28346,7 @@ if left == -1 or left >= tonumber(lasts) then
 return 0
 end
 redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, 'p')
 return 1
 end
 return nil
@@ -28357,7 +28357,7 @@ if left == -1 or left >= tonumber(lasts) then
 return 0
 end
 redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, 'p')
 return 1
 end
 local replies, done = {}, 0
@@ -31151,13 +31151,13 @@ return replies`,
  *
  * - key `paused`: exists while the group is paused; its value is the time of the pause
  * - `on`: 1 to pause, 0 to resume
- * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
  * - replies 1 when this changed the group
  * - on a full server runs: pausing takes load off the server; one short key for each group
  */
 export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
   name: 'stream/pause',
-  sha: 'eb45ff03cc2c92d21459d366344c7657610738ff',
+  sha: '7b87b13c921af85f6bd4e311b02bc48b781cece6',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -31180,7 +31180,7 @@ end
 else
 changed = redis.call('DEL', paused)
 end
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed
 end
 return nil
@@ -31195,7 +31195,7 @@ end
 else
 changed = redis.call('DEL', paused)
 end
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed
 end
 local replies, done = {}, 0
