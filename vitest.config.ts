@@ -17,7 +17,7 @@ export default defineConfig({
     // undo what it changes in a module, and no file may use vi.mock.
     isolate: false,
     // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
-    maxWorkers: availableParallelism() + 2,
+    maxWorkers: availableParallelism() + 3,
     sequence: { sequencer: LongestFirst },
     // Only a test that hangs comes near it, or one on a machine that does much else.
     testTimeout: 60_000,

@@ -228,7 +228,11 @@ const NO_REPAIR: readonly Break[] = [
     from: "return next.offset === at.offset + 1 ? 'next' : 'gap'",
     to: "return 'next'",
   },
-  { file: 'fan-out/fan-out.ts', from: 'for (const follower of followers) follower.keepUp()', to: ';' },
+  {
+    file: 'fan-out/fan-out.ts',
+    from: 'if (again) for (const follower of followers) follower.keepUp()',
+    to: '',
+  },
   { file: 'fan-out/fan-out.ts', from: 'for (const follower of followers) follower.interrupt()', to: '' },
 ]
 
@@ -249,7 +253,13 @@ const BROKEN: readonly Broken[] = [
   },
   {
     what: 'the position that a client comes back with',
-    breaks: [{ file: 'session/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
+    breaks: [
+      {
+        file: 'session/cursor.ts',
+        from: 'position !== null && isPosition(position)',
+        to: 'position !== null && !isPosition(position)',
+      },
+    ],
     faults: ['client connections cut', 'EventSource connections cut'],
     finds: /^a reset is sent only/,
     long: true,

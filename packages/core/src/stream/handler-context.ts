@@ -11,9 +11,14 @@ export interface HandlerContext {
 /** Up to Node 22, `enterWith` writes to the resource in which a handler is called, so it can be noticed. */
 const WRITES_TO_RESOURCE = Number(process.versions.node.split('.', 1)[0]) < 24
 
+/** So many calls of handlers are looked at one by one, and later one of this many. */
+const LOOKED_AT = 1000
+const ONE_OF = 64
+
 /**
- * A resource for each call would cost a tenth of a delivery. So handlers are called in the worker's own one until the first of them enters
- * another context, and in one of their own from then on.
+ * A resource for each call would cost a tenth of a delivery. So handlers are called in the worker's own one until one of them is seen to enter
+ * another context, and in one of their own from then on. Looking costs as much, so it becomes rare: a handler that never entered a context in
+ * its first calls and then does may leave it to the next few, once.
  */
 export function createHandlerContext(): HandlerContext {
   const pristine = new AsyncResource('PenknifeWorker')
@@ -26,8 +31,11 @@ export function createHandlerContext(): HandlerContext {
     ({ description }) => description === 'kResourceStore',
   )
   let apart = hasStores || !WRITES_TO_RESOURCE
+  let calls = 0
 
-  function check(): void {
+  function look(): void {
+    calls += 1
+    if (calls > LOOKED_AT && calls % ONE_OF > 0) return
     if (apart || Object.getOwnPropertySymbols(own).length === length) return
     apart = true
     own = fresh()
@@ -40,7 +48,7 @@ export function createHandlerContext(): HandlerContext {
       try {
         return handle(deliveries)
       } finally {
-        check()
+        look()
       }
     },
   }
