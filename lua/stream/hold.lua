@@ -6,7 +6,7 @@
 -- @include now
 -- @item key paused  exists while the group is paused; its value is the time of the pause
 -- @item arg lasts   milliseconds
--- @item arg channel pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+-- @item arg channel pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
 -- @returns integer  1 when this changed the end of the pause
 
 local function item(paused, lasts, channel)
@@ -15,6 +15,6 @@ local function item(paused, lasts, channel)
     return 0
   end
   redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
-  redis.pcall('SPUBLISH', channel, '')
+  redis.pcall('SPUBLISH', channel, 'p')
   return 1
 end

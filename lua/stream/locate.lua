@@ -25,7 +25,7 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item arg id     entry
--- @item arg action find, cancel, or move and the new time in milliseconds since 1970, separated by a space
+-- @item arg action find; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
 -- @item arg from   where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
 -- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
 
@@ -95,7 +95,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
 
   -- `remove` takes it out of its place.
   local function act(state, delivery, location, remove, time)
-    local acts = action ~= 'find'
+    local acts = action == 'cancel' or due
     if acts then
       remove()
     end
@@ -129,17 +129,22 @@ local function item(stream, ready, delayed, dead, id, action, from)
       return
     end
     local held_by = lease(stream, id)
-    if held_by then
+    -- One with a time of its own has no handler here: its worker is about to move it to delayed.
+    if held_by and not delivery.n then
       return running(stream, id, delivery, held_by)
     end
-    for _, each in ipairs(groups(stream)) do
+    for _, each in ipairs(held_by and {} or groups(stream)) do
       if each.name == group and not earlier(each['last-delivered-id'], id) then
         return
       end
     end
     local later = delivery.n and delivery.n > ms
     return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
-      redis.call('XDEL', stream, id)
+      if held_by then
+        acknowledge(stream, group, group, { id })
+      else
+        redis.call('XDEL', stream, id)
+      end
     end, delivery.n)
   end
 
@@ -226,7 +231,11 @@ local function item(stream, ready, delayed, dead, id, action, from)
   local outcome = outcomes.read(kept, id)
   if outcome then
     local first = string.sub(outcome, 1, 1)
-    return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+    if first ~= 'x' or action == 'outcome' then
+      return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+    end
+    -- Its dead letter has its attempts, and may have been purged.
+    place, cursor = 'dead', place == 'dead' and cursor or '0'
   end
   -- Usually one call searches everywhere.
   for _ = 1, 5 do
@@ -242,7 +251,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
     end
   end
   local _, _, committed = outcomes.read(kept, id)
-  if committed then
+  if committed and not outcome then
     local done = reply('done', nil)
     done[7] = 'd'
     return done

@@ -6,7 +6,7 @@
 -- @include now
 -- @item key paused exists while the group is paused; its value is the time of the pause
 -- @item arg on     1 to pause, 0 to resume
--- @item arg channel pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+-- @item arg channel pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
 -- @returns integer 1 when this changed the group
 
 local function item(paused, on, channel)
@@ -20,6 +20,6 @@ local function item(paused, on, channel)
   else
     changed = redis.call('DEL', paused)
   end
-  redis.pcall('SPUBLISH', channel, '')
+  redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
   return changed
 end

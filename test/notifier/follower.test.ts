@@ -133,6 +133,7 @@ test('a client that left its group during an interruption delivers no message be
         listener = following
         return () => {}
       },
+      tell() {},
       close() {},
     },
     history,

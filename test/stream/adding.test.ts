@@ -280,6 +280,8 @@ test.each([
   ['a window, which is an option of the stream', { id: 'a', window: 0 }, "add option 'window'"],
   ['a delay and a time', { delay: 5, at: 5 }, 'at'],
   ['a time that is no date', { at: new Date('nonsense') }, 'at'],
+  ['microseconds as a time', { at: 1_700_000_000_000_000, attempts: 2 }, 'at'],
+  ['the last Date there is', { at: new Date(8.64e15) }, 'at'],
   ['a negative delay', { delay: -1 }, 'delay'],
   ['an unknown way to wait', { whenFull: 'block' }, 'whenFull'],
   ['a signal that is none', { signal: 'now' }, 'signal'],
@@ -288,4 +290,20 @@ test.each([
   const stream = await openOrders(bench)
   expect(await failure(stream.add(1, options as never))).toMatchObject({ code: 'PENKNIFE_INVALID', option })
   expect(await bench.raw.dbsize()).toBe(0)
+})
+
+test('a time of up to 15 digits is kept with the other options, and a longer one is refused wherever one is given', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'], order: 'key' })
+  const latest = 999_999_999_999_999
+  const id = await stream.add(1, { key: 'ann', at: latest, attempts: 2 })
+  const { saw } = startWorker(stream, 'billing', () => {})
+  await saw('delayed')
+  const found = { state: 'delayed', dueMs: latest }
+  expect(await stream.find(id)).toMatchObject(found)
+  const refused = { code: 'PENKNIFE_INVALID', option: 'at' }
+  const tooLate = { key: 'ann', at: latest + 1 }
+  expect(await failure(stream.addMany([2], { at: latest + 1 }))).toMatchObject(refused)
+  expect(() => stream.adding(2, tooLate)).toThrow(/at is 1000000000000000: .* at most 999999999999999 /)
+  expect(await failure(stream.reschedule(id, latest + 0.5))).toMatchObject(refused)
+  expect(await stream.find(id)).toMatchObject(found)
 })

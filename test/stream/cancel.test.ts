@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
 import { type Deferred, deferred } from '../support/deferred.ts'
-import { delayedOf, openOrders, ORDERS, pendingOf, readyOf } from '../support/orders.ts'
+import { abandon, delayedOf, openOrders, ORDERS, pendingOf, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker, type Watched } from '../support/workers.ts'
@@ -235,6 +235,44 @@ test.each<[string, StreamOptions<string>]>([
   await stream.reschedule(ids['retrying'] ?? '', Date.now() + 20)
   await saw('failed', 3)
 })
+
+test.each<[string, StreamOptions<string>]>([
+  ['a work queue', {}],
+  ['a work queue with order by key', { order: 'key' }],
+])(
+  'a delayed entry of %s is delayed from its add on, also while a worker puts it aside',
+  async (_, options) => {
+    const stream = await openOrders<string>(bench, { ...QUEUE, ...options })
+    const terms = { delay: HOUR, ...(options.order ? { key: 'ann' } : {}) }
+    // As a worker has them before it puts them aside.
+    const [moved, cancelled, kept] = await stream.addMany(
+      ['moved', 'cancelled', 'kept'],
+      options.order ? { delay: HOUR, key: () => 'ann' } : { delay: HOUR },
+    )
+    await abandon(bench.raw, 'billing', 3, 0)
+    const later = Date.now() + 2 * HOUR
+    const changed = { changed: true, state: 'delayed' }
+    expect(await stream.find(kept as string)).toMatchObject({ state: 'delayed', consumer: undefined })
+    expect(await stream.reschedule(moved as string, later)).toEqual(changed)
+    expect(await stream.find(moved as string)).toMatchObject({ state: 'delayed', dueMs: later })
+    expect(await stream.cancel(cancelled as string)).toEqual(changed)
+    expect(await stream.find(cancelled as string)).toMatchObject({ state: 'gone' })
+    expect(await bench.raw.xpending(ORDERS, 'billing', '-', '+', 9)).toMatchObject([
+      [kept, 'crashed', expect.any(Number), 1],
+    ])
+
+    const handled: string[] = []
+    const { of } = startWorker(stream, 'billing', ({ payload }) => handled.push(payload))
+    const names = Array.from({ length: 20 }, (__, n) => `quick ${n}`)
+    for (const name of names) {
+      const id = await stream.add(name, terms)
+      expect(await stream.reschedule(id, 0)).toEqual(changed)
+    }
+    await until('all are handled', () => handled.length >= names.length)
+    expect(handled.toSorted()).toEqual(names.toSorted())
+    expect(of('lost')).toEqual([])
+  },
+)
 
 test('streams that are no work queue with one group are refused, and so is what is no id or time', async () => {
   for (const options of [

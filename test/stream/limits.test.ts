@@ -183,6 +183,24 @@ test('an entry whose limiter or subject fails is tried again, and a payload that
   expect(takes).toBe(2)
 })
 
+test('an entry that its limiter denies for days is tried again within a minute, because it may be allowed before', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const space = penknife.space('shop')
+  const calls = createStream<number>(space, 'orders', QUEUE)
+  const limiter = createRateLimiter(space, 'api', { rules: [{ name: 'rate', limit: 9, window: '1s' }] })
+  await limiter.block('ann', { duration: 'forever', reason: 'abuse' })
+  const { saw } = startWorker(calls, 'billing', () => {}, { limit: { limiter, subject: () => 'ann' } })
+  const ids = await calls.addMany([1, 2, 3])
+  await saw('returned', 3)
+  const now = Math.floor(Number((await bench.raw.time())[0]) * 1000)
+  for (const id of ids) {
+    const { state, dueMs = 0 } = await calls.find(id)
+    expect(state).toBe('delayed')
+    expect(dueMs - now).toBeLessThan(61_100)
+    expect(dueMs - now).toBeGreaterThan(30_000)
+  }
+})
+
 test('a worker without a limit asks no limiter, and wrong limits are refused', async () => {
   const stream = await openOrders(bench, QUEUE)
   const { saw } = startWorker(stream, 'billing', () => {})

@@ -104,6 +104,26 @@ describe('pause', () => {
     await saw('done', 3)
   })
 
+  test('an entry added after it was called is started by no idle worker of the process', async () => {
+    const stream = await openOrders(bench, QUEUE)
+    const handled: number[] = []
+    const { of, saw } = startWorker(stream, 'billing', ({ payload }) => handled.push(payload))
+    await stream.add(-1)
+    await saw('done')
+    for (let round = 0; round < 5; round++) {
+      // The process knows it without the message.
+      await bench.raw.client('KILL', 'TYPE', 'PUBSUB')
+      await stream.group('billing').pause()
+      const id = await stream.add(round)
+      // Its read, which was waiting, returned the entry.
+      await until('it is given back', () => of('returned').some((event) => event.id === id))
+      expect(handled).not.toContain(round)
+      await stream.group('billing').resume()
+      await saw('done', round + 2)
+    }
+    expect(of('returned').every(({ why }) => why === 'paused')).toBe(true)
+  })
+
   test('also stops a worker that starts later: it gets no entry', async () => {
     const stream = await openOrders(bench, QUEUE)
     await stream.group('billing').pause()

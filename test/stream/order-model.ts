@@ -109,11 +109,11 @@ export class OrderModel {
     return true
   }
 
-  /** It got another time in the future. Returns false when it had ended, or a worker has it. */
+  /** It got another time in the future. Returns false when it had ended, or a handler has it. */
   reschedule(id: string, dueMs: number): boolean {
     const entry = this.#of(id)
     if (entry.state === 'over' || entry.state === 'dead') return false
-    if (entry.state !== 'queued' && entry.phase === 'held') return false
+    if (entry.state === 'placed' && entry.phase === 'held') return false
     if (entry.state === 'placed') entry.phase = 'retrying'
     else Object.assign(entry, { state: 'delayed', phase: 'ready' })
     entry.dueMs = dueMs

@@ -6,6 +6,7 @@ import { failure } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
 import { openOrders, ORDERS } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
@@ -111,6 +112,35 @@ test('a handler that needs longer extends its attempt', async () => {
   await saw('dead')
   expect(of('done')).toHaveLength(1)
   await expect.poll(() => extended).toEqual([true, false, true])
+})
+
+test('an attempt whose entry was cancelled, lost or set aside cannot be extended, one that was committed can', async () => {
+  const stream = await openOrders<string>(bench, { groups: ['billing'] })
+  const extended = new Map<string, boolean>()
+  const { saw } = startWorker(
+    stream,
+    'billing',
+    async ({ id, payload, extend, signal, commit, limited, lease }) => {
+      const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve))
+      if (payload === 'cancelled') await stream.cancel(id)
+      if (payload === 'lost') await bench.raw.xclaim(lease.key, lease.group, 'another', 0, lease.id)
+      if (payload === 'committed') await commit(stream.adding('next'))
+      if (payload === 'set aside' && lease.fence === 1) await limited(1)
+      if (payload === 'cancelled' || payload === 'lost') await aborted
+      if (payload !== 'next' && !extended.has(payload)) extended.set(payload, extend('1h'))
+    },
+    { lease: 1000, concurrency: 4 },
+  )
+  await stream.addMany(['cancelled', 'lost', 'committed', 'set aside'])
+  await saw('cancelled')
+  await saw('lost')
+  await until('all tried', () => extended.size === 4)
+  expect(Object.fromEntries(extended)).toEqual({
+    cancelled: false,
+    lost: false,
+    committed: true,
+    'set aside': false,
+  })
 })
 
 test.each<[string, StreamAddOptions, string]>([

@@ -71,6 +71,13 @@ test('entries that fail, are cancelled or are cleared end the wait too', async (
     { state: 'cancelled' },
     { state: 'cancelled' },
   ])
+  // With its attempts, as long as the dead letter is there; its outcome stays.
+  expect(await stream.find(dead as string)).toMatchObject({ state: 'dead', attempts: 2 })
+  expect(await stream.find(never as string)).toMatchObject({ state: 'dead', attempts: 1 })
+  await stream.group('billing').deadLetters.purge({ id: never as string })
+  expect(await stream.find(never as string)).toMatchObject({ state: 'gone' })
+  expect(await stream.cancel(never as string)).toEqual({ changed: false, state: 'gone' })
+  expect(await stream.result(never as string)).toMatchObject({ state: 'dead', why: 'never-retry' })
   // A requeued dead letter is open again.
   await worker.close()
   await stream.group('billing').deadLetters.requeue({ id: dead as string })

@@ -28493,13 +28493,13 @@ return replies`,
  *
  * - key `paused`: exists while the group is paused; its value is the time of the pause
  * - `lasts`: milliseconds
- * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
  * - replies 1 when this changed the end of the pause
  * - on a full server runs: pausing takes load off the server; one short key with a TTL for each group
  */
 export const streamHold: Script<[], [paused: string, lasts: Arg, channel: Arg], number> = {
   name: 'stream/hold',
-  sha: '3ab2eee3dd2ae0a5bede09d52c6257fd94c37d10',
+  sha: 'b61b567174c316a75995ce7239c453850d11ef15',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -28518,7 +28518,7 @@ if left == -1 or left >= tonumber(lasts) then
 return 0
 end
 redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, 'p')
 return 1
 end
 return nil
@@ -28529,7 +28529,7 @@ if left == -1 or left >= tonumber(lasts) then
 return 0
 end
 redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', lasts)
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, 'p')
 return 1
 end
 local replies, done = {}, 0
@@ -29224,14 +29224,14 @@ return replies`,
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - `id`: entry
- * - `action`: find, cancel, or move and the new time in milliseconds since 1970, separated by a space
+ * - `action`: find; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
  * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
  * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '0dbc417d5eab5fbf44a89e0e74543c29585d75d8',
+  sha: '1d66e7b1757f1c015f843b9b92d93f9d0d25f51c',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -29828,7 +29828,7 @@ end
 redis.pcall('SPUBLISH', workers, '')
 end
 local function act(state, delivery, location, remove, time)
-local acts = action ~= 'find'
+local acts = action == 'cancel' or due
 if acts then
 remove()
 end
@@ -29859,17 +29859,21 @@ if not delivery then
 return
 end
 local held_by = lease(stream, id)
-if held_by then
+if held_by and not delivery.n then
 return running(stream, id, delivery, held_by)
 end
-for _, each in ipairs(groups(stream)) do
+for _, each in ipairs(held_by and {} or groups(stream)) do
 if each.name == group and not earlier(each['last-delivered-id'], id) then
 return
 end
 end
 local later = delivery.n and delivery.n > ms
 return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+if held_by then
+acknowledge(stream, group, group, { id })
+else
 redis.call('XDEL', stream, id)
+end
 end, delivery.n)
 end
 local function scan(key, match, read)
@@ -29947,7 +29951,10 @@ local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, read
 local outcome = outcomes.read(kept, id)
 if outcome then
 local first = string.sub(outcome, 1, 1)
+if first ~= 'x' or action == 'outcome' then
 return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+place, cursor = 'dead', place == 'dead' and cursor or '0'
 end
 for _ = 1, 5 do
 local found = look[place]()
@@ -29962,7 +29969,7 @@ break
 end
 end
 local _, _, committed = outcomes.read(kept, id)
-if committed then
+if committed and not outcome then
 local done = reply('done', nil)
 done[7] = 'd'
 return done
@@ -30026,7 +30033,7 @@ end
 redis.pcall('SPUBLISH', workers, '')
 end
 local function act(state, delivery, location, remove, time)
-local acts = action ~= 'find'
+local acts = action == 'cancel' or due
 if acts then
 remove()
 end
@@ -30057,17 +30064,21 @@ if not delivery then
 return
 end
 local held_by = lease(stream, id)
-if held_by then
+if held_by and not delivery.n then
 return running(stream, id, delivery, held_by)
 end
-for _, each in ipairs(groups(stream)) do
+for _, each in ipairs(held_by and {} or groups(stream)) do
 if each.name == group and not earlier(each['last-delivered-id'], id) then
 return
 end
 end
 local later = delivery.n and delivery.n > ms
 return act(later and 'delayed' or 'waiting', delivery, 'm' .. id, function()
+if held_by then
+acknowledge(stream, group, group, { id })
+else
 redis.call('XDEL', stream, id)
+end
 end, delivery.n)
 end
 local function scan(key, match, read)
@@ -30145,7 +30156,10 @@ local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, read
 local outcome = outcomes.read(kept, id)
 if outcome then
 local first = string.sub(outcome, 1, 1)
+if first ~= 'x' or action == 'outcome' then
 return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', nil)
+end
+place, cursor = 'dead', place == 'dead' and cursor or '0'
 end
 for _ = 1, 5 do
 local found = look[place]()
@@ -30160,7 +30174,7 @@ break
 end
 end
 local _, _, committed = outcomes.read(kept, id)
-if committed then
+if committed and not outcome then
 local done = reply('done', nil)
 done[7] = 'd'
 return done
@@ -31309,13 +31323,13 @@ return replies`,
  *
  * - key `paused`: exists while the group is paused; its value is the time of the pause
  * - `on`: 1 to pause, 0 to resume
- * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
  * - replies 1 when this changed the group
  * - on a full server runs: pausing takes load off the server; one short key for each group
  */
 export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
   name: 'stream/pause',
-  sha: 'eb45ff03cc2c92d21459d366344c7657610738ff',
+  sha: '7b87b13c921af85f6bd4e311b02bc48b781cece6',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -31338,7 +31352,7 @@ end
 else
 changed = redis.call('DEL', paused)
 end
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed
 end
 return nil
@@ -31353,7 +31367,7 @@ end
 else
 changed = redis.call('DEL', paused)
 end
-redis.pcall('SPUBLISH', channel, '')
+redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed
 end
 local replies, done = {}, 0

@@ -22,6 +22,8 @@ export interface Listener {
 export interface Subscriber {
   /** Follows a channel. Returns a function that ends it. */
   follow(route: Route, channel: string, listener: Listener): () => void
+  /** Gives a message that this process sent to its own listeners at once, which may get it again. */
+  tell(channel: string, text: string): void
   close(): void
 }
 
@@ -70,16 +72,7 @@ export function createSubscriber(
       else if (link.ready) link.call('ping').catch(() => {})
     }, PROBE_MS)
     probe.unref()
-    link.on('message', (channel, text) => {
-      for (const listener of channels.get(channel)?.listeners ?? []) {
-        // Runs inside the client's parser: an error here would end the process.
-        try {
-          listener.message(text)
-        } catch (error) {
-          report(error)
-        }
-      }
-    })
+    link.on('message', tell)
     link.on('ready', () => followAll(link))
     // On a cluster a slot moved to another master. 'moved' is emitted once for each channel, and possibly before the promise of
     // an earlier acknowledgement has settled.
@@ -99,6 +92,11 @@ export function createSubscriber(
       interrupted(link)
     })
     return link
+  }
+
+  function tell(channel: string, text: string): void {
+    // Runs inside the client's parser: an error here would end the process.
+    for (const listener of channels.get(channel)?.listeners ?? []) safely(() => listener.message(text))
   }
 
   function safely(notify: () => void): void {
@@ -179,6 +177,7 @@ export function createSubscriber(
   }
 
   return {
+    tell,
     follow(route, channel, listener) {
       if (closed) throw new PenknifeError('PENKNIFE_CLOSED', 'subscribe: penknife was closed')
       let followed = channels.get(channel)

@@ -9,6 +9,8 @@ import { checkAttempts, checkTimeout, wholeMs } from './settings.ts'
 
 /** The longest dedup id, in characters. */
 const LONGEST_ID = 512
+/** The latest time of an entry. Workers and scripts read a time of at most 15 digits; longer ones are those of other programs. */
+const LATEST_MS = 999_999_999_999_999
 
 /** The options of an add, checked: as the scripts take them, and whether to wait for room. */
 export interface AddTerms {
@@ -99,8 +101,8 @@ export function checkDedupId(id: string): string {
 /** A time as the scripts take it, in milliseconds. */
 export function dueTime(at: Date | number): string {
   const ms = at instanceof Date ? at.getTime() : at
-  if (typeof ms !== 'number' || !(ms >= 0 && ms <= 8.64e15)) {
-    throw invalid('at', at, 'give a Date, or milliseconds since 1970')
+  if (typeof ms !== 'number' || !(ms >= 0 && Math.ceil(ms) <= LATEST_MS)) {
+    throw invalid('at', ms, `give a Date or milliseconds since 1970, at most ${LATEST_MS} (year 33658)`)
   }
   return String(Math.ceil(ms))
 }

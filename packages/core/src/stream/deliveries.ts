@@ -218,7 +218,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     abort(entry, new Error(cancelled ? `entry ${id} was cancelled` : `the lease of entry ${id} was lost`))
     endRun(entry, false)
     if (cancelled) events.cancelled(entry)
-    else events.lost(entry)
+    // No handler has one with a time of its own. Mostly it was cancelled or rescheduled (lua/stream/locate.lua).
+    else if (entry.dueMs === undefined) events.lost(entry)
     ended(entry)
   }
 

@@ -61,7 +61,7 @@ export type StreamResult<Result = unknown> =
 export interface StreamResultOptions {
   /** Ends the wait. The call then fails with the signal's reason. */
   readonly signal?: AbortSignal
-  /** How long to wait: from 0. Default: without a limit. */
+  /** How long to wait: from 0. Default: without a limit, also for an entry that Redis lost meanwhile, such as by FLUSHALL. */
   readonly timeout?: Duration
   /** Called with the last progress, and with each later one. One may be skipped while the connection is interrupted. */
   readonly onProgress?: (progress: unknown) => void

@@ -16,7 +16,7 @@ import { startPlaceCheck } from './place-check.ts'
 import { createReader } from './reader.ts'
 import type { Runs } from './runs.ts'
 import { SOURCES } from './sources.ts'
-import type { Scope } from './scope.ts'
+import { PAUSED, type Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import { createWorkerEvents, type WorkerEvents } from './worker-events.ts'
 import { bindWorkerScripts, CLOSING_MS } from './worker-scripts.ts'
@@ -181,6 +181,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const checkNow = (): void => maintenance.within(0)
   const unfollow = runtime.subscriber.follow(route, keys.pausing(stream, group), {
     message(text) {
+      // It also checks, because the pause may have ended since.
+      if (text === PAUSED) pause(true)
       // lua/stream/locate.lua took an entry away.
       const [, code, position] = /^x([mr])(\d+-\d+)$/.exec(text) ?? []
       const source = SOURCES.findIndex((each) => each.code === code)

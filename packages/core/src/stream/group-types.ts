@@ -24,8 +24,8 @@ export interface StreamGroup {
   readonly deadLetters: DeadLetters
   /**
    * Stops the group in all processes, across restarts, until `resume`. Resolves with false when it was already paused. Running workers
-   * get a pub/sub message; a worker that misses it notices within ten seconds, or half its lease. Workers then start no entry and give
-   * back those that were not started. Running handlers continue.
+   * get a pub/sub message; a worker that misses it notices within ten seconds, or half its lease. Those of this process know it once the
+   * call resolves. Workers then start no entry and give back those that were not started. Running handlers continue.
    */
   pause(): Promise<boolean>
   /** Ends a pause, with the same messages as `pause`. Resolves with false when the group was not paused. */

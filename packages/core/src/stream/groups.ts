@@ -5,7 +5,7 @@ import { streamClear, streamDrop, streamPause, streamReset, streamSweep } from '
 import { createDeadLetters } from './dead-letters.ts'
 import type { StreamGroup } from './group-types.ts'
 import { before, toBound } from './ids.ts'
-import type { Scope } from './scope.ts'
+import { PAUSED, type Scope } from './scope.ts'
 import { SERVED_MS } from './stats.ts'
 
 export function createGroup(scope: Scope, name: string): StreamGroup {
@@ -31,7 +31,11 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
 
   async function setPaused(on: number): Promise<boolean> {
     checkGroup(name)
-    return (await pause(route, paused, on, keys.pausing(stream, name))) === 1
+    const channel = keys.pausing(stream, name)
+    const changed = await pause(route, paused, on, channel)
+    // The workers of this process know it before the caller goes on.
+    scope.runtime.subscriber.tell(channel, on === 1 ? PAUSED : '')
+    return changed === 1
   }
 
   return {

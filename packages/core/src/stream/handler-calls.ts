@@ -3,7 +3,7 @@ import { createCallDeadlines, type TimedCall } from './call-deadlines.ts'
 import { type DeliveryContext, HandlerDelivery } from './delivery.ts'
 import type { WorkerReturnReason } from './event-types.ts'
 import type { HandlerContext } from './handler-context.ts'
-import { abort, type LeasedEntry } from './leased-entry.ts'
+import { abort, attemptOver, type LeasedEntry } from './leased-entry.ts'
 
 export interface HandlerCallsOptions<T> {
   readonly context: Omit<DeliveryContext, 'extend'>
@@ -59,7 +59,8 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
   const deadlines = createCallDeadlines<Call>(timeoutMs, failLate)
   const context: DeliveryContext = {
     ...options.context,
-    extend: ({ call: mine }, ms) => mine !== undefined && deadlines.extend(mine, ms),
+    extend: (entry, ms) =>
+      !attemptOver(entry) && entry.call !== undefined && deadlines.extend(entry.call, ms),
   }
 
   function run(entries: readonly LeasedEntry[]): void {

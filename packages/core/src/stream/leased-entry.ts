@@ -101,3 +101,11 @@ export function signalOf(entry: LeasedEntry): AbortSignal {
 export function abort(entry: LeasedEntry, reason: Error): void {
   ;(entry.abortController ??= new AbortController()).abort(reason)
 }
+
+/** Whether what the handler of the entry does is ignored: it ended in another way, or its lease was lost. A commit leaves the handler its time. */
+export function attemptOver({ stage, commit, abortController }: LeasedEntry): boolean {
+  return (
+    abortController?.signal.aborted === true ||
+    (stage !== 'running' && stage !== 'committing' && commit === undefined)
+  )
+}

@@ -36,9 +36,8 @@ export interface LimitGate {
 /** Wait before an entry is tried again when the limiter failed, and when a slot of a concurrency rule may become free at any time. */
 const FAILED_MS = 1000
 const SLOT_MS = 200
-/** An entry is tried again after this time at the latest if its subject's limit allows it before. */
-const LONGEST_SPREAD_MS = 60_000
-const LONGEST_MS = 3_600_000
+/** An entry is tried again after this time at the latest, because the limiter may allow it earlier than it said, such as after `unblock`. */
+const LONGEST_MS = 60_000
 /** Most subjects whose denials are counted. */
 const MOST_SUBJECTS = 10_000
 
@@ -95,8 +94,8 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
     if (before === 0 && denied.size >= MOST_SUBJECTS) denied.delete(denied.keys().next().value as string)
     denied.set(subject, before + 1)
     const slots = limiter.rules.find(({ name }) => name === rule)?.algorithm === 'concurrency'
-    const next = Math.max(1, Math.min(retryAfterMs, slots ? SLOT_MS : LONGEST_MS))
-    return Math.round(Math.max(next, Math.min(next * (before + 1), LONGEST_SPREAD_MS)))
+    const next = Math.max(1, slots ? Math.min(retryAfterMs, SLOT_MS) : retryAfterMs)
+    return Math.round(Math.min(next * (before + 1), LONGEST_MS))
   }
 
   function hold(entry: LeasedEntry, lease: NonNullable<WorkerLimitDecision['lease']>): void {

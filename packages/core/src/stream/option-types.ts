@@ -110,7 +110,7 @@ export interface StreamAddOptions {
   readonly key?: string
   /** Groups handle the entry this much later. It can be read at once. */
   readonly delay?: Duration
-  /** The time itself instead of `delay`: a Date or milliseconds since 1970. */
+  /** The time itself instead of `delay`: a Date or milliseconds since 1970, less than 10^15 (year 33658). */
   readonly at?: Date | number
   /** Attempts before this entry goes to the dead letters: 1 to 1,000. Default: the worker's `maxAttempts`. */
   readonly attempts?: number

@@ -57,7 +57,7 @@ export function createResults(
       async function look(): Promise<void> {
         const before = messages
         try {
-          const { state, outcome, keeps, progress } = await locate(id)
+          const { state, outcome, keeps, progress } = await locate(id, 'outcome')
           // A message that came meanwhile is newer.
           if (progress !== undefined && messages === before) progressed(JSON.stringify(progress))
           if (outcome !== undefined) end(resolve, decodeOutcome(outcome))

@@ -8,6 +8,9 @@ import type { Arg, Script, SharedArg } from '../redis/script.ts'
 import type { Order } from './order.ts'
 import type { StreamSettings } from './settings.ts'
 
+/** The message that a group is paused, to its workers: lua/stream/pause.lua. */
+export const PAUSED = 'p'
+
 /** A stream of a space; the parts of the feature share it. */
 export interface Scope {
   readonly space: Space

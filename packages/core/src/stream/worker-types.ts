@@ -41,8 +41,8 @@ export interface Delivery<T> extends StreamEntry<T> {
   readonly signal: AbortSignal
   /**
    * From now on this attempt may take at least that long: 1 ms to 24 d. It never shortens the time that is left. Call it again as often as
-   * needed. In a batch it extends the call of all its entries. False when the attempt is over, such as after its `timeout`. It sends
-   * nothing to Redis: the lease is renewed anyway.
+   * needed. In a batch it extends the call of all its entries. False when the attempt is over: after its `timeout`, when its lease was
+   * lost, and when the entry was cancelled or set aside. It sends nothing to Redis: the lease is renewed anyway.
    *
    * @throws PENKNIFE_INVALID for a wrong duration.
    */
