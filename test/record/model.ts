@@ -60,6 +60,12 @@ export const memberOf = ({ who }: Spec): string => `m${who}`
 /** The tokens that a limit takes. */
 export const costOf = ({ by }: Spec): number => Math.max(1, Math.abs(by))
 
+/** The tokens that a call takes of the subject of one of its limits. */
+function asked(specs: readonly Spec[], { who }: Spec): number {
+  const own = specs.filter((each) => each.kind === 'limit' && each.who === who)
+  return own.reduce((sum, each) => sum + costOf(each), 0)
+}
+
 /** The token with which an object is changed; undefined without a fence. */
 export const tokenOf = ({ by }: Spec): number | undefined => (by % 2 === 0 ? Math.abs(by) + 1 : undefined)
 /** Whether an object is deleted. */
@@ -103,6 +109,9 @@ export class RecordModel {
   }
 
   record(specs: readonly Spec[], id: string | undefined): Wanted {
+    // It could never be allowed.
+    if (specs.some((spec) => spec.kind === 'limit' && asked(specs, spec) > LIMIT.limit))
+      return { invalid: true }
     const kinds = signature(specs)
     const stored = id === undefined ? undefined : this.#answers.get(id)
     if (stored) return stored.kinds === kinds ? this.#repeat(specs, stored.results) : { invalid: true }
@@ -177,9 +186,8 @@ export class RecordModel {
   }
 
   /** The tokens of a subject that are used after a call. */
-  #used(specs: readonly Spec[], { who }: Spec): number {
-    const own = specs.filter((each) => each.kind === 'limit' && each.who === who)
-    return own.reduce((sum, each) => sum + costOf(each), this.#window(`m${who}`).used)
+  #used(specs: readonly Spec[], spec: Spec): number {
+    return this.#window(memberOf(spec)).used + asked(specs, spec)
   }
 
   #apply(specs: readonly Spec[]): unknown[] {
