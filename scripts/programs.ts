@@ -36,7 +36,7 @@ export async function bundlePrograms(
     target: 'node20',
     conditions: ['penknife-source'],
     logLevel: 'warning',
-    plugins: [...plugins, ownAddress],
+    plugins: [...plugins, ownAddress, loadedLater],
     inject,
   })
 }
@@ -49,6 +49,18 @@ const ownAddress: Plugin = {
       const contents = await readFile(path, 'utf8')
       const address = JSON.stringify(pathToFileURL(path).href)
       return { contents: contents.replaceAll('import.meta.url', address), loader: 'ts' }
+    })
+  },
+}
+
+/** A CommonJS package that is imported later would lose the names of its exports in shared chunks, so node loads it itself. */
+const loadedLater: Plugin = {
+  name: 'loaded later',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^\w/ }, async ({ path, kind, resolveDir }) => {
+      if (kind !== 'dynamic-import') return undefined
+      const found = await resolve(path, { kind: 'import-statement', resolveDir })
+      return found.path === '' ? undefined : { path: pathToFileURL(found.path).href, external: true }
     })
   },
 }

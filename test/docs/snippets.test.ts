@@ -3,7 +3,6 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import type { Plugin } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { bundlePrograms } from '../../scripts/programs.ts'
@@ -43,17 +42,9 @@ beforeAll(async () => {
     writeFileSync(sourceOf(name), isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
   }
   const programs = Object.fromEntries(snippets.map(({ name }) => [name, sourceOf(name)]))
-  // A client library that is loaded later has no names in a bundle, because it is a CommonJS module.
-  const loadedLater: Plugin = {
-    name: 'loaded later',
-    setup: ({ onResolve }) =>
-      onResolve({ filter: /^(ioredis|redis)$/ }, ({ path, kind }) =>
-        kind === 'dynamic-import' ? { path, external: true } : undefined,
-      ),
-  }
   // It changes the client library and the servers that the snippet uses.
   const inject = [fileURLToPath(new URL('preload.ts', import.meta.url))]
-  await bundlePrograms(programs, FOLDER, { inject, plugins: [loadedLater] })
+  await bundlePrograms(programs, FOLDER, { inject })
 })
 
 function sourceOf(name: string): string {
