@@ -131,12 +131,17 @@ test('of a cancel and a finish at the same moment one happens, and both sides le
 
   /** Cancels an entry some turns before or after its handler ends. */
   async function race(id: string, at: number, finish: () => void): Promise<string> {
+    // However fast the finish is, some cancels come before it.
+    const cancelFirst = at % 25 === 0
+    const cancelled = deferred()
     const finishing = (async () => {
+      if (cancelFirst) await cancelled.promise
       for (let turns = at % 7; turns > 0; turns--) await turn()
       finish()
     })()
     for (let turns = Math.floor(at / 7) % 7; turns > 0; turns--) await turn()
     const { changed, state } = await other.cancel(id)
+    cancelled.resolve()
     await finishing
     return changed ? 'cancelled' : state
   }
