@@ -18,26 +18,7 @@
 
 lease = tonumber(lease)
 
-local room = {
-  counts = false,
-  entries = false,
-  leases = false,
-  due = sets[2],
-  told = false,
-  channel = {
-    history = false,
-    next = sets[1],
-    live = false,
-    keep = keep,
-    ttl = ttl,
-    age = tonumber(age),
-    window = 0,
-    id = '',
-    tag = '',
-    at = 0,
-    reserved = false,
-  },
-}
+local room = presence.room(sets, keep, ttl, tonumber(age))
 
 local function item(counts, entries, leases, history, live, process, member)
   room.counts, room.entries, room.leases = counts, entries, leases

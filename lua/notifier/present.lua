@@ -17,26 +17,7 @@
 
 lease = tonumber(lease)
 
-local room = {
-  counts = false,
-  entries = false,
-  leases = false,
-  due = sets[2],
-  told = false,
-  channel = {
-    history = false,
-    next = sets[1],
-    live = false,
-    keep = keep,
-    ttl = ttl,
-    age = tonumber(age),
-    window = 0,
-    id = '',
-    tag = '',
-    at = 0,
-    reserved = false,
-  },
-}
+local room = presence.room(sets, keep, ttl, tonumber(age))
 
 -- The most steps of a scan. Each visits about as many members as are wanted.
 local MOST_STEPS = 50

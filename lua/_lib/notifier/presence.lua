@@ -16,7 +16,7 @@
 -- @include typed
 -- @include notifier/publication
 
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 
 -- The most entries that a call removes for processes that are gone.
@@ -26,15 +26,39 @@ local MOST_GONE = 4
 -- Keys of a room whose changes are published: a day after the last lease was extended.
 local KEPT_MS = 86400000
 
+-- The room of a script's calls; its keys and its channel are those of each call.
+function presence.room(sets, keep, ttl, age)
+  return {
+    counts = false,
+    entries = false,
+    leases = false,
+    due = sets[2],
+    announced = false,
+    channel = {
+      history = false,
+      next = sets[1],
+      live = false,
+      keep = keep,
+      ttl = ttl,
+      age = age,
+      window = 0,
+      id = '',
+      tag = '',
+      at = 0,
+      reserved = false,
+    },
+  }
+end
+
 -- Publishes a change. Each event follows the one before it.
 local function tell(room, kind, member)
   if room.channel.live == '' then
     return
   end
-  if room.told then
+  if room.announced then
     publication.prepare(room.channel)
   end
-  room.told = true
+  room.announced = true
   publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
 end
 
@@ -45,7 +69,7 @@ function presence.open(room)
   if wrong then
     return wrong
   end
-  room.told = false
+  room.announced = false
   if room.channel.live ~= '' then
     local prepared = publication.prepare(room.channel)
     if prepared ~= true then

@@ -38,7 +38,7 @@ export interface Settings {
   /** How long ids of increments are stored, in microseconds. */
   readonly dedupWindow: number | undefined
   readonly events: Required<BoardEventOptions> | undefined
-  /** Whether changes are told to live views. */
+  /** Whether scripts publish a message for live views after each change. */
   readonly live: boolean
 }
 

@@ -16312,7 +16312,7 @@ return replies`,
  */
 export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '9c4d9f9068491bdfc43459b28d2870450e78b497',
+  sha: '9ec9f00a89c83c6f97fc8be442dc12185e7cb355',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -16454,19 +16454,41 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
 local KEPT_MS = 86400000
+function presence.room(sets, keep, ttl, age)
+return {
+counts = false,
+entries = false,
+leases = false,
+due = sets[2],
+announced = false,
+channel = {
+history = false,
+next = sets[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = age,
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+end
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
 end
-if room.told then
+if room.announced then
 publication.prepare(room.channel)
 end
-room.told = true
+room.announced = true
 publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
 end
 function presence.open(room)
@@ -16475,7 +16497,7 @@ or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
-room.told = false
+room.announced = false
 if room.channel.live ~= '' then
 local prepared = publication.prepare(room.channel)
 if prepared ~= true then
@@ -16545,26 +16567,7 @@ local ttl = ARGV[2]
 local age = ARGV[3]
 local lease = ARGV[4]
 lease = tonumber(lease)
-local room = {
-counts = false,
-entries = false,
-leases = false,
-due = sets[2],
-told = false,
-channel = {
-history = false,
-next = sets[1],
-live = false,
-keep = keep,
-ttl = ttl,
-age = tonumber(age),
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-},
-}
+local room = presence.room(sets, keep, ttl, tonumber(age))
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
@@ -16637,7 +16640,7 @@ return replies`,
  */
 export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: 'b5cca3f59bdea7432a6a5d1ce59565c559e13c70',
+  sha: '2612a25d7dfe4235ccf8b28f02ec3dd46aa0fb07',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -16779,19 +16782,41 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
 local KEPT_MS = 86400000
+function presence.room(sets, keep, ttl, age)
+return {
+counts = false,
+entries = false,
+leases = false,
+due = sets[2],
+announced = false,
+channel = {
+history = false,
+next = sets[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = age,
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+end
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
 end
-if room.told then
+if room.announced then
 publication.prepare(room.channel)
 end
-room.told = true
+room.announced = true
 publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
 end
 function presence.open(room)
@@ -16800,7 +16825,7 @@ or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
-room.told = false
+room.announced = false
 if room.channel.live ~= '' then
 local prepared = publication.prepare(room.channel)
 if prepared ~= true then
@@ -16870,26 +16895,7 @@ local ttl = ARGV[2]
 local age = ARGV[3]
 local lease = ARGV[4]
 lease = tonumber(lease)
-local room = {
-counts = false,
-entries = false,
-leases = false,
-due = sets[2],
-told = false,
-channel = {
-history = false,
-next = sets[1],
-live = false,
-keep = keep,
-ttl = ttl,
-age = tonumber(age),
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-},
-}
+local room = presence.room(sets, keep, ttl, tonumber(age))
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
@@ -17016,7 +17022,7 @@ return replies`,
  */
 export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: 'e3725fe96117aec8ad43c00237fc7706fb7d3aa4',
+  sha: '4538359a7d85ca17ea9ad6bf3e43eed02035ebba',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -17158,19 +17164,41 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
 local KEPT_MS = 86400000
+function presence.room(sets, keep, ttl, age)
+return {
+counts = false,
+entries = false,
+leases = false,
+due = sets[2],
+announced = false,
+channel = {
+history = false,
+next = sets[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = age,
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+end
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
 end
-if room.told then
+if room.announced then
 publication.prepare(room.channel)
 end
-room.told = true
+room.announced = true
 publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
 end
 function presence.open(room)
@@ -17179,7 +17207,7 @@ or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
-room.told = false
+room.announced = false
 if room.channel.live ~= '' then
 local prepared = publication.prepare(room.channel)
 if prepared ~= true then
@@ -17249,26 +17277,7 @@ local ttl = ARGV[2]
 local age = ARGV[3]
 local lease = ARGV[4]
 lease = tonumber(lease)
-local room = {
-counts = false,
-entries = false,
-leases = false,
-due = sets[2],
-told = false,
-channel = {
-history = false,
-next = sets[1],
-live = false,
-keep = keep,
-ttl = ttl,
-age = tonumber(age),
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-},
-}
+local room = presence.room(sets, keep, ttl, tonumber(age))
 local MOST_STEPS = 50
 local function add_members(reply, counts, most)
 local seen, cursor = {}, '0'
@@ -17823,7 +17832,7 @@ return replies`,
  */
 export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
   name: 'notifier/renew',
-  sha: '9919e199cc84c5a3014b0658540ba14d9fcb671e',
+  sha: 'c65214cf308ec198149c7ca9dcb8d6a41fc518e3',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -17965,19 +17974,41 @@ trim_old(history, age)
 end
 return event_id
 end
-local presence = { open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
 local KEPT_MS = 86400000
+function presence.room(sets, keep, ttl, age)
+return {
+counts = false,
+entries = false,
+leases = false,
+due = sets[2],
+announced = false,
+channel = {
+history = false,
+next = sets[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = age,
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+},
+}
+end
 local function tell(room, kind, member)
 if room.channel.live == '' then
 return
 end
-if room.told then
+if room.announced then
 publication.prepare(room.channel)
 end
-room.told = true
+room.announced = true
 publication.apply(room.channel, nil, kind, cjson.encode({ member = member }), '', '0')
 end
 function presence.open(room)
@@ -17986,7 +18017,7 @@ or room.channel.live ~= '' and typed(room.due, 'zset')
 if wrong then
 return wrong
 end
-room.told = false
+room.announced = false
 if room.channel.live ~= '' then
 local prepared = publication.prepare(room.channel)
 if prepared ~= true then
@@ -18056,26 +18087,7 @@ local ttl = ARGV[2]
 local age = ARGV[3]
 local lease = ARGV[4]
 lease = tonumber(lease)
-local room = {
-counts = false,
-entries = false,
-leases = false,
-due = sets[2],
-told = false,
-channel = {
-history = false,
-next = sets[1],
-live = false,
-keep = keep,
-ttl = ttl,
-age = tonumber(age),
-window = 0,
-id = '',
-tag = '',
-at = 0,
-reserved = false,
-},
-}
+local room = presence.room(sets, keep, ttl, tonumber(age))
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
