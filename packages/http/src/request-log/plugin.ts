@@ -20,7 +20,7 @@ import { requestIds } from './request-id.ts'
 import { samplerOf } from './sampling.ts'
 import { leavesOut } from './skip.ts'
 import { FULL, targetOf } from './target.ts'
-import { createTurn } from './turn.ts'
+import { createTick } from './tick.ts'
 import { entryMaker, limitOf } from './to-entry.ts'
 
 const CODE = 'PENKNIFE_REQUEST_LOG'
@@ -128,7 +128,7 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
       text.then((made) => delivery.add(made), lose).finally(() => (waiting -= 1))
     }
 
-    const ended = createTurn((request: Ended) => {
+    const ended = createTick((request: Ended) => {
       try {
         finished(request)
       } catch (error) {
