@@ -2496,8 +2496,24 @@ return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece80 = `local _, _, _, _, listing = leading_block(redis.pcall('GET', place))
-return math.max(redis.call('UNLINK', place), listing)`
+const piece80 = `local found = { 0, 0, 0, '', '' }
+if kind == 'state' then
+local saved = redis.pcall('GET', place)
+if type(saved) == 'string' then
+local time, ends, reason, from, listing = leading_block(saved)
+local left = time and ends - math.max(now, time) or 0
+if left > 0 then
+found[1], found[2], found[4] = left, listing, reason
+end
+found[5] = ids_of(saved, from)
+end
+elseif kind == 'slots' then
+found[3] = leases_in(place)
+end
+if redis.call('UNLINK', place) == 0 then
+return nil
+end
+return found`
 
 const piece81 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
@@ -9930,34 +9946,56 @@ local reply = item(KEYS[key + 1])`, piece6),
 }
 
 /**
- * Delete a key of a subject.
+ * Delete a key of a subject, and reply what was in it.
+ *
+ * A key that is damaged, or of another type, is deleted all the same.
+ *                     end is listed, else 0; the leases that had not expired; the block's reason; and the ids of the rules in it, in one text
  *
  * - key `place`: a state, a log or slots
- * - replies 0 if it was not there, 1 if it was; if a block without an end was in it, the id under which it is listed
+ * - `kind`: 'state', 'log' or 'slots'
+ * - replies null if it was not there; else microseconds until its block ends, else 0; the id under which a block without an
  * - on a full server runs: it deletes a key
  */
-export const limiterReset: Script<[], [place: string], number> = {
+export const limiterReset: Script<[], [place: string, kind: Arg], readonly Reply[] | null> = {
   name: 'limiter/reset',
-  sha: '89ace39146dddcbc3b0add1cd7b2d47257b47ac2',
-  batch: 128,
+  sha: 'e7fcff60665384afea973d01120000916aa0ccbb',
+  batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["place"],
-  args: [],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece66, `local items = #KEYS / 1
+  args: ["kind"],
+  returns: 'list|null',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece66, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local MOST, ENTRY = 34, 40
+local function ids_of(saved, from)
+local ids = {}
+for at = 1, math.min(MOST, math.floor((#saved - from) / ENTRY)) do
+ids[at] = string.format('%.0f', (struct.unpack('<d', saved, from + ENTRY * (at - 1) + 1)))
+end
+return table.concat(ids, ' ')
+end
+local function leases_in(place)
+local charged = redis.pcall('ZSCORE', place, '')
+local by = type(charged) == 'string' and math.max(0, -charged - now) or 0
+local leases = redis.pcall('ZCOUNT', place, string.format('(%.0f', now + by), '+inf')
+return type(leases) == 'number' and leases or 0
+end
+local items = #KEYS / 1
 if items == 1 then
-local place = KEYS[1]
+local place, kind = KEYS[1], ARGV[1]
 do`, piece80, `end
 return nil
 end
-local function item(place)`, piece80, `end
+local function item(place, kind)`, piece80, `end
 local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
 local key = done * 1
+local arg = 0 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1])`, piece6),
+local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
