@@ -1394,6 +1394,30 @@ end
 local function name_of(score)
 return string.format('%.17g', score + 0)
 end
+function board.range(plan, set, start, stop)
+if plan.reverse then
+return redis.call('ZRANGE', set, start, stop, 'REV', 'WITHSCORES')
+end
+return redis.call('ZRANGE', set, start, stop, 'WITHSCORES')
+end
+function board.members(plan, set, start, stop)
+if plan.reverse then
+return redis.call('ZRANGE', set, start, stop, 'REV')
+end
+return redis.call('ZRANGE', set, start, stop)
+end
+function board.position(plan, set, member)
+if plan.reverse then
+return redis.call('ZREVRANK', set, member)
+end
+return redis.call('ZRANK', set, member)
+end
+function board.count(plan, set, best, worst)
+if plan.reverse then
+return redis.call('ZCOUNT', set, worst or '-inf', best or '+inf')
+end
+return redis.call('ZCOUNT', set, best or '-inf', worst or '+inf')
+end
 function board.differ(plan, window, before, after)
 local old = before and board.score(plan, before)
 local new = after and board.score(plan, after)
@@ -1752,9 +1776,9 @@ return position
 end
 local score = board.score(plan, tonumber(value))
 if style == 'dense' then
-return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+return board.count(plan, window.d, false, string.format('(%.17g', score))
 end
-return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+return board.count(plan, window.z, false, string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
 local function reply_of(plan, window, style, how, position, lines)
 local base, count = position, #lines / 2
@@ -1771,10 +1795,10 @@ end
 return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, how, start, stop)
-return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+return reply_of(plan, window, style, how, tonumber(start), board.range(plan, window.z, start, stop))
 end
 function rows.around(plan, window, style, how, member, each, fill)
-local position = redis.call('ZRANK', window.z, member)
+local position = board.position(plan, window.z, member)
 if not position then
 return false
 end
@@ -1785,13 +1809,13 @@ stop = start + 2 * each
 end
 return rows.range(plan, window, style, how, start, stop)
 end
-function rows.between(plan, window, style, how, low, high, from, count)
+function rows.between(plan, window, style, how, best, worst, from, count)
 local position = 0
-if low ~= '-inf' then
-position = redis.call('ZCOUNT', window.z, '-inf', string.sub(low, 1, 1) == '(' and string.sub(low, 2) or '(' .. low)
+if best ~= (plan.reverse and '+inf' or '-inf') then
+position = board.count(plan, window.z, false, string.sub(best, 1, 1) == '(' and string.sub(best, 2) or '(' .. best)
 end
 local start = position + from
-local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+local stop = math.min(position + board.count(plan, window.z, best, worst), start + count) - 1
 if stop < start then
 return reply_of(plan, window, style, how, start, {})
 end
@@ -1799,7 +1823,7 @@ return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
 local value = redis.call('ZSCORE', window.z, member)
-local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+local position = value and style == 'ordinal' and board.position(plan, window.z, member)
 return value, value and before(plan, window, style, value, position)
 end
 function rows.rank(plan, window, style, how, member)
@@ -1813,7 +1837,7 @@ function rows.of(plan, window, style, how, members)
 members = cjson.decode(members)
 local lines = {}
 for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
-local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
+local position = value and style == 'ordinal' and board.position(plan, window.z, members[at])
 lines[2 * at - 1] = value or ''
 lines[2 * at] = value and before(plan, window, style, value, position) or ''
 end
@@ -1822,14 +1846,14 @@ add_data(lines, how.data, members)
 end
 return table.concat(lines, '\\n')
 end
-function rows.count(_, window, _, _, low, high)
-if low == '-inf' and high == '+inf' then
+function rows.count(plan, window, _, _, best, worst)
+if best == (plan.reverse and '+inf' or '-inf') and worst == (plan.reverse and '-inf' or '+inf') then
 return tostring(redis.call('ZCARD', window.z))
 end
-return tostring(redis.call('ZCOUNT', window.z, low, high))
+return tostring(board.count(plan, window.z, best ~= '' and best, worst))
 end
-function rows.different(_, window, _, _, bound)
-return tostring(redis.call('ZCOUNT', window.d, '-inf', bound))
+function rows.different(plan, window, _, _, bound)
+return tostring(board.count(plan, window.d, false, bound))
 end
 local MOST_SUMMED = 1000
 function rows.sum(plan, window)
@@ -1851,7 +1875,7 @@ local last = tonumber(value)
 if plan.shift then
 last = board.score(plan, last) * plan.shift + plan.shift - 1
 end
-return redis.call('ZCOUNT', window.z, string.format('(%.17g', last), '+inf') .. '\\n' .. redis.call('ZCARD', window.z)
+return board.count(plan, window.z, string.format('(%.17g', last), false) .. '\\n' .. redis.call('ZCARD', window.z)
 end
 function rows.better(plan, window, _, _, member)
 local value, count = found(plan, window, 'competition', member)
@@ -1861,7 +1885,7 @@ local function snapped(exact)
 local whole = math.floor(exact + 0.5)
 return math.abs(exact - whole) <= whole * 1e-14 and whole or exact
 end
-function rows.interpolated(_, window, _, _, percent)
+function rows.interpolated(plan, window, _, _, percent)
 local last = redis.call('ZCARD', window.z) - 1
 if last < 0 then
 return false
@@ -1869,16 +1893,16 @@ end
 local exact = snapped(percent * last / 100)
 local below = math.floor(exact)
 local position = last - below
-local values = redis.call('ZRANGE', window.z, math.max(0, position - 1), position, 'WITHSCORES')
+local values = board.range(plan, window.z, math.max(0, position - 1), position)
 return values[#values] .. '\\n' .. values[2] .. '\\n' .. string.format('%.17g', exact - below)
 end
-function rows.quantile(_, window, _, _, percent)
+function rows.quantile(plan, window, _, _, percent)
 local count = redis.call('ZCARD', window.z)
 if count == 0 then
 return false
 end
 local wanted = math.max(1, math.ceil(snapped(percent * count / 100)))
-return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
+return board.range(plan, window.z, count - wanted, count - wanted)[2]
 end
 function rows.scan(_, window, _, how, cursor)
 local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
@@ -2145,9 +2169,13 @@ end
 local most = math.max(1, math.min(50, math.floor(200 / (2 * #of.windows + #config.former))))
 local z, members = of.windows[tonumber(window)].z, nil
 if kind == 'score' then
+local low, high = best, worst
+if config.reverse then
+low, high = worst, best
+end
 members = redis.call('ZRANGE', z, low, high, 'BYSCORE', 'LIMIT', 0, most)
 else
-members = redis.call('ZRANGE', z, low, math.min(high, low + most - 1))
+members = board.members(config, z, best, math.min(worst, best + most - 1))
 end
 for _, member in ipairs(members) do
 local planned = removal.prepare(of, member)
@@ -7606,7 +7634,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [window: Arg], number | string> = {
   name: 'leaderboard/clear',
-  sha: '8a43ed6102d99f39ecf2e2b93b1405c34e62a4f2',
+  sha: '77886541abfe35d23927a54c6b7ff1819f0b9a07',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -7807,7 +7835,7 @@ local reply = item(ARGV[arg + 1])`, piece6),
  */
 export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], [id: Arg, window: Arg, current: Arg, kept: Arg], number | string> = {
   name: 'leaderboard/end-season',
-  sha: 'fe12866617c3270de140a1338e5af4934d3f7ed7',
+  sha: 'a8f3e448e3b7b0dbc5220fda671112c75d9c9bc2',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8050,7 +8078,7 @@ local reply = item(ARGV[arg + 1])`, piece6),
  */
 export const leaderboardRanksOn: Script<[keys: readonly string[], plan: Arg], [member: Arg, style: Arg], number | string> = {
   name: 'leaderboard/ranks-on',
-  sha: '21a8b39fa3fe32e14afb5a6198346e666fc59006',
+  sha: '7b4b829d674179e95f66a1a1838e880ad01c3f6e',
   batch: 4,
   sharedKeys: true,
   shared: ["plan"],
@@ -8105,7 +8133,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'c528612c598c7ec22ca3b48661b003e12f54ddf8',
+  sha: 'fa09322ed08b14db0207b6fe6806c02865fb1ef9',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -8147,7 +8175,7 @@ done = done + 1`, piece53, piece6),
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'fc6936cecf3a9f1813df4b99e6ea73568b5dac61',
+  sha: '51b86a961507aa9075f7eccc5d1ae91ad6dc41c9',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -8182,7 +8210,7 @@ done = done + 1`, piece53, piece6),
  */
 export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'dec339778002e2d0c9611a27adf57bbddbd3d593',
+  sha: '0c8207fd63aea50f2b8e8e4acfd0a0c32e04a7ee',
   batch: 64,
   sharedKeys: true,
   shared: ["window"],
@@ -8221,7 +8249,7 @@ local reply = item(ARGV[arg + 1])`, piece6),
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'de0c4ddde815d40da252b615b9068c4336ff2784',
+  sha: '07b87a31cf463e57d2031438f66ae8c7eb126ef1',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8256,19 +8284,19 @@ local reply = item(ARGV[arg + 1])`, piece6),
  * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
  * - `window`: number of the window that the range is about
  * - `kind`: "score" or "position"
- * - `low`: the first sort value, or position from 0
- * - `high`: the last one
+ * - `best`: the bound of the best sort values, or the first position from 0
+ * - `worst`: the bound of the worst, or the last position
  * - replies 0 when more entries have expired: call again; Redis' time, when it is outside of the periods that the client sent; else the removed members
  * - on a full server runs: it frees memory; its markers are small, and expire with the log
  */
-export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, low: Arg, high: Arg], number | readonly Reply[]> = {
+export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg], [window: Arg, kind: Arg, best: Arg, worst: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/remove-range',
-  sha: '9736813ea0f0fe8567e44e343e9739cc093e3f42',
+  sha: '80c0c454afd9b1b462935259466a67f9c5d51904',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
-  args: ["window","kind","low","high"],
+  args: ["window","kind","best","worst"],
   returns: 'integer|list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
@@ -8277,11 +8305,11 @@ local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 4
 if items == 1 then
-local window, kind, low, high = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local window, kind, best, worst = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do`, piece60, `end
 return nil
 end
-local function item(window, kind, low, high)`, piece60, `end
+local function item(window, kind, best, worst)`, piece60, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8374,7 +8402,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'b41ea24f6e327ea91a35eeb7313a5692a92678ba',
+  sha: '195863478d140b947a235504b215c901a9732f93',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8501,7 +8529,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '9ef93fbcf5acc10739073fc6c87519e49e69d24c',
+  sha: '67b454df8211467aef923b5eb31c9c40877819e8',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -8518,7 +8546,7 @@ local score = value and board.score(config, value)
 local new = amount
 if kind == 'i' then
 new = (score or 0) + amount
-elseif kind == 'b' and score and score <= amount then
+elseif kind == 'b' and score and (score == amount or (score < amount) ~= (config.reverse == true)) then
 new = score
 end
 if math.abs(new) > (config.limit or LARGEST) then
@@ -8622,7 +8650,8 @@ local over = redis.call('ZCARD', window.z) - config.keep
 if over <= 0 then
 return
 end
-local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+over = math.min(over, 64)
+local dropped = config.reverse and redis.call('ZPOPMIN', window.z, over) or redis.call('ZPOPMAX', window.z, over)
 for at = 1, #dropped, 2 do
 if window.d then
 board.differ(config, window, tonumber(dropped[at + 1]), false)
@@ -8737,7 +8766,7 @@ local last = to + about.overtaken
 if from then
 last = math.min(last, from)
 end
-passed = redis.call('ZRANGE', window.z, to + 1, last)
+passed = board.members(of.config, window.z, to + 1, last)
 end
 local entered, left = false, false
 local top = about.top
@@ -8745,10 +8774,10 @@ if top > 0 then
 local was, is = from and from < top, to and to < top
 if is and not was then
 entered = member
-left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
+left = board.members(of.config, window.z, top, top)[1] or dropped or false
 elseif was and not is then
 left = member
-entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+entered = board.members(of.config, window.z, top - 1, top - 1)[1] or false
 end
 end
 return { from, to, entered, left, passed }
@@ -8757,19 +8786,19 @@ local function change_and_reply(of, plan, nth, watch, wants_events)
 local config, change = of.config, plan.changes[nth]
 local kind, member = change[1], change[2]
 local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
-local from = watched and redis.call('ZRANK', watched.z, member)
-local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
+local from = watched and board.position(config, watched.z, member)
+local ranked_from = ranked and board.position(config, ranked.z, member)
 local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
 local reply = { value_text(of, plan.after[1][nth]), false, false }
 if watched then
 local before = plan.before[watch][nth]
-local to = redis.call('ZRANK', watched.z, member)
+local to = board.position(config, watched.z, member)
 local after = to and redis.call('ZSCORE', watched.z, member)
 local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
 reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
 end
 if ranked then
-reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
+reply[3] = events(of, member, ranked_from, board.position(config, ranked.z, member), dropped[config.events.window])
 end
 return reply
 end
@@ -10952,7 +10981,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'ddf787e0d5e6e4245983d0213afea5e0a589d951',
+  sha: '8aeda2d33357af3c71829225bdd34471cbb4bb51',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -11562,6 +11591,30 @@ end
 local function name_of(score)
 return string.format('%.17g', score + 0)
 end
+function board.range(plan, set, start, stop)
+if plan.reverse then
+return redis.call('ZRANGE', set, start, stop, 'REV', 'WITHSCORES')
+end
+return redis.call('ZRANGE', set, start, stop, 'WITHSCORES')
+end
+function board.members(plan, set, start, stop)
+if plan.reverse then
+return redis.call('ZRANGE', set, start, stop, 'REV')
+end
+return redis.call('ZRANGE', set, start, stop)
+end
+function board.position(plan, set, member)
+if plan.reverse then
+return redis.call('ZREVRANK', set, member)
+end
+return redis.call('ZRANK', set, member)
+end
+function board.count(plan, set, best, worst)
+if plan.reverse then
+return redis.call('ZCOUNT', set, worst or '-inf', best or '+inf')
+end
+return redis.call('ZCOUNT', set, best or '-inf', worst or '+inf')
+end
 function board.differ(plan, window, before, after)
 local old = before and board.score(plan, before)
 local new = after and board.score(plan, after)
@@ -11749,7 +11802,7 @@ local score = value and board.score(config, value)
 local new = amount
 if kind == 'i' then
 new = (score or 0) + amount
-elseif kind == 'b' and score and score <= amount then
+elseif kind == 'b' and score and (score == amount or (score < amount) ~= (config.reverse == true)) then
 new = score
 end
 if math.abs(new) > (config.limit or LARGEST) then
@@ -11853,7 +11906,8 @@ local over = redis.call('ZCARD', window.z) - config.keep
 if over <= 0 then
 return
 end
-local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+over = math.min(over, 64)
+local dropped = config.reverse and redis.call('ZPOPMIN', window.z, over) or redis.call('ZPOPMAX', window.z, over)
 for at = 1, #dropped, 2 do
 if window.d then
 board.differ(config, window, tonumber(dropped[at + 1]), false)
@@ -11968,7 +12022,7 @@ local last = to + about.overtaken
 if from then
 last = math.min(last, from)
 end
-passed = redis.call('ZRANGE', window.z, to + 1, last)
+passed = board.members(of.config, window.z, to + 1, last)
 end
 local entered, left = false, false
 local top = about.top
@@ -11976,10 +12030,10 @@ if top > 0 then
 local was, is = from and from < top, to and to < top
 if is and not was then
 entered = member
-left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
+left = board.members(of.config, window.z, top, top)[1] or dropped or false
 elseif was and not is then
 left = member
-entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+entered = board.members(of.config, window.z, top - 1, top - 1)[1] or false
 end
 end
 return { from, to, entered, left, passed }
@@ -11988,19 +12042,19 @@ local function change_and_reply(of, plan, nth, watch, wants_events)
 local config, change = of.config, plan.changes[nth]
 local kind, member = change[1], change[2]
 local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
-local from = watched and redis.call('ZRANK', watched.z, member)
-local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
+local from = watched and board.position(config, watched.z, member)
+local ranked_from = ranked and board.position(config, ranked.z, member)
 local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
 local reply = { value_text(of, plan.after[1][nth]), false, false }
 if watched then
 local before = plan.before[watch][nth]
-local to = redis.call('ZRANK', watched.z, member)
+local to = board.position(config, watched.z, member)
 local after = to and redis.call('ZSCORE', watched.z, member)
 local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
 reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
 end
 if ranked then
-reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
+reply[3] = events(of, member, ranked_from, board.position(config, ranked.z, member), dropped[config.events.window])
 end
 return reply
 end
@@ -12097,13 +12151,13 @@ if dense then
 needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZPOPMAX HDEL ZRANK'
+needed = needed .. (config.reverse and ' ZPOPMIN HDEL ZREVRANK' or ' ZPOPMAX HDEL ZRANK')
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
 if group.announces then
-needed = needed .. ' ZRANK ZRANGE'
+needed = needed .. (config.reverse and ' ZREVRANK ZRANGE' or ' ZRANK ZRANGE')
 end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
@@ -13770,7 +13824,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'debcc3d769ee32d0fb9cdf17b8643f837df61efa',
+  sha: '3ed8b203a176bce06a3fd8097c823b410f991a73',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14744,6 +14798,30 @@ end
 local function name_of(score)
 return string.format('%.17g', score + 0)
 end
+function board.range(plan, set, start, stop)
+if plan.reverse then
+return redis.call('ZRANGE', set, start, stop, 'REV', 'WITHSCORES')
+end
+return redis.call('ZRANGE', set, start, stop, 'WITHSCORES')
+end
+function board.members(plan, set, start, stop)
+if plan.reverse then
+return redis.call('ZRANGE', set, start, stop, 'REV')
+end
+return redis.call('ZRANGE', set, start, stop)
+end
+function board.position(plan, set, member)
+if plan.reverse then
+return redis.call('ZREVRANK', set, member)
+end
+return redis.call('ZRANK', set, member)
+end
+function board.count(plan, set, best, worst)
+if plan.reverse then
+return redis.call('ZCOUNT', set, worst or '-inf', best or '+inf')
+end
+return redis.call('ZCOUNT', set, best or '-inf', worst or '+inf')
+end
 function board.differ(plan, window, before, after)
 local old = before and board.score(plan, before)
 local new = after and board.score(plan, after)
@@ -14931,7 +15009,7 @@ local score = value and board.score(config, value)
 local new = amount
 if kind == 'i' then
 new = (score or 0) + amount
-elseif kind == 'b' and score and score <= amount then
+elseif kind == 'b' and score and (score == amount or (score < amount) ~= (config.reverse == true)) then
 new = score
 end
 if math.abs(new) > (config.limit or LARGEST) then
@@ -15035,7 +15113,8 @@ local over = redis.call('ZCARD', window.z) - config.keep
 if over <= 0 then
 return
 end
-local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+over = math.min(over, 64)
+local dropped = config.reverse and redis.call('ZPOPMIN', window.z, over) or redis.call('ZPOPMAX', window.z, over)
 for at = 1, #dropped, 2 do
 if window.d then
 board.differ(config, window, tonumber(dropped[at + 1]), false)
@@ -15150,7 +15229,7 @@ local last = to + about.overtaken
 if from then
 last = math.min(last, from)
 end
-passed = redis.call('ZRANGE', window.z, to + 1, last)
+passed = board.members(of.config, window.z, to + 1, last)
 end
 local entered, left = false, false
 local top = about.top
@@ -15158,10 +15237,10 @@ if top > 0 then
 local was, is = from and from < top, to and to < top
 if is and not was then
 entered = member
-left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
+left = board.members(of.config, window.z, top, top)[1] or dropped or false
 elseif was and not is then
 left = member
-entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+entered = board.members(of.config, window.z, top - 1, top - 1)[1] or false
 end
 end
 return { from, to, entered, left, passed }
@@ -15170,19 +15249,19 @@ local function change_and_reply(of, plan, nth, watch, wants_events)
 local config, change = of.config, plan.changes[nth]
 local kind, member = change[1], change[2]
 local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
-local from = watched and redis.call('ZRANK', watched.z, member)
-local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
+local from = watched and board.position(config, watched.z, member)
+local ranked_from = ranked and board.position(config, ranked.z, member)
 local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
 local reply = { value_text(of, plan.after[1][nth]), false, false }
 if watched then
 local before = plan.before[watch][nth]
-local to = redis.call('ZRANK', watched.z, member)
+local to = board.position(config, watched.z, member)
 local after = to and redis.call('ZSCORE', watched.z, member)
 local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
 reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
 end
 if ranked then
-reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
+reply[3] = events(of, member, ranked_from, board.position(config, ranked.z, member), dropped[config.events.window])
 end
 return reply
 end
@@ -15279,13 +15358,13 @@ if dense then
 needed = needed .. ' ZRANGE'
 end
 if config.keep then
-needed = needed .. ' ZPOPMAX HDEL ZRANK'
+needed = needed .. (config.reverse and ' ZPOPMIN HDEL ZREVRANK' or ' ZPOPMAX HDEL ZRANK')
 end
 if config.ids then
 needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
 end
 if group.announces then
-needed = needed .. ' ZRANK ZRANGE'
+needed = needed .. (config.reverse and ' ZREVRANK ZRANGE' or ' ZRANK ZRANGE')
 end
 local commands = {}
 for command in string.gmatch(needed, '%u+') do
