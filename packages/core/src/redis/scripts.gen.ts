@@ -31139,6 +31139,142 @@ return replies`,
 }
 
 /**
+ * Read the next part of the output of an entry (lua/stream/write.lua).
+ *
+ * It begins at byte `from` if the output is that of the delivery `fence`, otherwise at its beginning. A part begins and ends between
+ * characters.
+ *
+ * - key `output`: output of the entry
+ * - `fence`: fence of a delivery, in 16 digits
+ * - `from`: bytes of its output that the caller has
+ * - replies fence, byte at which the part begins, byte at which it ends, text, 1 when there is more; all empty when there is no output
+ * - on a full server runs: it only reads
+ */
+export const streamOutput: Script<[], [output: string, fence: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/output',
+  sha: 'bd7277c4ad30df91417544173ab90dbad968ddd2',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["output"],
+  args: ["fence","from"],
+  returns: 'list',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local HEAD, MOST = 16, 65536
+local function inside(text, at)
+local byte = string.byte(text, at)
+return byte and byte >= 128 and byte < 192
+end
+local items = #KEYS / 1
+if items == 1 then
+local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
+do
+local wrong = typed(output, 'string')
+if wrong then
+return wrong
+end
+local size = redis.call('STRLEN', output) - HEAD
+if size < 0 then
+return { '', '', '', '', '' }
+end
+local known = redis.call('GETRANGE', output, 0, HEAD - 1)
+local start = tonumber(from)
+if known ~= fence or start > size then
+start = 0
+end
+local text = redis.call('GETRANGE', output, HEAD + start, HEAD + start + MOST - 1)
+local first, last = 1, #text
+for _ = 1, 3 do
+first = inside(text, first) and first + 1 or first
+end
+if start + last < size then
+local next_byte = redis.call('GETRANGE', output, HEAD + start + last, HEAD + start + last)
+for _ = 1, 3 do
+if not inside(next_byte, 1) then
+break
+end
+next_byte = string.sub(text, last, last)
+last = last - 1
+end
+end
+return {
+known,
+tostring(start + first - 1),
+tostring(start + last),
+string.sub(text, first, last),
+start + last < size and '1' or '',
+}
+end
+return nil
+end
+local function item(output, fence, from)
+local wrong = typed(output, 'string')
+if wrong then
+return wrong
+end
+local size = redis.call('STRLEN', output) - HEAD
+if size < 0 then
+return { '', '', '', '', '' }
+end
+local known = redis.call('GETRANGE', output, 0, HEAD - 1)
+local start = tonumber(from)
+if known ~= fence or start > size then
+start = 0
+end
+local text = redis.call('GETRANGE', output, HEAD + start, HEAD + start + MOST - 1)
+local first, last = 1, #text
+for _ = 1, 3 do
+first = inside(text, first) and first + 1 or first
+end
+if start + last < size then
+local next_byte = redis.call('GETRANGE', output, HEAD + start + last, HEAD + start + last)
+for _ = 1, 3 do
+if not inside(next_byte, 1) then
+break
+end
+next_byte = string.sub(text, last, last)
+last = last - 1
+end
+end
+return {
+known,
+tostring(start + first - 1),
+tostring(start + last),
+string.sub(text, first, last),
+start + last < size and '1' or '',
+}
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Return the size of a stream and the names of its groups.
  *
  * - key `stream`: stream
@@ -35964,6 +36100,146 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Append to the output of an entry that a worker has, for those that wait for its result.
+ *
+ * Invariant: an output has the text of one delivery, in the order in which it was written. The first write of a later delivery replaces it,
+ * and a worker without the lease writes nothing. The key is a string: the fence of the delivery in 16 digits, then its text.
+ * Its key ends by its TTL, so nothing has to delete it when the entry ends.
+ *
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - key `stream`: stream, or the group's stream of ready entries
+ * - key `output`: output of the entry
+ * - `position`: position of the entry there
+ * - `id`: entry
+ * - `fence`: fence of the delivery, in 16 digits
+ * - `lasts`: milliseconds for which the output is kept
+ * - `text`: text to append
+ * - replies bytes of the output; 0 when the worker does not have the entry; -1 when the output would be too long
+ * - on a full server refused: it stores text
+ */
+export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [stream: string, output: string, position: Arg, id: Arg, fence: Arg, lasts: Arg, text: Arg], number> = {
+  name: 'stream/write',
+  sha: '7e1f14f0af9f4bfc4d8fefb0aebb005c69c4bffe',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["group","consumer","channels"],
+  keys: ["stream","output"],
+  args: ["position","id","fence","lasts","text"],
+  returns: 'integer',
+  text: `#!lua
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local group = ARGV[1]
+local consumer = ARGV[2]
+local channels = ARGV[3]
+local HEAD, MOST = 16, 1048576
+local items = #KEYS / 2
+if items == 1 then
+local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+do
+local wrong = typed(stream, 'stream') or typed(output, 'string')
+if wrong then
+return wrong
+end
+if not pending(stream, group, { position }, consumer)[position] then
+return 0
+end
+local same = redis.call('GETRANGE', output, 0, HEAD - 1) == fence
+local start = same and redis.call('STRLEN', output) - HEAD or 0
+local size = start + #text
+if size > MOST then
+return -1
+end
+if same then
+redis.call('APPEND', output, text)
+redis.call('PEXPIRE', output, lasts)
+else
+redis.call('SET', output, fence .. text, 'PX', lasts)
+end
+redis.pcall('SPUBLISH', channels .. id, 'o' .. fence .. ' ' .. start .. ' ' .. text)
+return size
+end
+return nil
+end
+local function item(stream, output, position, id, fence, lasts, text)
+local wrong = typed(stream, 'stream') or typed(output, 'string')
+if wrong then
+return wrong
+end
+if not pending(stream, group, { position }, consumer)[position] then
+return 0
+end
+local same = redis.call('GETRANGE', output, 0, HEAD - 1) == fence
+local start = same and redis.call('STRLEN', output) - HEAD or 0
+local size = start + #text
+if size > MOST then
+return -1
+end
+if same then
+redis.call('APPEND', output, text)
+redis.call('PEXPIRE', output, lasts)
+else
+redis.call('SET', output, fence .. text, 'PX', lasts)
+end
+redis.pcall('SPUBLISH', channels .. id, 'o' .. fence .. ' ' .. start .. ' ' .. text)
+return size
+end
+local replies, done = {}, 0
+local own = #ARGV > 8 and 5 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 3 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
 if reply == nil then reply = false end
 replies[done] = reply
 end
