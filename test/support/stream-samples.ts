@@ -19,6 +19,8 @@ const results = keys.results('orders', 'billing')
 const resultsDue = keys.resultsDue('orders', 'billing')
 const KEPT = [...HELD, results, resultsDue]
 const outcomes = keys.outcomes('orders', 'billing')
+const output = keys.output('orders', 'billing', '1-1')
+const FENCE = '0000000000000001'
 /** An outcome that is kept, and one whose time is over. */
 const ENDED: NonNullable<Sample['before']> = [
   ['HSET', results, 'r1-1', 'd1', 'p1-1', '2', 'r1-2', 'c'],
@@ -277,6 +279,17 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [stream, '1-3', '1-3', 60_000, 'rd5'],
       before: ENDED,
     },
+  ],
+  'stream/write': [
+    {
+      returns: 'integer',
+      shared: ['billing', 'w1', outcomes],
+      item: [stream, output, '1-1', '1-1', FENCE, 60_000, 'text'],
+      before: [...LEASED, ['SET', output, `${FENCE}some `]],
+    },
+  ],
+  'stream/output': [
+    { returns: 'list', item: [output, FENCE, 2], before: [['SET', output, `${FENCE}some text`]] },
   ],
   'stream/clear': [
     {

@@ -28,6 +28,8 @@ export interface Keys {
   /** Outcomes and progress of entries that were added with `result`, and when they are forgotten. */
   results(stream: string, group: string): string
   resultsDue(stream: string, group: string): string
+  /** The output of such an entry: what its handler wrote. */
+  output(stream: string, group: string, id: string): string
   /** The prefix of the pub/sub channels of these outcomes. An entry's id is appended. */
   outcomes(stream: string, group: string): string
   /** Exists while the group is paused for all processes. */
@@ -128,6 +130,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     queued: (stream, group) => `${base}stream:${stream}:queued:${group}`,
     results: (stream, group) => `${base}stream:${stream}:results:${group}`,
     resultsDue: (stream, group) => `${base}stream:${stream}:results-due:${group}`,
+    output: (stream, group, id) => `${base}stream:${stream}:output:${group}:${id}`,
     outcomes: (stream, group) => `${base}stream:${stream}:results:${group}:${live}:`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,

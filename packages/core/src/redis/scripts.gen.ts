@@ -5381,7 +5381,43 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece138 = `if redis.call('EXISTS', stream) == 0 then
+const piece138 = `local wrong = typed(output, 'string')
+if wrong then
+return wrong
+end
+local size = redis.call('STRLEN', output) - HEAD
+if size < 0 then
+return { '', '', '', '', '' }
+end
+local known = redis.call('GETRANGE', output, 0, HEAD - 1)
+local start = tonumber(from)
+if known ~= fence or start > size then
+start = 0
+end
+local text = redis.call('GETRANGE', output, HEAD + start, HEAD + start + MOST - 1)
+local first, last = 1, #text
+for _ = 1, 3 do
+first = inside(text, first) and first + 1 or first
+end
+if start + last < size then
+local next_byte = redis.call('GETRANGE', output, HEAD + start + last, HEAD + start + last)
+for _ = 1, 3 do
+if not inside(next_byte, 1) then
+break
+end
+next_byte = string.sub(text, last, last)
+last = last - 1
+end
+end
+return {
+known,
+tostring(start + first - 1),
+tostring(start + last),
+string.sub(text, first, last),
+start + last < size and '1' or '',
+}`
+
+const piece139 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -5391,7 +5427,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece139 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece140 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -5417,7 +5453,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece140 = `local changed
+const piece141 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -5429,7 +5465,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece141 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece142 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -5447,9 +5483,9 @@ end
 outcomes.put(of, what, id, keep, string.sub(text, 2))
 return 1`
 
-const piece142 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece143 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece143 = `local of = places.open(held[1], held[2], ready, most)
+const piece144 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -5463,7 +5499,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece144 = `local wrong = typed(stream, 'stream')
+const piece145 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -5490,7 +5526,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece145 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece146 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5513,7 +5549,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece146 = `local function undelivered(stream, last, lag)
+const piece147 = `local function undelivered(stream, last, lag)
 local function count(first, final)
 local found, all = ids(stream, first, final, 512)
 return #found, all
@@ -5549,7 +5585,7 @@ local estimate = math.floor(length * share + 0.5)
 return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end`
 
-const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece148 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -5580,7 +5616,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece148 = `local schedule = { seen = nil, state = nil }
+const piece149 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -5602,7 +5638,7 @@ found[5] or '',
 }
 end`
 
-const piece149 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece150 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -5612,7 +5648,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece150 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece151 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -5620,7 +5656,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece151 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece152 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -5679,9 +5715,9 @@ end
 end
 return outcome`
 
-const piece152 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece153 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece153 = `local schedules, due, ids = unpack(all)
+const piece154 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -5708,7 +5744,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece154 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece155 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -5727,7 +5763,7 @@ end
 end
 return reply`
 
-const piece155 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece156 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -5745,7 +5781,7 @@ end
 end
 return reply`
 
-const piece156 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece157 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5941,7 +5977,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece157 = `local here, again = find(stream, group), find(ready, group)
+const piece158 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -5997,7 +6033,7 @@ end
 end
 return reply`
 
-const piece158 = `local wrong = typed(stream, 'stream')
+const piece159 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6021,11 +6057,33 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece159 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece160 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
+
+const piece161 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+if wrong then
+return wrong
+end
+if not pending(stream, group, { position }, consumer)[position] then
+return 0
+end
+local same = redis.call('GETRANGE', output, 0, HEAD - 1) == fence
+local start = same and redis.call('STRLEN', output) - HEAD or 0
+local size = start + #text
+if size > MOST then
+return -1
+end
+if same then
+redis.call('APPEND', output, text)
+redis.call('PEXPIRE', output, lasts)
+else
+redis.call('SET', output, fence .. text, 'PX', lasts)
+end
+redis.pcall('SPUBLISH', channels .. id, 'o' .. fence .. ' ' .. start .. ' ' .. text)
+return size`
 
 /**
  * Add to a counter within the floor and the ceiling of its object: count.lua for the common call.
@@ -17595,6 +17653,49 @@ done = done + 1`, piece30, piece6),
 }
 
 /**
+ * Read the next part of the output of an entry (lua/stream/write.lua).
+ *
+ * It begins at byte `from` if the output is that of the delivery `fence`, otherwise at its beginning. A part begins and ends between
+ * characters.
+ *
+ * - key `output`: output of the entry
+ * - `fence`: fence of a delivery, in 16 digits
+ * - `from`: bytes of its output that the caller has
+ * - replies fence, byte at which the part begins, byte at which it ends, text, 1 when there is more; all empty when there is no output
+ * - on a full server runs: it only reads
+ */
+export const streamOutput: Script<[], [output: string, fence: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/output',
+  sha: 'bd7277c4ad30df91417544173ab90dbad968ddd2',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["output"],
+  args: ["fence","from"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local HEAD, MOST = 16, 65536
+local function inside(text, at)
+local byte = string.byte(text, at)
+return byte and byte >= 128 and byte < 192
+end
+local items = #KEYS / 1
+if items == 1 then
+local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
+do`, piece138, `end
+return nil
+end
+local function item(output, fence, from)`, piece138, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
  * Return the size of a stream and the names of its groups.
  *
  * - key `stream`: stream
@@ -17612,10 +17713,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece109, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece138, `end
+do`, piece139, `end
 return nil
 end
-local function item(stream)`, piece138, `end
+local function item(stream)`, piece139, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17658,10 +17759,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece139, `end
+do`, piece140, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece139, `end
+local function item(stream, first, last, count, bytes, order)`, piece140, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -17698,10 +17799,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece140, `end
+do`, piece141, `end
 return nil
 end
-local function item(paused, on, channel)`, piece140, `end
+local function item(paused, on, channel)`, piece141, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17748,10 +17849,10 @@ local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece141, `end
+do`, piece142, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece141, `end
+local function item(stream, position, id, keep, text)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17822,10 +17923,10 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, piece111, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece142, `do`, piece143, `end
+if items == 1 then`, piece143, `do`, piece144, `end
 return nil
 end
-local function item(dead, ready, position)`, piece143, `end
+local function item(dead, ready, position)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17863,10 +17964,10 @@ local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece144, `end
+do`, piece145, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece144, `end
+local function item(stream, ids, starting)`, piece145, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -17904,10 +18005,10 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, piece126, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece142, `do`, piece145, `end
+if items == 1 then`, piece143, `do`, piece146, `end
 return nil
 end
-local function item(dead, ready, position)`, piece145, `end
+local function item(dead, ready, position)`, piece146, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17941,7 +18042,7 @@ export const streamReset: Script<[], [stream: string, ready: string, delayed: st
   keys: ["stream","ready","delayed"],
   args: ["group","after","discard"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece109, piece1, piece122, piece146, `local WAKE = ':wake:'
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece109, piece1, piece122, piece147, `local WAKE = ':wake:'
 local function make(key, group, id)
 local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
 if made.err and not string.match(made.err, '^BUSYGROUP') then
@@ -17958,10 +18059,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece147, `end
+do`, piece148, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece147, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece148, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -17990,13 +18091,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece149, `end
+do`, piece150, `end
 return nil
 end
-local function item(schedules, due, id)`, piece149, `end
+local function item(schedules, due, id)`, piece150, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18029,10 +18130,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece150, `end
+local function item(schedules, due, ids, id)`, piece151, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18708,7 +18809,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece148, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece149, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -18781,17 +18882,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece151, `end
+do`, piece152, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece151, `end
+local function item(all, id, seen, next, payload, names, name)`, piece152, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece152, piece6),
+done = done + 1`, piece153, piece6),
 }
 
 /**
@@ -18823,21 +18924,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece153, `end
+do`, piece154, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece153, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece154, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece152, piece6),
+done = done + 1`, piece153, piece6),
 }
 
 /**
@@ -18861,14 +18962,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece154, `end
+do`, piece155, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece154, `end
+local function item(schedules, due, skip)`, piece155, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18902,14 +19003,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece155, `end
+do`, piece156, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece155, `end
+local function item(schedules, due, ids, after, count)`, piece156, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18973,10 +19074,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece156, `end
+do`, piece157, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece156, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19012,7 +19113,7 @@ export const streamStats: Script<[], [stream: string, ready: string, delayed: st
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece109, piece122, piece146, `local function find(stream, group)
+local now = clock[1] * 1000000 + clock[2]`, piece109, piece122, piece147, `local function find(stream, group)
 for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
 if found.name == group then
 return found
@@ -19022,10 +19123,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece157, `end
+do`, piece158, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece157, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece158, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19062,10 +19163,10 @@ local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece158, `end
+do`, piece159, `end
 return nil
 end
-local function item(stream, first)`, piece158, `end
+local function item(stream, first)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -19100,10 +19201,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece159, `end
+do`, piece160, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece159, `end
+local function item(watched, lasts, channels)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19112,6 +19213,55 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Append to the output of an entry that a worker has, for those that wait for its result.
+ *
+ * Invariant: an output has the text of one delivery, in the order in which it was written. The first write of a later delivery replaces it,
+ * and a worker without the lease writes nothing. The key is a string: the fence of the delivery in 16 digits, then its text.
+ * Its key ends by its TTL, so nothing has to delete it when the entry ends.
+ *
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - key `stream`: stream, or the group's stream of ready entries
+ * - key `output`: output of the entry
+ * - `position`: position of the entry there
+ * - `id`: entry
+ * - `fence`: fence of the delivery, in 16 digits
+ * - `lasts`: milliseconds for which the output is kept
+ * - `text`: text to append
+ * - replies bytes of the output; 0 when the worker does not have the entry; -1 when the output would be too long
+ * - on a full server refused: it stores text
+ */
+export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [stream: string, output: string, position: Arg, id: Arg, fence: Arg, lasts: Arg, text: Arg], number> = {
+  name: 'stream/write',
+  sha: '7e1f14f0af9f4bfc4d8fefb0aebb005c69c4bffe',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["group","consumer","channels"],
+  keys: ["stream","output"],
+  args: ["position","id","fence","lasts","text"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua`, piece123, piece1, `local group = ARGV[1]
+local consumer = ARGV[2]
+local channels = ARGV[3]
+local HEAD, MOST = 16, 1048576
+local items = #KEYS / 2
+if items == 1 then
+local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+do`, piece161, `end
+return nil
+end
+local function item(stream, output, position, id, fence, lasts, text)`, piece161, `end
+local replies, done = {}, 0
+local own = #ARGV > 8 and 5 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 3 + done * own
+done = done + 1`, piece28, piece6),
 }
 
 export type { Reply }

@@ -6,6 +6,7 @@ import type { StreamResult, StreamResultOptions } from './entry-state-types.ts'
 import { checkId } from './ids.ts'
 import type { Locator } from './locate.ts'
 import { decodeOutcome } from './outcome.ts'
+import { createOutputReader, outputPlace } from './output.ts'
 import type { Scope } from './scope.ts'
 
 /** `result` of a stream: waits for the outcome of an entry, without asking again and again. */
@@ -16,16 +17,18 @@ export function createResults(
   const { keys, route, stream, runtime } = scope
 
   return async (id, options = {}) => {
-    checkOptions('result', options, ['signal', 'timeout', 'onProgress'])
-    const { signal, timeout, onProgress } = options
+    checkOptions('result', options, ['signal', 'timeout', 'onProgress', 'onOutput', 'after'])
+    const { signal, timeout, onProgress, onOutput, after } = options
     const group = scope.onlyGroup('result')
     checkId('id', id)
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw invalid('signal', signal, 'give an AbortSignal')
     }
-    if (onProgress !== undefined && typeof onProgress !== 'function') {
-      throw invalid('onProgress', onProgress, 'give a function')
+    for (const [name, listener] of Object.entries({ onProgress, onOutput })) {
+      if (listener !== undefined && typeof listener !== 'function')
+        throw invalid(name, listener, 'give a function')
     }
+    const from = outputPlace(after)
     const timeoutMs =
       timeout === undefined ? undefined : durationMs('timeout', timeout, { min: 0, max: LONGEST_DEADLINE_MS })
     signal?.throwIfAborted()
@@ -52,6 +55,16 @@ export function createResults(
         settle(value)
       }
       const aborted = (): void => end(reject, signal?.reason as Error)
+      const output =
+        onOutput &&
+        createOutputReader(
+          scope,
+          { group, id, from },
+          (part) => {
+            if (!ended) onOutput(part)
+          },
+          (error) => end(reject, error),
+        )
 
       /** Reads what happened so far. */
       async function look(): Promise<void> {
@@ -60,7 +73,9 @@ export function createResults(
           const { state, outcome, keeps, progress } = await locate(id, 'outcome')
           // A message that came meanwhile is newer.
           if (progress !== undefined && messages === before) progressed(JSON.stringify(progress))
-          if (outcome !== undefined) end(resolve, decodeOutcome(outcome))
+          // After the outcome was read, nothing more is written.
+          await output?.catchUp()
+          if (outcome !== undefined) end(resolve, outcome)
           else if (state === 'gone' || state === 'dead') end(resolve, { state: 'unknown' } as const)
           else if (!keeps) end(reject, invalid('id', id, NOT_KEPT))
         } catch (error) {
@@ -74,8 +89,12 @@ export function createResults(
         unfollow = runtime.subscriber.follow(route, keys.outcomes(stream, group) + id, {
           message(text) {
             messages += 1
-            if (text.startsWith('r')) end(resolve, decodeOutcome(text.slice(1)))
-            else progressed(text.slice(1))
+            const kind = text[0]
+            const rest = text.slice(1)
+            if (kind === 'p') progressed(rest)
+            else if (kind === 'o') output?.message(rest)
+            else if (kind === 'r' && output) void look()
+            else if (kind === 'r') end(resolve, decodeOutcome(rest))
           },
           followed: () => void look(),
         })

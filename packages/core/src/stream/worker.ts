@@ -109,6 +109,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       consumer: name,
       commit: consumer.commit,
       progress: consumer.progress,
+      write: consumer.write,
       limited: consumer.limited,
     },
     schema,
