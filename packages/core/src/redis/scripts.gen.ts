@@ -3603,6 +3603,344 @@ return replies`,
 }
 
 /**
+ * Release a lock of another holder, and offer it to the first that waits.
+ *
+ * Invariant: only the lease with this fence is ended, so of two callers who read the same state one ends it, and a newer lease stays. Its
+ * holder notices at its next renewal. A process that dies before the call leaves everything as it was.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `fence`: of the lease
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees a lock
+ */
+export const guardForceUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, fence: Arg], number> = {
+  name: 'guard/force_unlock',
+  sha: '360b55afc834871ed2169d45c9ad78e368efa9ab',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["fence"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil, stored = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+if not of.stored or of.last >= of.stored then
+of.last = math.max(math.floor(of.last) + 1, now)
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' was not written by a lock: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local length, ends, ttl
+function locking.write(lock, lasts, fence, owner, label)
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+locking.write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, asked, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local owner, order, own = asked, '-', ''
+if string.find(asked, ' ', 1, true) then
+owner, order, own = string.match(asked, '^(%S+) (%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+locking.write(locks[1], of.lease, fence, owner, label)
+return fence
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+locking.write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+locking.write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+locking.write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, fence = KEYS[1], KEYS[2], ARGV[3]
+do
+local text = redis.pcall('GET', lock)
+if type(text) == 'table' then
+return text
+end
+local has, owner = string.match(text or '', '^%d+ (%d+) (%S+) ')
+if not has or has ~= fence then
+return 0
+end
+return locking.release(of, lock, queue, owner)
+end
+return nil
+end
+local function item(lock, queue, fence)
+local text = redis.pcall('GET', lock)
+if type(text) == 'table' then
+return text
+end
+local has, owner = string.match(text or '', '^%d+ (%d+) (%S+) ')
+if not has or has ~= fence then
+return 0
+end
+return locking.release(of, lock, queue, owner)
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Delete the stored result of a run. A run in progress goes on.
  *
  * - key `key`: string: the claim, or its result
@@ -8352,6 +8690,285 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Count the entries of a group by state. It reads less than lua/stream/stats.lua, so that tools can list many streams.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - key `paused`: exists while the group is paused
+ * - key `queued`: sorted set of entries that wait for a place of their key
+ * - `group`: group
+ * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
+ */
+export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
+  name: 'inspect/group',
+  sha: 'e13a0bf66cb52d956f543cc7b6339980bce95e95',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready","delayed","dead","paused","queued"],
+  args: ["group"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local function undelivered(stream, last, lag)
+local function count(first, final)
+local found, all = ids(stream, first, final, 512)
+return #found, all
+end
+local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
+if not next_up then
+return 0, 1
+end
+next_up = next_up[1]
+local length = redis.call('XLEN', stream)
+local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+if first == next_up then
+return length, 1, next_up
+end
+if lag then
+return math.min(lag, length), 1, next_up
+end
+local behind, all = count('-', last)
+if all then
+return length - behind, 1, next_up
+end
+local ahead, rest = count(next_up, '+')
+if rest then
+return ahead, 1, next_up
+end
+local function ms(id)
+return tonumber(string.match(id, '%d+'))
+end
+local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
+local span = final - ms(first)
+local share = span > 0 and (final - ms(next_up)) / span or 0.5
+local estimate = math.floor(length * share + 0.5)
+return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
+end
+local ALIVE_MS = 30000
+local items = #KEYS / 6
+if items == 1 then
+local stream, ready, delayed, dead, paused, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], ARGV[1]
+do
+local length = redis.call('XLEN', stream)
+local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+local here, oldest
+for _, each in ipairs(all) do
+if each.name == group then
+here = each
+end
+end
+local function consider(id)
+local ms = id and tonumber(string.match(id, '%d+'))
+if ms and (not oldest or ms < oldest) then
+oldest = ms
+end
+end
+local waiting, exact, next_up = 0, 1, nil
+if length > 0 then
+waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+end
+consider(next_up)
+local running, alive, consumers = 0, {}, {}
+local function workers_of(key)
+for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+consumers[consumer.name] = true
+alive[consumer.name] = consumer.idle < ALIVE_MS or alive[consumer.name] or nil
+end
+end
+if here then
+running = here.pending
+workers_of(stream)
+if running > 0 then
+consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+end
+end
+local again = redis.call('XLEN', ready)
+if again > 0 then
+for _, each in ipairs(groups(ready)) do
+if each.name == group then
+running = running + each.pending
+again = math.max(0, again - each.pending)
+workers_of(ready)
+end
+end
+local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+for at = 1, first and #first[2] or 0, 2 do
+if first[2][at] == 'i' then
+consider(first[2][at + 1])
+end
+end
+end
+local function size(names)
+local count = 0
+for _ in pairs(names) do
+count = count + 1
+end
+return count
+end
+local reply = {
+length,
+waiting + again,
+exact,
+running,
+redis.call('ZCARD', delayed),
+redis.call('ZCARD', queued),
+redis.call('XLEN', dead),
+redis.call('PTTL', paused),
+oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+size(alive),
+size(consumers),
+}
+for _, each in ipairs(all) do
+reply[#reply + 1] = each.name
+end
+return reply
+end
+return nil
+end
+local function item(stream, ready, delayed, dead, paused, queued, group)
+local length = redis.call('XLEN', stream)
+local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+local here, oldest
+for _, each in ipairs(all) do
+if each.name == group then
+here = each
+end
+end
+local function consider(id)
+local ms = id and tonumber(string.match(id, '%d+'))
+if ms and (not oldest or ms < oldest) then
+oldest = ms
+end
+end
+local waiting, exact, next_up = 0, 1, nil
+if length > 0 then
+waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+end
+consider(next_up)
+local running, alive, consumers = 0, {}, {}
+local function workers_of(key)
+for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+consumers[consumer.name] = true
+alive[consumer.name] = consumer.idle < ALIVE_MS or alive[consumer.name] or nil
+end
+end
+if here then
+running = here.pending
+workers_of(stream)
+if running > 0 then
+consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+end
+end
+local again = redis.call('XLEN', ready)
+if again > 0 then
+for _, each in ipairs(groups(ready)) do
+if each.name == group then
+running = running + each.pending
+again = math.max(0, again - each.pending)
+workers_of(ready)
+end
+end
+local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+for at = 1, first and #first[2] or 0, 2 do
+if first[2][at] == 'i' then
+consider(first[2][at + 1])
+end
+end
+end
+local function size(names)
+local count = 0
+for _ in pairs(names) do
+count = count + 1
+end
+return count
+end
+local reply = {
+length,
+waiting + again,
+exact,
+running,
+redis.call('ZCARD', delayed),
+redis.call('ZCARD', queued),
+redis.call('XLEN', dead),
+redis.call('PTTL', paused),
+oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+size(alive),
+size(consumers),
+}
+for _, each in ipairs(all) do
+reply[#reply + 1] = each.name
+end
+return reply
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 6
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -13760,7 +14377,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '880f7c4456a8a5a58341f06bcf35e972f7b8a765',
+  sha: 'c8f1dd6f84cdb8ffc895f1919d303960998dfb72',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -14297,7 +14914,7 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take'
+local asked = counting or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -14320,7 +14937,7 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-plan.charges = allowed or counting and not blocked
+plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
@@ -14709,6 +15326,663 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Decide about a call as charge.lua does, and charge nothing.
+ *
+ * Invariant: it writes nothing, so a tool may ask at any time, and with a user who may only read.
+ *
+ * - shared `rules`: as charge.lua
+ * - key `places`: as charge.lua
+ * - `cost`: whole tokens
+ * - replies as charge.lua
+ */
+export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Arg], readonly Reply[]> = {
+  name: 'limiter/explain',
+  sha: '18542a80a7547fc66d126c26bca2389194bf54c3',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["rules"],
+  keys: ["places"],
+  manyKeys: true,
+  args: ["cost"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function leading_block(saved)
+if not saved or #saved < 40 then
+return nil, nil, nil, 0, 0
+end
+local id, ends, length, time, listing = struct.unpack('<ddddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
+end
+local gcra = {}
+function gcra.define(rule, drain, token, capacity)
+rule.drain, rule.token, rule.capacity = drain, token, capacity
+end
+function gcra.load(rule, time, counted, level)
+if time then
+if counted ~= rule.token then
+level = level / counted
+level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+level = math.min(level, 2 * rule.capacity)
+end
+level = math.max(0, level - (now - time) * rule.drain)
+end
+rule.level = level or 0
+end
+function gcra.over(rule, tokens)
+return rule.level + tokens * rule.token > rule.capacity
+end
+function gcra.add(rule, tokens)
+rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
+end
+function gcra.entry(rule)
+return now, rule.token, rule.level, rule.level / rule.drain
+end
+function gcra.report(rule, reply)
+reply[#reply + 1] = rule.level
+end
+local fixed_window = {}
+function fixed_window.define(rule, limit, window)
+rule.limit, rule.window = limit, window
+end
+function fixed_window.load(rule, time, counted, used)
+rule.start, rule.used = now, 0
+if time and used > 0 and now < time + counted then
+rule.used = used
+if now < time + rule.window then
+rule.start = time
+end
+end
+end
+function fixed_window.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function fixed_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function fixed_window.entry(rule)
+return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+function fixed_window.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end
+local calendar = {}
+function calendar.define(rule, limit, start, turn, finish)
+rule.limit = limit
+rule.start, rule.finish = start, turn
+if now >= turn then
+rule.start, rule.finish = turn, finish
+end
+return now < rule.start or now >= rule.finish
+end
+function calendar.load(rule, time, _, used)
+rule.used = time and time >= rule.start and used or 0
+end
+function calendar.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function calendar.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function calendar.entry(rule)
+return rule.start, rule.finish, rule.used, rule.finish - now
+end
+function calendar.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.finish - now
+end
+local sliding_window = {}
+local SHIFT = 2 ^ 26
+function sliding_window.define(rule, limit, window, tick)
+rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+end
+local function covered(before, window, tick, elapsed)
+return before * (window / tick - math.floor(elapsed / tick))
+end
+function sliding_window.load(rule, time, counted, level)
+local start, before, used = now, 0, 0
+if time and level > 0 then
+before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+local passed = math.floor((now - time) / counted)
+start = time + passed * counted
+if passed == 1 then
+before, used = used, 0
+elseif passed > 1 then
+before, used = 0, 0
+end
+if before + used == 0 then
+start = now
+end
+if counted ~= rule.window then
+local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+end
+end
+rule.start, rule.before, rule.used = start, before, used
+end
+function sliding_window.over(rule, tokens)
+local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+end
+function sliding_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+if since >= rule.start then
+local rest = math.max(0, tokens - rule.used)
+rule.used = math.max(0, rule.used - tokens)
+if not latest then
+return
+end
+tokens = rest
+elseif since < rule.start - rule.window then
+return
+end
+rule.before = math.max(0, rule.before - tokens)
+end
+function sliding_window.entry(rule)
+return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+end
+function sliding_window.report(rule, reply)
+reply[#reply + 1] = rule.before
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = now - rule.start
+end
+local function damaged(key)
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
+end
+local sliding_log = {}
+local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
+local HALVINGS = 11
+function sliding_log.define(rule, limit, window)
+rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
+end
+local function charge_at(rule, at)
+return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+end
+local function charged_to(rule, at)
+if at == 0 then
+return rule.base
+end
+local _, sum = charge_at(rule, at)
+return sum
+end
+local function first_from(rule, at, which, least)
+local low, high = at, rule.count + 1
+for _ = 1, HALVINGS do
+if low >= high then
+break
+end
+local middle = math.floor((low + high) / 2)
+local found = { charge_at(rule, middle) }
+if found[which] >= least then
+high = middle
+else
+low = middle + 1
+end
+end
+return low
+end
+local function moved(rule, from, to, time_by, sum_by)
+local charges = {}
+for at = from, to do
+local time, sum = charge_at(rule, at)
+charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
+end
+return table.concat(charges)
+end
+function sliding_log.open(rule, key)
+rule.key, rule.changed = key, false
+rule.log = redis.call('GET', key)
+rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
+if not rule.log then
+return
+end
+rule.count = (#rule.log - HEAD) / CHARGE
+if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+damaged(key)
+end
+rule.base = struct.unpack('<d', rule.log)
+local last = charge_at(rule, rule.count)
+if last > now then
+rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+rule.changed = true
+end
+rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+damaged(key)
+end
+end
+function sliding_log.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+local function keep(rule, last, others, count)
+local head = struct.pack('<d', charged_to(rule, rule.first - 1))
+local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+rule.log = head .. kept .. others
+rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+rule.changed = true
+end
+function sliding_log.add(rule, tokens)
+tokens = math.min(tokens, 2 * rule.limit - rule.used)
+if tokens > 0 then
+keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+rule.used = rule.used + tokens
+end
+end
+local function give_back_latest(rule, tokens)
+local last, sum = rule.first - 1, charged_to(rule, rule.count)
+local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+for at = rule.count, rule.first, -1 do
+if not (charged_to(rule, at - 1) >= wanted) then
+last = at
+break
+end
+end
+rule.used = rule.used - (sum - wanted)
+if last < rule.first then
+keep(rule, last, '', 0)
+else
+keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+if rule.used == 0 then
+return
+end
+if latest then
+give_back_latest(rule, tokens)
+return
+end
+local from = first_from(rule, rule.first, 1, since)
+local behind = first_from(rule, from, 1, since + 1)
+if behind == from then
+return
+end
+local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+local back = math.min(tokens, last - before)
+local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+local count = #left / CHARGE + rule.count - behind + 1
+keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+if not rule.changed then
+return
+end
+if rule.count == 0 then
+redis.call('DEL', rule.key)
+else
+redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+end
+end
+function sliding_log.report(rule, reply, tokens)
+local gone = charged_to(rule, rule.first - 1)
+local function ends(fewer)
+local at = first_from(rule, rule.first, 2, gone + fewer)
+local time = at <= rule.count and charge_at(rule, at) or now
+return fewer > 0 and time + rule.window - now or 0
+end
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+reply[#reply + 1] = ends(rule.used)
+end
+local slots = {}
+local CLOCK = ''
+local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
+local STEP = 1000
+function slots.define(rule, limit, lease)
+rule.limit, rule.lease = limit, lease
+end
+function slots.clock_step(key)
+local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+local by = math.max(0, -charged - now)
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
+damaged(key)
+end
+return by
+end
+function slots.adjust(key, by)
+if by <= 0 then
+return
+end
+local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
+for from = 1, #leases, STEP do
+local moved = {}
+for at = from, math.min(from + STEP - 1, #leases), 2 do
+moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+moved[#moved + 1] = leases[at]
+end
+redis.call('ZADD', key, unpack(moved))
+end
+end
+function slots.store(key, lease, ends, had)
+redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+local ttl = math.ceil((ends - now) / 1000) + 1000
+if had then
+redis.call('PEXPIRE', key, ttl, 'GT')
+else
+redis.call('PEXPIRE', key, ttl)
+end
+end
+function slots.has(key, lease, by)
+return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
+end
+function slots.open(rule, key)
+rule.key, rule.adding = key, nil
+rule.by = slots.clock_step(key)
+rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+rule.wait = 0
+if rule.used > 0 and rule.used >= rule.limit then
+local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+rule.wait = last[2] and last[2] - rule.by - now or 0
+end
+end
+function slots.over(rule, tokens)
+return tokens > 0 and rule.used + 1 > rule.limit
+end
+function slots.add(rule, lease)
+rule.adding = lease
+rule.had = rule.used > 0
+rule.used = rule.used + 1
+end
+function slots.save(rule)
+slots.adjust(rule.key, rule.by)
+if rule.adding then
+redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
+end
+end
+function slots.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.wait
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function checked_read(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local charging = { open = nil, prepare = nil, apply = nil }
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
+local MARGIN = 2
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+rule.does = PACKED[letter] or OWN_KEY[letter]
+of.list[#of.list + 1] = rule
+if OWN_KEY[letter] then
+of.owners[rule.place] = rule
+end
+if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+of.mistimed = true
+end
+end
+return of
+end
+local function open(of, key, place)
+local saved = redis.call('GET', key)
+local time, ends, reason, at, listing = leading_block(saved)
+if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+damaged(key)
+end
+local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+state.steps = {}
+if time then
+if time > now then
+time, ends = now, ends - (time - now)
+state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
+end
+if ends > now then
+state.ends, state.reason = ends, reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, listing) .. reason
+else
+state.plain = false
+end
+end
+state.start = at
+local found = {}
+local others = {}
+for from = at + 1, saved and #saved or 0, ENTRY do
+local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+damaged(key)
+end
+found[id] = { math.min(written, now), first, second, written > now and from }
+state.expires = math.max(state.expires, expires)
+others[#others + 1] = { id, expires, from }
+end
+state.rules = {}
+for _, rule in ipairs(of.list) do
+if rule.place == place then
+local entry = found[rule.id] or {}
+if entry[4] then
+state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
+state.back = true
+end
+rule.does.load(rule, entry[1], entry[2], entry[3])
+found[rule.id] = nil
+state.rules[#state.rules + 1] = rule
+local same = others[#state.rules]
+state.plain = state.plain and same ~= nil and same[1] == rule.id
+end
+end
+for _, other in ipairs(others) do
+if found[other[1]] and other[2] > now then
+state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+state.count = state.count + 1
+end
+end
+if state.count + #state.rules > MOST then
+error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+end
+return state
+end
+local function write(state)
+local longest, slack = 0, SECOND
+local entries = {}
+for at, rule in ipairs(state.rules) do
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
+if rule.letter == 'g' then
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
+end
+entries[at] = { rule.id, time, first, second }
+end
+local fits = state.plain and not state.back and now + longest <= state.expires
+local ttl = math.ceil(math.max(longest, slack) / 1000)
+if not fits then
+if state.others ~= '' or state.ends then
+ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+end
+state.expires = now + ttl * 1000
+end
+local after = ''
+for _, entry in ipairs(entries) do
+after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
+end
+if fits then
+redis.call('SETRANGE', state.key, state.start, after)
+else
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+end
+end
+local function settled(how)
+local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+if not charged then
+return nil
+end
+return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+if rule.letter == 's' then
+if lease ~= '' then
+rule.does.add(rule, lease)
+end
+elseif tokens > 0 then
+rule.does.add(rule, tokens)
+elseif charged then
+rule.does.give_back(rule, -tokens, charged.since, false)
+else
+rule.does.give_back(rule, -tokens, now, true)
+end
+end
+local function read(of, places, cost, how, lease)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take' or how == 'look'
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = of.owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(of, key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(of.list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+plan.charges = how ~= 'look' and (allowed or counting and not blocked)
+if plan.charges and tokens ~= 0 then
+for at, rule in ipairs(of.list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(of.list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.report(rule, plan.reply, tokens)
+end
+return plan
+end
+function charging.prepare(of, places, cost, how, lease)
+local function type_of(place)
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
+end
+return checked_read(places, type_of, read, of, places, cost, how, lease)
+end
+function charging.apply(_, plan)
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+redis.call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+end
+local rules = ARGV[1]
+local of = charging.open(rules)
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local places, cost = KEYS, ARGV[2]
+do
+if of.mistimed then
+return { 3, now }
+end
+local plan, refused = charging.prepare(of, places, cost, 'look', '')
+return plan and plan.reply or refused
+end
+return nil
+end
+local function item(places, cost)
+if of.mistimed then
+return { 3, now }
+end
+local plan, refused = charging.prepare(of, places, cost, 'look', '')
+return plan and plan.reply or refused
+end
+local replies, done = {}, 0
+local each = #KEYS / items
+local function run()
+while done < items do
+local key = done * each
+local arg = 1 + done * 1
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -18455,7 +19729,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'ddf787e0d5e6e4245983d0213afea5e0a589d951',
+  sha: '8f21ab8c6916e3fa52922892cb055cbb69bb28b6',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -21292,7 +22566,7 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take'
+local asked = counting or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -21315,7 +22589,7 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-plan.charges = allowed or counting and not blocked
+plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
@@ -21835,7 +23109,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'debcc3d769ee32d0fb9cdf17b8643f837df61efa',
+  sha: 'f9f4c37070b6a2f4dc22d87ae49a5ab6e5cc6218',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -24672,7 +25946,7 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take'
+local asked = counting or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -24695,7 +25969,7 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-plan.charges = allowed or counting and not blocked
+plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
@@ -25246,6 +26520,205 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Register an object of a feature, so that tools can list it without SCAN.
+ *
+ * Invariant: the three keys have the same members. A member that was not registered again in time is removed, some with each call; above
+ * the most, the one that was registered least recently is. The keys are read by tools only: without them every feature works.
+ *
+ * - key `names`: sorted set, all scores 0: a feature and the name of an object of it, or a space
+ * - key `seen`: sorted set: the same, by the millisecond at which a process last registered it
+ * - key `options`: hash: the options that a tool needs to open it, as JSON
+ * - `member`: feature and name, or space
+ * - `given`: its options
+ * - `lasts`: milliseconds for which it stays registered
+ * - `most`: members
+ * - replies 1 if it is new
+ * - on a full server refused: a process registers its objects again
+ */
+export const spaceRegister: Script<[], [names: string, seen: string, options: string, member: Arg, given: Arg, lasts: Arg, most: Arg], number> = {
+  name: 'space/register',
+  sha: 'ba26e7ce63874c4efb0d640d4f0e48882b0f2922',
+  batch: 32,
+  sharedKeys: false,
+  shared: [],
+  keys: ["names","seen","options"],
+  args: ["member","given","lasts","most"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local AT_ONCE = 16
+local items = #KEYS / 3
+if items == 1 then
+local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+do
+local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+local new = redis.call('ZADD', seen, string.format('%.0f', ms), member)
+redis.call('ZADD', names, 0, member)
+redis.call('HSET', options, member, given)
+local gone = redis.call('ZRANGE', seen, '-inf', string.format('(%.0f', ms - lasts), 'BYSCORE', 'LIMIT', 0, AT_ONCE)
+if #gone == 0 and new == 1 and redis.call('ZCARD', seen) > tonumber(most) then
+gone = redis.call('ZRANGE', seen, 0, 0)
+end
+if #gone > 0 then
+redis.call('ZREM', names, unpack(gone))
+redis.call('ZREM', seen, unpack(gone))
+redis.call('HDEL', options, unpack(gone))
+end
+for _, key in ipairs({ names, seen, options }) do
+redis.call('PEXPIRE', key, lasts)
+end
+return new
+end
+return nil
+end
+local function item(names, seen, options, member, given, lasts, most)
+local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+local new = redis.call('ZADD', seen, string.format('%.0f', ms), member)
+redis.call('ZADD', names, 0, member)
+redis.call('HSET', options, member, given)
+local gone = redis.call('ZRANGE', seen, '-inf', string.format('(%.0f', ms - lasts), 'BYSCORE', 'LIMIT', 0, AT_ONCE)
+if #gone == 0 and new == 1 and redis.call('ZCARD', seen) > tonumber(most) then
+gone = redis.call('ZRANGE', seen, 0, 0)
+end
+if #gone > 0 then
+redis.call('ZREM', names, unpack(gone))
+redis.call('ZREM', seen, unpack(gone))
+redis.call('HDEL', options, unpack(gone))
+end
+for _, key in ipairs({ names, seen, options }) do
+redis.call('PEXPIRE', key, lasts)
+end
+return new
+end
+local replies, done = {}, 0
+local own = #ARGV > 4 and 4 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * A page of what is registered.
+ *
+ * - key `names`: as register.lua
+ * - key `seen`: as register.lua
+ * - key `options`: as register.lua
+ * - `after`: bound of the first member, as ZRANGE BYLEX has it
+ * - `to`: bound of the last
+ * - `limit`: of members
+ * - `lasts`: milliseconds for which a member stays registered
+ * - replies member, milliseconds since 1970 at which it was last registered (empty: too long ago), and its options, for each
+ */
+export const spaceRegistered: Script<[], [names: string, seen: string, options: string, after: Arg, to: Arg, limit: Arg, lasts: Arg], readonly Reply[]> = {
+  name: 'space/registered',
+  sha: 'ff6dac933a3e39e7a205da21cb75b7be54ab27f8',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["names","seen","options"],
+  args: ["after","to","limit","lasts"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local items = #KEYS / 3
+if items == 1 then
+local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+do
+local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+if wrong then
+return wrong
+end
+local reply = {}
+local first = math.floor(now / 1000) - lasts
+for _, member in ipairs(redis.call('ZRANGE', names, after, to, 'BYLEX', 'LIMIT', 0, limit)) do
+local ms = tonumber(redis.call('ZSCORE', seen, member) or nil)
+reply[#reply + 1] = member
+reply[#reply + 1] = ms and ms >= first and string.format('%.0f', ms) or ''
+reply[#reply + 1] = redis.call('HGET', options, member) or ''
+end
+return reply
+end
+return nil
+end
+local function item(names, seen, options, after, to, limit, lasts)
+local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+if wrong then
+return wrong
+end
+local reply = {}
+local first = math.floor(now / 1000) - lasts
+for _, member in ipairs(redis.call('ZRANGE', names, after, to, 'BYLEX', 'LIMIT', 0, limit)) do
+local ms = tonumber(redis.call('ZSCORE', seen, member) or nil)
+reply[#reply + 1] = member
+reply[#reply + 1] = ms and ms >= first and string.format('%.0f', ms) or ''
+reply[#reply + 1] = redis.call('HGET', options, member) or ''
+end
+return reply
+end
+local replies, done = {}, 0
+local own = #ARGV > 4 and 4 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -29226,7 +30699,7 @@ return replies`,
  * A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
  * at the cursor; an entry that moves meanwhile may be missed.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
  * - shared `most`: places of a key; 0 without order
  * - shared `group`: group
  * - shared `channels`: prefix of the pub/sub channels of outcomes
@@ -29236,14 +30709,14 @@ return replies`,
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - `id`: entry
- * - `action`: find; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
+ * - `action`: find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
  * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
- * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '1d66e7b1757f1c015f843b9b92d93f9d0d25f51c',
+  sha: 'ab9bbcf62fb30e11490dcf23ecf4aa5253cfe889',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -29781,6 +31254,7 @@ local group = ARGV[2]
 local channels = ARGV[3]
 local workers = ARGV[4]
 local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
+local ALIVE_MS = 30000
 local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
 local items = (#ARGV - 4) / 3
 if items == 1 then
@@ -29797,9 +31271,41 @@ return wrong
 end
 local kept = outcomes.open(held[3], held[4], channels)
 local ms = math.floor(now / 1000)
+local function lease(key, position)
+local found = redis.pcall('XPENDING', key, group, position, position, 1)
+return not found.err and found[1] or nil
+end
+local function consumers_of_group()
+local seen, alive, all = {}, 0, 0
+for _, key in ipairs({ stream, ready }) do
+local found = redis.pcall('XINFO', 'CONSUMERS', key, group)
+for _, fields in ipairs(found.err and {} or found) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+all = all + (seen[consumer.name] == nil and 1 or 0)
+if consumer.idle < ALIVE_MS and not seen[consumer.name] then
+alive = alive + 1
+end
+seen[consumer.name] = seen[consumer.name] or consumer.idle < ALIVE_MS
+end
+end
+return alive, all
+end
+local function holder(key)
+local code, position = string.match(of and key and places.first(of, key) or '', '^(%a)(.*)$')
+if code == 'd' then
+local time, entry_id = string.match(position, '^(%d+)/(.*)$')
+return code, entry_id, time
+end
+local found = code == 'm' and { i = position } or code and entry.read_ready(code == 'x' and dead or ready, position)
+local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, position)
+return code, found and found.i, nil, held_by and held_by[2], held_by and held_by[3]
+end
 local function reply(state, delivery, done, consumer, idle, time)
 local outcome, progress = outcomes.read(kept, id)
-return {
+local told = {
 state,
 done and '1' or '',
 consumer or '',
@@ -29810,6 +31316,14 @@ outcome or '',
 progress or '',
 delivery and outcomes.kept_ms(delivery) and '1' or '',
 }
+if action == 'why' then
+local alive, all = consumers_of_group()
+local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
+for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0 }) do
+told[#told + 1] = tostring(value)
+end
+end
+return told
 end
 local function cancelled(delivery, location)
 if of and delivery.k and location == 'd' then
@@ -29861,10 +31375,6 @@ redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
 end
 return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
 end
-local function lease(key, position)
-local found = redis.pcall('XPENDING', key, group, position, position, 1)
-return not found.err and found[1] or nil
-end
 local function in_stream()
 local delivery = entry.read(stream, id)
 if not delivery then
@@ -29909,10 +31419,12 @@ cursor = '0'
 return
 end
 local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
-return delivery
-and act('queued', delivery, nil, function()
-redis.call('ZREM', held[2], member)
+if not delivery then
+return
+end
 delivery.q = string.match(member, '^[^%z]+')
+return act('queued', delivery, nil, function()
+redis.call('ZREM', held[2], member)
 end)
 end
 local function in_delayed()
@@ -30002,9 +31514,41 @@ return wrong
 end
 local kept = outcomes.open(held[3], held[4], channels)
 local ms = math.floor(now / 1000)
+local function lease(key, position)
+local found = redis.pcall('XPENDING', key, group, position, position, 1)
+return not found.err and found[1] or nil
+end
+local function consumers_of_group()
+local seen, alive, all = {}, 0, 0
+for _, key in ipairs({ stream, ready }) do
+local found = redis.pcall('XINFO', 'CONSUMERS', key, group)
+for _, fields in ipairs(found.err and {} or found) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+all = all + (seen[consumer.name] == nil and 1 or 0)
+if consumer.idle < ALIVE_MS and not seen[consumer.name] then
+alive = alive + 1
+end
+seen[consumer.name] = seen[consumer.name] or consumer.idle < ALIVE_MS
+end
+end
+return alive, all
+end
+local function holder(key)
+local code, position = string.match(of and key and places.first(of, key) or '', '^(%a)(.*)$')
+if code == 'd' then
+local time, entry_id = string.match(position, '^(%d+)/(.*)$')
+return code, entry_id, time
+end
+local found = code == 'm' and { i = position } or code and entry.read_ready(code == 'x' and dead or ready, position)
+local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, position)
+return code, found and found.i, nil, held_by and held_by[2], held_by and held_by[3]
+end
 local function reply(state, delivery, done, consumer, idle, time)
 local outcome, progress = outcomes.read(kept, id)
-return {
+local told = {
 state,
 done and '1' or '',
 consumer or '',
@@ -30015,6 +31559,14 @@ outcome or '',
 progress or '',
 delivery and outcomes.kept_ms(delivery) and '1' or '',
 }
+if action == 'why' then
+local alive, all = consumers_of_group()
+local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
+for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0 }) do
+told[#told + 1] = tostring(value)
+end
+end
+return told
 end
 local function cancelled(delivery, location)
 if of and delivery.k and location == 'd' then
@@ -30066,10 +31618,6 @@ redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
 end
 return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
 end
-local function lease(key, position)
-local found = redis.pcall('XPENDING', key, group, position, position, 1)
-return not found.err and found[1] or nil
-end
 local function in_stream()
 local delivery = entry.read(stream, id)
 if not delivery then
@@ -30114,10 +31662,12 @@ cursor = '0'
 return
 end
 local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
-return delivery
-and act('queued', delivery, nil, function()
-redis.call('ZREM', held[2], member)
+if not delivery then
+return
+end
 delivery.q = string.match(member, '^[^%z]+')
+return act('queued', delivery, nil, function()
+redis.call('ZREM', held[2], member)
 end)
 end
 local function in_delayed()
