@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. */
-const MOST = 152_000
+const MOST = 156_000
 
 const { outputFiles, metafile } = await build({
   stdin: {

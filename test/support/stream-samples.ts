@@ -234,22 +234,22 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
     { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
-  'stream/locate': ['find', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
+  'stream/locate': ['find', 'why', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
     {
       returns: 'list' as const,
-      shared: [KEPT, 1, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 1, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: KEYED,
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'ready 0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: [
         ['XADD', stream, '1-1', 'd', '{}', 'o', 'a1r60000'],
@@ -258,7 +258,7 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'dead 0'],
       before: [...BURIED, ...ENDED],
     },

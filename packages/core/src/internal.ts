@@ -9,6 +9,7 @@ export {
   type RequestClaims,
   type RequestState,
 } from './guard/requests.ts'
+export { spanText } from './inspect/spans.ts'
 export { isSubject } from './limiter/subjects.ts'
 export { checkChannel } from './notifier/checks.ts'
 export { isPosition } from './notifier/position.ts'

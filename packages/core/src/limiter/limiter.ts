@@ -16,7 +16,7 @@ import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
 import { createDenyCache, onlyBlocks } from './deny-cache.ts'
 import { createLeases } from './leases.ts'
-import { readOptions } from './options.ts'
+import { readOptions, registeredOf } from './options.ts'
 import { createPlans } from './plan.ts'
 import { reserve } from './reserve.ts'
 import { createRuleRegistry } from './rule-registry.ts'
@@ -84,7 +84,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
   const cache = cached && (ban || countDenied) ? onlyBlocks(cached) : cached
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
-  use('limiter', name)
+  use('limiter', name, registeredOf(options))
 
   const about = { space: space.name, name }
   const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
