@@ -29,19 +29,21 @@ export function createResults(
     const timeoutMs =
       timeout === undefined ? undefined : durationMs('timeout', timeout, { min: 0, max: LONGEST_DEADLINE_MS })
     signal?.throwIfAborted()
-    let last: string | undefined
-
-    function progressed(json: string): void {
-      if (onProgress === undefined || json === last) return
-      last = json
-      runSafely('the onProgress function of result failed', () => onProgress(JSON.parse(json) as unknown))
-    }
 
     return new Promise<StreamResult>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
       let unfollow: (() => void) | undefined
       let ended = false
       let messages = 0
+      let last: string | undefined
+
+      function progressed(json: string): void {
+        if (ended || onProgress === undefined || json === last) return
+        last = json
+        const progress: unknown = JSON.parse(json)
+        runSafely('the onProgress function of result failed', () => onProgress(progress))
+      }
+
       function end<Value>(settle: (value: Value) => void, value: Value): void {
         if (ended) return
         ended = true
@@ -74,8 +76,9 @@ export function createResults(
         unfollow = runtime.subscriber.follow(route, keys.outcomes(stream, group) + id, {
           message(text) {
             messages += 1
+            // A third kind only says that a commit begins.
             if (text.startsWith('r')) end(resolve, decodeOutcome(text.slice(1)))
-            else progressed(text.slice(1))
+            else if (text.startsWith('p')) progressed(text.slice(1))
           },
           followed: () => void look(),
         })
