@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
-import { openOrders, ORDERS } from '../support/orders.ts'
+import { makeReady, openOrders, ORDERS } from '../support/orders.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -56,6 +56,8 @@ test('a concurrency rule limits the handlers of all processes together', async (
     const penknife = await openReady(pattern(bench.server.url))
     const space = penknife.space('shop')
     const limiter = createRateLimiter(space, 'slots', {
+      // On a busy machine the usual 100 ms may pass, and then it allows.
+      deadline: '10s',
       rules: [{ name: 'slots', algorithm: 'concurrency', limit: 3, lease: '10s' }],
     })
     return { stream: createStream<number>(space, 'orders', QUEUE), limiter }
@@ -200,6 +202,41 @@ test('an entry that its limiter denies for days is tried again within a minute, 
     expect(dueMs - now).toBeLessThan(61_100)
     expect(dueMs - now).toBeGreaterThan(30_000)
   }
+})
+
+test('a worker that gets more entries than it can start gives some back before it takes tokens for them', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  // Half of them wait in the group's own stream, which a read asks too.
+  await stream.addMany([1, 2, 3, 4])
+  for (const n of [5, 6, 7, 8]) await makeReady(bench.raw, 'billing', `${n}-0`, String(n))
+  let takes = 0
+  const limiter = {
+    rules: [],
+    take: async () => {
+      takes += 1
+      return { allowed: true, rule: '', retryAfterMs: 0 }
+    },
+  }
+  // Longer than an entry waits for a handler.
+  const { saw, of } = startWorker(stream, 'billing', () => delay(300), {
+    concurrency: 1,
+    limit: { limiter, subject: () => 'all' },
+  })
+  await saw('done', 8)
+  expect(of('returned').map(({ why }) => why)).toContain('busy')
+  expect(takes).toBe(8)
+})
+
+test('a worker closes in time although a limiter does not answer, and its entries go back', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const asked = deferred()
+  const never = new Promise<never>(() => {})
+  const limiter = { rules: [], take: () => (asked.resolve(), never) }
+  const worker = stream.worker('billing', () => {}, { limit: { limiter, subject: () => 'all' } })
+  const id = await stream.add(1)
+  await asked.promise
+  await worker.close({ deadline: 50 })
+  expect(await stream.find(id)).toMatchObject({ state: 'waiting', attempts: 0 })
 })
 
 test('a worker without a limit asks no limiter, and wrong limits are refused', async () => {

@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts'
+import { atMost } from '../redis/endings.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 import { createCapacity } from './capacity.ts'
 import type { HandlerDelivery } from './delivery.ts'
@@ -55,7 +56,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     async finishAll(deadlineMs) {
       waiting.stop()
       dispatcher.stop()
-      await gate?.answered()
+      // A limiter of the application may take longer. Entries that it has not answered for are given back at the end.
+      if (gate) await atMost(deadlineMs, gate.answered())
       waiting.giveBack(0, 0, 'closing')
       runs?.giveBack('closing')
       await dispatcher.idle(deadlineMs)
@@ -98,6 +100,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     dispatcher,
     leases,
     gate,
+    giveBack,
     runs,
     stopped,
   })
