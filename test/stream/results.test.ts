@@ -1,10 +1,10 @@
-import { NeverRetryError, type StreamResult } from '@penknife/core'
+import { createStream, NeverRetryError, type StreamResult } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { failure } from '../support/connect.ts'
+import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
 import { deadLettersOf, openOrders, ORDERS } from '../support/orders.ts'
-import { callsOf, useRedis } from '../support/redis.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { nextTurn, until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
 
@@ -175,6 +175,20 @@ test('progress is found until the entry ends, however short its outcome is kept'
   gate.resolve()
   expect(await stream.result(id)).toEqual({ state: 'done', value: undefined })
   expect((await due()) - Date.now()).toBeLessThan(60_000)
+})
+
+test('a user of Redis that may not subscribe gets the outcome all the same, a little later', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  await bench.raw.acl('SETUSER', 'mute', 'on', '>mute', '~*', '&*', '+@all', '-ssubscribe')
+  const url = new URL(bench.server.url)
+  url.username = url.password = 'mute'
+  const mute = createStream<number>((await openReady(pattern(url.href))).space('shop'), 'orders', QUEUE)
+  const id = await stream.add(1, KEEP)
+  const waiting = mute.result(id)
+  await until('it tried to follow', async () => (await callsOf(bench.raw, 'evalsha')) >= 2)
+  startWorker(stream, 'billing', () => 'late')
+  expect(await waiting).toEqual({ state: 'done', value: 'late' })
+  expect(await failure(mute.watch(() => {}))).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
 })
 
 test('an entry that its handler commits is done, without a result', async () => {

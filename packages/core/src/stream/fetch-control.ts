@@ -71,15 +71,15 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
         waiting.push(entry)
       }
       pace.fetched(entries.length, length)
+      const why = stopped()
       // Before the limiter is asked, because an entry that is given back afterwards loses its tokens.
       const most = limited.length - asked > pace.ahead ? asked : limited.length
       for (const [at, entry] of limited.entries()) {
-        if (at < most) gate?.ask(entry)
-        else giveBack(entry, 'busy')
+        if (!why && at < most) gate?.ask(entry)
+        else giveBack(entry, why ?? 'busy')
       }
       // A read returns up to `asked` entries from each source. A slow worker gives the surplus back.
       const over = entries.length - suspects - held - asked
-      const why = stopped()
       if (why) waiting.giveBack(0, 0, why)
       else if (over > pace.ahead) waiting.giveBack(waiting.size - over, waiting.suspects.size, 'busy')
       // A microtask, so that the reader sends its next read first.

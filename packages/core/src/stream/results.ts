@@ -1,12 +1,15 @@
 import { runSafely } from '../callbacks.ts'
 import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
-import { invalid, PenknifeError } from '../errors.ts'
+import { invalid, isOutage, PenknifeError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { StreamResult, StreamResultOptions } from './entry-state-types.ts'
 import { checkId } from './ids.ts'
 import type { Locator } from './locate.ts'
 import { decodeOutcome } from './outcome.ts'
 import type { Scope } from './scope.ts'
+
+/** The time after which the outcome is looked for again while its channel cannot be followed. */
+const UNFOLLOWED_MS = 5000
 
 /** `result` of a stream: waits for the outcome of an entry, without asking again and again. */
 export function createResults(
@@ -35,6 +38,8 @@ export function createResults(
       let unfollow: (() => void) | undefined
       let ended = false
       let messages = 0
+      let followed = false
+      let looking: NodeJS.Timeout | undefined
       let last: string | undefined
 
       function progressed(json: string): void {
@@ -50,13 +55,14 @@ export function createResults(
         unfollow?.()
         offClose()
         clearTimeout(timer)
+        clearTimeout(looking)
         signal?.removeEventListener('abort', aborted)
         settle(value)
       }
       const aborted = (): void => end(reject, signal?.reason as Error)
 
-      /** Reads what happened so far. */
-      async function look(): Promise<void> {
+      /** Reads what happened so far. With `again` an outage does not end the wait, because it reads once more later. */
+      async function look(again: boolean = false): Promise<void> {
         const before = messages
         try {
           const { state, outcome, keeps, progress } = await locate(id, 'outcome')
@@ -66,8 +72,15 @@ export function createResults(
           else if (state === 'gone' || state === 'dead') end(resolve, { state: 'unknown' } as const)
           else if (!keeps) end(reject, invalid('id', id, NOT_KEPT))
         } catch (error) {
-          end(reject, error)
+          if (!again || !isOutage(error)) end(reject, error)
         }
+      }
+
+      /** Without the channel no message says that the entry ended. */
+      function lookUnfollowed(): void {
+        clearTimeout(looking)
+        if (ended || followed) return
+        looking = setTimeout(() => void look(true).then(lookUnfollowed), UNFOLLOWED_MS)
       }
 
       // An outcome that comes between the two is in a message, in what `look` reads, or in both.
@@ -80,8 +93,16 @@ export function createResults(
             if (text.startsWith('r')) end(resolve, decodeOutcome(text.slice(1)))
             else if (text.startsWith('p')) progressed(text.slice(1))
           },
-          followed: () => void look(),
+          followed() {
+            followed = true
+            void look()
+          },
+          interrupted() {
+            followed = false
+            lookUnfollowed()
+          },
         })
+        lookUnfollowed()
       }
 
       const offClose = runtime.onCloseWaiting(async () =>

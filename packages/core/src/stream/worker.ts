@@ -54,13 +54,14 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     busy: () => dispatcher.running > 0,
     ended: settings.limit && ((entry) => gate?.ended(entry)),
     async finishAll(deadlineMs) {
+      const until = performance.now() + deadlineMs
       waiting.stop()
       dispatcher.stop()
       // A limiter of the application may take longer. Entries that it has not answered for are given back at the end.
       if (gate) await atMost(deadlineMs, gate.answered())
       waiting.giveBack(0, 0, 'closing')
       runs?.giveBack('closing')
-      await dispatcher.idle(deadlineMs)
+      await dispatcher.idle(Math.max(0, until - performance.now()))
       calls.stop()
       gate?.stop()
     },
@@ -73,7 +74,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       stopped,
       allow(entry) {
         waiting.push(entry)
-        dispatcher.dispatch()
+        // A microtask, so that entries which the limiter allowed together may be in one batch.
+        queueMicrotask(dispatcher.dispatch)
       },
       setAside: consumer.setAside,
       giveBack,
