@@ -5174,7 +5174,7 @@ end
 end`
 
 const piece138 = `local outcomes = { open = nil }
-local MOST_FORGOTTEN = 20
+local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
 end
@@ -5190,8 +5190,9 @@ end
 end
 function outcomes.put(of, what, id, keep, text)
 outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
 redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
@@ -5580,7 +5581,7 @@ return consumer.name
 end
 end
 end
-local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2])
+local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2], held[3], held[4])
 if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
@@ -5923,7 +5924,7 @@ end`
 
 const piece148 = `local function load_outcomes()
 local outcomes = { open = nil }
-local MOST_FORGOTTEN = 20
+local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
 end
@@ -5939,8 +5940,9 @@ end
 end
 function outcomes.put(of, what, id, keep, text)
 outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
 redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
@@ -17646,7 +17648,7 @@ done = done + 1`, piece112, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '22cd19bb2a8c2b2ddbc6d91d0d03609268918c71',
+  sha: '08065c61886da4d130db358cf5d46d85f04145fb',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -17677,12 +17679,12 @@ done = done + 1`, piece141, piece6),
 }
 
 /**
- * Drop a group that has no live worker, with its retries, delayed entries and dead letters.
+ * Drop a group that has no live worker, with its retries, delayed entries, dead letters and outcomes.
  *
  * Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
  * dies leaves it done or not done.
  *
- * - shared keys `held`: places of its keys, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
@@ -17695,7 +17697,7 @@ done = done + 1`, piece141, piece6),
  */
 export const streamDrop: Script<[held: readonly string[]], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: 'bd463c8fbf2eb15c422168a476cad7fd3d0c0253',
+  sha: '37431e4b6dd220740849f0daa9688e123d65133f',
   batch: 1,
   sharedKeys: true,
   shared: [],
@@ -17882,7 +17884,7 @@ done = done + 1`, piece67, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: 'ab9bbcf62fb30e11490dcf23ecf4aa5253cfe889',
+  sha: '32e799d9d5da2945217f1909fe5e90376406bdf2',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -17950,7 +17952,7 @@ done = done + 1`, piece108, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'b1d73d6a841b2d83b6dd008cc5df46d25f4e9956',
+  sha: '4548766ef2bb3528edb790b4b64e364f4b92cefc',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -18222,7 +18224,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
   name: 'stream/progress',
-  sha: '5dedb07d1e042583c34c19f7fd2d57767f9003c8',
+  sha: 'df6c3a42c653236df0702d6a597c06b1480ea78d',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
@@ -19440,7 +19442,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '4f1605d844d579291a387ce31cf0cba65c3bb125',
+  sha: '5bf542a7590557920ff549166cea73067399333d',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
