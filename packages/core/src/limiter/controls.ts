@@ -112,6 +112,7 @@ export function createControls(context: ControlsContext): Controls {
       checkOptions('reset', given, ['rules', 'per'])
       if (given.per !== undefined) checkPart(given.per)
       const wanted = given.per === undefined ? partsOf(subject) : [given.per]
+      for (const part of wanted) local?.blocks.remove(part, placeOf(subject, part).keyName)
       const rules = [
         ...(given.rules ? planOf(given.rules).rules : []),
         ...ownPlan.rules,

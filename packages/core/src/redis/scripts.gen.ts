@@ -13744,7 +13744,7 @@ return replies`,
  * The script reads and checks every key, and builds the reply, before the first write. It refuses data that it cannot read.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
- * entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
+ * entries of this call's rules are first and have the key's own expiry, without that of a block. Entries of other rules still in use follow, at most 32
  * in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
  *
  * When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
@@ -13760,7 +13760,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '880f7c4456a8a5a58341f06bcf35e972f7b8a765',
+  sha: 'bda92779cdbb373509b2eff25c4e3be156eb6085',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -14260,10 +14260,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
@@ -18455,7 +18456,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'ddf787e0d5e6e4245983d0213afea5e0a589d951',
+  sha: 'f542d44b626b5a2933b63af50baafff91bb3e2a3',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -21255,10 +21256,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
@@ -21835,7 +21837,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'debcc3d769ee32d0fb9cdf17b8643f837df61efa',
+  sha: '021182190fa10929b2b7b31f3efe7bdc24807683',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -24635,10 +24637,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
