@@ -2963,10 +2963,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
@@ -9858,7 +9859,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * The script reads and checks every key, and builds the reply, before the first write. It refuses data that it cannot read.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
- * entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
+ * entries of this call's rules are first and have the key's own expiry, without that of a block. Entries of other rules still in use follow, at most 32
  * in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
  *
  * When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
@@ -9874,7 +9875,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'c8f1dd6f84cdb8ffc895f1919d303960998dfb72',
+  sha: '8fe8007bb7059a884f390c01fe00b36b69b4680b',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -10103,7 +10104,7 @@ done = done + 1`, piece11, piece6),
  */
 export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Arg], readonly Reply[]> = {
   name: 'limiter/explain',
-  sha: '18542a80a7547fc66d126c26bca2389194bf54c3',
+  sha: '0256f475b3383cf1c08b9a02c1d46db4eb6f2879',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -11346,7 +11347,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'cace029c90239e819c6869264af4f81e470822ee',
+  sha: 'e35622bb450e5ec5200ffa95dbfbba85321bd9f8',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -13735,10 +13736,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
@@ -14189,7 +14191,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '7662704add6ffe661e12acd1c78e22e87b9c8e23',
+  sha: '1d3e2a79114081985c38ef482124a53df1413b81',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -16935,10 +16937,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
