@@ -1741,10 +1741,44 @@ end
 end
 return redis.pcall('ZINCRBY', keys[1], by, member)`
 
-const piece48 = `local rank = redis.call('ZRANK', keys[1], member)
+const piece48 = `local merged, rows, progress = keys[1], keys[2], keys[3]
+local wrong = typed(merged, 'zset') or typed(rows, 'zset') or typed(progress, 'hash')
+if wrong then
+return wrong
+end
+local began, source, cursor, anew = progress_of(rows, progress)
+local sets = sets_at(began)
+if not sets or sets.err then
+return sets or began
+end
+if anew then
+redis.call('UNLINK', rows, progress)
+end
+local most = math.max(10, math.floor(READS / (#sets + 1)))
+local members, next_cursor = page_of(sets[source], rows, cursor, most)
+if #members > 0 then
+local values, large = merged_values(sets, members)
+if not values then
+return redis.error_reply('ERR the merged score of ' .. large .. ' would be too large')
+end
+add(rows, members, values)
+end
+if next_cursor == '0' and (cursor ~= '0' or #members < most) then
+source = source + 1
+end
+if source > #sets then
+return string.format('%d %.0f', complete(merged, rows, progress, life), began)
+end
+local began_text = string.format('%.0f', began)
+redis.call('HSET', progress, 'at', began_text, 'source', source, 'cursor', next_cursor, 'rows', redis.call('ZCARD', rows))
+redis.call('PEXPIRE', progress, PATIENCE)
+redis.call('PEXPIRE', rows, PATIENCE)
+return 0`
+
+const piece49 = `local rank = redis.call('ZRANK', keys[1], member)
 return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)`
 
-const piece49 = `local rows = {}
+const piece50 = `local rows = {}
 local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
 local function members_of(lines)
 local members = {}
@@ -1920,7 +1954,7 @@ end
 return data == '2' and EXACT or { data = key, exact = data == '3' }
 end`
 
-const piece50 = `windows = windows or open()
+const piece51 = `windows = windows or open()
 if not windows then
 return now
 end
@@ -1930,17 +1964,17 @@ lines[at] = rows.of(each.plan, windows[at], style, rows.how('0'), members)
 end
 return table.concat(lines, '\\n')`
 
-const piece51 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
+const piece52 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
 
-const piece52 = `open = open or board.open(keys, config)
+const piece53 = `open = open or board.open(keys, config)
 if not open then
 return now
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece53 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
+const piece54 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
 
-const piece54 = `local function take_part(window, id, member)
+const piece55 = `local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -2026,7 +2060,7 @@ end
 return not most or DUE - budget <= most
 end`
 
-const piece55 = `if current == nil then
+const piece56 = `if current == nil then
 open = board.open(keys, config)
 local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
 if wrong then
@@ -2039,11 +2073,11 @@ return 0
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece56 = `local record = redis.call('HGET', keys[1], 'i' .. id)
+const piece57 = `local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
 return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil`
 
-const piece57 = `local function delete_old_ids(ids, idlog, window)
+const piece58 = `local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
 return
@@ -2059,7 +2093,7 @@ redis.call('XDEL', idlog, entry[1])
 end
 end`
 
-const piece58 = `local removal = { open = nil, prepare = nil, apply = nil }
+const piece59 = `local removal = { open = nil, prepare = nil, apply = nil }
 local function sets_of_other_periods(of)
 local sets, keys = {}, of.keys
 for at, window in ipairs(of.config.windows) do
@@ -2148,13 +2182,13 @@ end
 return removed
 end`
 
-const piece59 = `local planned = removal.prepare(of, member)
+const piece60 = `local planned = removal.prepare(of, member)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return removal.apply(of, planned)`
 
-const piece60 = `local config = of.config
+const piece61 = `local config = of.config
 of.windows = of.windows or board.open(keys, config)
 if not of.windows then
 return now
@@ -2186,7 +2220,7 @@ removal.apply(of, planned)
 end
 return members`
 
-const piece61 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
+const piece62 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
 if wrong then
 return wrong
 end
@@ -2220,9 +2254,9 @@ end
 redis.call('HSET', seasons, field, from + #members)
 return 1`
 
-const piece62 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
+const piece63 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
 
-const piece63 = `local planned = reversal.prepare(of, id, time)
+const piece64 = `local planned = reversal.prepare(of, id, time)
 if not planned then
 return 0
 end
@@ -2235,7 +2269,7 @@ end
 reversal.apply(of, planned)
 return 1`
 
-const piece64 = `local function period_ttl(window)
+const piece65 = `local function period_ttl(window)
 local left = redis.call('PTTL', window.z)
 if left == -1 then
 local life = math.ceil((window.lives - now) / 1000)
@@ -2247,14 +2281,14 @@ end
 return left ~= -2
 end`
 
-const piece65 = `watch, events = tonumber(watch), events == '1'
+const piece66 = `watch, events = tonumber(watch), events == '1'
 local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return scoring.apply(of, planned, watch, events)`
 
-const piece66 = `local function leading_block(saved)
+const piece67 = `local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0, 0
 end
@@ -2265,11 +2299,11 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end`
 
-const piece67 = `local function damaged(key)
+const piece68 = `local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end`
 
-const piece68 = `local function checked_read(keys, type_of, read, ...)
+const piece69 = `local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -2287,7 +2321,7 @@ end
 return nil, { err = text }
 end`
 
-const piece69 = `local call = redis.call
+const piece70 = `local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local FOREVER = 9e15
@@ -2312,7 +2346,7 @@ local function type_of()
 return 'string'
 end`
 
-const piece70 = `local found, refused = checked_read({ state }, type_of, read_block, state)
+const piece71 = `local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -2330,7 +2364,7 @@ call('DEL', state)
 end
 return was`
 
-const piece71 = `local damaged = typed(state, 'string')
+const piece72 = `local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
@@ -2340,13 +2374,13 @@ return {}
 end
 return { ends - math.max(now, time), reason, listing }`
 
-const piece72 = `local damaged = typed(blocks, 'zset')
+const piece73 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)`
 
-const piece73 = `local slots = {}
+const piece74 = `local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
 local LATEST = 2 ^ 62
@@ -2419,7 +2453,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end`
 
-const piece74 = `if of.mistimed then
+const piece75 = `if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
@@ -2443,7 +2477,7 @@ return bans.reply
 end
 return plan.reply`
 
-const piece75 = `local damaged = typed(declared, 'zset')
+const piece76 = `local damaged = typed(declared, 'zset')
 if damaged then
 return damaged
 end
@@ -2480,7 +2514,7 @@ return { 1, before }
 end
 return { 1 }`
 
-const piece76 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
+const piece77 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -2494,7 +2528,7 @@ end
 end
 return found.live`
 
-const piece77 = `local damaged = typed(blocks, 'zset')
+const piece78 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
@@ -2508,7 +2542,7 @@ end
 redis.call('ZADD', blocks, 0, block)
 return 1`
 
-const piece78 = `local damaged = typed(rules, 'zset')
+const piece79 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
@@ -2518,13 +2552,13 @@ local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
 redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new`
 
-const piece79 = `local damaged = typed(rules, 'zset')
+const piece80 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece80 = `local found = { 0, 0, 0, '', '' }
+const piece81 = `local found = { 0, 0, 0, '', '' }
 if kind == 'state' then
 local saved = redis.pcall('GET', place)
 if type(saved) == 'string' then
@@ -2543,7 +2577,7 @@ return nil
 end
 return found`
 
-const piece81 = `local saved = redis.pcall('GET', state)
+const piece82 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -2592,7 +2626,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece82 = `local saved = redis.pcall('GET', state)
+const piece83 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -2653,7 +2687,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece83 = `local MAX_EPOCHS = 100000
+const piece84 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -2663,7 +2697,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece84 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece85 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -2686,7 +2720,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece85 = `local wrong = typed(connections, 'zset')
+const piece86 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -2715,7 +2749,7 @@ return ''
 end
 return admitted`
 
-const piece86 = `local suffix = ':' .. process .. ':' .. number
+const piece87 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -2723,7 +2757,7 @@ end
 end
 return 0`
 
-const piece87 = `local wrong = typed(due, 'zset')
+const piece88 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -2734,7 +2768,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece88 = `local function tag_of(entry)
+const piece89 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -2742,7 +2776,7 @@ return tag
 end
 end`
 
-const piece89 = `local function tagged(entry)
+const piece90 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -2750,7 +2784,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece90 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece91 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -2767,7 +2801,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece91 = `local publication = { prepare = nil, apply = nil }
+const piece92 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -2894,7 +2928,7 @@ end
 return event_id
 end`
 
-const piece92 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+const piece93 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3002,12 +3036,12 @@ end
 return alive
 end`
 
-const piece93 = `lease = tonumber(lease)
+const piece94 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece94 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece95 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece95 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece96 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3018,9 +3052,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece96 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece97 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece97 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece98 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3029,10 +3063,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece98 = `local text = '\\n' .. type .. '\\n' .. json
+const piece99 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece99 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece100 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3047,9 +3081,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece100 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece101 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece101 = `local channel = {
+const piece102 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3063,9 +3097,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece102 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece103 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece103 = `channel.history, channel.live = history, live
+const piece104 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3073,7 +3107,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece104 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece105 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3084,7 +3118,7 @@ local more = presence.expire(room)
 presence.mark(room)
 return (alive and '1' or '0') .. (more and '+' or '')`
 
-const piece105 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece106 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3124,10 +3158,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece106 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece107 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece107 = `local function allowed(command, key)
+const piece108 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3149,7 +3183,7 @@ end
 end
 end`
 
-const piece108 = `local MOST = '18446744073709551615'
+const piece109 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3170,7 +3204,7 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece109 = `local function groups(stream)
+const piece110 = `local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
 local group = {}
@@ -3182,7 +3216,7 @@ end
 return found
 end`
 
-const piece110 = `local entry = {}
+const piece111 = `local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
 if not found then
@@ -3307,7 +3341,7 @@ end
 return delivery ~= nil
 end`
 
-const piece111 = `local places = { open = nil }
+const piece112 = `local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
@@ -3538,7 +3572,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece112 = `if wrong then
+const piece113 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -3594,7 +3628,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. results`
 
-const piece113 = `if wrong then
+const piece114 = `if wrong then
 return wrong
 end
 if window then
@@ -3627,7 +3661,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece114 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece115 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -3638,7 +3672,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece115 = `local list = position_of(stream)
+const piece116 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -3653,7 +3687,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece116 = `local before = redis.pcall('GET', declaration)
+const piece117 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -3664,12 +3698,12 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece117 = `local function due_at(due)
+const piece118 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece118 = `local function load_limits()
+const piece119 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -4323,13 +4357,13 @@ end
 return id
 end`
 
-const piece119 = `local may = append.prepare(stream)
+const piece120 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece120 = `local id = redis.pcall('GET', added)
+const piece121 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -4348,7 +4382,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece121 = `local of = places.open(held[1], held[2], ready, most)
+const piece122 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -4417,7 +4451,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece122 = `local function ids(stream, first, last, most)
+const piece123 = `local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
 local count = math.min(step == 1 and 4 or 16, most - #found)
@@ -4439,7 +4473,7 @@ end
 return found, false
 end`
 
-const piece123 = `local function pending(stream, group, ids, consumer)
+const piece124 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -4465,7 +4499,7 @@ end
 return found
 end`
 
-const piece124 = `local MOST_TRIMMED = 5000
+const piece125 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -4518,7 +4552,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece125 = `local outcomes = { open = nil }
+const piece126 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN = 20
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -4553,7 +4587,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
 end`
 
-const piece126 = `local function load_places()
+const piece127 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -4793,7 +4827,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece127 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece128 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -4907,9 +4941,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece128 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece129 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece129 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece130 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -4931,7 +4965,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece130 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece131 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -4954,7 +4988,7 @@ end
 end
 return gone`
 
-const piece131 = `local left = redis.call('PTTL', paused)
+const piece132 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -4962,7 +4996,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece132 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece133 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5010,7 +5044,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece133 = `local due = string.match(action, '^move (%d+)$')
+const piece134 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5212,7 +5246,7 @@ return done
 end
 return reply('gone', nil)`
 
-const piece134 = `local MOST_FORGOTTEN = 5000
+const piece135 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -5228,7 +5262,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece135 = `local function load_outcomes()
+const piece136 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN = 20
 function outcomes.open(results, due, channel)
@@ -5279,7 +5313,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece136 = `local ms = math.floor(now / 1000)
+const piece137 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5373,7 +5407,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece137 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece138 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5381,7 +5415,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece138 = `if redis.call('EXISTS', stream) == 0 then
+const piece139 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -5391,7 +5425,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece139 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece140 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -5417,7 +5451,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece140 = `local changed
+const piece141 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -5429,7 +5463,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece141 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece142 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -5447,9 +5481,9 @@ end
 outcomes.put(of, what, id, keep, string.sub(text, 2))
 return 1`
 
-const piece142 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece143 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece143 = `local of = places.open(held[1], held[2], ready, most)
+const piece144 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -5463,7 +5497,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece144 = `local wrong = typed(stream, 'stream')
+const piece145 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -5490,7 +5524,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece145 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece146 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5513,7 +5547,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece146 = `local function undelivered(stream, last, lag)
+const piece147 = `local function undelivered(stream, last, lag)
 local function count(first, final)
 local found, all = ids(stream, first, final, 512)
 return #found, all
@@ -5549,7 +5583,7 @@ local estimate = math.floor(length * share + 0.5)
 return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end`
 
-const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece148 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -5580,7 +5614,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece148 = `local schedule = { seen = nil, state = nil }
+const piece149 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -5602,7 +5636,7 @@ found[5] or '',
 }
 end`
 
-const piece149 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece150 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -5612,7 +5646,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece150 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece151 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -5620,7 +5654,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece151 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece152 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -5679,9 +5713,9 @@ end
 end
 return outcome`
 
-const piece152 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece153 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece153 = `local schedules, due, ids = unpack(all)
+const piece154 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -5708,7 +5742,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece154 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece155 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -5727,7 +5761,7 @@ end
 end
 return reply`
 
-const piece155 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece156 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -5745,7 +5779,7 @@ end
 end
 return reply`
 
-const piece156 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece157 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5941,7 +5975,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece157 = `local here, again = find(stream, group), find(ready, group)
+const piece158 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -5997,7 +6031,7 @@ end
 end
 return reply`
 
-const piece158 = `local wrong = typed(stream, 'stream')
+const piece159 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6021,7 +6055,7 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece159 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece160 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
@@ -8034,6 +8068,134 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
+ * Continue the merge of several boards by one step, or begin it.
+ *
+ * Invariant: nobody reads a part of a merge. Its rows are collected in a second set, which takes the place of the merged board in the step
+ * that completes it. The score of a row is what the member's scores on all boards gave at one moment after the merge began. A member
+ * that is on one of the boards during the whole merge has a row.
+ *
+ * A step reads members of one board that have no row yet, with their scores on all boards, and writes their rows together with the place
+ * at which the next step continues. So a process may die after any step, and steps of several processes make one merge. If Redis evicted
+ * a key of the merge, or no step followed for a minute, the next one begins anew. The merge stays in the calendar periods in which it began.
+ *
+ * - shared keys `keys`: the merged board, the rows of the merge under way, its progress, and the boards' sorted sets
+ * - shared `plan`: JSON: `best` (else the sum); `reverse` and `limit` as in lua/_lib/leaderboard/board.lua; and for each board of `sources`: `z`, the indexes of the set of the period and of the next one, with `start`, `next` and `finish`, and its `shift` and `reverse`
+ * - `life`: milliseconds after which a merged board expires
+ * - replies 0 when the merge is not complete: call again; the time at which it began, when that is outside of the periods that the client sent; else the number of members, and that time in microseconds
+ * - on a full server refused: it stores rows
+ */
+export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg], number | string> = {
+  name: 'leaderboard/merge',
+  sha: '99fefde5ee26e6deb9b6bed50a6e45c0f0fadd93',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["life"],
+  returns: 'integer|string',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, `local keys = KEYS
+local plan = ARGV[1]
+local PAGE, READS = 100, 500
+local PATIENCE = 60000
+local LARGEST = 1.7976931348623157e308
+local config = cjson.decode(plan)
+local function sets_at(time)
+local sets = {}
+for nth, source in ipairs(config.sources) do
+if source.next and (time < source.start or time >= source.finish) then
+return nil
+end
+local set = keys[source.z[source.next and time >= source.next and 2 or 1]]
+local wrong = typed(set, 'zset')
+if wrong then
+return wrong
+end
+sets[nth] = set
+end
+return sets
+end
+local function progress_of(rows, progress)
+local saved = redis.call('HMGET', progress, 'at', 'source', 'cursor', 'rows')
+if saved[1] and saved[2] and saved[3] and tonumber(saved[4]) == redis.call('ZCARD', rows) then
+return tonumber(saved[1]), tonumber(saved[2]), saved[3]
+end
+return now, 1, '0', true
+end
+local function page_of(set, rows, cursor, most)
+local next_cursor, found = unpack(redis.call('ZSCAN', set, cursor, 'COUNT', math.min(PAGE, most)))
+local members = {}
+for at = 1, #found, 2 do
+if not redis.call('ZSCORE', rows, found[at]) then
+if #members == most then
+return members, cursor
+end
+members[#members + 1] = found[at]
+end
+end
+return members, next_cursor
+end
+local function merged_values(sets, members)
+local values = {}
+for nth, set in ipairs(sets) do
+local source = config.sources[nth]
+for at, text in ipairs(redis.call('ZMSCORE', set, unpack(members))) do
+local value = tonumber(text)
+if value then
+value = source.shift and math.floor(value / source.shift) or value
+value = source.reverse and -value or value
+local before = values[at]
+if not before then
+values[at] = value
+elseif config.best then
+values[at] = math.min(before, value)
+else
+values[at] = before + value
+end
+end
+end
+end
+for at, member in ipairs(members) do
+if not (math.abs(values[at]) <= (config.limit or LARGEST)) then
+return nil, member
+end
+end
+return values
+end
+local function add(rows, members, values)
+local put = {}
+for at, member in ipairs(members) do
+put[2 * at - 1] = string.format(config.limit and '%d' or '%.17g', config.reverse and -values[at] or values[at])
+put[2 * at] = member
+end
+redis.call('ZADD', rows, unpack(put))
+end
+local function complete(merged, rows, progress, life)
+local members = redis.call('ZCARD', rows)
+redis.call('UNLINK', merged, progress)
+if members > 0 then
+redis.call('RENAME', rows, merged)
+redis.call('PEXPIRE', merged, life)
+end
+return members
+end
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local life = ARGV[2]
+do`, piece48, `end
+return nil
+end
+local function item(life)`, piece48, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])`, piece6),
+}
+
+/**
  * Read a member's position and sort value on a board that is a single sorted set.
  *                      null when the member is not on the board
  *
@@ -8055,10 +8217,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local member = ARGV[1]
-do`, piece48, `end
+do`, piece49, `end
 return nil
 end
-local function item(member)`, piece48, `end
+local function item(member)`, piece49, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8087,7 +8249,7 @@ export const leaderboardRanksOn: Script<[keys: readonly string[], plan: Arg], [m
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece49, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece50, `local keys = KEYS
 local plan = ARGV[1]
 local list = cjson.decode(plan)
 local windows
@@ -8105,10 +8267,10 @@ end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local member, style = ARGV[2], ARGV[3]
-do`, piece50, `end
+do`, piece51, `end
 return nil
 end
-local function item(member, style)`, piece50, `end
+local function item(member, style)`, piece51, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8142,20 +8304,20 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece49, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece50, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece51, `do`, piece52, `end
+if items == 1 then`, piece52, `do`, piece53, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece52, `end
+local function item(what, style, data, a, b, c, d)`, piece53, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece53, piece6),
+done = done + 1`, piece54, piece6),
 }
 
 /**
@@ -8184,20 +8346,20 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece49, piece44, piece54, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece50, piece44, piece55, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open, current
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece51, `do`, piece55, `end
+if items == 1 then`, piece52, `do`, piece56, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece55, `end
+local function item(what, style, data, a, b, c, d)`, piece56, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece53, piece6),
+done = done + 1`, piece54, piece6),
 }
 
 /**
@@ -8224,10 +8386,10 @@ local window = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
-do`, piece56, `end
+do`, piece57, `end
 return nil
 end
-local function item(id)`, piece56, `end
+local function item(id)`, piece57, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8257,16 +8419,16 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   args: ["member"],
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece37, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece57, piece44, piece54, piece58, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece58, piece44, piece55, piece59, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
-do`, piece59, `end
+do`, piece60, `end
 return nil
 end
-local function item(member)`, piece59, `end
+local function item(member)`, piece60, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8300,16 +8462,16 @@ export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece37, piece57, piece44, piece54, piece58, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece37, piece58, piece44, piece55, piece59, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local window, kind, best, worst = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece60, `end
+do`, piece61, `end
 return nil
 end
-local function item(window, kind, best, worst)`, piece60, `end
+local function item(window, kind, best, worst)`, piece61, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8342,17 +8504,17 @@ export const leaderboardSeasonData: Script<[], [seasons: string, ranking: string
 local items = #KEYS / 4
 if items == 1 then
 local seasons, ranking, data, copy, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
-do`, piece61, `end
+do`, piece62, `end
 return nil
 end
-local function item(seasons, ranking, data, copy, id)`, piece61, `end
+local function item(seasons, ranking, data, copy, id)`, piece62, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
 local key = done * 4
 local arg = 0 + done * own
-done = done + 1`, piece62, piece6),
+done = done + 1`, piece63, piece6),
 }
 
 /**
@@ -8410,7 +8572,7 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   args: ["id","time"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece37, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece44, piece54, `local reversal = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece44, piece55, `local reversal = { open = nil, prepare = nil, apply = nil }
 local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
@@ -8501,10 +8663,10 @@ local of = reversal.open(keys, plan)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
-do`, piece63, `end
+do`, piece64, `end
 return nil
 end
-local function item(id, time)`, piece63, `end
+local function item(id, time)`, piece64, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8538,7 +8700,7 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   returns: 'integer|string|list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece64, piece44, piece54, piece57, piece37, `local scoring = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece65, piece44, piece55, piece58, piece37, `local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -8881,10 +9043,10 @@ local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
-do`, piece65, `end
+do`, piece66, `end
 return nil
 end
-local function item(changes, watch, events)`, piece65, `end
+local function item(changes, watch, events)`, piece66, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8917,13 +9079,13 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece66, piece67, piece1, piece68, piece69, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece67, piece68, piece1, piece69, piece70, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece70, `end
+do`, piece71, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece70, `end
+local function item(state, duration, reason, listing)`, piece71, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -8958,13 +9120,13 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece66, piece67, piece1, piece68, piece69, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece67, piece68, piece1, piece69, piece70, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece70, `end
+do`, piece71, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece70, `end
+local function item(state, duration, reason, listing)`, piece71, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -8992,13 +9154,13 @@ export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece66, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece67, `local items = #KEYS / 1
 if items == 1 then
 local state = KEYS[1]
-do`, piece71, `end
+do`, piece72, `end
 return nil
 end
-local function item(state)`, piece71, `end
+local function item(state)`, piece72, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9027,10 +9189,10 @@ export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg],
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local blocks, after, limit = KEYS[1], ARGV[1], ARGV[2]
-do`, piece72, `end
+do`, piece73, `end
 return nil
 end
-local function item(blocks, after, limit)`, piece72, `end
+local function item(blocks, after, limit)`, piece73, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -9081,7 +9243,7 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece66, `local gcra = {}
+local now = clock[1] * 1000000 + clock[2]`, piece67, `local gcra = {}
 function gcra.define(rule, drain, token, capacity)
 rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
@@ -9228,7 +9390,7 @@ function sliding_window.report(rule, reply)
 reply[#reply + 1] = rule.before
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
-end`, piece67, `local sliding_log = {}
+end`, piece68, `local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
 local HALVINGS = 11
@@ -9366,7 +9528,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
 reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
 reply[#reply + 1] = ends(rule.used)
-end`, piece73, piece1, piece68, `local charging = { open = nil, prepare = nil, apply = nil }
+end`, piece74, piece1, piece69, `local charging = { open = nil, prepare = nil, apply = nil }
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
@@ -9706,10 +9868,10 @@ local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do`, piece74, `end
+do`, piece75, `end
 return nil
 end
-local function item(places, cost, how, lease)`, piece74, `end
+local function item(places, cost, how, lease)`, piece75, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -9754,10 +9916,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece75, `end
+do`, piece76, `end
 return nil
 end
-local function item(declared, calendars, calendars_last, text, text_lasts)`, piece75, `end
+local function item(declared, calendars, calendars_last, text, text_lasts)`, piece76, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -9790,7 +9952,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece67, piece73, piece1, piece68, `local function read_slots(places, lease)
+local now = clock[1] * 1000000 + clock[2]`, piece68, piece74, piece1, piece69, `local function read_slots(places, lease)
 local found = { live = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.clock_step(place)
@@ -9806,10 +9968,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
-do`, piece76, `end
+do`, piece77, `end
 return nil
 end
-local function item(places, lease, length)`, piece76, `end
+local function item(places, lease, length)`, piece77, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -9846,10 +10008,10 @@ export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg]
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece77, `end
+do`, piece78, `end
 return nil
 end
-local function item(blocks, block, add)`, piece77, `end
+local function item(blocks, block, add)`, piece78, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -9886,10 +10048,10 @@ export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], n
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece77, `end
+do`, piece78, `end
 return nil
 end
-local function item(blocks, block, add)`, piece77, `end
+local function item(blocks, block, add)`, piece78, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -9927,10 +10089,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece78, `end
+do`, piece79, `end
 return nil
 end
-local function item(rules, rule, lasts)`, piece78, `end
+local function item(rules, rule, lasts)`, piece79, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -9962,10 +10124,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 10000
 local items = #KEYS / 1
 if items == 1 then
 local rules = KEYS[1]
-do`, piece79, `end
+do`, piece80, `end
 return nil
 end
-local function item(rules)`, piece79, `end
+local function item(rules)`, piece80, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9994,7 +10156,7 @@ export const limiterReset: Script<[], [place: string, kind: Arg], readonly Reply
   keys: ["place"],
   args: ["kind"],
   returns: 'list|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece66, `local clock = redis.call('TIME')
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece67, `local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local MOST, ENTRY = 34, 40
 local function ids_of(saved, from)
@@ -10013,10 +10175,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local place, kind = KEYS[1], ARGV[1]
-do`, piece80, `end
+do`, piece81, `end
 return nil
 end
-local function item(place, kind)`, piece80, `end
+local function item(place, kind)`, piece81, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10068,10 +10230,10 @@ local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece81, `end
+do`, piece82, `end
 return nil
 end
-local function item(state, cost)`, piece81, `end
+local function item(state, cost)`, piece82, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -10124,10 +10286,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece82, `end
+do`, piece83, `end
 return nil
 end
-local function item(state, cost)`, piece82, `end
+local function item(state, cost)`, piece83, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -10161,13 +10323,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece83, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece84, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece84, `end
+do`, piece85, `end
 return nil
 end
-local function item(history, next, live)`, piece84, `end
+local function item(history, next, live)`, piece85, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10284,10 +10446,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece85, `end
+do`, piece86, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece85, `end
+local function item(connections, process, number, admitted, most)`, piece86, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -10322,10 +10484,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece86, `end
+do`, piece87, `end
 return nil
 end
-local function item(connections, process, number)`, piece86, `end
+local function item(connections, process, number)`, piece87, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10362,10 +10524,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 100
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece87, `end
+do`, piece88, `end
 return nil
 end
-local function item(due, wait)`, piece87, `end
+local function item(due, wait)`, piece88, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10400,13 +10562,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece83, piece88, piece89, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece84, piece89, piece90, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece90, `end
+do`, piece91, `end
 return nil
 end
-local function item(history, next)`, piece90, `end
+local function item(history, next)`, piece91, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10484,21 +10646,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece91, piece92, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece93, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece94, `do`, piece95, `end
+local lease = ARGV[4]`, piece94, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece95, `do`, piece96, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece95, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece96, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece96, piece6),
+done = done + 1`, piece97, piece6),
 }
 
 /**
@@ -10530,21 +10692,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece91, piece92, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece93, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece94, `do`, piece97, `end
+local lease = ARGV[4]`, piece94, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece95, `do`, piece98, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece97, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece98, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece96, piece6),
+done = done + 1`, piece97, piece6),
 }
 
 /**
@@ -10572,10 +10734,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece98, `end
+do`, piece99, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece98, `end
+local function item(live, channel, type, json)`, piece99, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -10614,7 +10776,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece91, piece92, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -10642,16 +10804,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece99, `end
+do`, piece100, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece99, `end
+local function item(counts, entries, leases, history, live, most)`, piece100, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece100, piece6),
+done = done + 1`, piece101, piece6),
 }
 
 /**
@@ -10690,15 +10852,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece91, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece92, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece101, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece102, `do`, piece103, `end
+local window = ARGV[4]`, piece102, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece103, `do`, piece104, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece103, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece104, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10743,15 +10905,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece91, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece92, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece101, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece102, `do`, piece103, `end
+local window = ARGV[4]`, piece102, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece103, `do`, piece104, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece103, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece104, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10791,23 +10953,23 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece91, piece92, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece93, `local items = (#ARGV - 4) / 3
+local lease = ARGV[4]`, piece94, `local items = (#ARGV - 4) / 3
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece104, `end
+do`, piece105, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts)`, piece104, `end
+local function item(counts, entries, leases, history, live, process, lasts)`, piece105, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece96, piece6),
+done = done + 1`, piece97, piece6),
 }
 
 /**
@@ -10837,7 +10999,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece88, piece89, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece89, piece90, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -10916,10 +11078,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece105, `end
+do`, piece106, `end
 return nil
 end
-local function item(history, next, position, count)`, piece105, `end
+local function item(history, next, position, count)`, piece106, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -10945,13 +11107,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece88, piece89, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece89, piece90, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece106, `end
+do`, piece107, `end
 return nil
 end
-local function item(history)`, piece106, `end
+local function item(history)`, piece107, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10989,8 +11151,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece107, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece108, piece109, piece110, piece1, piece111, piece64, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece108, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece111, piece1, piece112, piece65, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -13787,10 +13949,10 @@ end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece112, `end
+do`, piece113, `end
 return nil
 end
-local function item(own, values)`, piece112, `end
+local function item(own, values)`, piece113, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13832,8 +13994,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece107, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece108, piece1, piece64, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece108, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece1, piece65, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -16860,10 +17022,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece113, `end
+do`, piece114, `end
 return nil
 end
-local function item(own, values)`, piece113, `end
+local function item(own, values)`, piece114, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -16897,10 +17059,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece114, `end
+do`, piece115, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece114, `end
+local function item(object, kind, cursor)`, piece115, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -16951,10 +17113,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece115, `end
+do`, piece116, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece115, `end
+local function item(stream, object, kind, fields)`, piece116, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -16987,10 +17149,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece116, `end
+do`, piece117, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece116, `end
+local function item(declaration, text, lasts)`, piece117, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17026,16 +17188,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece117, piece44, piece108, piece118, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece118, piece44, piece109, piece119, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece119, `end
+do`, piece120, `end
 return nil
 end
-local function item(payload, trace, due)`, piece119, `end
+local function item(payload, trace, due)`, piece120, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17071,16 +17233,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece117, piece44, piece108, piece118, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece118, piece44, piece109, piece119, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece120, `end
+do`, piece121, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece120, `end
+local function item(added, payload, trace, due, window)`, piece121, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17158,23 +17320,23 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece110, piece1, piece111, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece111, piece1, piece112, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece121, `end
+do`, piece122, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece121, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece122, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece100, piece6),
+done = done + 1`, piece101, piece6),
 }
 
 /**
@@ -17207,8 +17369,8 @@ export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, piece122, piece108, piece109, piece123, piece124, piece110, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece125, piece1, piece126, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, piece123, piece109, piece110, piece124, piece125, piece111, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece126, piece1, piece127, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -17218,16 +17380,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece127, `end
+do`, piece128, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece127, `end
+local function item(stream, ready, delayed, last, place, from)`, piece128, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece128, piece6),
+done = done + 1`, piece129, piece6),
 }
 
 /**
@@ -17256,7 +17418,7 @@ export const streamDrop: Script<[held: readonly string[]], [stream: string, read
   keys: ["stream","ready","delayed","dead","paused"],
   args: ["group","quiet"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece109, piece1, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, `local held = KEYS
 local function has(key, group)
 for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
 if found.name == group then
@@ -17268,10 +17430,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece129, `end
+do`, piece130, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece129, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece130, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17307,10 +17469,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece130, `end
+do`, piece131, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece130, `end
+local function item(stream, ready, group, silent)`, piece131, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17347,10 +17509,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece131, `end
+do`, piece132, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece131, `end
+local function item(paused, lasts, channel)`, piece132, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17390,7 +17552,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece108, piece109, piece123, piece124, piece110, piece1, piece126, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece124, piece125, piece111, piece1, piece127, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -17398,16 +17560,16 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece132, `end
+do`, piece133, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece132, `end
+local function item(stream, ready, delayed, settled, most)`, piece133, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 3 + done * 1
-done = done + 1`, piece62, piece6),
+done = done + 1`, piece63, piece6),
 }
 
 /**
@@ -17445,7 +17607,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece108, piece109, piece123, piece124, piece110, piece125, piece1, piece126, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece124, piece125, piece111, piece126, piece1, piece127, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -17455,16 +17617,16 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece133, `end
+do`, piece134, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece133, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece134, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece96, piece6),
+done = done + 1`, piece97, piece6),
 }
 
 /**
@@ -17512,7 +17674,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece108, piece109, piece123, piece124, piece110, piece1, piece126, piece134, `local started = 1000000`, piece135, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece124, piece125, piece111, piece1, piece127, piece135, `local started = 1000000`, piece136, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -17539,10 +17701,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece136, `end
+do`, piece137, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece136, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece137, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17581,10 +17743,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece137, `end
+do`, piece138, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece137, `end
+local function item(stream, ready, paused, group, from)`, piece138, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17609,13 +17771,13 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   keys: ["stream"],
   args: [],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece109, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece110, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece138, `end
+do`, piece139, `end
 return nil
 end
-local function item(stream)`, piece138, `end
+local function item(stream)`, piece139, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17658,10 +17820,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece139, `end
+do`, piece140, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece139, `end
+local function item(stream, first, last, count, bytes, order)`, piece140, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -17698,10 +17860,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece140, `end
+do`, piece141, `end
 return nil
 end
-local function item(paused, on, channel)`, piece140, `end
+local function item(paused, on, channel)`, piece141, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17741,17 +17903,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece125, piece123, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece126, piece124, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece141, `end
+do`, piece142, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece141, `end
+local function item(stream, position, id, keep, text)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17819,13 +17981,13 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, piece111, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece111, piece1, piece112, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece142, `do`, piece143, `end
+if items == 1 then`, piece143, `do`, piece144, `end
 return nil
 end
-local function item(dead, ready, position)`, piece143, `end
+local function item(dead, ready, position)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17858,15 +18020,15 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece123, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece144, `end
+do`, piece145, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece144, `end
+local function item(stream, ids, starting)`, piece145, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -17901,13 +18063,13 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, piece126, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece111, piece1, piece127, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece142, `do`, piece145, `end
+if items == 1 then`, piece143, `do`, piece146, `end
 return nil
 end
-local function item(dead, ready, position)`, piece145, `end
+local function item(dead, ready, position)`, piece146, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17941,7 +18103,7 @@ export const streamReset: Script<[], [stream: string, ready: string, delayed: st
   keys: ["stream","ready","delayed"],
   args: ["group","after","discard"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece109, piece1, piece122, piece146, `local WAKE = ':wake:'
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, piece123, piece147, `local WAKE = ':wake:'
 local function make(key, group, id)
 local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
 if made.err and not string.match(made.err, '^BUSYGROUP') then
@@ -17958,17 +18120,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece147, `end
+do`, piece148, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece147, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece148, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece128, piece6),
+done = done + 1`, piece129, piece6),
 }
 
 /**
@@ -17990,13 +18152,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece149, `end
+do`, piece150, `end
 return nil
 end
-local function item(schedules, due, id)`, piece149, `end
+local function item(schedules, due, id)`, piece150, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18029,10 +18191,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece150, `end
+local function item(schedules, due, ids, id)`, piece151, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18073,7 +18235,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece117, piece44, piece108, piece109, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece118, piece44, piece109, piece110, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -18708,7 +18870,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece148, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece149, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -18781,17 +18943,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece151, `end
+do`, piece152, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece151, `end
+local function item(all, id, seen, next, payload, names, name)`, piece152, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece152, piece6),
+done = done + 1`, piece153, piece6),
 }
 
 /**
@@ -18823,21 +18985,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece153, `end
+do`, piece154, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece153, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece154, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece152, piece6),
+done = done + 1`, piece153, piece6),
 }
 
 /**
@@ -18861,14 +19023,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece154, `end
+do`, piece155, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece154, `end
+local function item(schedules, due, skip)`, piece155, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18902,14 +19064,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece148, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece155, `end
+do`, piece156, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece155, `end
+local function item(schedules, due, ids, after, count)`, piece156, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18959,7 +19121,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece123, piece44, piece108, piece109, piece124, piece110, piece1, piece126, piece134, piece135, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece124, piece44, piece109, piece110, piece125, piece111, piece1, piece127, piece135, piece136, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -18973,10 +19135,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece156, `end
+do`, piece157, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece156, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19012,7 +19174,7 @@ export const streamStats: Script<[], [stream: string, ready: string, delayed: st
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece109, piece122, piece146, `local function find(stream, group)
+local now = clock[1] * 1000000 + clock[2]`, piece110, piece123, piece147, `local function find(stream, group)
 for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
 if found.name == group then
 return found
@@ -19022,10 +19184,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece157, `end
+do`, piece158, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece157, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece158, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19057,15 +19219,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, piece109, piece122, piece108, piece123, piece124, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, piece110, piece123, piece109, piece124, piece125, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece158, `end
+do`, piece159, `end
 return nil
 end
-local function item(stream, first)`, piece158, `end
+local function item(stream, first)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -19100,10 +19262,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece159, `end
+do`, piece160, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece159, `end
+local function item(watched, lasts, channels)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
