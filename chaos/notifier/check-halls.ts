@@ -7,7 +7,7 @@ type Journals = ReadonlyMap<string, readonly Timed<Record>[]>
 /** Checks the events of who came and went, as somebody saw them and as the history has them in the end. */
 export function checkHalls(claims: Claims, journals: Journals, count: (what: string) => void): void {
   const seen = claims.claim(
-    'of each member joined and left take turns, for everybody who follows them without a reset',
+    'of each member joined and left take turns, for every client that follows them without a reset',
   )
   const kept = claims.claim(
     'in the history joined and left of each member take turns, and the first is joined',

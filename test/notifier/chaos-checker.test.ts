@@ -259,7 +259,7 @@ test('joined and left that do not take turns, and a list that is not what they s
   const hall = { h: 0, c: 'hall:1', m: 'ann' }
   const [came, went, gap] = ['came', 'went', 'gap'].map((k) => ({ k, ...hall })) as [object, object, object]
   expect(findings({ watcher: [went, came, went, gap, went], watcherLater: [went] })).toEqual([])
-  const turns = /^of each member joined and left take turns, for everybody/
+  const turns = /^of each member joined and left take turns, for every client/
   expect(findings({ watcher: [came, came] })).toEqual(one(turns))
   expect(findings({ watcher: [came, { ...went, m: 'bob' }, came] })).toEqual(one(turns))
   expect(findings({ watcher: [came, { ...gap, c: 'hall:2' }, came] })).toEqual(one(turns))
