@@ -1899,10 +1899,44 @@ end
 end
 return redis.pcall('ZINCRBY', keys[1], by, member)`
 
-const piece53 = `local rank = redis.call('ZRANK', keys[1], member)
+const piece53 = `local merged, rows, progress = keys[1], keys[2], keys[3]
+local wrong = typed(merged, 'zset') or typed(rows, 'zset') or typed(progress, 'hash')
+if wrong then
+return wrong
+end
+local began, source, cursor, anew = progress_of(rows, progress)
+local sets = sets_at(began)
+if not sets or sets.err then
+return sets or began
+end
+if anew then
+redis.call('UNLINK', rows, progress)
+end
+local most = math.max(10, math.floor(READS / (#sets + 1)))
+local members, next_cursor = page_of(sets[source], rows, cursor, most)
+if #members > 0 then
+local values, large = merged_values(sets, members)
+if not values then
+return redis.error_reply('ERR the merged score of ' .. large .. ' would be too large')
+end
+add(rows, members, values)
+end
+if next_cursor == '0' and (cursor ~= '0' or #members < most) then
+source = source + 1
+end
+if source > #sets then
+return string.format('%d %.0f', complete(merged, rows, progress, life), began)
+end
+local began_text = string.format('%.0f', began)
+redis.call('HSET', progress, 'at', began_text, 'source', source, 'cursor', next_cursor, 'rows', redis.call('ZCARD', rows))
+redis.call('PEXPIRE', progress, PATIENCE)
+redis.call('PEXPIRE', rows, PATIENCE)
+return 0`
+
+const piece54 = `local rank = redis.call('ZRANK', keys[1], member)
 return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)`
 
-const piece54 = `local rows = {}
+const piece55 = `local rows = {}
 local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
 local function members_of(lines)
 local members = {}
@@ -2078,7 +2112,7 @@ end
 return data == '2' and EXACT or { data = key, exact = data == '3' }
 end`
 
-const piece55 = `windows = windows or open()
+const piece56 = `windows = windows or open()
 if not windows then
 return now
 end
@@ -2088,17 +2122,17 @@ lines[at] = rows.of(each.plan, windows[at], style, rows.how('0'), members)
 end
 return table.concat(lines, '\\n')`
 
-const piece56 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
+const piece57 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
 
-const piece57 = `open = open or board.open(keys, config)
+const piece58 = `open = open or board.open(keys, config)
 if not open then
 return now
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece58 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
+const piece59 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
 
-const piece59 = `local function take_part(window, id, member)
+const piece60 = `local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -2184,7 +2218,7 @@ end
 return not most or DUE - budget <= most
 end`
 
-const piece60 = `if current == nil then
+const piece61 = `if current == nil then
 open = board.open(keys, config)
 local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
 if wrong then
@@ -2197,11 +2231,11 @@ return 0
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece61 = `local record = redis.call('HGET', keys[1], 'i' .. id)
+const piece62 = `local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
 return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil`
 
-const piece62 = `local function delete_old_ids(ids, idlog, window)
+const piece63 = `local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
 return
@@ -2217,7 +2251,7 @@ redis.call('XDEL', idlog, entry[1])
 end
 end`
 
-const piece63 = `local removal = { open = nil, prepare = nil, apply = nil }
+const piece64 = `local removal = { open = nil, prepare = nil, apply = nil }
 local function sets_of_other_periods(of)
 local sets, keys = {}, of.keys
 for at, window in ipairs(of.config.windows) do
@@ -2306,13 +2340,13 @@ end
 return removed
 end`
 
-const piece64 = `local planned = removal.prepare(of, member)
+const piece65 = `local planned = removal.prepare(of, member)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return removal.apply(of, planned)`
 
-const piece65 = `local config = of.config
+const piece66 = `local config = of.config
 of.windows = of.windows or board.open(keys, config)
 if not of.windows then
 return now
@@ -2344,7 +2378,7 @@ removal.apply(of, planned)
 end
 return members`
 
-const piece66 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
+const piece67 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
 if wrong then
 return wrong
 end
@@ -2378,9 +2412,9 @@ end
 redis.call('HSET', seasons, field, from + #members)
 return 1`
 
-const piece67 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
+const piece68 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
 
-const piece68 = `local planned = reversal.prepare(of, id, time)
+const piece69 = `local planned = reversal.prepare(of, id, time)
 if not planned then
 return 0
 end
@@ -2393,7 +2427,7 @@ end
 reversal.apply(of, planned)
 return 1`
 
-const piece69 = `local function period_ttl(window)
+const piece70 = `local function period_ttl(window)
 local left = redis.call('PTTL', window.z)
 if left == -1 then
 local life = math.ceil((window.lives - now) / 1000)
@@ -2405,14 +2439,14 @@ end
 return left ~= -2
 end`
 
-const piece70 = `watch, events = tonumber(watch), events == '1'
+const piece71 = `watch, events = tonumber(watch), events == '1'
 local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return scoring.apply(of, planned, watch, events)`
 
-const piece71 = `local function leading_block(saved)
+const piece72 = `local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0, 0
 end
@@ -2423,11 +2457,11 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end`
 
-const piece72 = `local function damaged(key)
+const piece73 = `local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end`
 
-const piece73 = `local function checked_read(keys, type_of, read, ...)
+const piece74 = `local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -2445,7 +2479,7 @@ end
 return nil, { err = text }
 end`
 
-const piece74 = `local call = redis.call
+const piece75 = `local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local FOREVER = 9e15
@@ -2470,7 +2504,7 @@ local function type_of()
 return 'string'
 end`
 
-const piece75 = `local found, refused = checked_read({ state }, type_of, read_block, state)
+const piece76 = `local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -2488,7 +2522,7 @@ call('DEL', state)
 end
 return was`
 
-const piece76 = `local damaged = typed(state, 'string')
+const piece77 = `local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
@@ -2498,13 +2532,13 @@ return {}
 end
 return { ends - math.max(now, time), reason, listing }`
 
-const piece77 = `local damaged = typed(blocks, 'zset')
+const piece78 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)`
 
-const piece78 = `local gcra = {}
+const piece79 = `local gcra = {}
 function gcra.define(rule, drain, token, capacity)
 rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
@@ -2535,7 +2569,7 @@ function gcra.report(rule, reply)
 reply[#reply + 1] = rule.level
 end`
 
-const piece79 = `local fixed_window = {}
+const piece80 = `local fixed_window = {}
 function fixed_window.define(rule, limit, window)
 rule.limit, rule.window = limit, window
 end
@@ -2567,7 +2601,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end`
 
-const piece80 = `local calendar = {}
+const piece81 = `local calendar = {}
 function calendar.define(rule, limit, start, turn, finish)
 rule.limit = limit
 rule.start, rule.finish = start, turn
@@ -2598,7 +2632,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.finish - now
 end`
 
-const piece81 = `local sliding_window = {}
+const piece82 = `local sliding_window = {}
 local SHIFT = 2 ^ 26
 function sliding_window.define(rule, limit, window, tick)
 rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
@@ -2656,7 +2690,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
 end`
 
-const piece82 = `local sliding_log = {}
+const piece83 = `local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
 local HALVINGS = 11
@@ -2796,7 +2830,7 @@ reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 
 reply[#reply + 1] = ends(rule.used)
 end`
 
-const piece83 = `local slots = {}
+const piece84 = `local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
 local LATEST = 2 ^ 62
@@ -2869,7 +2903,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end`
 
-const piece84 = `local charging = { open = nil, prepare = nil, apply = nil }
+const piece85 = `local charging = { open = nil, prepare = nil, apply = nil }
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
@@ -3065,7 +3099,7 @@ rule.does.save(rule)
 end
 end`
 
-const piece85 = `if of.mistimed then
+const piece86 = `if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
@@ -3089,7 +3123,7 @@ return bans.reply
 end
 return plan.reply`
 
-const piece86 = `local damaged = typed(declared, 'zset')
+const piece87 = `local damaged = typed(declared, 'zset')
 if damaged then
 return damaged
 end
@@ -3126,13 +3160,13 @@ return { 1, before }
 end
 return { 1 }`
 
-const piece87 = `if of.mistimed then
+const piece88 = `if of.mistimed then
 return { 3, now }
 end
 local plan, refused = charging.prepare(of, places, cost, 'look', '')
 return plan and plan.reply or refused`
 
-const piece88 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
+const piece89 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -3146,7 +3180,7 @@ end
 end
 return found.live`
 
-const piece89 = `local damaged = typed(blocks, 'zset')
+const piece90 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
@@ -3160,7 +3194,7 @@ end
 redis.call('ZADD', blocks, 0, block)
 return 1`
 
-const piece90 = `local damaged = typed(rules, 'zset')
+const piece91 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
@@ -3170,13 +3204,13 @@ local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
 redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new`
 
-const piece91 = `local damaged = typed(rules, 'zset')
+const piece92 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece92 = `local found = { 0, 0, 0, '', '' }
+const piece93 = `local found = { 0, 0, 0, '', '' }
 if kind == 'state' then
 local saved = redis.pcall('GET', place)
 if type(saved) == 'string' then
@@ -3195,7 +3229,7 @@ return nil
 end
 return found`
 
-const piece93 = `local saved = redis.pcall('GET', state)
+const piece94 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -3244,7 +3278,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece94 = `local saved = redis.pcall('GET', state)
+const piece95 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -3305,7 +3339,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece95 = `local MAX_EPOCHS = 100000
+const piece96 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -3315,7 +3349,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece96 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece97 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3338,7 +3372,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece97 = `local wrong = typed(connections, 'zset')
+const piece98 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -3367,7 +3401,7 @@ return ''
 end
 return admitted`
 
-const piece98 = `local suffix = ':' .. process .. ':' .. number
+const piece99 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -3375,7 +3409,7 @@ end
 end
 return 0`
 
-const piece99 = `local wrong = typed(due, 'zset')
+const piece100 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -3386,7 +3420,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece100 = `local function tag_of(entry)
+const piece101 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -3394,7 +3428,7 @@ return tag
 end
 end`
 
-const piece101 = `local function tagged(entry)
+const piece102 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -3402,7 +3436,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece102 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece103 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3419,7 +3453,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece103 = `local publication = { prepare = nil, apply = nil }
+const piece104 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -3546,7 +3580,7 @@ end
 return event_id
 end`
 
-const piece104 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3654,12 +3688,12 @@ end
 return alive
 end`
 
-const piece105 = `lease = tonumber(lease)
+const piece106 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece106 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece107 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece107 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece108 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3670,9 +3704,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece108 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece109 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece109 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece110 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3681,10 +3715,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece110 = `local text = '\\n' .. type .. '\\n' .. json
+const piece111 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece111 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3699,9 +3733,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece112 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece113 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece113 = `local channel = {
+const piece114 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3715,9 +3749,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece114 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece115 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece115 = `channel.history, channel.live = history, live
+const piece116 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3725,7 +3759,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece116 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece117 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3736,7 +3770,7 @@ local more = presence.expire(room)
 presence.mark(room)
 return (alive and '1' or '0') .. (more and '+' or '')`
 
-const piece117 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3776,10 +3810,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece119 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece119 = `local function allowed(command, key)
+const piece120 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3801,7 +3835,7 @@ end
 end
 end`
 
-const piece120 = `local MOST = '18446744073709551615'
+const piece121 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3822,7 +3856,7 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece121 = `local entry = {}
+const piece122 = `local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
 if not found then
@@ -3947,7 +3981,7 @@ end
 return delivery ~= nil
 end`
 
-const piece122 = `local places = { open = nil }
+const piece123 = `local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
@@ -4178,7 +4212,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece123 = `if wrong then
+const piece124 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -4234,7 +4268,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. results`
 
-const piece124 = `if wrong then
+const piece125 = `if wrong then
 return wrong
 end
 if window then
@@ -4267,7 +4301,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece125 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece126 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4278,7 +4312,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece126 = `local list = position_of(stream)
+const piece127 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4293,7 +4327,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece127 = `local before = redis.pcall('GET', declaration)
+const piece128 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4304,7 +4338,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece128 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece129 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4326,9 +4360,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece129 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece130 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece130 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece131 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4342,12 +4376,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece131 = `local function due_at(due)
+const piece132 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece132 = `local function load_limits()
+const piece133 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5001,13 +5035,13 @@ end
 return id
 end`
 
-const piece133 = `local may = append.prepare(stream)
+const piece134 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece134 = `local id = redis.pcall('GET', added)
+const piece135 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5026,7 +5060,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece135 = `local of = places.open(held[1], held[2], ready, most)
+const piece136 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5095,7 +5129,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece136 = `local function pending(stream, group, ids, consumer)
+const piece137 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5121,7 +5155,7 @@ end
 return found
 end`
 
-const piece137 = `local MOST_TRIMMED = 5000
+const piece138 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5174,7 +5208,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece138 = `local outcomes = { open = nil }
+const piece139 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5210,7 +5244,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
 end`
 
-const piece139 = `local function load_places()
+const piece140 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -5450,7 +5484,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece140 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece141 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5564,9 +5598,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece141 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece142 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece142 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece143 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5588,7 +5622,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece143 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece144 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5611,7 +5645,7 @@ end
 end
 return gone`
 
-const piece144 = `local left = redis.call('PTTL', paused)
+const piece145 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -5619,7 +5653,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece145 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece146 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5667,7 +5701,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece146 = `local due = string.match(action, '^move (%d+)$')
+const piece147 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5907,7 +5941,7 @@ return done
 end
 return reply('gone', nil)`
 
-const piece147 = `local MOST_FORGOTTEN = 5000
+const piece148 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -5923,7 +5957,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece148 = `local function load_outcomes()
+const piece149 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -5975,7 +6009,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece149 = `local ms = math.floor(now / 1000)
+const piece150 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6069,7 +6103,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece150 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece151 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6077,7 +6111,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece151 = `local wrong = typed(output, 'string')
+const piece152 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -6113,7 +6147,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece152 = `if redis.call('EXISTS', stream) == 0 then
+const piece153 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -6123,7 +6157,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece153 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece154 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -6149,7 +6183,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece154 = `local changed
+const piece155 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -6161,7 +6195,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece155 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -6179,9 +6213,9 @@ end
 outcomes.put(of, what, id, keep, string.sub(text, 2))
 return 1`
 
-const piece156 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece157 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece157 = `local of = places.open(held[1], held[2], ready, most)
+const piece158 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -6195,7 +6229,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece158 = `local wrong = typed(stream, 'stream')
+const piece159 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6222,7 +6256,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece159 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece160 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6245,7 +6279,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece160 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece161 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -6276,7 +6310,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece161 = `local schedule = { seen = nil, state = nil }
+const piece162 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -6298,7 +6332,7 @@ found[5] or '',
 }
 end`
 
-const piece162 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece163 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6308,7 +6342,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece163 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece164 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6316,7 +6350,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece164 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece165 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -6375,9 +6409,9 @@ end
 end
 return outcome`
 
-const piece165 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece166 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece166 = `local schedules, due, ids = unpack(all)
+const piece167 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -6404,7 +6438,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece167 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece168 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6423,7 +6457,7 @@ end
 end
 return reply`
 
-const piece168 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece169 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6441,7 +6475,7 @@ end
 end
 return reply`
 
-const piece169 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece170 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6637,7 +6671,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece170 = `local here, again = find(stream, group), find(ready, group)
+const piece171 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -6693,7 +6727,7 @@ end
 end
 return reply`
 
-const piece171 = `local wrong = typed(stream, 'stream')
+const piece172 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6717,13 +6751,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece172 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece173 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece173 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece174 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -8838,6 +8872,134 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
+ * Continue the merge of several boards by one step, or begin it.
+ *
+ * Invariant: nobody reads a part of a merge. Its rows are collected in a second set, which takes the place of the merged board in the step
+ * that completes it. The score of a row is what the member's scores on all boards gave at one moment after the merge began. A member
+ * that is on one of the boards during the whole merge has a row.
+ *
+ * A step reads members of one board that have no row yet, with their scores on all boards, and writes their rows together with the place
+ * at which the next step continues. So a process may die after any step, and steps of several processes make one merge. If Redis evicted
+ * a key of the merge, or no step followed for a minute, the next one begins anew. The merge stays in the calendar periods in which it began.
+ *
+ * - shared keys `keys`: the merged board, the rows of the merge under way, its progress, and the boards' sorted sets
+ * - shared `plan`: JSON: `best` (else the sum); `reverse` and `limit` as in lua/_lib/leaderboard/board.lua; and for each board of `sources`: `z`, the indexes of the set of the period and of the next one, with `start`, `next` and `finish`, and its `shift` and `reverse`
+ * - `life`: milliseconds after which a merged board expires
+ * - replies 0 when the merge is not complete: call again; the time at which it began, when that is outside of the periods that the client sent; else the number of members, and that time in microseconds
+ * - on a full server refused: it stores rows
+ */
+export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg], number | string> = {
+  name: 'leaderboard/merge',
+  sha: '99fefde5ee26e6deb9b6bed50a6e45c0f0fadd93',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["life"],
+  returns: 'integer|string',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, `local keys = KEYS
+local plan = ARGV[1]
+local PAGE, READS = 100, 500
+local PATIENCE = 60000
+local LARGEST = 1.7976931348623157e308
+local config = cjson.decode(plan)
+local function sets_at(time)
+local sets = {}
+for nth, source in ipairs(config.sources) do
+if source.next and (time < source.start or time >= source.finish) then
+return nil
+end
+local set = keys[source.z[source.next and time >= source.next and 2 or 1]]
+local wrong = typed(set, 'zset')
+if wrong then
+return wrong
+end
+sets[nth] = set
+end
+return sets
+end
+local function progress_of(rows, progress)
+local saved = redis.call('HMGET', progress, 'at', 'source', 'cursor', 'rows')
+if saved[1] and saved[2] and saved[3] and tonumber(saved[4]) == redis.call('ZCARD', rows) then
+return tonumber(saved[1]), tonumber(saved[2]), saved[3]
+end
+return now, 1, '0', true
+end
+local function page_of(set, rows, cursor, most)
+local next_cursor, found = unpack(redis.call('ZSCAN', set, cursor, 'COUNT', math.min(PAGE, most)))
+local members = {}
+for at = 1, #found, 2 do
+if not redis.call('ZSCORE', rows, found[at]) then
+if #members == most then
+return members, cursor
+end
+members[#members + 1] = found[at]
+end
+end
+return members, next_cursor
+end
+local function merged_values(sets, members)
+local values = {}
+for nth, set in ipairs(sets) do
+local source = config.sources[nth]
+for at, text in ipairs(redis.call('ZMSCORE', set, unpack(members))) do
+local value = tonumber(text)
+if value then
+value = source.shift and math.floor(value / source.shift) or value
+value = source.reverse and -value or value
+local before = values[at]
+if not before then
+values[at] = value
+elseif config.best then
+values[at] = math.min(before, value)
+else
+values[at] = before + value
+end
+end
+end
+end
+for at, member in ipairs(members) do
+if not (math.abs(values[at]) <= (config.limit or LARGEST)) then
+return nil, member
+end
+end
+return values
+end
+local function add(rows, members, values)
+local put = {}
+for at, member in ipairs(members) do
+put[2 * at - 1] = string.format(config.limit and '%d' or '%.17g', config.reverse and -values[at] or values[at])
+put[2 * at] = member
+end
+redis.call('ZADD', rows, unpack(put))
+end
+local function complete(merged, rows, progress, life)
+local members = redis.call('ZCARD', rows)
+redis.call('UNLINK', merged, progress)
+if members > 0 then
+redis.call('RENAME', rows, merged)
+redis.call('PEXPIRE', merged, life)
+end
+return members
+end
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local life = ARGV[2]
+do`, piece53, `end
+return nil
+end
+local function item(life)`, piece53, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])`, piece6),
+}
+
+/**
  * Read a member's position and sort value on a board that is a single sorted set.
  *                      null when the member is not on the board
  *
@@ -8859,10 +9021,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local member = ARGV[1]
-do`, piece53, `end
+do`, piece54, `end
 return nil
 end
-local function item(member)`, piece53, `end
+local function item(member)`, piece54, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8891,7 +9053,7 @@ export const leaderboardRanksOn: Script<[keys: readonly string[], plan: Arg], [m
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece54, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
 local plan = ARGV[1]
 local list = cjson.decode(plan)
 local windows
@@ -8909,10 +9071,10 @@ end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local member, style = ARGV[2], ARGV[3]
-do`, piece55, `end
+do`, piece56, `end
 return nil
 end
-local function item(member, style)`, piece55, `end
+local function item(member, style)`, piece56, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8946,20 +9108,20 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece54, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece56, `do`, piece57, `end
+if items == 1 then`, piece57, `do`, piece58, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece57, `end
+local function item(what, style, data, a, b, c, d)`, piece58, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece58, piece6),
+done = done + 1`, piece59, piece6),
 }
 
 /**
@@ -8988,20 +9150,20 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece54, piece49, piece59, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, piece49, piece60, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open, current
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece56, `do`, piece60, `end
+if items == 1 then`, piece57, `do`, piece61, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece60, `end
+local function item(what, style, data, a, b, c, d)`, piece61, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece58, piece6),
+done = done + 1`, piece59, piece6),
 }
 
 /**
@@ -9028,10 +9190,10 @@ local window = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
-do`, piece61, `end
+do`, piece62, `end
 return nil
 end
-local function item(id)`, piece61, `end
+local function item(id)`, piece62, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9061,16 +9223,16 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   args: ["member"],
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece62, piece49, piece59, piece63, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece63, piece49, piece60, piece64, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
-do`, piece64, `end
+do`, piece65, `end
 return nil
 end
-local function item(member)`, piece64, `end
+local function item(member)`, piece65, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9104,16 +9266,16 @@ export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece42, piece62, piece49, piece59, piece63, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece42, piece63, piece49, piece60, piece64, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local window, kind, best, worst = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece65, `end
+do`, piece66, `end
 return nil
 end
-local function item(window, kind, best, worst)`, piece65, `end
+local function item(window, kind, best, worst)`, piece66, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9146,17 +9308,17 @@ export const leaderboardSeasonData: Script<[], [seasons: string, ranking: string
 local items = #KEYS / 4
 if items == 1 then
 local seasons, ranking, data, copy, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
-do`, piece66, `end
+do`, piece67, `end
 return nil
 end
-local function item(seasons, ranking, data, copy, id)`, piece66, `end
+local function item(seasons, ranking, data, copy, id)`, piece67, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
 local key = done * 4
 local arg = 0 + done * own
-done = done + 1`, piece67, piece6),
+done = done + 1`, piece68, piece6),
 }
 
 /**
@@ -9214,7 +9376,7 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   args: ["id","time"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece49, piece59, `local reversal = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece49, piece60, `local reversal = { open = nil, prepare = nil, apply = nil }
 local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
@@ -9305,10 +9467,10 @@ local of = reversal.open(keys, plan)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
-do`, piece68, `end
+do`, piece69, `end
 return nil
 end
-local function item(id, time)`, piece68, `end
+local function item(id, time)`, piece69, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9342,7 +9504,7 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   returns: 'integer|string|list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece69, piece49, piece59, piece62, piece42, `local scoring = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece70, piece49, piece60, piece63, piece42, `local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -9685,10 +9847,10 @@ local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
-do`, piece70, `end
+do`, piece71, `end
 return nil
 end
-local function item(changes, watch, events)`, piece70, `end
+local function item(changes, watch, events)`, piece71, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9721,13 +9883,13 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece71, piece72, piece1, piece73, piece74, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece75, `end
+do`, piece76, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece75, `end
+local function item(state, duration, reason, listing)`, piece76, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -9762,13 +9924,13 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece71, piece72, piece1, piece73, piece74, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece75, `end
+do`, piece76, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece75, `end
+local function item(state, duration, reason, listing)`, piece76, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -9796,13 +9958,13 @@ export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece71, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece72, `local items = #KEYS / 1
 if items == 1 then
 local state = KEYS[1]
-do`, piece76, `end
+do`, piece77, `end
 return nil
 end
-local function item(state)`, piece76, `end
+local function item(state)`, piece77, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9831,10 +9993,10 @@ export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg],
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local blocks, after, limit = KEYS[1], ARGV[1], ARGV[2]
-do`, piece77, `end
+do`, piece78, `end
 return nil
 end
-local function item(blocks, after, limit)`, piece77, `end
+local function item(blocks, after, limit)`, piece78, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -9885,7 +10047,7 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece71, piece78, piece79, piece80, piece81, piece72, piece82, piece83, piece1, piece73, piece84, `local function load_banning()
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local function load_banning()
 local banning = { open = nil, prepare = nil, apply = nil }
 local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
 local ENTRY, MOST = 40, 32
@@ -10031,10 +10193,10 @@ local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do`, piece85, `end
+do`, piece86, `end
 return nil
 end
-local function item(places, cost, how, lease)`, piece85, `end
+local function item(places, cost, how, lease)`, piece86, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -10079,10 +10241,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece86, `end
+do`, piece87, `end
 return nil
 end
-local function item(declared, calendars, calendars_last, text, text_lasts)`, piece86, `end
+local function item(declared, calendars, calendars_last, text, text_lasts)`, piece87, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -10114,15 +10276,15 @@ export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece71, piece78, piece79, piece80, piece81, piece72, piece82, piece83, piece1, piece73, piece84, `local rules = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local rules = ARGV[1]
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local places, cost = KEYS, ARGV[2]
-do`, piece87, `end
+do`, piece88, `end
 return nil
 end
-local function item(places, cost)`, piece87, `end
+local function item(places, cost)`, piece88, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -10156,7 +10318,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece83, piece1, piece73, `local function read_slots(places, lease)
+local now = clock[1] * 1000000 + clock[2]`, piece73, piece84, piece1, piece74, `local function read_slots(places, lease)
 local found = { live = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.clock_step(place)
@@ -10172,10 +10334,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
-do`, piece88, `end
+do`, piece89, `end
 return nil
 end
-local function item(places, lease, length)`, piece88, `end
+local function item(places, lease, length)`, piece89, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -10212,10 +10374,10 @@ export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg]
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece89, `end
+do`, piece90, `end
 return nil
 end
-local function item(blocks, block, add)`, piece89, `end
+local function item(blocks, block, add)`, piece90, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10252,10 +10414,10 @@ export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], n
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece89, `end
+do`, piece90, `end
 return nil
 end
-local function item(blocks, block, add)`, piece89, `end
+local function item(blocks, block, add)`, piece90, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10293,10 +10455,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece90, `end
+do`, piece91, `end
 return nil
 end
-local function item(rules, rule, lasts)`, piece90, `end
+local function item(rules, rule, lasts)`, piece91, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10328,10 +10490,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 10000
 local items = #KEYS / 1
 if items == 1 then
 local rules = KEYS[1]
-do`, piece91, `end
+do`, piece92, `end
 return nil
 end
-local function item(rules)`, piece91, `end
+local function item(rules)`, piece92, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10360,7 +10522,7 @@ export const limiterReset: Script<[], [place: string, kind: Arg], readonly Reply
   keys: ["place"],
   args: ["kind"],
   returns: 'list|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece71, `local clock = redis.call('TIME')
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece72, `local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local MOST, ENTRY = 34, 40
 local function ids_of(saved, from)
@@ -10379,10 +10541,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local place, kind = KEYS[1], ARGV[1]
-do`, piece92, `end
+do`, piece93, `end
 return nil
 end
-local function item(place, kind)`, piece92, `end
+local function item(place, kind)`, piece93, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10434,10 +10596,10 @@ local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece93, `end
+do`, piece94, `end
 return nil
 end
-local function item(state, cost)`, piece93, `end
+local function item(state, cost)`, piece94, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -10490,10 +10652,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece94, `end
+do`, piece95, `end
 return nil
 end
-local function item(state, cost)`, piece94, `end
+local function item(state, cost)`, piece95, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -10527,13 +10689,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece95, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece96, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece96, `end
+do`, piece97, `end
 return nil
 end
-local function item(history, next, live)`, piece96, `end
+local function item(history, next, live)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10650,10 +10812,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece97, `end
+do`, piece98, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece97, `end
+local function item(connections, process, number, admitted, most)`, piece98, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -10688,10 +10850,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece98, `end
+do`, piece99, `end
 return nil
 end
-local function item(connections, process, number)`, piece98, `end
+local function item(connections, process, number)`, piece99, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10728,10 +10890,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 100
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece99, `end
+do`, piece100, `end
 return nil
 end
-local function item(due, wait)`, piece99, `end
+local function item(due, wait)`, piece100, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10766,13 +10928,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece95, piece100, piece101, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece96, piece101, piece102, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece102, `end
+do`, piece103, `end
 return nil
 end
-local function item(history, next)`, piece102, `end
+local function item(history, next)`, piece103, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10850,21 +11012,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece103, piece104, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece105, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece106, `do`, piece107, `end
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece107, `do`, piece108, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece107, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece108, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece108, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -10896,21 +11058,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece103, piece104, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece105, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece106, `do`, piece109, `end
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece107, `do`, piece110, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece109, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece110, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece108, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -10938,10 +11100,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece110, `end
+do`, piece111, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece110, `end
+local function item(live, channel, type, json)`, piece111, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -10980,7 +11142,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece103, piece104, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -11008,16 +11170,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece111, `end
+do`, piece112, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece111, `end
+local function item(counts, entries, leases, history, live, most)`, piece112, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece112, piece6),
+done = done + 1`, piece113, piece6),
 }
 
 /**
@@ -11056,15 +11218,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece103, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece104, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece113, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece114, `do`, piece115, `end
+local window = ARGV[4]`, piece114, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece115, `do`, piece116, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece115, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece116, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11109,15 +11271,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece103, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece104, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece113, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece114, `do`, piece115, `end
+local window = ARGV[4]`, piece114, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece115, `do`, piece116, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece115, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece116, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11157,23 +11319,23 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece103, piece104, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece105, `local items = (#ARGV - 4) / 3
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece116, `end
+do`, piece117, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts)`, piece116, `end
+local function item(counts, entries, leases, history, live, process, lasts)`, piece117, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece108, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -11203,7 +11365,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece100, piece101, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece101, piece102, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -11282,10 +11444,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece117, `end
+do`, piece118, `end
 return nil
 end
-local function item(history, next, position, count)`, piece117, `end
+local function item(history, next, position, count)`, piece118, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -11311,13 +11473,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece100, piece101, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece101, piece102, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece118, `end
+do`, piece119, `end
 return nil
 end
-local function item(history)`, piece118, `end
+local function item(history)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11355,8 +11517,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece119, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece120, piece36, piece121, piece1, piece122, piece69, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece120, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece122, piece1, piece123, piece70, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -14154,10 +14316,10 @@ end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece123, `end
+do`, piece124, `end
 return nil
 end
-local function item(own, values)`, piece123, `end
+local function item(own, values)`, piece124, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -14199,8 +14361,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece119, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece120, piece1, piece69, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece120, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece1, piece70, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -17228,10 +17390,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece124, `end
+do`, piece125, `end
 return nil
 end
-local function item(own, values)`, piece124, `end
+local function item(own, values)`, piece125, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17265,10 +17427,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece125, `end
+do`, piece126, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece125, `end
+local function item(object, kind, cursor)`, piece126, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17319,10 +17481,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece126, `end
+do`, piece127, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece126, `end
+local function item(stream, object, kind, fields)`, piece127, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17355,10 +17517,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece127, `end
+do`, piece128, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece127, `end
+local function item(declaration, text, lasts)`, piece128, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17400,17 +17562,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece128, `end
+do`, piece129, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece128, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece129, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece129, piece6),
+done = done + 1`, piece130, piece6),
 }
 
 /**
@@ -17439,17 +17601,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece130, `end
+do`, piece131, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece130, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece131, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece129, piece6),
+done = done + 1`, piece130, piece6),
 }
 
 /**
@@ -17477,16 +17639,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece131, piece49, piece120, piece132, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece133, `end
+do`, piece134, `end
 return nil
 end
-local function item(payload, trace, due)`, piece133, `end
+local function item(payload, trace, due)`, piece134, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17522,16 +17684,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece131, piece49, piece120, piece132, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece134, `end
+do`, piece135, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece134, `end
+local function item(added, payload, trace, due, window)`, piece135, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17609,23 +17771,23 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece121, piece1, piece122, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece135, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece112, piece6),
+done = done + 1`, piece113, piece6),
 }
 
 /**
@@ -17658,8 +17820,8 @@ export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece120, piece36, piece136, piece137, piece121, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece1, piece139, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece137, piece138, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece1, piece140, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -17669,16 +17831,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece140, `end
+do`, piece141, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece140, `end
+local function item(stream, ready, delayed, last, place, from)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece141, piece6),
+done = done + 1`, piece142, piece6),
 }
 
 /**
@@ -17719,10 +17881,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece142, `end
+do`, piece143, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece142, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece143, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17758,10 +17920,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece143, `end
+do`, piece144, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece143, `end
+local function item(stream, ready, group, silent)`, piece144, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17798,10 +17960,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece144, `end
+do`, piece145, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece144, `end
+local function item(paused, lasts, channel)`, piece145, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17841,7 +18003,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece120, piece36, piece136, piece137, piece121, piece1, piece139, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece137, piece138, piece122, piece1, piece140, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -17849,16 +18011,16 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece145, `end
+do`, piece146, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece145, `end
+local function item(stream, ready, delayed, settled, most)`, piece146, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 3 + done * 1
-done = done + 1`, piece67, piece6),
+done = done + 1`, piece68, piece6),
 }
 
 /**
@@ -17896,7 +18058,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece120, piece36, piece136, piece137, piece121, piece138, piece1, piece139, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece137, piece138, piece122, piece139, piece1, piece140, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -17907,16 +18069,16 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece146, `end
+do`, piece147, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece146, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece108, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -17964,7 +18126,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece120, piece36, piece136, piece137, piece121, piece1, piece139, piece147, `local started = 1000000`, piece148, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece137, piece138, piece122, piece1, piece140, piece148, `local started = 1000000`, piece149, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -17991,10 +18153,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece149, `end
+do`, piece150, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece149, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece150, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18033,10 +18195,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece150, `end
+local function item(stream, ready, paused, group, from)`, piece151, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18075,10 +18237,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece151, `end
+do`, piece152, `end
 return nil
 end
-local function item(output, fence, from)`, piece151, `end
+local function item(output, fence, from)`, piece152, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18107,10 +18269,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece152, `end
+do`, piece153, `end
 return nil
 end
-local function item(stream)`, piece152, `end
+local function item(stream)`, piece153, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18153,10 +18315,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece153, `end
+do`, piece154, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece153, `end
+local function item(stream, first, last, count, bytes, order)`, piece154, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -18193,10 +18355,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece154, `end
+do`, piece155, `end
 return nil
 end
-local function item(paused, on, channel)`, piece154, `end
+local function item(paused, on, channel)`, piece155, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18236,17 +18398,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece136, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece137, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece155, `end
+do`, piece156, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece155, `end
+local function item(stream, position, id, keep, text)`, piece156, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18314,13 +18476,13 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece121, piece1, piece122, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece156, `do`, piece157, `end
+if items == 1 then`, piece157, `do`, piece158, `end
 return nil
 end
-local function item(dead, ready, position)`, piece157, `end
+local function item(dead, ready, position)`, piece158, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18353,15 +18515,15 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece136, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece137, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece158, `end
+do`, piece159, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece158, `end
+local function item(stream, ids, starting)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -18396,13 +18558,13 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece121, piece1, piece139, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece140, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece156, `do`, piece159, `end
+if items == 1 then`, piece157, `do`, piece160, `end
 return nil
 end
-local function item(dead, ready, position)`, piece159, `end
+local function item(dead, ready, position)`, piece160, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18453,17 +18615,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece160, `end
+do`, piece161, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece160, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece161, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece141, piece6),
+done = done + 1`, piece142, piece6),
 }
 
 /**
@@ -18485,13 +18647,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece161, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece162, `end
+do`, piece163, `end
 return nil
 end
-local function item(schedules, due, id)`, piece162, `end
+local function item(schedules, due, id)`, piece163, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18524,10 +18686,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece163, `end
+do`, piece164, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece163, `end
+local function item(schedules, due, ids, id)`, piece164, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18568,7 +18730,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece131, piece49, piece120, piece36, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece132, piece49, piece121, piece36, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -19203,7 +19365,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece161, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece162, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -19276,17 +19438,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece164, `end
+do`, piece165, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece164, `end
+local function item(all, id, seen, next, payload, names, name)`, piece165, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece165, piece6),
+done = done + 1`, piece166, piece6),
 }
 
 /**
@@ -19318,21 +19480,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece161, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece166, `end
+do`, piece167, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece166, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece167, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece165, piece6),
+done = done + 1`, piece166, piece6),
 }
 
 /**
@@ -19356,14 +19518,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece161, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece167, `end
+do`, piece168, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece167, `end
+local function item(schedules, due, skip)`, piece168, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19397,14 +19559,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece161, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece168, `end
+do`, piece169, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece168, `end
+local function item(schedules, due, ids, after, count)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19454,7 +19616,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece136, piece49, piece120, piece36, piece137, piece121, piece1, piece139, piece147, piece148, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece137, piece49, piece121, piece36, piece138, piece122, piece1, piece140, piece148, piece149, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19468,10 +19630,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece169, `end
+do`, piece170, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece169, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece170, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19517,10 +19679,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece170, `end
+do`, piece171, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece170, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece171, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19552,15 +19714,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece120, piece136, piece137, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece137, piece138, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece171, `end
+do`, piece172, `end
 return nil
 end
-local function item(stream, first)`, piece171, `end
+local function item(stream, first)`, piece172, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -19595,10 +19757,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece172, `end
+do`, piece173, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece172, `end
+local function item(watched, lasts, channels)`, piece173, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19638,17 +19800,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece136, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece137, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece173, `end
+do`, piece174, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece173, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()
