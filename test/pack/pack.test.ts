@@ -26,6 +26,7 @@ const USES = {
   ],
   '@penknife/http/websocket': ['notificationSockets'],
   '@penknife/client': ['connect'],
+  '@penknife/cli': ['runCli'],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
