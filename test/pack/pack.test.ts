@@ -197,6 +197,12 @@ await redis.close()
   })
 })
 
+test('the command line is a program of the project that installs it', async () => {
+  const bin = await projects.run('everything', ['node_modules/@penknife/cli/dist/bin.js', '--help'])
+  expect(bin.code).toBe(0)
+  expect(bin.output).toContain('Usage: penknife')
+})
+
 test('npm installs them without complaints', async () => {
   const said = await npm
   expect(said).toContain('@penknife/http@')
