@@ -9,11 +9,11 @@ export {
   type RequestClaims,
   type RequestState,
 } from './guard/requests.ts'
-export { spanText } from './inspect/spans.ts'
 export { isSubject } from './limiter/subjects.ts'
 export { checkChannel } from './notifier/checks.ts'
 export { isPosition } from './notifier/position.ts'
 export { toJson } from './json.ts'
 export { checkName, checkOptions, wholeNumber } from './options.ts'
 export { atMost } from './redis/endings.ts'
+export { findingsFor } from './redis/server.ts'
 export { cut, errorText, printable } from './text.ts'

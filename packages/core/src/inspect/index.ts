@@ -1,3 +1,4 @@
+export { errorPattern } from './dead-letters.ts'
 export type {
   InspectDeadActionOptions,
   InspectDeadFilter,

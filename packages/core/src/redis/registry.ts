@@ -12,7 +12,9 @@ const MOST_HERE = 2000
 /** How long a process collects what its features register. A process that ends earlier registers nothing. */
 const FIRST_MS = 5000
 /** How often a process registers its objects again. */
-export const AGAIN_MS: number = 600_000
+const AGAIN_MS = 600_000
+/** How soon it tries again what could not be sent. */
+const RETRY_MS = 10_000
 /** The longest text of an object's options. With longer ones a tool can list the object, and not open it. */
 const LONGEST = 16_384
 
@@ -43,6 +45,7 @@ export function createRegistry(
   const listed = new Map<string, Listed>()
   const due = new Set<string>()
   let timer: NodeJS.Timeout | undefined
+  let timerAt = 0
   let refreshAt = Infinity
   let closed = false
 
@@ -60,25 +63,37 @@ export function createRegistry(
     due.delete(first as string)
   }
 
+  /** Sends in so many milliseconds, or earlier if that was planned. */
   function wake(ms: number): void {
-    if (timer !== undefined || closed) return
-    timer = setTimeout(() => {
-      timer = undefined
-      if (performance.now() >= refreshAt) for (const id of listed.keys()) due.add(id)
-      void flush().then(() => wake(due.size > 0 ? FIRST_MS * 2 : AGAIN_MS))
-    }, ms).unref()
+    const at = performance.now() + ms
+    if (closed || (timer !== undefined && timerAt <= at)) return
+    clearTimeout(timer)
+    timerAt = at
+    timer = setTimeout(tick, ms).unref()
+  }
+
+  function tick(): void {
+    timer = undefined
+    const now = performance.now()
+    if (now >= refreshAt) {
+      for (const id of listed.keys()) due.add(id)
+      refreshAt = now + AGAIN_MS
+    }
+    // What could not be sent is tried again soon, what was refused with all the others.
+    void flush().then(() => wake(due.size > 0 ? RETRY_MS : Math.max(RETRY_MS, refreshAt - performance.now())))
   }
 
   async function flush(): Promise<void> {
     // Without a connection a call would only wait until its deadline.
     const sent = [...due].filter((id) => isReady((listed.get(id) as Listed).keys.route.slot))
     if (sent.length === 0 || closed) return
-    refreshAt = performance.now() + AGAIN_MS - FIRST_MS
+    if (refreshAt === Infinity) refreshAt = performance.now() + AGAIN_MS
     for (const id of sent) due.delete(id)
     await Promise.allSettled(
       sent.map(async (id) => {
         const { keys, member, options } = listed.get(id) as Listed
-        await register(keys.route, keys.names, keys.seen, keys.options, member, options, REGISTERED_MS, MOST)
+        const { route, names, seen, options: hash } = keys
+        await register(route, names, seen, hash, member, options, REGISTERED_MS, MOST)
       }),
     )
   }
