@@ -242,6 +242,22 @@ describe('waiting callers', () => {
     await waiting(0)
     await held.release()
   })
+
+  test('leave the queue when penknife is closed while their question is on its way', async () => {
+    const penknife = await penknifeOf()
+    const lock = createLock(penknife.space('shop'), 'orders')
+    const held = await take(await open())
+    const first = failure(take(lock))
+    await waiting(1)
+    freeze(bench.server)
+    const second = failure(take(lock))
+    const closed = penknife.close()
+    bench.server.thaw()
+    expect([(await first).code, (await second).code]).toEqual(['PENKNIFE_CLOSED', 'PENKNIFE_CLOSED'])
+    await closed
+    await waiting(0)
+    await held.release()
+  })
 })
 
 describe('several keys', () => {

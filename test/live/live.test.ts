@@ -7,6 +7,7 @@ import {
   live,
   type LiveCounter,
   type LiveView,
+  PenknifeError,
   record as makeTogether,
 } from '@penknife/core'
 import * as fc from 'fast-check'
@@ -319,4 +320,30 @@ test('a change that is noticed during a read causes one more read', async () => 
   await until('it reads again', () => answers.length === 2)
   answers[1]?.('after it')
   await until('the change', () => is('after it'))
+})
+
+test('a read that fails is made again, though every change is noticed', async () => {
+  let changed = (): void => {}
+  let reads = 0
+  const view = new View<number>({
+    title: 'a view',
+    read: () => {
+      reads += 1
+      if (reads === 2) throw new PenknifeError('PENKNIFE_TIMEOUT', 'on purpose')
+      return reads
+    },
+    changes: {
+      follow(listener, reliable) {
+        changed = () => listener('')
+        reliable(true)
+        return () => {}
+      },
+    },
+    everyMs: 1,
+    tickMs: 3_600_000,
+  })
+  const { is } = watch(view)
+  await until('the state', () => is(1))
+  changed()
+  await until('the value after the failure', () => is(3))
 })

@@ -90,6 +90,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   let forget: (() => void) | undefined
   let ignoreMoves: (() => void) | undefined
   let lingering: NodeJS.Timeout | undefined
+  let allLeft: (() => void) | undefined
 
   /** Follows the channel of this process: without a follower, its offers go to the next process. */
   function appear(): void {
@@ -118,6 +119,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
 
   function disappear(): void {
     if (waiters.size > 0) return
+    allLeft?.()
     forget?.()
     forget = undefined
     ignoreMoves?.()
@@ -138,9 +140,15 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     }
   }
 
+  /** Resolves when all have left their queues, also those whose question is on its way. */
   async function closeAll(): Promise<void> {
     closed = true
     for (const waiter of waiters.values()) waiter.wakeup.wake()
+    if (waiters.size > 0) await new Promise<void>((resolve) => (allLeft = resolve))
+  }
+
+  function throwIfClosed(): void {
+    if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `${title}: penknife was closed`)
   }
 
   function enter(place: string, waiter: Waiter): Set<Waiter> {
@@ -188,7 +196,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     waiter.notified = followed
     for (;;) {
       signal?.throwIfAborted()
-      if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `${title}: penknife was closed`)
+      throwIfClosed()
       const now = performance.now()
       if (now >= until) {
         if (waiter.failure) throw waiter.failure
@@ -226,11 +234,13 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     try {
       const granted = await wait(queued, waiter, waiting)
       waiting.signal?.throwIfAborted()
+      throwIfClosed()
       done = granted !== undefined
       return granted
     } finally {
-      exit(queued.place, waiter)
+      // First, so that the call is on its way when the last waiter is gone.
       if (!done) giveUp(queued, waiter.ticket)
+      exit(queued.place, waiter)
     }
   }
 

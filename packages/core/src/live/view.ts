@@ -18,8 +18,8 @@ export interface ViewSettings<Value> {
 /**
  * Reads a value while it is watched: once for all watchers, at most every `everyMs`, and only after a change or `tickMs`.
  *
- * A change that is noticed during a read causes one more read, because that read may be from before the change. So once changes stop, the
- * last read is after the last change.
+ * A change that is noticed during a read causes one more read, because that read may be from before the change; a read that fails is made
+ * again. So once changes stop, the last read is after the last change.
  */
 export class View<Value> implements LiveView<Value> {
   readonly #settings: ViewSettings<Value>
@@ -112,6 +112,8 @@ export class View<Value> implements LiveView<Value> {
       if (round === this.#round) this.#accept(value)
     } catch (error) {
       ended = this.#failed(error)
+      // The change that caused this read is still unread.
+      this.#changed = true
     }
     this.#reading = false
     if (ended) return
