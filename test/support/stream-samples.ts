@@ -10,6 +10,7 @@ const paused = keys.paused('orders', 'billing')
 const pausing = keys.pausing('orders', 'billing')
 const addedId = keys.addedId('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
+const written = keys.written('orders', 'p1')
 const busy = keys.busyPlaces('orders', 'billing')
 const queued = keys.queued('orders', 'billing')
 const HELD = [busy, queued]
@@ -117,6 +118,24 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [addedId, '{}', '', '', 1000],
       before: MANY,
     },
+  ],
+  'stream/add_batch': [
+    { returns: 'list', shared: [[stream], LOG], item: [written, 1, '{}\n{}\n'] },
+    { returns: 'list', shared: [[stream], DECLARES], item: [written, 2, '{}\n'], before: LEASED },
+    {
+      returns: 'list',
+      shared: [[stream], LOG],
+      item: [written, 2, '{}\n'],
+      before: [['SET', written, '2 1']],
+    },
+    { returns: 'list', shared: [[stream], '0 0 1 0 0 1 0 '], item: [written, 1, '{}\n'], before: MANY },
+    { returns: 'list', shared: [[stream], '1 60 0 0 0 0 0 '], item: [written, 1, '{}\n'], before: MANY },
+  ],
+  'stream/erase': [{ returns: 'integer', item: [stream, '1-1'], before: LEASED }],
+  'stream/replace': [
+    { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
   ],
   'stream/leave': [
     {

@@ -61,6 +61,8 @@ export interface Keys {
   scheduleIds(stream: string): string
   /** The last batch of outcomes that a worker sent. */
   settled(stream: string, consumer: string): string
+  /** The last batch of entries that a writer added. */
+  written(stream: string, writer: string): string
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of data beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
@@ -160,6 +162,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     schedulesDue: (stream) => `${base}stream:${stream}:schedules-due`,
     scheduleIds: (stream) => `${base}stream:${stream}:schedule-ids`,
     settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
+    written: (stream, writer) => `${base}stream:${stream}:written:${writer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     leaderboardLive: (name) => `${base}board:${name}:${live}`,

@@ -4441,6 +4441,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -4460,7 +4478,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -5041,7 +5065,42 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece135 = `local id = redis.pcall('GET', added)
+const piece135 = `local before = redis.pcall('GET', written)
+if type(before) == 'table' then
+return before
+end
+local last, count = string.match(before or '', '^(%d+) (%d+)$')
+if last and tonumber(number) <= tonumber(last) then
+return { last == number and tonumber(count) or 0 }
+end
+local texts = {}
+for text in string.gmatch(payloads, '[^\\n]+') do
+local may = append.prepare(stream)
+if may == false then
+break
+elseif may ~= true then
+return may
+end
+texts[#texts + 1] = text
+end
+for at, text in ipairs(texts) do
+local id = append.apply(stream, text, '', '')
+if type(id) == 'table' then
+if at > 1 then
+error(id)
+end
+return id
+end
+end
+redis.call('SET', written, number .. ' ' .. #texts, 'EX', DAY)
+local reply = { #texts }
+for group, entries in pairs(stream.missed) do
+reply[#reply + 1] = group
+reply[#reply + 1] = entries
+end
+return reply`
+
+const piece136 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5060,7 +5119,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece136 = `local of = places.open(held[1], held[2], ready, most)
+const piece137 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5129,7 +5188,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece137 = `local function pending(stream, group, ids, consumer)
+const piece138 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5155,7 +5214,7 @@ end
 return found
 end`
 
-const piece138 = `local MOST_TRIMMED = 5000
+const piece139 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5208,7 +5267,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece139 = `local outcomes = { open = nil }
+const piece140 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5244,7 +5303,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
 end`
 
-const piece140 = `local function load_places()
+const piece141 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -5484,7 +5543,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece141 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece142 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5598,9 +5657,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece142 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece143 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece143 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece144 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5622,7 +5681,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece144 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece145 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5645,7 +5704,7 @@ end
 end
 return gone`
 
-const piece145 = `local left = redis.call('PTTL', paused)
+const piece146 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -5653,7 +5712,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece146 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5701,7 +5760,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece147 = `local due = string.match(action, '^move (%d+)$')
+const piece148 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5941,7 +6000,7 @@ return done
 end
 return reply('gone', nil)`
 
-const piece148 = `local MOST_FORGOTTEN = 5000
+const piece149 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -5957,7 +6016,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece149 = `local function load_outcomes()
+const piece150 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -6009,7 +6068,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece150 = `local ms = math.floor(now / 1000)
+const piece151 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6103,7 +6162,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece151 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6111,7 +6170,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece152 = `local wrong = typed(output, 'string')
+const piece153 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -6147,7 +6206,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece153 = `if redis.call('EXISTS', stream) == 0 then
+const piece154 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -6157,7 +6216,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece154 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece155 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -6183,7 +6242,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece155 = `local changed
+const piece156 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -6195,7 +6254,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece156 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece157 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -6213,9 +6272,9 @@ end
 outcomes.put(of, what, id, keep, string.sub(text, 2))
 return 1`
 
-const piece157 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece158 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece158 = `local of = places.open(held[1], held[2], ready, most)
+const piece159 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -6229,7 +6288,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece159 = `local wrong = typed(stream, 'stream')
+const piece160 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6256,7 +6315,24 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece160 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece161 = `local may = append.prepare(stream)
+if may == false then
+return -1
+elseif may ~= true then
+return may
+end
+if not redis.call('XRANGE', of[1], id, id)[1] then
+stream.prepared = math.max(0, stream.prepared - 1)
+return 0
+end
+local added = append.apply(stream, payload, '', '')
+if type(added) == 'table' then
+return added
+end
+stream.length = stream.length - 1
+return redis.call('XDEL', of[1], id)`
+
+const piece162 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6279,7 +6355,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece161 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -6310,7 +6386,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece162 = `local schedule = { seen = nil, state = nil }
+const piece164 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -6332,7 +6408,7 @@ found[5] or '',
 }
 end`
 
-const piece163 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece165 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6342,7 +6418,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece164 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece166 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6350,7 +6426,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece165 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece167 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -6409,9 +6485,9 @@ end
 end
 return outcome`
 
-const piece166 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece168 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece167 = `local schedules, due, ids = unpack(all)
+const piece169 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -6438,7 +6514,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece168 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6457,7 +6533,7 @@ end
 end
 return reply`
 
-const piece169 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece171 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6475,7 +6551,7 @@ end
 end
 return reply`
 
-const piece170 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece172 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6671,7 +6747,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece171 = `local here, again = find(stream, group), find(ready, group)
+const piece173 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -6727,7 +6803,7 @@ end
 end
 return reply`
 
-const piece172 = `local wrong = typed(stream, 'stream')
+const piece174 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6751,13 +6827,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece173 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece175 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece174 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece176 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -11509,7 +11585,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'e35622bb450e5ec5200ffa95dbfbba85321bd9f8',
+  sha: '0726c547434827905b718a8f5540193aa6992f88',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -11573,6 +11649,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -11592,7 +11686,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -14353,7 +14453,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '1d3e2a79114081985c38ef482124a53df1413b81',
+  sha: 'a486609e6d0ee073f554ac9701b9805dc42dad30',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14427,6 +14527,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -14446,7 +14564,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -17630,7 +17754,7 @@ done = done + 1`, piece130, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '058ee6dd896febed1df6b34bb81cfa24c869c9e8',
+  sha: '608791e39d82262f1a0de3e6f3658e93c7e8bfec',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17658,6 +17782,54 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
 }
 
 /**
+ * Append the entries of a batch, once.
+ *
+ * Invariant: the entries of a batch are added together with the batch's number, or not at all. A writer numbers its batches and
+ * sends one at a time. If it gets no reply, it sends the batch again under the same number. A number that is not above the last
+ * one adds nothing. So a batch is added once, also when a copy of the call arrives late. The invariant of `stream/add` too.
+ * If Redis dies during the script, it has none of its writes afterwards. If the writer dies, its number expires a day later.
+ *
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - key `written`: string: number of the writer's last batch, and how many of its entries were added
+ * - `number`: number of this batch
+ * - `payloads`: at most 128 JSON texts without line feeds, each followed by a line feed
+ * - replies how many entries were added, the others found the stream full; then the name of each group for which the trim of a lossy log deleted entries that it had not finished, and how many
+ * - on a full server refused: it adds entries
+ */
+export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
+  name: 'stream/add_batch',
+  sha: '71deb7c83fd6e9bc10ff4893b98493ca57a2ed7a',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: ["written"],
+  args: ["number","payloads"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local limits = ARGV[1]
+local DAY = 86400
+local stream = append.open(of[1], limits, of[2], of[3])
+stream.missed = {}
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
+do`, piece135, `end
+return nil
+end
+local function item(written, number, payloads)`, piece135, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
  * Append an entry, unless one with the same dedup id was appended within the window.
  *
  * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
@@ -17675,7 +17847,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'f28fbafff29059bf4dbe47bf7abcdfaa6e71b40c',
+  sha: '6e0e72117f4497dbbaaa4cc2ae55aa727e4d6dec',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17690,10 +17862,10 @@ local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece135, `end
+local function item(added, payload, trace, due, window)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17778,10 +17950,10 @@ local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece136, `end
+do`, piece137, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece136, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece137, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17820,8 +17992,8 @@ export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece137, piece138, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece1, piece140, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece138, piece139, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece1, piece141, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -17831,16 +18003,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece141, `end
+do`, piece142, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece141, `end
+local function item(stream, ready, delayed, last, place, from)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece142, piece6),
+done = done + 1`, piece143, piece6),
 }
 
 /**
@@ -17881,10 +18053,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece143, `end
+do`, piece144, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece143, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17892,6 +18064,47 @@ local key = #KEYS - items * 5 + done * 5
 local arg = 0 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Delete an entry of an event log.
+ *
+ * Invariant: afterwards the stream has no entry with this id. A copy that a group has to handle again, and its dead letters, stay.
+ *
+ * - key `stream`: stream
+ * - `id`: id of the entry
+ * - replies 1 when it was there
+ * - on a full server runs: deleting frees memory
+ */
+export const streamErase: Script<[], [stream: string, id: Arg], number> = {
+  name: 'stream/erase',
+  sha: '7c12f0cd6e71c429f49fbf85708178c2d1e5223e',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream"],
+  args: ["id"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local stream, id = KEYS[1], ARGV[1]
+do
+return redis.pcall('XDEL', stream, id)
+end
+return nil
+end
+local function item(stream, id)
+return redis.pcall('XDEL', stream, id)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
@@ -17920,10 +18133,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece144, `end
+do`, piece145, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece144, `end
+local function item(stream, ready, group, silent)`, piece145, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17960,10 +18173,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece145, `end
+do`, piece146, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece145, `end
+local function item(paused, lasts, channel)`, piece146, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18003,7 +18216,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece137, piece138, piece122, piece1, piece140, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -18011,10 +18224,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece146, `end
+do`, piece147, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece146, `end
+local function item(stream, ready, delayed, settled, most)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18058,7 +18271,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece137, piece138, piece122, piece139, piece1, piece140, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece140, piece1, piece141, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18069,10 +18282,10 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece147, `end
+do`, piece148, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece147, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18126,7 +18339,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece137, piece138, piece122, piece1, piece140, piece148, `local started = 1000000`, piece149, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, piece149, `local started = 1000000`, piece150, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -18153,10 +18366,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece150, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece151, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18195,10 +18408,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece151, `end
+do`, piece152, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece151, `end
+local function item(stream, ready, paused, group, from)`, piece152, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18237,10 +18450,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece152, `end
+do`, piece153, `end
 return nil
 end
-local function item(output, fence, from)`, piece152, `end
+local function item(output, fence, from)`, piece153, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18269,10 +18482,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece153, `end
+do`, piece154, `end
 return nil
 end
-local function item(stream)`, piece153, `end
+local function item(stream)`, piece154, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18315,10 +18528,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece154, `end
+do`, piece155, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece154, `end
+local function item(stream, first, last, count, bytes, order)`, piece155, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -18355,10 +18568,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece155, `end
+do`, piece156, `end
 return nil
 end
-local function item(paused, on, channel)`, piece155, `end
+local function item(paused, on, channel)`, piece156, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18398,17 +18611,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece137, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece138, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece156, `end
+do`, piece157, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece156, `end
+local function item(stream, position, id, keep, text)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18479,10 +18692,10 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece157, `do`, piece158, `end
+if items == 1 then`, piece158, `do`, piece159, `end
 return nil
 end
-local function item(dead, ready, position)`, piece158, `end
+local function item(dead, ready, position)`, piece159, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18515,15 +18728,15 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece137, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece138, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece159, `end
+do`, piece160, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece159, `end
+local function item(stream, ids, starting)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -18532,6 +18745,47 @@ local key = done * 1
 local arg = 2 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Delete an entry of an event log and append another one in its place.
+ *
+ * Invariant: an entry is replaced once. If it is not there any more, nothing is appended. The invariant of `stream/add` too.
+ *
+ * - shared keys `of`: the stream
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - `id`: id of the entry
+ * - `payload`: JSON text of the other one
+ * - replies 1 when it was replaced, 0 when it was not there, -1 when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
+  name: 'stream/replace',
+  sha: '0cde83edc89dfeba4cff34ec88d32aa60ac1728a',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: [],
+  args: ["id","payload"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local limits = ARGV[1]
+local stream = append.open(of[1], limits, of[2], of[3])
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, payload = ARGV[2], ARGV[3]
+do`, piece161, `end
+return nil
+end
+local function item(id, payload)`, piece161, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -18558,13 +18812,13 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece140, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece141, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece157, `do`, piece160, `end
+if items == 1 then`, piece158, `do`, piece162, `end
 return nil
 end
-local function item(dead, ready, position)`, piece160, `end
+local function item(dead, ready, position)`, piece162, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18615,17 +18869,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece161, `end
+do`, piece163, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece161, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece163, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece142, piece6),
+done = done + 1`, piece143, piece6),
 }
 
 /**
@@ -18647,13 +18901,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece163, `end
+do`, piece165, `end
 return nil
 end
-local function item(schedules, due, id)`, piece163, `end
+local function item(schedules, due, id)`, piece165, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18686,10 +18940,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece164, `end
+do`, piece166, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece164, `end
+local function item(schedules, due, ids, id)`, piece166, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18720,7 +18974,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'cf2b74439405c47ad129bea9e1b94ad22c1765a1',
+  sha: '9a7c42ff46f36465692f8ff1dce2503d981d79b5',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -18779,6 +19033,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -18798,7 +19070,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -19365,7 +19643,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece162, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece164, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -19438,17 +19716,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece165, `end
+do`, piece167, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece165, `end
+local function item(all, id, seen, next, payload, names, name)`, piece167, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece166, piece6),
+done = done + 1`, piece168, piece6),
 }
 
 /**
@@ -19480,21 +19758,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece167, `end
+do`, piece169, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece167, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece169, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece166, piece6),
+done = done + 1`, piece168, piece6),
 }
 
 /**
@@ -19518,14 +19796,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece168, `end
+do`, piece170, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece168, `end
+local function item(schedules, due, skip)`, piece170, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19559,14 +19837,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece162, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece169, `end
+do`, piece171, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece169, `end
+local function item(schedules, due, ids, after, count)`, piece171, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19616,7 +19894,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece137, piece49, piece121, piece36, piece138, piece122, piece1, piece140, piece148, piece149, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece121, piece36, piece139, piece122, piece1, piece141, piece149, piece150, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19630,10 +19908,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece170, `end
+do`, piece172, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece170, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece172, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19679,10 +19957,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece171, `end
+do`, piece173, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece171, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece173, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19714,15 +19992,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece137, piece138, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece138, piece139, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece172, `end
+do`, piece174, `end
 return nil
 end
-local function item(stream, first)`, piece172, `end
+local function item(stream, first)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -19757,10 +20035,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece173, `end
+do`, piece175, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece173, `end
+local function item(watched, lasts, channels)`, piece175, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19800,17 +20078,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece137, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece138, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece174, `end
+do`, piece176, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece174, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece176, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()
