@@ -123,7 +123,7 @@ local function write(state)
       ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
     end
     state.expires = now + ttl * 1000
-    -- Nor must its block, which may last for ever: the entries do not get its end, and expire soon after an unblock.
+    -- Nor must its block, which may be without an end: the entries do not get its end, and expire soon after an unblock.
     ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
   end
   local after = ''
