@@ -1,5 +1,6 @@
 import {
   createLock,
+  createSemaphore,
   type HeldLock,
   type Lock,
   type LockEvent,
@@ -258,6 +259,23 @@ describe('waiting callers', () => {
     await waiting(0)
     await held.release()
   })
+})
+
+test('locks and permits that are granted while penknife closes are released', async () => {
+  const penknife = await penknifeOf()
+  const space = penknife.space('shop')
+  const [lock, jobs] = [createLock(space, 'orders'), createSemaphore(space, 'jobs', { size: 3 })]
+  const asked = [
+    lock.acquire('a'),
+    lock.tryAcquire('b'),
+    lock.tryAcquire('c', { label: 'own' }),
+    lock.acquire(['d', 'e']),
+    jobs.tryAcquire('a'),
+  ].map(failure)
+  await penknife.close()
+  expect((await Promise.all(asked)).map(({ code }) => code)).toEqual(asked.map(() => 'PENKNIFE_CLOSED'))
+  expect(await bench.raw.keys('pk1:{shop}:lock:*')).toEqual([])
+  expect(await bench.raw.keys('pk1:{shop}:permit*')).toEqual([])
 })
 
 describe('several keys', () => {
