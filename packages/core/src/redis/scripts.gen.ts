@@ -3580,7 +3580,7 @@ end
 return event_id
 end`
 
-const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3649,6 +3649,10 @@ redis.call('HDEL', room.counts, member)
 tell(room, 'left', member)
 end
 end
+end
+function presence.has(room, process, last)
+local found = redis.call('ZSCORE', room.entries, process .. '\\n' .. string.sub(last, 2))
+return (found and '1' or '0') == string.sub(last, 1, 1)
 end
 function presence.mark(room)
 if room.channel.live == '' then
@@ -3768,7 +3772,8 @@ end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
 local more = presence.expire(room)
 presence.mark(room)
-return (alive and '1' or '0') .. (more and '+' or '')`
+local lost = alive and last ~= '' and not presence.has(room, process, last)
+return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
 const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
@@ -11079,7 +11084,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '9ec9f00a89c83c6f97fc8be442dc12185e7cb355',
+  sha: '2d41456d808ca64c817364f825a6ccab50625176',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11125,7 +11130,7 @@ done = done + 1`, piece109, piece6),
  */
 export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: '2612a25d7dfe4235ccf8b28f02ec3dd46aa0fb07',
+  sha: '8f4ab4d99f60b7623822776037d38926a1a08e16',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11209,7 +11214,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: '4538359a7d85ca17ea9ad6bf3e43eed02035ebba',
+  sha: 'fdd688dda3bb17f3661aa31bd20c3d2a45d55c5b',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11381,17 +11386,18 @@ done = done + 1`, piece29, piece6),
  * - `live`: pub/sub channel of the channel; empty if nothing is published
  * - `process`: id of the process
  * - `lasts`: milliseconds until the lease ends
- * - replies '1' if the lease had not ended, else '0': its members must join again; '+' behind it: call again for more
+ * - `last`: the last change of the process: 1 (joined) or 0 (left), and the member; empty if the process does not know
+ * - replies '1' if the lease had not ended; '0' if it had: its members must join again; '2' if the last change is lost: its members must join again as another process; '+' behind it: call again for more
  * - on a full server runs: it frees memory; the history that it adds to has a bound
  */
-export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
+export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg, last: Arg], string> = {
   name: 'notifier/renew',
-  sha: 'c65214cf308ec198149c7ca9dcb8d6a41fc518e3',
+  sha: '57076175d933fb0ed8ab835ddae03972eace72cd',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
   keys: ["counts","entries","leases","history"],
-  args: ["live","process","lasts"],
+  args: ["live","process","lasts","last"],
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
@@ -11399,19 +11405,20 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local s
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 4
 if items == 1 then
-local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+local counts, entries, leases, history, live, process, lasts, last = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 do`, piece117, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts)`, piece117, `end
+local function item(counts, entries, leases, history, live, process, lasts, last)`, piece117, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
-local arg = 4 + done * 3
-done = done + 1`, piece109, piece6),
+local arg = 4 + done * 4
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`, piece6),
 }
 
 /**
