@@ -118,11 +118,13 @@ local function write(state)
   local fits = state.plain and not state.back and now + longest <= state.expires
   local ttl = math.ceil(math.max(longest, slack) / 1000)
   if not fits then
-    if state.others ~= '' or state.ends then
-      -- Other entries of the state, and its block, must not expire with the rules of this call.
-      ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+    if state.others ~= '' then
+      -- Other entries of the state must not expire with the rules of this call.
+      ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
     end
     state.expires = now + ttl * 1000
+    -- Nor must its block, which may be without an end: the entries do not get its end, and expire soon after an unblock.
+    ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
   end
   local after = ''
   for _, entry in ipairs(entries) do

@@ -2,13 +2,12 @@ import { streamLocate } from '../redis/scripts.gen.ts'
 import { dueTime } from './add-terms.ts'
 import type { StreamEntryChange, StreamEntryState } from './entry-state-types.ts'
 import { checkId } from './ids.ts'
+import { decodeOutcome } from './outcome.ts'
 import type { Scope } from './scope.ts'
 
 /** Where an entry is, with what is kept of it. */
 export interface Located extends StreamEntryState {
   readonly changed: boolean
-  /** See outcomes.lua; undefined while it is not known. */
-  readonly outcome: string | undefined
   /** Whether its outcome will be kept. */
   readonly keeps: boolean
 }
@@ -95,7 +94,7 @@ export function createLocator(scope: Scope): Locator {
       return { ...decode(id, reply), ...hindrances(reply.slice(9)) }
     },
     async find(id) {
-      const { changed: _changed, outcome: _outcome, keeps: _keeps, ...state } = await locate(id)
+      const { changed: _changed, keeps: _keeps, ...state } = await locate(id)
       return state
     },
     cancel: (id) => change(id, 'cancel'),
@@ -114,7 +113,7 @@ function decode(id: string, reply: readonly string[]): Located {
     dueMs: due === '' ? undefined : Number(due),
     progress: progress ? (JSON.parse(progress) as unknown) : undefined,
     changed: changed === '1',
-    outcome: outcome === '' ? undefined : outcome,
+    outcome: outcome ? decodeOutcome(outcome) : undefined,
     keeps: keeps === '1',
   }
 }
