@@ -4,7 +4,7 @@ import type { Reply } from '../redis/script.ts'
 import { inspectGroup } from '../redis/scripts.gen.ts'
 import { parsedOptions } from './opened.ts'
 import type { Registered } from './registered.ts'
-import type { InspectedGroup, InspectedStream } from './types.ts'
+import type { InspectedGroup, InspectedGroupState, InspectedStream } from './types.ts'
 
 /** Script calls that wait for a reply at once. */
 const AT_ONCE = 64
@@ -83,7 +83,7 @@ function toGroup(name: string, reply: readonly Reply[]): InspectedGroup {
     age = 0,
     workers = 0,
   ] = reply as readonly number[]
-  return {
+  const group = {
     name,
     waiting,
     exact: exact === 1,
@@ -96,4 +96,20 @@ function toGroup(name: string, reply: readonly Reply[]): InspectedGroup {
     resumesInMs: pause >= 0 ? pause : undefined,
     workers,
   }
+  return { ...group, state: stateOf(group) }
+}
+
+const OLD_MS = 300_000
+
+function stateOf({
+  paused,
+  waiting,
+  workers,
+  dead,
+  oldestAgeMs,
+}: Omit<InspectedGroup, 'state'>): InspectedGroupState {
+  if (paused) return 'paused'
+  if (waiting > 0 && workers === 0) return 'no-worker'
+  if (dead > 0) return 'dead-letters'
+  return oldestAgeMs > OLD_MS ? 'behind' : 'ok'
 }
