@@ -118,6 +118,31 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: MANY,
     },
   ],
+  'stream/add_high': [
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 60 0 0 0 0 1 billing'],
+      item: [addedId, '{}', '', ';a3', 1000],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 0 0 0 0 0 0 billing'],
+      item: [stream, '{}', '00-1', '', 0],
+      before: [...LEASED, ...LEASED_READY],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 60 0 0 0 0 0 billing'],
+      item: [addedId, '{}', '', '', 1000],
+      before: [['SET', addedId, '1-1']],
+    },
+    {
+      returns: 'null',
+      shared: [[stream, ready], '1 1 0 0 0 0 0 billing'],
+      item: [addedId, '{}', '', '', 1000],
+      before: LEASED,
+    },
+  ],
   'stream/leave': [
     {
       returns: 'integer',

@@ -16,11 +16,13 @@ const LATEST_MS = 999_999_999_999_999
 export interface AddTerms {
   readonly trace: string
   readonly due: string
+  /** Whether it has high priority, and no time. */
+  readonly high: boolean
   readonly wait: boolean
   readonly signal: AbortSignal | undefined
 }
 
-export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', wait: false, signal: undefined }
+export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', high: false, wait: false, signal: undefined }
 
 const KNOWN = [
   'id',
@@ -31,6 +33,7 @@ const KNOWN = [
   'backoff',
   'timeout',
   'result',
+  'priority',
   'traceparent',
   'whenFull',
   'signal',
@@ -52,11 +55,17 @@ export function addTerms(
     throw invalid('signal', signal, 'give an AbortSignal')
   }
   if (later !== undefined && at !== undefined) throw invalid('at', at, "give 'delay' or 'at', not both")
+  const { priority = 'normal' } = options
+  if (priority !== 'normal' && priority !== 'high') {
+    throw invalid('priority', priority, "give 'normal' or 'high'")
+  }
+  if (priority === 'high') onlyGroup('priority')
   const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
   return {
     trace: checkedTrace(options.traceparent ?? ambientTrace()),
     due:
       (at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : dueTime(at)) + ownTermsOf(options, onlyGroup),
+    high: priority === 'high' && afterMs === 0 && at === undefined,
     wait: whenFull === 'wait',
     signal,
   }

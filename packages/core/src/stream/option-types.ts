@@ -126,6 +126,12 @@ export interface StreamAddOptions {
    * report progress. A result has at most 256 KiB as JSON. Only in a work queue with one group. Default: nothing is kept.
    */
   readonly result?: StreamKeepOptions
+  /**
+   * `high`: handled before the entries that wait, beside those that are handled again. Of two backlogs workers take equally many entries, so
+   * the others go on. Only in a work queue with one group and without order by key. `stream.read` does not list such an entry. An entry with a
+   * time needs it not: it is handled so once it is due. Default: `normal`.
+   */
+  readonly priority?: 'normal' | 'high'
   /** W3C traceparent for the handler. A malformed one is dropped, as the W3C specification asks. */
   readonly traceparent?: string
   /** At `maxBacklog`: 'reject' fails with PENKNIFE_FULL, 'wait' waits for room. Default: 'reject'. */
