@@ -18,12 +18,15 @@
 -- @returns string|null the entry's id, with a leading = if it was added before; null when the stream is full
 
 local stream = append.open(of[1], limits)
-stream.ready = of[2]
 
-function stream.put(into, payload, trace, own)
+function stream.count()
+  return redis.pcall('XLEN', of[2])
+end
+
+function stream.put(into, payload, trace, _, own)
   local id = reserve(into)
   if type(id) == 'string' then
-    entry.put_ready(into.ready, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+    entry.put_ready(of[2], { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
   end
   return id
 end

@@ -19,8 +19,8 @@
 -- when the stream no longer exists (FLUSHALL). Otherwise a process that declares fewer groups could finish and delete the entry
 -- before the others exist.
 --
--- A stream object may have `ready`, the key of a group's ready entries, and `put(stream, payload, trace, own)`: it then counts these
--- entries too, and `put` stores those without a time. It returns the id, or the error of its first write.
+-- A stream object may have `count()` and `put(stream, payload, trace, due, own)`. `count` returns how many entries are elsewhere, or an error,
+-- and `put` stores the entry there. It returns the id, or the error of its first write.
 -- @include stream/due_at
 -- @lazy stream/limits
 -- @lazy stream/ordered
@@ -56,7 +56,7 @@ function append.open(key, limits, busy, queued)
     prepared = 0,
     fresh = true,
     bounds = nil,
-    ready = nil,
+    count = nil,
     put = nil,
   }
 end
@@ -99,8 +99,8 @@ function append.prepare(stream)
       end
       length = length + redis.call('ZCARD', stream.queued)
     end
-    if stream.ready then
-      local more = redis.pcall('XLEN', stream.ready)
+    if stream.count then
+      local more = stream.count()
       if type(more) == 'table' then
         return more
       end
@@ -108,7 +108,7 @@ function append.prepare(stream)
     end
     stream.length = length
     stream.declares = stream.names ~= ''
-      and (stream.declares or (length == 0 or stream.ordered or stream.ready) and redis.call('EXISTS', stream.key) == 0)
+      and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
   end
   if stream.counts then
     local most = stream.most - stream.prepared
@@ -160,8 +160,8 @@ function append.apply(stream, payload, trace, due)
   end
   if key and key ~= '' and due == '' then
     id = stream.ordered.add(stream, key, payload, trace, own)
-  elseif stream.put and due == '' then
-    id = stream.put(stream, payload, trace, own)
+  elseif stream.put then
+    id = stream.put(stream, payload, trace, due, own)
   elseif trace == '' and due == '' and own == '' then
     id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else

@@ -18455,7 +18455,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '7e5ca975ce23aa0638b0c814ccafe819cf64a3a6',
+  sha: '6c19c75581275779cce93a28f55749d271b8fbab',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18606,6 +18606,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -19069,7 +19070,7 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
-ready = nil,
+count = nil,
 put = nil,
 }
 end
@@ -19104,8 +19105,8 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
-if stream.ready then
-local more = redis.pcall('XLEN', stream.ready)
+if stream.count then
+local more = stream.count()
 if type(more) == 'table' then
 return more
 end
@@ -19113,7 +19114,7 @@ length = length + more
 end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered or stream.ready) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -19161,8 +19162,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
-elseif stream.put and due == '' then
-id = stream.put(stream, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -21846,7 +21847,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'ef2a86eb131379bd0ac5e5962903fbb45d8a35ed',
+  sha: '11a226761c5adfd3f41da2e593fdfd3932844198',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -22121,6 +22122,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -22467,7 +22469,7 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
-ready = nil,
+count = nil,
 put = nil,
 }
 end
@@ -22502,8 +22504,8 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
-if stream.ready then
-local more = redis.pcall('XLEN', stream.ready)
+if stream.count then
+local more = stream.count()
 if type(more) == 'table' then
 return more
 end
@@ -22511,7 +22513,7 @@ length = length + more
 end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered or stream.ready) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -22559,8 +22561,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
-elseif stream.put and due == '' then
-id = stream.put(stream, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -25300,7 +25302,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '3ffed030113fe2f7147573df053209998cb4d781',
+  sha: '3b55989546e8450b897940db24954fb099f8f077',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -25527,6 +25529,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -25879,7 +25882,7 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
-ready = nil,
+count = nil,
 put = nil,
 }
 end
@@ -25914,8 +25917,8 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
-if stream.ready then
-local more = redis.pcall('XLEN', stream.ready)
+if stream.count then
+local more = stream.count()
 if type(more) == 'table' then
 return more
 end
@@ -25923,7 +25926,7 @@ length = length + more
 end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered or stream.ready) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -25971,8 +25974,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
-elseif stream.put and due == '' then
-id = stream.put(stream, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -26071,7 +26074,7 @@ return replies`,
  */
 export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
   name: 'stream/add_high',
-  sha: 'e7996618acb3f6c91b74e8aaa7142763752e0837',
+  sha: '0da3c5d4d3712724b47074c188cebc6fc8d6fe82',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -26211,6 +26214,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -26650,7 +26654,7 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
-ready = nil,
+count = nil,
 put = nil,
 }
 end
@@ -26685,8 +26689,8 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
-if stream.ready then
-local more = redis.pcall('XLEN', stream.ready)
+if stream.count then
+local more = stream.count()
 if type(more) == 'table' then
 return more
 end
@@ -26694,7 +26698,7 @@ length = length + more
 end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered or stream.ready) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -26742,8 +26746,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
-elseif stream.put and due == '' then
-id = stream.put(stream, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -26783,11 +26787,13 @@ end
 local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits)
-stream.ready = of[2]
-function stream.put(into, payload, trace, own)
+function stream.count()
+return redis.pcall('XLEN', of[2])
+end
+function stream.put(into, payload, trace, _, own)
 local id = reserve(into)
 if type(id) == 'string' then
-entry.put_ready(into.ready, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+entry.put_ready(of[2], { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
 end
 return id
 end
@@ -26862,6 +26868,824 @@ return replies`,
 }
 
 /**
+ * Append a delayed entry to a work queue with one group, or replace the payload, terms and time of the one that was added with the same
+ * dedup id, if that still waits for its time.
+ *
+ * Invariant: of the adds with one dedup id at most one entry waits for its time here, and it has what the last of them gave. It is in one place
+ * of the group: `delayed`. The value of the key `latest` is its member there; one that is there no more has become due, or was cancelled.
+ *
+ * - shared keys `of`: the stream, and the group's sorted set of delayed entries
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - shared `workers`: pub/sub channel that the group's workers follow
+ * - key `latest`: string: the member of the entry that was added last with this dedup id
+ * - `payload`: JSON text
+ * - `trace`: traceparent, or empty
+ * - `due`: time to handle it: milliseconds since 1970, or +milliseconds from now; then a semicolon and its own terms (entry.lua), if any
+ * - replies the entry's id, with a leading = if it was replaced; null when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
+  name: 'stream/add_latest',
+  sha: 'b3cd74ba09f7a0caa8c22442e3f15b49693a9b44',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits","workers"],
+  keys: ["latest"],
+  args: ["payload","trace","due"],
+  returns: 'string|null',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place, before = delivery.k, delivery.p
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+if before then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
+end
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function load_limits()
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function entry_behind(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v, o = unpack(found, 1, 6)
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = entry_behind(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+function ordered.add(stream, key, payload, trace, own)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+return id
+end
+local id
+if trace == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits, busy, queued)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+count = nil,
+put = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.counts then
+local most = stream.most - stream.prepared
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
+function append.apply(stream, payload, trace, due)
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id, key
+local own = ''
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
+elseif trace == '' and due == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
+end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
+id = redis.pcall(unpack(add))
+end
+if (stream.ordered or stream.put) and type(id) == 'string' then
+stream.last = id
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+if counts then
+added(stream, payload)
+end
+return id
+end
+local of = KEYS
+local limits = ARGV[1]
+local workers = ARGV[2]
+local stream = append.open(of[1], limits)
+local latest_key, known_id
+function stream.count()
+return redis.pcall('ZCARD', of[2])
+end
+function stream.put(into, payload, trace, due, own)
+local id = known_id or reserve(into)
+if type(id) == 'table' then
+return id
+end
+local delivery = { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil }
+local time = due_at(due)
+local member = entry.put_delayed(of[2], delivery, time)
+local lasts = math.max(1000, time - math.floor(now / 1000))
+redis.call('SET', latest_key, member, 'PX', string.format('%.0f', lasts))
+redis.pcall('SPUBLISH', workers, '')
+return id
+end
+local items = (#ARGV - 2) / 3
+if items == 1 then
+local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
+do
+local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+if wrong then
+return wrong
+end
+latest_key, known_id = latest, nil
+local member = redis.call('GET', latest)
+local waits = member and redis.call('ZSCORE', of[2], member) and entry.unpacked(member)
+if waits then
+known_id = waits.i
+redis.call('ZREM', of[2], member)
+local time, own = string.match(due, '^([^;]*);?(.*)$')
+return '=' .. stream.put(stream, payload, trace, time, own)
+end
+local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+return append.apply(stream, payload, trace, due)
+end
+return nil
+end
+local function item(latest, payload, trace, due)
+local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+if wrong then
+return wrong
+end
+latest_key, known_id = latest, nil
+local member = redis.call('GET', latest)
+local waits = member and redis.call('ZSCORE', of[2], member) and entry.unpacked(member)
+if waits then
+known_id = waits.i
+redis.call('ZREM', of[2], member)
+local time, own = string.match(due, '^([^;]*);?(.*)$')
+return '=' .. stream.put(stream, payload, trace, time, own)
+end
+local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+return append.apply(stream, payload, trace, due)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 2 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Append an entry, unless one with the same dedup id was appended within the window.
  *
  * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
@@ -26879,7 +27703,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '8c0b28d275111d5a86c574e623ef7a0b7a5cc20b',
+  sha: 'afafcaa14c99def04783f4e0315564421875ab65',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -27106,6 +27930,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -27458,7 +28283,7 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
-ready = nil,
+count = nil,
 put = nil,
 }
 end
@@ -27493,8 +28318,8 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
-if stream.ready then
-local more = redis.pcall('XLEN', stream.ready)
+if stream.count then
+local more = stream.count()
 if type(more) == 'table' then
 return more
 end
@@ -27502,7 +28327,7 @@ length = length + more
 end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered or stream.ready) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -27550,8 +28375,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
-elseif stream.put and due == '' then
-id = stream.put(stream, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -27733,7 +28558,7 @@ return replies`,
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '2303bdc1b52a906449177eda533de9fd4a3bb8e4',
+  sha: '5eb9dc2d9a19c9dad940527e51b7849fa476e6ab',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -27820,6 +28645,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -28298,7 +29124,7 @@ return replies`,
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '22cd19bb2a8c2b2ddbc6d91d0d03609268918c71',
+  sha: 'df62ef3d2a71106e9405d39fe5b14e7115939260',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -28523,6 +29349,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -29440,7 +30267,7 @@ return replies`,
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '4ebe8c688e17df0a5636046a2f97d505432327d8',
+  sha: '629a2d0e3c3d0f0cb08dc2d94c8e2292b892a3bf',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -29646,6 +30473,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -30095,7 +30923,7 @@ return replies`,
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '1d66e7b1757f1c015f843b9b92d93f9d0d25f51c',
+  sha: '04abd5331c64152e90a87a8ead8655c40fe6bbb8',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -30301,6 +31129,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -31104,7 +31933,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'b1d73d6a841b2d83b6dd008cc5df46d25f4e9956',
+  sha: '376a8d865a5e513718b71ba67e74f7c142748502',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -31310,6 +32139,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -32625,7 +33455,7 @@ return replies`,
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'f5bc345ca16b0052acb0e3a8ecaf2aedd9dc718b',
+  sha: '0e1eb3587f302acd859428009182e1f83baeab58',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -32710,6 +33540,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -33213,7 +34044,7 @@ return replies`,
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '702255610ebc9af2a352d06523d1bb9e6f20e2f1',
+  sha: '361308f637f36440618842f27495ea2e3ffb5354',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -33298,6 +34129,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -34064,7 +34896,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '63ef1bce6c23aaa532046a5c96c51cfdd296683e',
+  sha: '945677dbd0fa624b05e02e364bc91dbe236ca371',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -34298,6 +35130,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -34644,7 +35477,7 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
-ready = nil,
+count = nil,
 put = nil,
 }
 end
@@ -34679,8 +35512,8 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
-if stream.ready then
-local more = redis.pcall('XLEN', stream.ready)
+if stream.count then
+local more = stream.count()
 if type(more) == 'table' then
 return more
 end
@@ -34688,7 +35521,7 @@ length = length + more
 end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered or stream.ready) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -34736,8 +35569,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
-elseif stream.put and due == '' then
-id = stream.put(stream, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -35426,7 +36259,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '4f1605d844d579291a387ce31cf0cba65c3bb125',
+  sha: '8df0a2ab9844cc94558942d785c9bf20abaab158',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -35632,6 +36465,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)

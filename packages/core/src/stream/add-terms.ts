@@ -18,11 +18,20 @@ export interface AddTerms {
   readonly due: string
   /** Whether it has high priority, and no time. */
   readonly high: boolean
+  /** Whether it replaces the entry of its dedup id that still waits for its time. */
+  readonly replace: boolean
   readonly wait: boolean
   readonly signal: AbortSignal | undefined
 }
 
-export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', high: false, wait: false, signal: undefined }
+export const DEFAULT_TERMS: AddTerms = {
+  trace: '',
+  due: '',
+  high: false,
+  replace: false,
+  wait: false,
+  signal: undefined,
+}
 
 const KNOWN = [
   'id',
@@ -34,6 +43,7 @@ const KNOWN = [
   'timeout',
   'result',
   'priority',
+  'replace',
   'traceparent',
   'whenFull',
   'signal',
@@ -55,17 +65,30 @@ export function addTerms(
     throw invalid('signal', signal, 'give an AbortSignal')
   }
   if (later !== undefined && at !== undefined) throw invalid('at', at, "give 'delay' or 'at', not both")
-  const { priority = 'normal' } = options
+  const { priority = 'normal', replace = false } = options
+  if (typeof replace !== 'boolean') throw invalid('replace', replace, 'give true or false')
   if (priority !== 'normal' && priority !== 'high') {
     throw invalid('priority', priority, "give 'normal' or 'high'")
   }
   if (priority === 'high') onlyGroup('priority')
+  if (replace) {
+    onlyGroup('replace')
+    if (later === undefined && at === undefined) {
+      throw invalid(
+        'replace',
+        replace,
+        "give a delay too, such as delay: '5s': only an entry that waits for its time is replaced",
+      )
+    }
+  }
   const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
   return {
     trace: checkedTrace(options.traceparent ?? ambientTrace()),
     due:
-      (at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : dueTime(at)) + ownTermsOf(options, onlyGroup),
+      (at === undefined ? (afterMs > 0 || replace ? `+${afterMs}` : '') : dueTime(at)) +
+      ownTermsOf(options, onlyGroup),
     high: priority === 'high' && afterMs === 0 && at === undefined,
+    replace,
     wait: whenFull === 'wait',
     signal,
   }

@@ -2,7 +2,7 @@ import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { isPlain, toJson } from '../json.ts'
 import { checkOptions } from '../options.ts'
-import { streamAdd, streamAddHigh, streamAddOnce } from '../redis/scripts.gen.ts'
+import { streamAdd, streamAddHigh, streamAddLatest, streamAddOnce } from '../redis/scripts.gen.ts'
 import { Effect, type EffectTarget, END } from '../record/effect.ts'
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
@@ -52,6 +52,10 @@ export function createAdder<T>(
   const ahead = [stream, ...scope.groups.slice(0, 1).map((group) => keys.ready(name, group))]
   const appendNextHigh = bindSafe(streamAddHigh, [ahead, limits], safety)
   const appendFirstHigh = bindSafe(streamAddHigh, [ahead, firstLimits], safety)
+  const [only = ''] = scope.groups
+  const later = [[stream, keys.delayed(name, only)], keys.pausing(name, only)] as const
+  const appendNextLatest = bindSafe(streamAddLatest, [later[0], limits, later[1]], safety)
+  const appendFirstLatest = bindSafe(streamAddLatest, [later[0], firstLimits, later[1]], safety)
   const ambientTrace = createAmbientTrace(name, traceparent)
   const roomQueue = createRoomQueue()
   /** Whether an add of this process created the declared groups. */
@@ -106,7 +110,16 @@ export function createAdder<T>(
     return declared ? appendNextHigh(...item) : declareFirst(appendFirstHigh(...item))
   }
 
+  function appendLatest(dedupId: string, json: string, { trace, due }: AddTerms): Promise<string | null> {
+    const item = [route, keys.latest(name, dedupId), json, trace, due] as const
+    return declared ? appendNextLatest(...item) : declareFirst(appendFirstLatest(...item))
+  }
+
   function appendBy(dedupId: string | undefined, json: string, terms: AddTerms): Promise<string | null> {
+    if (terms.replace) {
+      if (dedupId !== undefined) return appendLatest(dedupId, json, terms)
+      return Promise.reject(invalid('replace', true, 'give an id too: it says which entry to replace'))
+    }
     if (terms.high) return appendHigh(dedupId, json, terms)
     return dedupId === undefined ? append(json, terms.trace, terms.due) : appendOnce(dedupId, json, terms)
   }
@@ -145,9 +158,9 @@ export function createAdder<T>(
 
   function withKey(terms: AddTerms, payload: T, key: unknown): AddTerms {
     if (!order && key === undefined) return terms
-    if (order && terms.high) {
-      throw invalid('priority', 'high', 'leave it out: order by key decides which entry of a key is next')
-    }
+    const fix = 'leave it out: order by key decides which entry of a key is next'
+    if (order && terms.high) throw invalid('priority', 'high', fix)
+    if (order && terms.replace) throw invalid('replace', true, fix)
     return { ...terms, due: dueWithKey(order, terms.due, payload, key) }
   }
 
@@ -205,7 +218,7 @@ export function createAdder<T>(
         if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
         if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at)))
       }
-      const plain = !idOf && !limited && !topic.hasListeners && !terms.high
+      const plain = !idOf && !limited && !topic.hasListeners && !terms.high && !terms.replace
       const ids: string[] = []
       for (let from = 0; from < texts.length;) {
         const sent: Promise<string>[] = []
