@@ -3938,6 +3938,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -4497,6 +4498,24 @@ end
 return limits
 end
 local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -4574,6 +4593,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -4868,7 +4888,237 @@ end
 function ordered.is_queued(stream, key, id)
 return places.is_queued(places_of(stream), key, id)
 end
-local function reserve(stream)
+function ordered.add(stream, key, payload, trace, own)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+return id
+end
+local id
+if trace == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits, busy, queued)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+count = nil,
+put = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.counts then
+local most = stream.most - stream.prepared
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
+function append.apply(stream, payload, trace, due)
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id, key
+local own = ''
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
+elseif trace == '' and due == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
+end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
+id = redis.pcall(unpack(add))
+end
+if (stream.ordered or stream.put) and type(id) == 'string' then
+stream.last = id
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+if counts then
+added(stream, payload)
+end
+return id
+end`
+
+const piece134 = `local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+return append.apply(stream, payload, trace, due)`
+
+const piece135 = `local before = redis.pcall('GET', written)
+if type(before) == 'table' then
+return before
+end
+local last, count = string.match(before or '', '^(%d+) (%d+)$')
+if last and tonumber(number) <= tonumber(last) then
+return { last == number and tonumber(count) or 0 }
+end
+local texts = {}
+for text in string.gmatch(payloads, '[^\\n]+') do
+local may = append.prepare(stream)
+if may == false then
+break
+elseif may ~= true then
+return may
+end
+texts[#texts + 1] = text
+end
+for at, text in ipairs(texts) do
+local id = append.apply(stream, text, '', '')
+if type(id) == 'table' then
+if at > 1 then
+error(id)
+end
+return id
+end
+end
+redis.call('SET', written, number .. ' ' .. #texts, 'EX', DAY)
+local reply = { #texts }
+for group, entries in pairs(stream.missed) do
+reply[#reply + 1] = group
+reply[#reply + 1] = entries
+end
+return reply`
+
+const piece136 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -4885,6 +5135,359 @@ return done
 end
 stream.last = id
 return id
+end`
+
+const piece137 = `local function load_limits()
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function entry_behind(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v, o = unpack(found, 1, 6)
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = entry_behind(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
 end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
@@ -4944,6 +5547,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -4977,9 +5582,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -5027,6 +5639,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -5049,7 +5663,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -5064,48 +5678,46 @@ end
 return id
 end`
 
-const piece134 = `local may = append.prepare(stream)
+const piece138 = `local once = window ~= '0'
+local known = once and redis.pcall('GET', added)
+if type(known) == 'table' then
+return known
+end
+if known then
+redis.call('SET', added, known, 'KEEPTTL')
+return '=' .. known
+end
+local wrong = typed(of[2], 'stream')
+local may = wrong or append.prepare(stream)
+if may ~= true then
+return may
+end
+local id = append.apply(stream, payload, trace, own)
+if once and type(id) == 'string' then
+redis.call('SET', added, id, 'PX', window)
+end
+return id`
+
+const piece139 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+if wrong then
+return wrong
+end
+latest_key, known_id = latest, nil
+local member = redis.call('GET', latest)
+local waits = member and redis.call('ZSCORE', of[2], member) and entry.unpacked(member)
+if waits then
+known_id = waits.i
+redis.call('ZREM', of[2], member)
+local time, own = string.match(due, '^([^;]*);?(.*)$')
+return '=' .. stream.put(stream, payload, trace, time, own)
+end
+local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece135 = `local before = redis.pcall('GET', written)
-if type(before) == 'table' then
-return before
-end
-local last, count = string.match(before or '', '^(%d+) (%d+)$')
-if last and tonumber(number) <= tonumber(last) then
-return { last == number and tonumber(count) or 0 }
-end
-local texts = {}
-for text in string.gmatch(payloads, '[^\\n]+') do
-local may = append.prepare(stream)
-if may == false then
-break
-elseif may ~= true then
-return may
-end
-texts[#texts + 1] = text
-end
-for at, text in ipairs(texts) do
-local id = append.apply(stream, text, '', '')
-if type(id) == 'table' then
-if at > 1 then
-error(id)
-end
-return id
-end
-end
-redis.call('SET', written, number .. ' ' .. #texts, 'EX', DAY)
-local reply = { #texts }
-for group, entries in pairs(stream.missed) do
-reply[#reply + 1] = group
-reply[#reply + 1] = entries
-end
-return reply`
-
-const piece136 = `local id = redis.pcall('GET', added)
+const piece140 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5124,7 +5736,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece137 = `local of = places.open(held[1], held[2], ready, most)
+const piece141 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5193,7 +5805,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece138 = `local function pending(stream, group, ids, consumer)
+const piece142 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5219,7 +5831,7 @@ end
 return found
 end`
 
-const piece139 = `local MOST_TRIMMED = 5000
+const piece143 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5272,7 +5884,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece140 = `local outcomes = { open = nil }
+const piece144 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5308,7 +5920,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
 end`
 
-const piece141 = `local function load_places()
+const piece145 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -5548,7 +6160,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece142 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece146 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5662,9 +6274,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece143 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece147 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece144 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece148 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5686,7 +6298,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece145 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece149 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5709,7 +6321,7 @@ end
 end
 return gone`
 
-const piece146 = `local left = redis.call('PTTL', paused)
+const piece150 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -5717,7 +6329,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece151 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5765,7 +6377,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece148 = `local due = string.match(action, '^move (%d+)$')
+const piece152 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6005,7 +6617,7 @@ return done
 end
 return reply('gone', nil)`
 
-const piece149 = `local MOST_FORGOTTEN = 5000
+const piece153 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6021,7 +6633,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece150 = `local function load_outcomes()
+const piece154 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -6073,7 +6685,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece151 = `local ms = math.floor(now / 1000)
+const piece155 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6167,7 +6779,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6175,7 +6787,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece153 = `local wrong = typed(output, 'string')
+const piece157 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -6211,7 +6823,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece154 = `if redis.call('EXISTS', stream) == 0 then
+const piece158 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -6221,7 +6833,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece155 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece159 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -6247,7 +6859,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece156 = `local changed
+const piece160 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -6259,7 +6871,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece157 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece161 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -6277,9 +6889,9 @@ end
 outcomes.put(of, what, id, keep, string.sub(text, 2))
 return 1`
 
-const piece158 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece162 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece159 = `local of = places.open(held[1], held[2], ready, most)
+const piece163 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -6293,7 +6905,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece160 = `local wrong = typed(stream, 'stream')
+const piece164 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6320,7 +6932,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece161 = `local may = append.prepare(stream)
+const piece165 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -6337,7 +6949,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece162 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece166 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6360,7 +6972,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece167 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -6391,7 +7003,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece164 = `local schedule = { seen = nil, state = nil }
+const piece168 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -6413,7 +7025,7 @@ found[5] or '',
 }
 end`
 
-const piece165 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece169 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6423,7 +7035,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece166 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6431,7 +7043,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece167 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece171 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -6490,9 +7102,9 @@ end
 end
 return outcome`
 
-const piece168 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece172 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece169 = `local schedules, due, ids = unpack(all)
+const piece173 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -6519,7 +7131,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece174 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6538,7 +7150,7 @@ end
 end
 return reply`
 
-const piece171 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece175 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6556,7 +7168,7 @@ end
 end
 return reply`
 
-const piece172 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece176 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6752,7 +7364,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece173 = `local here, again = find(stream, group), find(ready, group)
+const piece177 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -6808,7 +7420,7 @@ end
 end
 return reply`
 
-const piece174 = `local wrong = typed(stream, 'stream')
+const piece178 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6832,13 +7444,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece175 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece179 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece176 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece180 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -11592,7 +12204,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '0726c547434827905b718a8f5540193aa6992f88',
+  sha: '1f798974ce54bc32278ea03d06c18a1dcde04a53',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -11707,17 +12319,6 @@ end
 return limits
 end
 local function load_ordered()
-local ordered = { wrong = nil, add = nil, is_queued = nil }
-local function places_of(stream)
-stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
-return stream.held
-end
-function ordered.wrong(stream)
-return places.wrong(places_of(stream))
-end
-function ordered.is_queued(stream, key, id)
-return places.is_queued(places_of(stream), key, id)
-end
 local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
@@ -11735,6 +12336,17 @@ return done
 end
 stream.last = id
 return id
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
 end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
@@ -11794,6 +12406,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -11827,9 +12441,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -11877,6 +12498,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -11899,7 +12522,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -14460,7 +15083,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'a486609e6d0ee073f554ac9701b9805dc42dad30',
+  sha: 'b11c0c55a7cd91bf653347473fca127389446996',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14585,6 +15208,24 @@ end
 return limits
 end
 local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -14662,6 +15303,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -14950,24 +15592,6 @@ end
 function ordered.is_queued(stream, key, id)
 return places.is_queued(places_of(stream), key, id)
 end
-local function reserve(stream)
-if not stream.last then
-local info = redis.call('XINFO', 'STREAM', stream.key)
-for at = 1, #info, 2 do
-if info[at] == 'last-generated-id' then
-stream.last = info[at + 1]
-end
-end
-end
-local present = string.format('%.0f-0', math.floor(now / 1000))
-local id = earlier(stream.last, present) and present or following(stream.last)
-local done = redis.pcall('XSETID', stream.key, id)
-if done.err then
-return done
-end
-stream.last = id
-return id
-end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
@@ -15026,6 +15650,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -15059,9 +15685,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -15109,6 +15742,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -15131,7 +15766,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -17761,7 +18396,7 @@ done = done + 1`, piece130, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '608791e39d82262f1a0de3e6f3658e93c7e8bfec',
+  sha: '786640a9c84c1fe784ef754ca552b6ec6cac2d0a',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17806,7 +18441,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: '71deb7c83fd6e9bc10ff4893b98493ca57a2ed7a',
+  sha: '74b38006c84299065b7ebb616739bd45a31d3d51',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -17837,6 +18472,126 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
+ * Append an entry of high priority to a work queue with one group: it is stored with the entries that the group handles again, which
+ * workers read beside new ones. With a dedup id once, as `stream/add_once`.
+ *
+ * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group.
+ *
+ * - shared keys `of`: the stream, and the group's stream of ready entries
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - key `added`: string: the id of the entry that was added with this dedup id; without one the stream
+ * - `payload`: JSON text
+ * - `trace`: traceparent, or empty
+ * - `own`: a semicolon and the entry's own terms (entry.lua), or empty
+ * - `window`: milliseconds for which the dedup id is remembered; 0: it has none
+ * - replies the entry's id, with a leading = if it was added before; null when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
+  name: 'stream/add_high',
+  sha: 'dcd19a135d18a57cbb7526e4746f48c3bd418f13',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: ["added"],
+  args: ["payload","trace","own","window"],
+  returns: 'string|null',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece136, piece122, piece1, piece137, `local of = KEYS
+local limits = ARGV[1]
+local stream = append.open(of[1], limits)
+function stream.count()
+return redis.pcall('XLEN', of[2])
+end
+function stream.put(into, payload, trace, _, own)
+local id = reserve(into)
+if type(id) == 'string' then
+entry.put_ready(of[2], { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+end
+return id
+end
+local items = (#ARGV - 1) / 4
+if items == 1 then
+local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do`, piece138, `end
+return nil
+end
+local function item(added, payload, trace, own, window)`, piece138, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 1 + done * 4
+done = done + 1`, piece11, piece6),
+}
+
+/**
+ * Append a delayed entry to a work queue with one group, or replace the payload, terms and time of the one that was added with the same
+ * dedup id, if that still waits for its time.
+ *
+ * Invariant: of the adds with one dedup id at most one entry waits for its time here, and it has what the last of them gave. It is in one place
+ * of the group: `delayed`. The value of the key `latest` is its member there; one that is there no more has become due, or was cancelled.
+ *
+ * - shared keys `of`: the stream, and the group's sorted set of delayed entries
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - shared `workers`: pub/sub channel that the group's workers follow
+ * - key `latest`: string: the member of the entry that was added last with this dedup id
+ * - `payload`: JSON text
+ * - `trace`: traceparent, or empty
+ * - `due`: time to handle it: milliseconds since 1970, or +milliseconds from now; then a semicolon and its own terms (entry.lua), if any
+ * - replies the entry's id, with a leading = if it was replaced; null when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
+  name: 'stream/add_latest',
+  sha: 'c4094954d8865ba6cb226faeaeb40ed34db1c3ea',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits","workers"],
+  keys: ["latest"],
+  args: ["payload","trace","due"],
+  returns: 'string|null',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece136, piece122, piece1, piece137, `local of = KEYS
+local limits = ARGV[1]
+local workers = ARGV[2]
+local stream = append.open(of[1], limits)
+local latest_key, known_id
+function stream.count()
+return redis.pcall('ZCARD', of[2])
+end
+function stream.put(into, payload, trace, due, own)
+local id = known_id or reserve(into)
+if type(id) == 'table' then
+return id
+end
+local delivery = { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil }
+local time = due_at(due)
+local member = entry.put_delayed(of[2], delivery, time)
+local lasts = math.max(1000, time - math.floor(now / 1000))
+redis.call('SET', latest_key, member, 'PX', string.format('%.0f', lasts))
+redis.pcall('SPUBLISH', workers, '')
+return id
+end
+local items = (#ARGV - 2) / 3
+if items == 1 then
+local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
+do`, piece139, `end
+return nil
+end
+local function item(latest, payload, trace, due)`, piece139, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 2 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
+}
+
+/**
  * Append an entry, unless one with the same dedup id was appended within the window.
  *
  * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
@@ -17854,7 +18609,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '6e0e72117f4497dbbaaa4cc2ae55aa727e4d6dec',
+  sha: '9b81d28f0b2761d2684b3d46ee64065bcdbb4a24',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17869,10 +18624,10 @@ local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece136, `end
+do`, piece140, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece136, `end
+local function item(added, payload, trace, due, window)`, piece140, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17941,7 +18696,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '2303bdc1b52a906449177eda533de9fd4a3bb8e4',
+  sha: '5eb9dc2d9a19c9dad940527e51b7849fa476e6ab',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -17957,10 +18712,10 @@ local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece137, `end
+do`, piece141, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece137, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17992,15 +18747,15 @@ done = done + 1`, piece113, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '08065c61886da4d130db358cf5d46d85f04145fb',
+  sha: '8e652bd82253859bb5049d23a5c6bd8556ec3d78',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece138, piece139, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece1, piece141, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece142, piece143, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece144, piece1, piece145, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18010,16 +18765,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece142, `end
+do`, piece146, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece142, `end
+local function item(stream, ready, delayed, last, place, from)`, piece146, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece143, piece6),
+done = done + 1`, piece147, piece6),
 }
 
 /**
@@ -18060,10 +18815,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece144, `end
+do`, piece148, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece144, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18140,10 +18895,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece145, `end
+do`, piece149, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece145, `end
+local function item(stream, ready, group, silent)`, piece149, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18180,10 +18935,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece146, `end
+do`, piece150, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece146, `end
+local function item(paused, lasts, channel)`, piece150, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18214,7 +18969,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '4ebe8c688e17df0a5636046a2f97d505432327d8',
+  sha: '629a2d0e3c3d0f0cb08dc2d94c8e2292b892a3bf',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -18223,7 +18978,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece1, piece145, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -18231,10 +18986,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece147, `end
+do`, piece151, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece147, `end
+local function item(stream, ready, delayed, settled, most)`, piece151, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18269,7 +19024,7 @@ done = done + 1`, piece68, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '32e799d9d5da2945217f1909fe5e90376406bdf2',
+  sha: '233ef86aa3ca36810377fe3deb4eef385bc64996',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -18278,7 +19033,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece140, piece1, piece141, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece144, piece1, piece145, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18289,10 +19044,10 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece148, `end
+do`, piece152, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece148, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece152, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18337,7 +19092,7 @@ done = done + 1`, piece109, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '4548766ef2bb3528edb790b4b64e364f4b92cefc',
+  sha: 'a98a323e643bd32f7f688d3a19a14db328c96da9',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -18346,7 +19101,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, piece149, `local started = 1000000`, piece150, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece1, piece145, piece153, `local started = 1000000`, piece154, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -18373,10 +19128,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece151, `end
+do`, piece155, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece151, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece155, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18415,10 +19170,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece152, `end
+do`, piece156, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece152, `end
+local function item(stream, ready, paused, group, from)`, piece156, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18457,10 +19212,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece153, `end
+do`, piece157, `end
 return nil
 end
-local function item(output, fence, from)`, piece153, `end
+local function item(output, fence, from)`, piece157, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18489,10 +19244,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece154, `end
+do`, piece158, `end
 return nil
 end
-local function item(stream)`, piece154, `end
+local function item(stream)`, piece158, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18535,10 +19290,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece155, `end
+do`, piece159, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece155, `end
+local function item(stream, first, last, count, bytes, order)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -18575,10 +19330,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece156, `end
+do`, piece160, `end
 return nil
 end
-local function item(paused, on, channel)`, piece156, `end
+local function item(paused, on, channel)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18618,17 +19373,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece138, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece144, piece142, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece157, `end
+do`, piece161, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece157, `end
+local function item(stream, position, id, keep, text)`, piece161, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18689,7 +19444,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'f5bc345ca16b0052acb0e3a8ecaf2aedd9dc718b',
+  sha: '0e1eb3587f302acd859428009182e1f83baeab58',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -18699,10 +19454,10 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece158, `do`, piece159, `end
+if items == 1 then`, piece162, `do`, piece163, `end
 return nil
 end
-local function item(dead, ready, position)`, piece159, `end
+local function item(dead, ready, position)`, piece163, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18735,15 +19490,15 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece138, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece142, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece160, `end
+do`, piece164, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece160, `end
+local function item(stream, ids, starting)`, piece164, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -18768,7 +19523,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '0cde83edc89dfeba4cff34ec88d32aa60ac1728a',
+  sha: '8b9438a218140b84835d592fcdf2b4cd3f86ffc6',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18783,10 +19538,10 @@ local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece161, `end
+do`, piece165, `end
 return nil
 end
-local function item(id, payload)`, piece161, `end
+local function item(id, payload)`, piece165, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18812,20 +19567,20 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '702255610ebc9af2a352d06523d1bb9e6f20e2f1',
+  sha: '361308f637f36440618842f27495ea2e3ffb5354',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece141, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece145, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece158, `do`, piece162, `end
+if items == 1 then`, piece162, `do`, piece166, `end
 return nil
 end
-local function item(dead, ready, position)`, piece162, `end
+local function item(dead, ready, position)`, piece166, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18876,17 +19631,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece163, `end
+do`, piece167, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece163, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece167, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece143, piece6),
+done = done + 1`, piece147, piece6),
 }
 
 /**
@@ -18908,13 +19663,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece165, `end
+do`, piece169, `end
 return nil
 end
-local function item(schedules, due, id)`, piece165, `end
+local function item(schedules, due, id)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18947,10 +19702,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece166, `end
+do`, piece170, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece166, `end
+local function item(schedules, due, ids, id)`, piece170, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18981,7 +19736,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '9a7c42ff46f36465692f8ff1dce2503d981d79b5',
+  sha: '0401427087f473bfa556445c861f7ab9a6db9bcd',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -19091,6 +19846,24 @@ end
 return limits
 end
 local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -19168,6 +19941,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -19456,24 +20230,6 @@ end
 function ordered.is_queued(stream, key, id)
 return places.is_queued(places_of(stream), key, id)
 end
-local function reserve(stream)
-if not stream.last then
-local info = redis.call('XINFO', 'STREAM', stream.key)
-for at = 1, #info, 2 do
-if info[at] == 'last-generated-id' then
-stream.last = info[at + 1]
-end
-end
-end
-local present = string.format('%.0f-0', math.floor(now / 1000))
-local id = earlier(stream.last, present) and present or following(stream.last)
-local done = redis.pcall('XSETID', stream.key, id)
-if done.err then
-return done
-end
-stream.last = id
-return id
-end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
@@ -19532,6 +20288,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -19565,9 +20323,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -19615,6 +20380,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -19637,7 +20404,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -19650,7 +20417,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece164, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece168, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -19723,17 +20490,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece167, `end
+do`, piece171, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece167, `end
+local function item(all, id, seen, next, payload, names, name)`, piece171, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece168, piece6),
+done = done + 1`, piece172, piece6),
 }
 
 /**
@@ -19765,21 +20532,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece169, `end
+do`, piece173, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece169, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece173, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece168, piece6),
+done = done + 1`, piece172, piece6),
 }
 
 /**
@@ -19803,14 +20570,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece170, `end
+do`, piece174, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece170, `end
+local function item(schedules, due, skip)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19844,14 +20611,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece171, `end
+do`, piece175, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece171, `end
+local function item(schedules, due, ids, after, count)`, piece175, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19892,7 +20659,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '5bf542a7590557920ff549166cea73067399333d',
+  sha: 'c65d9eeffb15dc1b23c0ca26e2f5becf73248259',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -19901,7 +20668,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece121, piece36, piece139, piece122, piece1, piece141, piece149, piece150, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece142, piece49, piece121, piece36, piece143, piece122, piece1, piece145, piece153, piece154, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19915,10 +20682,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece172, `end
+do`, piece176, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece172, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece176, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19964,10 +20731,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece173, `end
+do`, piece177, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece173, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece177, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19999,15 +20766,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece138, piece139, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece142, piece143, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece174, `end
+do`, piece178, `end
 return nil
 end
-local function item(stream, first)`, piece174, `end
+local function item(stream, first)`, piece178, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -20042,10 +20809,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece175, `end
+do`, piece179, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece175, `end
+local function item(watched, lasts, channels)`, piece179, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20085,17 +20852,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece138, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece142, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece176, `end
+do`, piece180, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece176, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece180, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()
