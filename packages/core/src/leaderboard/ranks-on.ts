@@ -8,7 +8,7 @@ import { checkMember } from './members.ts'
 import type { Window } from './options.ts'
 import type { BoardRankStyle, BoardRow } from './read-types.ts'
 import type { RanksOnOptions } from './ranks-on-types.ts'
-import type { Leaderboard } from './types.ts'
+import type { AnyLeaderboard } from './types.ts'
 import { commonWindow, partsOfBoards } from './several-boards.ts'
 import type { Layout } from './windows.ts'
 
@@ -20,7 +20,7 @@ interface Together {
   readonly call: Call<[member: string, style: string]>
 }
 
-const known = new WeakMap<readonly Leaderboard[], Map<string, Together>>()
+const known = new WeakMap<readonly AnyLeaderboard[], Map<string, Together>>()
 
 /**
  * A member's rows on several boards of one space, in the order of the boards; null where it is not on one. One script reads all of them at
@@ -32,7 +32,7 @@ const known = new WeakMap<readonly Leaderboard[], Map<string, Together>>()
  * @throws PENKNIFE_INVALID for a wrong argument.
  */
 export async function ranksOn(
-  boards: readonly Leaderboard[],
+  boards: readonly AnyLeaderboard[],
   member: string,
   options: RanksOnOptions = {},
 ): Promise<(BoardRow | null)[]> {
@@ -62,7 +62,7 @@ function checkStyle(style: BoardRankStyle, parts: readonly BoardParts[]): void {
     )
 }
 
-function togetherOf(boards: readonly Leaderboard[], window: string | undefined): Together {
+function togetherOf(boards: readonly AnyLeaderboard[], window: string | undefined): Together {
   const of = known.get(boards) ?? new Map<string, Together>()
   const found = of.get(window ?? '')
   if (found) return found
@@ -72,7 +72,7 @@ function togetherOf(boards: readonly Leaderboard[], window: string | undefined):
   return made
 }
 
-function create(given: readonly Leaderboard[], name: string | undefined): Together {
+function create(given: readonly AnyLeaderboard[], name: string | undefined): Together {
   const parts = partsOfBoards(given, MOST_BOARDS)
   const [first] = parts as [BoardParts]
   const windows = parts.map((each) => commonWindow(each, name))

@@ -9583,7 +9583,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg], number | string> = {
   name: 'leaderboard/merge',
-  sha: '99fefde5ee26e6deb9b6bed50a6e45c0f0fadd93',
+  sha: '09f734ec1e41a67e8df9d730cfd7233a9f145b7f',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -9597,6 +9597,7 @@ local plan = ARGV[1]
 local PAGE, READS = 100, 500
 local PATIENCE = 60000
 local LARGEST = 1.7976931348623157e308
+local DAY = 86400000000
 local config = cjson.decode(plan)
 local function sets_at(time)
 local sets = {}
@@ -9615,8 +9616,11 @@ return sets
 end
 local function progress_of(rows, progress)
 local saved = redis.call('HMGET', progress, 'at', 'source', 'cursor', 'rows')
-if saved[1] and saved[2] and saved[3] and tonumber(saved[4]) == redis.call('ZCARD', rows) then
-return tonumber(saved[1]), tonumber(saved[2]), saved[3]
+local began, source, cursor = tonumber(saved[1] or ''), tonumber(saved[2] or ''), saved[3] or ''
+local whole = began and began >= 0 and began <= now + DAY and source and source % 1 == 0
+local known = whole and source >= 1 and source <= #config.sources
+if known and string.match(cursor, '^%d+$') and #cursor < 20 and tonumber(saved[4] or '') == redis.call('ZCARD', rows) then
+return began, source, cursor
 end
 return now, 1, '0', true
 end
