@@ -18442,20 +18442,20 @@ return replies`,
  * commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
  *
  * When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
- * changes are done, and nobody handles it again. There is no moment between the two.
+ * changes are done, its outcome is kept if that was asked for, and nobody handles it again. There is no moment between the two.
  *
- * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
+ * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua), with channels of outcomes the results and their times (stream/outcomes.lua); then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
  * - shared `size`: how many texts the plan has
- * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; the id and the milliseconds to keep its outcome, or nothing, or ? to find them in the entry; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'ddf787e0d5e6e4245983d0213afea5e0a589d951',
+  sha: 'db40ed5f1a7f570f9569b6c1d2693619951a3b02',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -21637,14 +21637,69 @@ local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
 end
+local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN, WEEK = 20, 604800000
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.done(results, due, channels, id, lasts)
+local outcomes = load_outcomes()
+outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end
 local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 5, 3)
-local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
+local of = effects.open(keys, plan, size, 6, 4)
+local group, consumer, declared, durable, most, channels = unpack(of.fields, 1, 6)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
@@ -21652,6 +21707,7 @@ or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
 wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
+local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -21660,14 +21716,25 @@ error(leases)
 end
 return leases[1] ~= nil
 end
-local function place_of(key, position)
-local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+local function read(key, position)
+local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
 for at = 1, #fields, 2 do
-if fields[at] == 'k' then
-return fields[at + 1]
+named[fields[at]] = named[fields[at]] or fields[at + 1]
 end
+return named
 end
-return ''
+local function place_of(key, position)
+return read(key, position).k or ''
+end
+local function kept_of(key, position, given)
+if channels == '' or given == '' then
+return nil
+elseif given ~= '?' then
+return string.match(given, '^(%S+) (%d+)$')
+end
+local named = read(key, position)
+local lasts = string.match(named.o or '', 'r(%d+)')
+return lasts and (named.i or position), lasts
 end
 local items = (#ARGV - 3) / 1
 if items == 1 then
@@ -21677,7 +21744,7 @@ if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+local from, position, received, asked, place, location = texts[1], texts[2], texts[3], texts[4], '', nil
 if held then
 local given
 position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
@@ -21698,13 +21765,18 @@ end
 if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
 return 'l'
 end
+local id, lasts = kept_of(key, position, asked)
+local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+if refused then
+return refused
+end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
 return stop
 end
-local results = effects.apply(of, texts)
-if type(results) == 'table' then
-return results
+local made = effects.apply(of, texts)
+if type(made) == 'table' then
+return made
 end
 if from == 'r' then
 redis.call('XACK', ready, group, position)
@@ -21715,7 +21787,10 @@ end
 if place ~= '' then
 places.leave(held, place, location, 1)
 end
-redis.call('HSET', answers, field, results)
+if id then
+keeping.done(results, due, channels, id, lasts)
+end
+redis.call('HSET', answers, field, made)
 if received ~= '' then
 local gone = {}
 for each in string.gmatch(received, '%S+') do
@@ -21727,7 +21802,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return effects.mark(of) .. results
+return effects.mark(of) .. made
 end
 return nil
 end
@@ -21736,7 +21811,7 @@ if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+local from, position, received, asked, place, location = texts[1], texts[2], texts[3], texts[4], '', nil
 if held then
 local given
 position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
@@ -21757,13 +21832,18 @@ end
 if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
 return 'l'
 end
+local id, lasts = kept_of(key, position, asked)
+local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+if refused then
+return refused
+end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
 return stop
 end
-local results = effects.apply(of, texts)
-if type(results) == 'table' then
-return results
+local made = effects.apply(of, texts)
+if type(made) == 'table' then
+return made
 end
 if from == 'r' then
 redis.call('XACK', ready, group, position)
@@ -21774,7 +21854,10 @@ end
 if place ~= '' then
 places.leave(held, place, location, 1)
 end
-redis.call('HSET', answers, field, results)
+if id then
+keeping.done(results, due, channels, id, lasts)
+end
+redis.call('HSET', answers, field, made)
 if received ~= '' then
 local gone = {}
 for each in string.gmatch(received, '%S+') do
@@ -21786,7 +21869,7 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return effects.mark(of) .. results
+return effects.mark(of) .. made
 end
 local replies, done = {}, 0
 local function run()
@@ -27446,7 +27529,7 @@ return replies`,
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '08065c61886da4d130db358cf5d46d85f04145fb',
+  sha: 'adacc1933bc8cc20b5ceff3838fb3c93847248fe',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -27731,7 +27814,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -27751,9 +27834,9 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
@@ -29244,7 +29327,7 @@ return replies`,
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: 'fa358a6aa144bbaca49ea3a3a7a9538f65c73402',
+  sha: '999f2ef2e713f20741bd36f4b4040d025aaaf799',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -29508,7 +29591,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -29528,9 +29611,9 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
@@ -29982,12 +30065,6 @@ if not place then
 break
 end
 end
-local _, _, committed = outcomes.read(kept, id)
-if committed and not outcome then
-local done = reply('done', nil)
-done[7] = 'd'
-return done
-end
 return reply('gone', nil)
 end
 return nil
@@ -30187,12 +30264,6 @@ if not place then
 break
 end
 end
-local _, _, committed = outcomes.read(kept, id)
-if committed and not outcome then
-local done = reply('done', nil)
-done[7] = 'd'
-return done
-end
 return reply('gone', nil)
 end
 local replies, done = {}, 0
@@ -30254,7 +30325,7 @@ return replies`,
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '4548766ef2bb3528edb790b4b64e364f4b92cefc',
+  sha: '2e25fdddd90c9274ca9ba66ea8e58742b85c190e',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -30780,7 +30851,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -30800,9 +30871,9 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end
 return outcomes
 end
@@ -30812,6 +30883,10 @@ if delivery.o then
 local outcomes = load_outcomes()
 outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
 end
+end
+function keeping.done(results, due, channels, id, lasts)
+local outcomes = load_outcomes()
+outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
 end
 function keeping.forget(held, channels)
 if redis.call('EXISTS', held[4]) == 1 then
@@ -31410,10 +31485,9 @@ return replies`,
 }
 
 /**
- * Store the progress of an entry that a worker has, that it is about to commit it, or the outcome after that, for those that wait for its
- * result.
+ * Store the progress of an entry that a worker has, for those that wait for its result.
  *
- * Invariant: a worker without the lease stores only an outcome, and that only of an entry that has none.
+ * Invariant: a worker without the lease stores nothing.
  *
  * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `group`: group
@@ -31422,19 +31496,19 @@ return replies`,
  * - key `stream`: stream, or the group's stream of ready entries
  * - `position`: position of the entry there
  * - `id`: entry
- * - `keep`: milliseconds for which it is kept
- * - `text`: p and JSON; m; or r and an outcome, see lua/_lib/stream/outcomes.lua
+ * - `keep`: milliseconds for which its outcome will be kept
+ * - `json`: progress
  * - replies 1 when it was stored
  * - on a full server refused: it stores a value
  */
-export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
   name: 'stream/progress',
-  sha: 'df6c3a42c653236df0702d6a597c06b1480ea78d',
+  sha: '71bfcd989077886d8a3452c0154a01ad3d665613',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
   keys: ["stream"],
-  args: ["position","id","keep","text"],
+  args: ["position","id","keep","json"],
   returns: 'integer',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -31450,7 +31524,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -31470,9 +31544,9 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end
 local function pending(stream, group, ids, consumer)
 local found = {}
@@ -31511,45 +31585,29 @@ local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
-local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 do
 local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
-local of = outcomes.open(held[1], held[2], channels)
-local what = string.sub(text, 1, 1)
-local refused
-if what == 'r' then
-refused = outcomes.read(of, id)
-else
-refused = not pending(stream, group, { position }, consumer)[position]
-end
-if refused then
+if not pending(stream, group, { position }, consumer)[position] then
 return 0
 end
-outcomes.put(of, what, id, keep, string.sub(text, 2))
+outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1
 end
 return nil
 end
-local function item(stream, position, id, keep, text)
+local function item(stream, position, id, keep, json)
 local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
-local of = outcomes.open(held[1], held[2], channels)
-local what = string.sub(text, 1, 1)
-local refused
-if what == 'r' then
-refused = outcomes.read(of, id)
-else
-refused = not pending(stream, group, { position }, consumer)[position]
-end
-if refused then
+if not pending(stream, group, { position }, consumer)[position] then
 return 0
 end
-outcomes.put(of, what, id, keep, string.sub(text, 2))
+outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1
 end
 local replies, done = {}, 0
@@ -34431,7 +34489,7 @@ return replies`,
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '5bf542a7590557920ff549166cea73067399333d',
+  sha: '8ec7009e36a3a45fd32b34219c7bf942d18f6901',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -34956,7 +35014,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -34976,9 +35034,9 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end
 return outcomes
 end
@@ -34988,6 +35046,10 @@ if delivery.o then
 local outcomes = load_outcomes()
 outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
 end
+end
+function keeping.done(results, due, channels, id, lasts)
+local outcomes = load_outcomes()
+outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
 end
 function keeping.forget(held, channels)
 if redis.call('EXISTS', held[4]) == 1 then

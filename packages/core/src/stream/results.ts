@@ -89,7 +89,6 @@ export function createResults(
         unfollow = runtime.subscriber.follow(route, keys.outcomes(stream, group) + id, {
           message(text) {
             messages += 1
-            // A third kind only says that a commit begins.
             if (text.startsWith('r')) end(resolve, decodeOutcome(text.slice(1)))
             else if (text.startsWith('p')) progressed(text.slice(1))
           },

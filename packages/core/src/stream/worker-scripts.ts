@@ -31,7 +31,7 @@ export interface WorkerScripts {
     after: string,
   ): Promise<readonly [cursor: string, after: string, repaired: number]>
   /** lua/stream/progress.lua, for an entry whose outcome is kept: resolves with whether it was stored. */
-  progress(entry: LeasedEntry, text: string): Promise<boolean>
+  progress(entry: LeasedEntry, json: string): Promise<boolean>
   /** Pauses the group for that time. */
   hold(ms: number): Promise<unknown>
   /** Publishes a JSON list of events. */
@@ -134,8 +134,8 @@ export function bindWorkerScripts(
       ) as Promise<Checked>,
     checkPlaces: async (cursor, after) =>
       (await checkPlaces(route, stream, ready, delayed, dead, cursor, after)) as [string, string, number],
-    progress: async ({ source, position, id, own }, text) =>
-      (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, text)) === 1,
+    progress: async ({ source, position, id, own }, json) =>
+      (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, json)) === 1,
     announce: (events) => announce(route, keys.watching(name), events),
     hold: (ms) => hold(route, paused, ms, keys.pausing(name, group)),
     forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),
