@@ -1,5 +1,6 @@
 import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
+import { sameSpace } from '../record/shapes.ts'
 import { badReply } from '../redis/failures.ts'
 import { leaderboardRanksOn } from '../redis/scripts.gen.ts'
 import { type Call, createBoardClock, createCall } from './board-call.ts'
@@ -15,6 +16,7 @@ const MOST_BOARDS = 50
 
 /** Boards that are read together, in one window each. */
 interface Together {
+  readonly boards: readonly Leaderboard[]
   readonly parts: readonly BoardParts[]
   readonly call: Call<[member: string, style: string]>
 }
@@ -23,7 +25,7 @@ const known = new WeakMap<readonly Leaderboard[], Map<string, Together>>()
 
 /**
  * A member's rows on several boards of one space, in the order of the boards; null where it is not on one. One script reads all of them at
- * the same moment. Pass the same array again where you can: an array is checked once.
+ * the same moment. Pass the same array again where you can: it is prepared once.
  *
  *     const [points, wins] = await ranksOn([pointsBoard, winsBoard], 'ann')
  *
@@ -64,26 +66,29 @@ function checkStyle(style: BoardRankStyle, parts: readonly BoardParts[]): void {
 function togetherOf(boards: readonly Leaderboard[], window: string | undefined): Together {
   const of = known.get(boards) ?? new Map<string, Together>()
   const found = of.get(window ?? '')
-  if (found) return found
+  if (found && isUnchanged(boards, found)) return found
   const made = create(boards, window)
   of.set(window ?? '', made)
   known.set(boards, of)
   return made
 }
 
+function isUnchanged(boards: readonly Leaderboard[], { boards: before }: Together): boolean {
+  return before.length === boards.length && before.every((board, at) => board === boards[at])
+}
+
 function create(given: readonly Leaderboard[], name: string | undefined): Together {
   if (!Array.isArray(given) || given.length < 1 || given.length > MOST_BOARDS)
     throw invalid('boards', given, `give a list of 1 to ${MOST_BOARDS} boards`)
-  // A copy, because the caller may change the array.
   const parts = (given as readonly Leaderboard[]).map((board) => {
     const found = partsOf(board)
     if (!found) throw invalid('boards', board, 'give boards made by createLeaderboard')
     return found
   })
   const [first] = parts as [BoardParts]
-  for (const { space, name: other, runtime } of parts)
-    if (space !== first.space || runtime.keys.route !== first.runtime.keys.route)
-      throw invalid('boards', other, `give boards of one space and one connection, those of '${first.name}'`)
+  for (const part of parts)
+    if (!sameSpace(part, first))
+      throw invalid('boards', part.name, `give boards of one space of one connect(), as '${first.name}'`)
   const windows = parts.map((each) => windowOf(each, name))
   const layout = (nowMs: number): Layout => {
     const layouts = parts.map(({ layouts: of }, at) => of.read(windows[at] as Window, { nowMs }))
@@ -100,7 +105,11 @@ function create(given: readonly Leaderboard[], name: string | undefined): Togeth
       period: { startMs: -Infinity, endMs },
     }
   }
-  return { parts, call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout) }
+  return {
+    boards: [...given],
+    parts,
+    call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout),
+  }
 }
 
 function windowOf({ name, settings }: BoardParts, wanted: string | undefined): Window {
