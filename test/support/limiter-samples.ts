@@ -56,6 +56,7 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
     },
   ],
+  'limiter/explain': [{ returns: 'list', shared: ['l 1 0 5 5 1000000 0 0'], item: [log, 1] }],
   'limiter/declare': [
     {
       returns: 'list',

@@ -5,6 +5,7 @@ import { limiterReset } from '../redis/scripts.gen.ts'
 import { together } from './correction.ts'
 import { blockOf } from './decision.ts'
 import type { LimiterContext } from './context.ts'
+import type { Fallback } from './fallback.ts'
 import { readBlock } from './outcome.ts'
 import type { Plan, PlanOf } from './plan.ts'
 import type { LimiterResetBlock } from './reset-types.ts'
@@ -16,6 +17,8 @@ import type { LimiterSubject, RateLimiter } from './types.ts'
 
 export interface ResetContext extends LimiterContext {
   readonly registry: RuleRegistry
+  /** What this process does instead of Redis, under the local policy. */
+  readonly local: Fallback['local']
   readonly ownPlan: Plan
   readonly planOf: PlanOf
   /** The parts of a subject that the limiter's own rules count. */
@@ -50,7 +53,7 @@ const KINDS = { l: 'log', s: 'slots' } as const
 /** Creates the method that deletes everything about a subject. */
 export function createReset(context: ResetContext): RateLimiter['reset'] {
   const { name, keys, locate, routeBy, bind, registry, ownPlan, planOf } = context
-  const { parts, checkPart, unlist, onTokensBack } = context
+  const { parts, checkPart, unlist, onTokensBack, local } = context
   const port = bind(limiterReset, [])
 
   /** The parts of this limiter's rules, and all parts of the subject: rules of other processes may count those. */
@@ -99,6 +102,7 @@ export function createReset(context: ResetContext): RateLimiter['reset'] {
     checkOptions('reset', given, ['rules', 'per'])
     if (given.per !== undefined) checkPart(given.per)
     const wanted = given.per === undefined ? partsOf(subject) : [given.per]
+    for (const part of wanted) local?.blocks.remove(part, placeOf(subject, part).keyName)
     const known: readonly OwnKeyRule[] = [
       ...(given.rules ? planOf(given.rules).rules : []),
       ...ownPlan.rules,

@@ -46,6 +46,19 @@ export interface LimiterDenyCacheOptions {
   readonly staleness?: Duration
 }
 
+/** Tokens that this process charges in advance, to decide without Redis. */
+export interface LimiterTokenLeaseOptions {
+  /**
+   * How many tokens of a subject are charged at once: a whole number from 2 to the smallest burst. Calls that cost more ask Redis. Tokens
+   * that time gives back in Redis end here too: with a GCRA rule an unused lease lasts at most `tokens * window / limit`.
+   */
+  readonly tokens: number
+  /** How long unused tokens are kept, before they are given back: 10 ms to 1 h. Default: 1 s. */
+  readonly idle?: Duration
+  /** The most subjects with leased tokens; the calls of further ones ask Redis. 1 to 10,000,000. Default: 100,000. */
+  readonly subjects?: number
+}
+
 export interface RateLimiterOptions {
   /** 1 to 8 rules, at least one of them not a shadow. A call is charged to all of them or to none. */
   readonly rules: readonly LimiterRule[]
@@ -92,6 +105,13 @@ export interface RateLimiterOptions {
    * asking Redis. Rules over different parts of a subject without `routeBy`: only the part that denied is charged. Default: false.
    */
   readonly countDenied?: boolean
+  /**
+   * Decides most calls of a busy subject in this process, by tokens that it charged in advance. What the rules promise stays true, because
+   * tokens are charged before they are used. But up to `tokens` of a subject may be unused in each process, for up to `idle`, while another
+   * process denies. A block, `set` or `reset` by another process takes effect within `idle`. Calls with `rules` of their own, and
+   * reservations, ask Redis. Only for `gcra` and `fixed-window` rules, without `ban` and `countDenied`. Default: none.
+   */
+  readonly lease?: LimiterTokenLeaseOptions
   /** How many calls of `wait` may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
   readonly maxWaiters?: number
 }
@@ -138,6 +158,13 @@ export interface RateLimiter {
    * an EVALSHA.
    */
   take(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<LimiterDecision>
+  /**
+   * As `take`, if this process can decide at once: by leased tokens, or by a cached denial. Undefined when it cannot; nothing was taken then,
+   * so call `take`. Never asks Redis.
+   *
+   * @throws PENKNIFE_INVALID for a wrong subject or cost.
+   */
+  takeNow(subject: LimiterSubject, options?: Pick<LimiterTakeOptions, 'cost'>): LimiterDecision | undefined
   /**
    * An effect for `record` and `commit`: takes `cost` tokens (default: 1) of a subject, or refuses all changes of the call. Its result is the
    * decision. It needs `place: 'space'`, and neither `whenUnavailable` nor `denyCache` apply to it: without Redis the whole call fails.

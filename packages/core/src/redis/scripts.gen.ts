@@ -695,16 +695,7 @@ fencing.apply(fence, token)
 redis.call('SET', value, string.format('%.0f ', token) .. text, 'PX', lasts)
 return '+'`
 
-const piece19 = `local text = redis.pcall('GET', key)
-if type(text) == 'table' then
-return text
-end
-if not text or string.sub(text, 1, 1) == 'c' then
-return 0
-end
-return redis.call('DEL', key)`
-
-const piece20 = `local fences = { open = nil, look = nil, next = nil }
+const piece19 = `local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
 return { key = key, last = nil, stored = nil }
 end
@@ -733,7 +724,7 @@ of.last = of.last + 1
 return of.last
 end`
 
-const piece21 = `local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+const piece20 = `local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
 local PAGE = 32
 local PAGES = 8
 local LIFE = 7200000
@@ -791,7 +782,7 @@ local process, number = parts(ticket)
 redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end`
 
-const piece22 = `local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
+const piece21 = `local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil, write = nil }
 local SLACK = 1000
 function locking.open(fence, channel, lease, claim)
 return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
@@ -959,7 +950,26 @@ end
 return done
 end`
 
-const piece23 = `local free_locks = { ask = nil, release = nil }
+const piece22 = `local text = redis.pcall('GET', lock)
+if type(text) == 'table' then
+return text
+end
+local has, owner = string.match(text or '', '^%d+ (%d+) (%S+) ')
+if not has or has ~= fence then
+return 0
+end
+return locking.release(of, lock, queue, owner)`
+
+const piece23 = `local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+if not text or string.sub(text, 1, 1) == 'c' then
+return 0
+end
+return redis.call('DEL', key)`
+
+const piece24 = `local free_locks = { ask = nil, release = nil }
 local function sorted(places, arguments)
 if #places ~= 2 * #arguments then
 return nil
@@ -1012,14 +1022,14 @@ redis.call('DEL', unpack(locks))
 return replies
 end`
 
-const piece24 = `local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
+const piece25 = `local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
 local left = untl and math.ceil((untl - now) / 1000) or 0
 if left <= 0 then
 return { '', '', '', redis.call('ZCARD', queue) }
 end
 return { string.format('%.0f', left), fence, label, redis.call('ZCARD', queue) }`
 
-const piece25 = `local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
+const piece26 = `local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
 local given = {}
 local function look(key, request)
@@ -1113,7 +1123,7 @@ redis.call('DEL', key)
 return string.format('+%.0f', plan.version)
 end`
 
-const piece26 = `token = tonumber(token)
+const piece27 = `token = tonumber(token)
 local refused = token and fencing.prepare(fence, token)
 if refused then
 return refused
@@ -1127,7 +1137,7 @@ fencing.apply(fence, token)
 end
 return objects.apply_removal(object, planned)`
 
-const piece27 = `lasts, token = tonumber(lasts), tonumber(token)
+const piece28 = `lasts, token = tonumber(lasts), tonumber(token)
 if lasts > 0 and not objects.expires(object) then
 return 'u'
 end
@@ -1145,9 +1155,9 @@ fencing.apply(fence, token)
 end
 return objects.apply(object, planned, ttl, lasts)`
 
-const piece28 = `local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])`
+const piece29 = `local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])`
 
-const piece29 = `local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+const piece30 = `local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
 local PAGE = 64
 local PAGES = 16
 local LIFE = 7200000
@@ -1322,27 +1332,175 @@ put(held, ticket, of.lease)
 return 1
 end`
 
-const piece30 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])`
+const piece31 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece31 = `local taken = 0
+const piece32 = `local taken = 0
 local from = '(' .. string.format('%.0f', now)
 for _, ticket in ipairs(redis.call('ZRANGE', held, from, '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
 taken = taken + (tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1)
 end
 return { taken, redis.call('ZCARD', queue) }`
 
-const piece32 = `lasts = tonumber(lasts)
+const piece33 = `lasts = tonumber(lasts)
 return reserving.reserve(of, changes, id, math.abs(lasts), lasts < 0)`
 
-const piece33 = `local replies = together({ ids })
+const piece34 = `local replies = together({ ids })
 return replies and replies[1] or seeing.prepare(of, ids)`
 
-const piece34 = `if waits == '1' then
+const piece35 = `if waits == '1' then
 return permits.leave(of, held, extra, queue, ticket)
 end
 return permits.release(of, held, extra, queue, ticket)`
 
-const piece35 = `local board = {}
+const piece36 = `local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end`
+
+const piece37 = `local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end`
+
+const piece38 = `local function undelivered(stream, last, lag)
+local function count(first, final)
+local found, all = ids(stream, first, final, 512)
+return #found, all
+end
+local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
+if not next_up then
+return 0, 1
+end
+next_up = next_up[1]
+local length = redis.call('XLEN', stream)
+local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+if first == next_up then
+return length, 1, next_up
+end
+if lag then
+return math.min(lag, length), 1, next_up
+end
+local behind, all = count('-', last)
+if all then
+return length - behind, 1, next_up
+end
+local ahead, rest = count(next_up, '+')
+if rest then
+return ahead, 1, next_up
+end
+local function ms(id)
+return tonumber(string.match(id, '%d+'))
+end
+local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
+local span = final - ms(first)
+local share = span > 0 and (final - ms(next_up)) / span or 0.5
+local estimate = math.floor(length * share + 0.5)
+return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
+end`
+
+const piece39 = `local length = redis.call('XLEN', stream)
+local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+local here, oldest
+for _, each in ipairs(all) do
+if each.name == group then
+here = each
+end
+end
+local function consider(id)
+local ms = id and tonumber(string.match(id, '%d+'))
+if ms and (not oldest or ms < oldest) then
+oldest = ms
+end
+end
+local waiting, exact, next_up = 0, 1, nil
+if length > 0 then
+waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+end
+consider(next_up)
+local running, alive, consumers = 0, {}, {}
+local function workers_of(key)
+for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+consumers[consumer.name] = true
+alive[consumer.name] = consumer.idle < ALIVE_MS or alive[consumer.name] or nil
+end
+end
+if here then
+running = here.pending
+workers_of(stream)
+if running > 0 then
+consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+end
+end
+local again = redis.call('XLEN', ready)
+if again > 0 then
+for _, each in ipairs(groups(ready)) do
+if each.name == group then
+running = running + each.pending
+again = math.max(0, again - each.pending)
+workers_of(ready)
+end
+end
+local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+for at = 1, first and #first[2] or 0, 2 do
+if first[2][at] == 'i' then
+consider(first[2][at + 1])
+end
+end
+end
+local function size(names)
+local count = 0
+for _ in pairs(names) do
+count = count + 1
+end
+return count
+end
+local reply = {
+length,
+waiting + again,
+exact,
+running,
+redis.call('ZCARD', delayed),
+redis.call('ZCARD', queued),
+redis.call('XLEN', dead),
+redis.call('PTTL', paused),
+oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+size(alive),
+size(consumers),
+}
+for _, each in ipairs(all) do
+reply[#reply + 1] = each.name
+end
+return reply`
+
+const piece40 = `local board = {}
 function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
@@ -1491,7 +1649,7 @@ function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end`
 
-const piece36 = `local function end_increments(ids, idlog, window, plain, name)
+const piece41 = `local function end_increments(ids, idlog, window, plain, name)
 if redis.call('EXISTS', ids) == 1 then
 local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
 local field = string.format('s%s %.0f', name, start)
@@ -1503,7 +1661,7 @@ end
 end
 end`
 
-const piece37 = `local change_told = {}
+const piece42 = `local change_told = {}
 local function tell_change(config)
 if config.live and not change_told[config.live] then
 change_told[config.live] = true
@@ -1511,7 +1669,7 @@ redis.pcall('SPUBLISH', config.live, '')
 end
 end`
 
-const piece38 = `local open = board.open(keys, config)
+const piece43 = `local open = board.open(keys, config)
 if not open then
 return now
 end
@@ -1542,7 +1700,7 @@ end
 end
 return '+'`
 
-const piece39 = `local wrong = typed(declaration, 'hash')
+const piece44 = `local wrong = typed(declaration, 'hash')
 if wrong then
 return wrong
 end
@@ -1574,14 +1732,14 @@ redis.call('PERSIST', declaration)
 end
 return before and before ~= rest and { '', before } or nil`
 
-const piece40 = `local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
+const piece45 = `local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
 if type(found) == 'table' then
 return found
 end
 redis.call('UNLINK', ranking, distinct, copy, rewards)
 return math.min(found, 1)`
 
-const piece41 = `local done
+const piece46 = `local done
 if data == '' then
 done = redis.pcall('HDEL', keys[1], member)
 else
@@ -1589,7 +1747,7 @@ done = redis.pcall('HSET', keys[1], member, data)
 end
 return type(done) == 'table' and done or 1`
 
-const piece42 = `local at = config.season
+const piece47 = `local at = config.season
 local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
 local wrong = typed(seasons, 'hash') or typed(ids, 'hash') or typed(idlog, 'stream')
 if wrong then
@@ -1623,7 +1781,7 @@ end
 redis.call('HSET', seasons, id, record)
 return '+' .. record`
 
-const piece43 = `local log, gone, parts = keys[1], keys[2], keys[3]
+const piece48 = `local log, gone, parts = keys[1], keys[2], keys[3]
 local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
 if wrong then
 return wrong
@@ -1661,7 +1819,7 @@ redis.call('HDEL', parts, unpack(erased))
 end
 return last and '(' .. last`
 
-const piece44 = `local function earlier(a, b)
+const piece49 = `local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
 if a_time == b_time then
@@ -1673,7 +1831,7 @@ end
 return a_time < b_time
 end`
 
-const piece45 = `local ids, idlog = keys[1], keys[2]
+const piece50 = `local ids, idlog = keys[1], keys[2]
 local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
 if wrong then
 return wrong
@@ -1716,7 +1874,7 @@ redis.call('XDEL', idlog, unpack(removals))
 end
 return last and '(' .. last`
 
-const piece46 = `local found = 0
+const piece51 = `local found = 0
 for _, key in ipairs(keys) do
 if redis.call('EXISTS', key) == 1 then
 found = 1
@@ -1729,7 +1887,7 @@ end
 end
 return found`
 
-const piece47 = `if math.abs(by) >= HARMLESS then
+const piece52 = `if math.abs(by) >= HARMLESS then
 local score = redis.pcall('ZSCORE', keys[1], member) or 0
 if type(score) == 'table' then
 return score
@@ -1741,7 +1899,7 @@ end
 end
 return redis.pcall('ZINCRBY', keys[1], by, member)`
 
-const piece48 = `local merged, rows, progress = keys[1], keys[2], keys[3]
+const piece53 = `local merged, rows, progress = keys[1], keys[2], keys[3]
 local wrong = typed(merged, 'zset') or typed(rows, 'zset') or typed(progress, 'hash')
 if wrong then
 return wrong
@@ -1775,10 +1933,10 @@ redis.call('PEXPIRE', progress, PATIENCE)
 redis.call('PEXPIRE', rows, PATIENCE)
 return 0`
 
-const piece49 = `local rank = redis.call('ZRANK', keys[1], member)
+const piece54 = `local rank = redis.call('ZRANK', keys[1], member)
 return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)`
 
-const piece50 = `local rows = {}
+const piece55 = `local rows = {}
 local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
 local function members_of(lines)
 local members = {}
@@ -1954,7 +2112,7 @@ end
 return data == '2' and EXACT or { data = key, exact = data == '3' }
 end`
 
-const piece51 = `windows = windows or open()
+const piece56 = `windows = windows or open()
 if not windows then
 return now
 end
@@ -1964,17 +2122,17 @@ lines[at] = rows.of(each.plan, windows[at], style, rows.how('0'), members)
 end
 return table.concat(lines, '\\n')`
 
-const piece52 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
+const piece57 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
 
-const piece53 = `open = open or board.open(keys, config)
+const piece58 = `open = open or board.open(keys, config)
 if not open then
 return now
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece54 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
+const piece59 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
 
-const piece55 = `local function take_part(window, id, member)
+const piece60 = `local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -2060,7 +2218,7 @@ end
 return not most or DUE - budget <= most
 end`
 
-const piece56 = `if current == nil then
+const piece61 = `if current == nil then
 open = board.open(keys, config)
 local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
 if wrong then
@@ -2073,11 +2231,11 @@ return 0
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece57 = `local record = redis.call('HGET', keys[1], 'i' .. id)
+const piece62 = `local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
 return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil`
 
-const piece58 = `local function delete_old_ids(ids, idlog, window)
+const piece63 = `local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
 return
@@ -2093,7 +2251,7 @@ redis.call('XDEL', idlog, entry[1])
 end
 end`
 
-const piece59 = `local removal = { open = nil, prepare = nil, apply = nil }
+const piece64 = `local removal = { open = nil, prepare = nil, apply = nil }
 local function sets_of_other_periods(of)
 local sets, keys = {}, of.keys
 for at, window in ipairs(of.config.windows) do
@@ -2182,13 +2340,13 @@ end
 return removed
 end`
 
-const piece60 = `local planned = removal.prepare(of, member)
+const piece65 = `local planned = removal.prepare(of, member)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return removal.apply(of, planned)`
 
-const piece61 = `local config = of.config
+const piece66 = `local config = of.config
 of.windows = of.windows or board.open(keys, config)
 if not of.windows then
 return now
@@ -2220,7 +2378,7 @@ removal.apply(of, planned)
 end
 return members`
 
-const piece62 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
+const piece67 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
 if wrong then
 return wrong
 end
@@ -2254,9 +2412,9 @@ end
 redis.call('HSET', seasons, field, from + #members)
 return 1`
 
-const piece63 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
+const piece68 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
 
-const piece64 = `local planned = reversal.prepare(of, id, time)
+const piece69 = `local planned = reversal.prepare(of, id, time)
 if not planned then
 return 0
 end
@@ -2269,7 +2427,7 @@ end
 reversal.apply(of, planned)
 return 1`
 
-const piece65 = `local function period_ttl(window)
+const piece70 = `local function period_ttl(window)
 local left = redis.call('PTTL', window.z)
 if left == -1 then
 local life = math.ceil((window.lives - now) / 1000)
@@ -2281,14 +2439,14 @@ end
 return left ~= -2
 end`
 
-const piece66 = `watch, events = tonumber(watch), events == '1'
+const piece71 = `watch, events = tonumber(watch), events == '1'
 local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return scoring.apply(of, planned, watch, events)`
 
-const piece67 = `local function leading_block(saved)
+const piece72 = `local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0, 0
 end
@@ -2299,11 +2457,11 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end`
 
-const piece68 = `local function damaged(key)
+const piece73 = `local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end`
 
-const piece69 = `local function checked_read(keys, type_of, read, ...)
+const piece74 = `local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -2321,7 +2479,7 @@ end
 return nil, { err = text }
 end`
 
-const piece70 = `local call = redis.call
+const piece75 = `local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local FOREVER = 9e15
@@ -2346,7 +2504,7 @@ local function type_of()
 return 'string'
 end`
 
-const piece71 = `local found, refused = checked_read({ state }, type_of, read_block, state)
+const piece76 = `local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -2364,7 +2522,7 @@ call('DEL', state)
 end
 return was`
 
-const piece72 = `local damaged = typed(state, 'string')
+const piece77 = `local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
@@ -2374,13 +2532,305 @@ return {}
 end
 return { ends - math.max(now, time), reason, listing }`
 
-const piece73 = `local damaged = typed(blocks, 'zset')
+const piece78 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)`
 
-const piece74 = `local slots = {}
+const piece79 = `local gcra = {}
+function gcra.define(rule, drain, token, capacity)
+rule.drain, rule.token, rule.capacity = drain, token, capacity
+end
+function gcra.load(rule, time, counted, level)
+if time then
+if counted ~= rule.token then
+level = level / counted
+level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+level = math.min(level, 2 * rule.capacity)
+end
+level = math.max(0, level - (now - time) * rule.drain)
+end
+rule.level = level or 0
+end
+function gcra.over(rule, tokens)
+return rule.level + tokens * rule.token > rule.capacity
+end
+function gcra.add(rule, tokens)
+rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
+end
+function gcra.entry(rule)
+return now, rule.token, rule.level, rule.level / rule.drain
+end
+function gcra.report(rule, reply)
+reply[#reply + 1] = rule.level
+end`
+
+const piece80 = `local fixed_window = {}
+function fixed_window.define(rule, limit, window)
+rule.limit, rule.window = limit, window
+end
+function fixed_window.load(rule, time, counted, used)
+rule.start, rule.used = now, 0
+if time and used > 0 and now < time + counted then
+rule.used = used
+if now < time + rule.window then
+rule.start = time
+end
+end
+end
+function fixed_window.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function fixed_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function fixed_window.entry(rule)
+return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+function fixed_window.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end`
+
+const piece81 = `local calendar = {}
+function calendar.define(rule, limit, start, turn, finish)
+rule.limit = limit
+rule.start, rule.finish = start, turn
+if now >= turn then
+rule.start, rule.finish = turn, finish
+end
+return now < rule.start or now >= rule.finish
+end
+function calendar.load(rule, time, _, used)
+rule.used = time and time >= rule.start and used or 0
+end
+function calendar.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+function calendar.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
+end
+function calendar.entry(rule)
+return rule.start, rule.finish, rule.used, rule.finish - now
+end
+function calendar.report(rule, reply)
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.finish - now
+end`
+
+const piece82 = `local sliding_window = {}
+local SHIFT = 2 ^ 26
+function sliding_window.define(rule, limit, window, tick)
+rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+end
+local function covered(before, window, tick, elapsed)
+return before * (window / tick - math.floor(elapsed / tick))
+end
+function sliding_window.load(rule, time, counted, level)
+local start, before, used = now, 0, 0
+if time and level > 0 then
+before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+local passed = math.floor((now - time) / counted)
+start = time + passed * counted
+if passed == 1 then
+before, used = used, 0
+elseif passed > 1 then
+before, used = 0, 0
+end
+if before + used == 0 then
+start = now
+end
+if counted ~= rule.window then
+local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+end
+end
+rule.start, rule.before, rule.used = start, before, used
+end
+function sliding_window.over(rule, tokens)
+local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+end
+function sliding_window.add(rule, tokens)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+if since >= rule.start then
+local rest = math.max(0, tokens - rule.used)
+rule.used = math.max(0, rule.used - tokens)
+if not latest then
+return
+end
+tokens = rest
+elseif since < rule.start - rule.window then
+return
+end
+rule.before = math.max(0, rule.before - tokens)
+end
+function sliding_window.entry(rule)
+return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+end
+function sliding_window.report(rule, reply)
+reply[#reply + 1] = rule.before
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = now - rule.start
+end`
+
+const piece83 = `local sliding_log = {}
+local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
+local HALVINGS = 11
+function sliding_log.define(rule, limit, window)
+rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
+end
+local function charge_at(rule, at)
+return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+end
+local function charged_to(rule, at)
+if at == 0 then
+return rule.base
+end
+local _, sum = charge_at(rule, at)
+return sum
+end
+local function first_from(rule, at, which, least)
+local low, high = at, rule.count + 1
+for _ = 1, HALVINGS do
+if low >= high then
+break
+end
+local middle = math.floor((low + high) / 2)
+local found = { charge_at(rule, middle) }
+if found[which] >= least then
+high = middle
+else
+low = middle + 1
+end
+end
+return low
+end
+local function moved(rule, from, to, time_by, sum_by)
+local charges = {}
+for at = from, to do
+local time, sum = charge_at(rule, at)
+charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
+end
+return table.concat(charges)
+end
+function sliding_log.open(rule, key)
+rule.key, rule.changed = key, false
+rule.log = redis.call('GET', key)
+rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
+if not rule.log then
+return
+end
+rule.count = (#rule.log - HEAD) / CHARGE
+if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+damaged(key)
+end
+rule.base = struct.unpack('<d', rule.log)
+local last = charge_at(rule, rule.count)
+if last > now then
+rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+rule.changed = true
+end
+rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+damaged(key)
+end
+end
+function sliding_log.over(rule, tokens)
+return rule.used + tokens > rule.limit
+end
+local function keep(rule, last, others, count)
+local head = struct.pack('<d', charged_to(rule, rule.first - 1))
+local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+rule.log = head .. kept .. others
+rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+rule.changed = true
+end
+function sliding_log.add(rule, tokens)
+tokens = math.min(tokens, 2 * rule.limit - rule.used)
+if tokens > 0 then
+keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+rule.used = rule.used + tokens
+end
+end
+local function give_back_latest(rule, tokens)
+local last, sum = rule.first - 1, charged_to(rule, rule.count)
+local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+for at = rule.count, rule.first, -1 do
+if not (charged_to(rule, at - 1) >= wanted) then
+last = at
+break
+end
+end
+rule.used = rule.used - (sum - wanted)
+if last < rule.first then
+keep(rule, last, '', 0)
+else
+keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+if rule.used == 0 then
+return
+end
+if latest then
+give_back_latest(rule, tokens)
+return
+end
+local from = first_from(rule, rule.first, 1, since)
+local behind = first_from(rule, from, 1, since + 1)
+if behind == from then
+return
+end
+local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+local back = math.min(tokens, last - before)
+local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+local count = #left / CHARGE + rule.count - behind + 1
+keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+if not rule.changed then
+return
+end
+if rule.count == 0 then
+redis.call('DEL', rule.key)
+else
+redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+end
+end
+function sliding_log.report(rule, reply, tokens)
+local gone = charged_to(rule, rule.first - 1)
+local function ends(fewer)
+local at = first_from(rule, rule.first, 2, gone + fewer)
+local time = at <= rule.count and charge_at(rule, at) or now
+return fewer > 0 and time + rule.window - now or 0
+end
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+reply[#reply + 1] = ends(rule.used)
+end`
+
+const piece84 = `local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
 local LATEST = 2 ^ 62
@@ -2453,7 +2903,203 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end`
 
-const piece75 = `if of.mistimed then
+const piece85 = `local charging = { open = nil, prepare = nil, apply = nil }
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
+local MARGIN = 2
+function charging.open(rules)
+local of = { list = {}, owners = {}, mistimed = false }
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+rule.does = PACKED[letter] or OWN_KEY[letter]
+of.list[#of.list + 1] = rule
+if OWN_KEY[letter] then
+of.owners[rule.place] = rule
+end
+if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+of.mistimed = true
+end
+end
+return of
+end
+local function open(of, key, place)
+local saved = redis.call('GET', key)
+local time, ends, reason, at, listing = leading_block(saved)
+if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+damaged(key)
+end
+local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+state.steps = {}
+if time then
+if time > now then
+time, ends = now, ends - (time - now)
+state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
+end
+if ends > now then
+state.ends, state.reason = ends, reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, listing) .. reason
+else
+state.plain = false
+end
+end
+state.start = at
+local found = {}
+local others = {}
+for from = at + 1, saved and #saved or 0, ENTRY do
+local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+damaged(key)
+end
+found[id] = { math.min(written, now), first, second, written > now and from }
+state.expires = math.max(state.expires, expires)
+others[#others + 1] = { id, expires, from }
+end
+state.rules = {}
+for _, rule in ipairs(of.list) do
+if rule.place == place then
+local entry = found[rule.id] or {}
+if entry[4] then
+state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
+state.back = true
+end
+rule.does.load(rule, entry[1], entry[2], entry[3])
+found[rule.id] = nil
+state.rules[#state.rules + 1] = rule
+local same = others[#state.rules]
+state.plain = state.plain and same ~= nil and same[1] == rule.id
+end
+end
+for _, other in ipairs(others) do
+if found[other[1]] and other[2] > now then
+state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+state.count = state.count + 1
+end
+end
+if state.count + #state.rules > MOST then
+error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+end
+return state
+end
+local function write(state)
+local longest, slack = 0, SECOND
+local entries = {}
+for at, rule in ipairs(state.rules) do
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
+if rule.letter == 'g' then
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
+end
+entries[at] = { rule.id, time, first, second }
+end
+local fits = state.plain and not state.back and now + longest <= state.expires
+local ttl = math.ceil(math.max(longest, slack) / 1000)
+if not fits then
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
+end
+state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
+end
+local after = ''
+for _, entry in ipairs(entries) do
+after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
+end
+if fits then
+redis.call('SETRANGE', state.key, state.start, after)
+else
+redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+end
+end
+local function settled(how)
+local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+if not charged then
+return nil
+end
+return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+if rule.letter == 's' then
+if lease ~= '' then
+rule.does.add(rule, lease)
+end
+elseif tokens > 0 then
+rule.does.add(rule, tokens)
+elseif charged then
+rule.does.give_back(rule, -tokens, charged.since, false)
+else
+rule.does.give_back(rule, -tokens, now, true)
+end
+end
+local function read(of, places, cost, how, lease)
+local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
+local asked = counting or how == 'take' or how == 'look'
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = of.owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(of, key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(of.list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+plan.charges = how ~= 'look' and (allowed or counting and not blocked)
+if plan.charges and tokens ~= 0 then
+for at, rule in ipairs(of.list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and allowed and rule.refuses or spared) then
+charge(rule, tokens, allowed and lease or '', charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(of.list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.report(rule, plan.reply, tokens)
+end
+return plan
+end
+function charging.prepare(of, places, cost, how, lease)
+local function type_of(place)
+return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
+end
+return checked_read(places, type_of, read, of, places, cost, how, lease)
+end
+function charging.apply(_, plan)
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+redis.call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+end`
+
+const piece86 = `if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
@@ -2477,7 +3123,7 @@ return bans.reply
 end
 return plan.reply`
 
-const piece76 = `local damaged = typed(declared, 'zset')
+const piece87 = `local damaged = typed(declared, 'zset')
 if damaged then
 return damaged
 end
@@ -2514,7 +3160,13 @@ return { 1, before }
 end
 return { 1 }`
 
-const piece77 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
+const piece88 = `if of.mistimed then
+return { 3, now }
+end
+local plan, refused = charging.prepare(of, places, cost, 'look', '')
+return plan and plan.reply or refused`
+
+const piece89 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -2528,7 +3180,7 @@ end
 end
 return found.live`
 
-const piece78 = `local damaged = typed(blocks, 'zset')
+const piece90 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
@@ -2542,7 +3194,7 @@ end
 redis.call('ZADD', blocks, 0, block)
 return 1`
 
-const piece79 = `local damaged = typed(rules, 'zset')
+const piece91 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
@@ -2552,13 +3204,13 @@ local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
 redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new`
 
-const piece80 = `local damaged = typed(rules, 'zset')
+const piece92 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece81 = `local found = { 0, 0, 0, '', '' }
+const piece93 = `local found = { 0, 0, 0, '', '' }
 if kind == 'state' then
 local saved = redis.pcall('GET', place)
 if type(saved) == 'string' then
@@ -2577,7 +3229,7 @@ return nil
 end
 return found`
 
-const piece82 = `local saved = redis.pcall('GET', state)
+const piece94 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -2626,7 +3278,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece83 = `local saved = redis.pcall('GET', state)
+const piece95 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -2687,7 +3339,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece84 = `local MAX_EPOCHS = 100000
+const piece96 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -2697,7 +3349,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece85 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece97 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -2720,7 +3372,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece86 = `local wrong = typed(connections, 'zset')
+const piece98 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -2749,7 +3401,7 @@ return ''
 end
 return admitted`
 
-const piece87 = `local suffix = ':' .. process .. ':' .. number
+const piece99 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -2757,7 +3409,7 @@ end
 end
 return 0`
 
-const piece88 = `local wrong = typed(due, 'zset')
+const piece100 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -2768,7 +3420,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece89 = `local function tag_of(entry)
+const piece101 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -2776,7 +3428,7 @@ return tag
 end
 end`
 
-const piece90 = `local function tagged(entry)
+const piece102 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -2784,7 +3436,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece91 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece103 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -2801,7 +3453,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece92 = `local publication = { prepare = nil, apply = nil }
+const piece104 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -2928,7 +3580,7 @@ end
 return event_id
 end`
 
-const piece93 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3036,12 +3688,12 @@ end
 return alive
 end`
 
-const piece94 = `lease = tonumber(lease)
+const piece106 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece95 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece107 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece96 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece108 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3052,9 +3704,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece97 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece109 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece98 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece110 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3063,10 +3715,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece99 = `local text = '\\n' .. type .. '\\n' .. json
+const piece111 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece100 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3081,9 +3733,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece101 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece113 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece102 = `local channel = {
+const piece114 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3097,9 +3749,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece103 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece115 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece104 = `channel.history, channel.live = history, live
+const piece116 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3107,7 +3759,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece105 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece117 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3118,7 +3770,7 @@ local more = presence.expire(room)
 presence.mark(room)
 return (alive and '1' or '0') .. (more and '+' or '')`
 
-const piece106 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3158,10 +3810,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece107 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece119 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece108 = `local function allowed(command, key)
+const piece120 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3183,7 +3835,7 @@ end
 end
 end`
 
-const piece109 = `local MOST = '18446744073709551615'
+const piece121 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3204,19 +3856,7 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece110 = `local function groups(stream)
-local found = {}
-for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-local group = {}
-for field = 1, #fields, 2 do
-group[fields[field]] = fields[field + 1]
-end
-found[at] = group
-end
-return found
-end`
-
-const piece111 = `local entry = {}
+const piece122 = `local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
 if not found then
@@ -3341,7 +3981,7 @@ end
 return delivery ~= nil
 end`
 
-const piece112 = `local places = { open = nil }
+const piece123 = `local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
@@ -3572,7 +4212,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece113 = `if wrong then
+const piece124 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -3628,7 +4268,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. results`
 
-const piece114 = `if wrong then
+const piece125 = `if wrong then
 return wrong
 end
 if window then
@@ -3661,7 +4301,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece115 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece126 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -3672,7 +4312,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece116 = `local list = position_of(stream)
+const piece127 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -3687,7 +4327,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece117 = `local before = redis.pcall('GET', declaration)
+const piece128 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -3698,12 +4338,50 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece118 = `local function due_at(due)
+const piece129 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+local new = redis.call('ZADD', seen, string.format('%.0f', ms), member)
+redis.call('ZADD', names, 0, member)
+redis.call('HSET', options, member, given)
+local gone = redis.call('ZRANGE', seen, '-inf', string.format('(%.0f', ms - lasts), 'BYSCORE', 'LIMIT', 0, AT_ONCE)
+if #gone == 0 and new == 1 and redis.call('ZCARD', seen) > tonumber(most) then
+gone = redis.call('ZRANGE', seen, 0, 0)
+end
+if #gone > 0 then
+redis.call('ZREM', names, unpack(gone))
+redis.call('ZREM', seen, unpack(gone))
+redis.call('HDEL', options, unpack(gone))
+end
+for _, key in ipairs({ names, seen, options }) do
+redis.call('PEXPIRE', key, lasts)
+end
+return new`
+
+const piece130 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+
+const piece131 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+if wrong then
+return wrong
+end
+local reply = {}
+local first = math.floor(now / 1000) - lasts
+for _, member in ipairs(redis.call('ZRANGE', names, after, to, 'BYLEX', 'LIMIT', 0, limit)) do
+local ms = tonumber(redis.call('ZSCORE', seen, member) or nil)
+reply[#reply + 1] = member
+reply[#reply + 1] = ms and ms >= first and string.format('%.0f', ms) or ''
+reply[#reply + 1] = redis.call('HGET', options, member) or ''
+end
+return reply`
+
+const piece132 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece119 = `local function load_limits()
+const piece133 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -3763,6 +4441,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -3782,7 +4478,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -4357,13 +5059,48 @@ end
 return id
 end`
 
-const piece120 = `local may = append.prepare(stream)
+const piece134 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece121 = `local id = redis.pcall('GET', added)
+const piece135 = `local before = redis.pcall('GET', written)
+if type(before) == 'table' then
+return before
+end
+local last, count = string.match(before or '', '^(%d+) (%d+)$')
+if last and tonumber(number) <= tonumber(last) then
+return { last == number and tonumber(count) or 0 }
+end
+local texts = {}
+for text in string.gmatch(payloads, '[^\\n]+') do
+local may = append.prepare(stream)
+if may == false then
+break
+elseif may ~= true then
+return may
+end
+texts[#texts + 1] = text
+end
+for at, text in ipairs(texts) do
+local id = append.apply(stream, text, '', '')
+if type(id) == 'table' then
+if at > 1 then
+error(id)
+end
+return id
+end
+end
+redis.call('SET', written, number .. ' ' .. #texts, 'EX', DAY)
+local reply = { #texts }
+for group, entries in pairs(stream.missed) do
+reply[#reply + 1] = group
+reply[#reply + 1] = entries
+end
+return reply`
+
+const piece136 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -4382,7 +5119,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece122 = `local of = places.open(held[1], held[2], ready, most)
+const piece137 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -4451,29 +5188,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece123 = `local function ids(stream, first, last, most)
-local found, bytes = {}, 0
-for step = 1, most do
-local count = math.min(step == 1 and 4 or 16, most - #found)
-if count <= 0 or bytes >= 262144 then
-return found, false
-end
-local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-for _, entry in ipairs(page) do
-found[#found + 1] = entry[1]
-for _, text in ipairs(entry[2]) do
-bytes = bytes + #text
-end
-end
-if #page < count then
-return found, true
-end
-first = '(' .. page[count][1]
-end
-return found, false
-end`
-
-const piece124 = `local function pending(stream, group, ids, consumer)
+const piece138 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -4499,7 +5214,7 @@ end
 return found
 end`
 
-const piece125 = `local MOST_TRIMMED = 5000
+const piece139 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -4552,8 +5267,8 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece126 = `local outcomes = { open = nil }
-local MOST_FORGOTTEN = 20
+const piece140 = `local outcomes = { open = nil }
+local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
 end
@@ -4569,8 +5284,9 @@ end
 end
 function outcomes.put(of, what, id, keep, text)
 outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
 redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
@@ -4587,7 +5303,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
 end`
 
-const piece127 = `local function load_places()
+const piece141 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -4827,7 +5543,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece128 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece142 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -4941,9 +5657,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece129 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece143 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece130 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece144 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -4959,13 +5675,13 @@ return consumer.name
 end
 end
 end
-local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2])
+local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2], held[3], held[4])
 if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece131 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece145 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -4988,7 +5704,7 @@ end
 end
 return gone`
 
-const piece132 = `local left = redis.call('PTTL', paused)
+const piece146 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -4996,7 +5712,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece133 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5044,7 +5760,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece134 = `local due = string.match(action, '^move (%d+)$')
+const piece148 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5055,9 +5771,41 @@ return wrong
 end
 local kept = outcomes.open(held[3], held[4], channels)
 local ms = math.floor(now / 1000)
+local function lease(key, position)
+local found = redis.pcall('XPENDING', key, group, position, position, 1)
+return not found.err and found[1] or nil
+end
+local function consumers_of_group()
+local seen, alive, all = {}, 0, 0
+for _, key in ipairs({ stream, ready }) do
+local found = redis.pcall('XINFO', 'CONSUMERS', key, group)
+for _, fields in ipairs(found.err and {} or found) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+all = all + (seen[consumer.name] == nil and 1 or 0)
+if consumer.idle < ALIVE_MS and not seen[consumer.name] then
+alive = alive + 1
+end
+seen[consumer.name] = seen[consumer.name] or consumer.idle < ALIVE_MS
+end
+end
+return alive, all
+end
+local function holder(key)
+local code, position = string.match(of and key and places.first(of, key) or '', '^(%a)(.*)$')
+if code == 'd' then
+local time, entry_id = string.match(position, '^(%d+)/(.*)$')
+return code, entry_id, time
+end
+local found = code == 'm' and { i = position } or code and entry.read_ready(code == 'x' and dead or ready, position)
+local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, position)
+return code, found and found.i, nil, held_by and held_by[2], held_by and held_by[3]
+end
 local function reply(state, delivery, done, consumer, idle, time)
 local outcome, progress = outcomes.read(kept, id)
-return {
+local told = {
 state,
 done and '1' or '',
 consumer or '',
@@ -5068,6 +5816,14 @@ outcome or '',
 progress or '',
 delivery and outcomes.kept_ms(delivery) and '1' or '',
 }
+if action == 'why' then
+local alive, all = consumers_of_group()
+local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
+for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0 }) do
+told[#told + 1] = tostring(value)
+end
+end
+return told
 end
 local function cancelled(delivery, location)
 if of and delivery.k and location == 'd' then
@@ -5119,10 +5875,6 @@ redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
 end
 return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
 end
-local function lease(key, position)
-local found = redis.pcall('XPENDING', key, group, position, position, 1)
-return not found.err and found[1] or nil
-end
 local function in_stream()
 local delivery = entry.read(stream, id)
 if not delivery then
@@ -5167,10 +5919,12 @@ cursor = '0'
 return
 end
 local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
-return delivery
-and act('queued', delivery, nil, function()
-redis.call('ZREM', held[2], member)
+if not delivery then
+return
+end
 delivery.q = string.match(member, '^[^%z]+')
+return act('queued', delivery, nil, function()
+redis.call('ZREM', held[2], member)
 end)
 end
 local function in_delayed()
@@ -5246,7 +6000,7 @@ return done
 end
 return reply('gone', nil)`
 
-const piece135 = `local MOST_FORGOTTEN = 5000
+const piece149 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -5262,9 +6016,9 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece136 = `local function load_outcomes()
+const piece150 = `local function load_outcomes()
 local outcomes = { open = nil }
-local MOST_FORGOTTEN = 20
+local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
 end
@@ -5280,8 +6034,9 @@ end
 end
 function outcomes.put(of, what, id, keep, text)
 outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
 redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
@@ -5313,7 +6068,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece137 = `local ms = math.floor(now / 1000)
+const piece151 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5407,7 +6162,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece138 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5415,7 +6170,43 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece139 = `if redis.call('EXISTS', stream) == 0 then
+const piece153 = `local wrong = typed(output, 'string')
+if wrong then
+return wrong
+end
+local size = redis.call('STRLEN', output) - HEAD
+if size < 0 then
+return { '', '', '', '', '' }
+end
+local known = redis.call('GETRANGE', output, 0, HEAD - 1)
+local start = tonumber(from)
+if known ~= fence or start > size then
+start = 0
+end
+local text = redis.call('GETRANGE', output, HEAD + start, HEAD + start + MOST - 1)
+local first, last = 1, #text
+for _ = 1, 3 do
+first = inside(text, first) and first + 1 or first
+end
+if start + last < size then
+local next_byte = redis.call('GETRANGE', output, HEAD + start + last, HEAD + start + last)
+for _ = 1, 3 do
+if not inside(next_byte, 1) then
+break
+end
+next_byte = string.sub(text, last, last)
+last = last - 1
+end
+end
+return {
+known,
+tostring(start + first - 1),
+tostring(start + last),
+string.sub(text, first, last),
+start + last < size and '1' or '',
+}`
+
+const piece154 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -5425,7 +6216,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece140 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece155 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -5451,7 +6242,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece141 = `local changed
+const piece156 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -5463,7 +6254,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece142 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece157 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -5481,9 +6272,9 @@ end
 outcomes.put(of, what, id, keep, string.sub(text, 2))
 return 1`
 
-const piece143 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece158 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece144 = `local of = places.open(held[1], held[2], ready, most)
+const piece159 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -5497,7 +6288,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece145 = `local wrong = typed(stream, 'stream')
+const piece160 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -5524,7 +6315,24 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece146 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece161 = `local may = append.prepare(stream)
+if may == false then
+return -1
+elseif may ~= true then
+return may
+end
+if not redis.call('XRANGE', of[1], id, id)[1] then
+stream.prepared = math.max(0, stream.prepared - 1)
+return 0
+end
+local added = append.apply(stream, payload, '', '')
+if type(added) == 'table' then
+return added
+end
+stream.length = stream.length - 1
+return redis.call('XDEL', of[1], id)`
+
+const piece162 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5547,43 +6355,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece147 = `local function undelivered(stream, last, lag)
-local function count(first, final)
-local found, all = ids(stream, first, final, 512)
-return #found, all
-end
-local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
-if not next_up then
-return 0, 1
-end
-next_up = next_up[1]
-local length = redis.call('XLEN', stream)
-local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
-if first == next_up then
-return length, 1, next_up
-end
-if lag then
-return math.min(lag, length), 1, next_up
-end
-local behind, all = count('-', last)
-if all then
-return length - behind, 1, next_up
-end
-local ahead, rest = count(next_up, '+')
-if rest then
-return ahead, 1, next_up
-end
-local function ms(id)
-return tonumber(string.match(id, '%d+'))
-end
-local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
-local span = final - ms(first)
-local share = span > 0 and (final - ms(next_up)) / span or 0.5
-local estimate = math.floor(length * share + 0.5)
-return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
-end`
-
-const piece148 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -5614,7 +6386,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece149 = `local schedule = { seen = nil, state = nil }
+const piece164 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -5636,7 +6408,7 @@ found[5] or '',
 }
 end`
 
-const piece150 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece165 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -5646,7 +6418,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece151 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece166 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -5654,7 +6426,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece152 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece167 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -5713,9 +6485,9 @@ end
 end
 return outcome`
 
-const piece153 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece168 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece154 = `local schedules, due, ids = unpack(all)
+const piece169 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -5742,7 +6514,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece155 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -5761,7 +6533,7 @@ end
 end
 return reply`
 
-const piece156 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece171 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -5779,7 +6551,7 @@ end
 end
 return reply`
 
-const piece157 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece172 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5975,7 +6747,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece158 = `local here, again = find(stream, group), find(ready, group)
+const piece173 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -6031,7 +6803,7 @@ end
 end
 return reply`
 
-const piece159 = `local wrong = typed(stream, 'stream')
+const piece174 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6055,11 +6827,33 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece160 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece175 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
+
+const piece176 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+if wrong then
+return wrong
+end
+if not pending(stream, group, { position }, consumer)[position] then
+return 0
+end
+local same = redis.call('GETRANGE', output, 0, HEAD - 1) == fence
+local start = same and redis.call('STRLEN', output) - HEAD or 0
+local size = start + #text
+if size > MOST then
+return -1
+end
+if same then
+redis.call('APPEND', output, text)
+redis.call('PEXPIRE', output, lasts)
+else
+redis.call('SET', output, fence .. text, 'PX', lasts)
+end
+redis.pcall('SPUBLISH', channels .. id, 'o' .. fence .. ' ' .. start .. ' ' .. text)
+return size`
 
 /**
  * Add to a counter within the floor and the ceiling of its object: count.lua for the common call.
@@ -6656,6 +7450,51 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], A
 }
 
 /**
+ * Release a lock of another holder, and offer it to the first that waits.
+ *
+ * Invariant: only the lease with this fence is ended, so of two callers who read the same state one ends it, and a newer lease stays. Its
+ * holder notices at its next renewal. A process that dies before the call leaves everything as it was.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `fence`: of the lease
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees a lock
+ */
+export const guardForceUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, fence: Arg], number> = {
+  name: 'guard/force_unlock',
+  sha: '360b55afc834871ed2169d45c9ad78e368efa9ab',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["fence"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece21, `local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, fence = KEYS[1], KEYS[2], ARGV[3]
+do`, piece22, `end
+return nil
+end
+local function item(lock, queue, fence)`, piece22, `end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
+}
+
+/**
  * Delete the stored result of a run. A run in progress goes on.
  *
  * - key `key`: string: the claim, or its result
@@ -6675,10 +7514,10 @@ export const guardForget: Script<[], [key: string], number> = {
 local items = #KEYS / 1
 if items == 1 then
 local key = KEYS[1]
-do`, piece19, `end
+do`, piece23, `end
 return nil
 end
-local function item(key)`, piece19, `end
+local function item(key)`, piece23, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -6721,7 +7560,7 @@ export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Ar
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece22, piece23, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece21, piece24, `local keys = KEYS
 local channel = ARGV[1]
 local lease = ARGV[2]
 local label = ARGV[3]
@@ -6779,7 +7618,7 @@ export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: 
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece22, `local channel = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece21, `local channel = ARGV[1]
 local lease = ARGV[2]
 local label = ARGV[3]
 local claim = ARGV[4]
@@ -6829,10 +7668,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 2
 if items == 1 then
 local lock, queue = KEYS[1], KEYS[2]
-do`, piece24, `end
+do`, piece25, `end
 return nil
 end
-local function item(lock, queue)`, piece24, `end
+local function item(lock, queue)`, piece25, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -6896,13 +7735,13 @@ export const guardObjectRemove: Script<[], [object: string, fence: string, versi
   args: ["version","token"],
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece14, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece25, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece26, `local items = #KEYS / 2
 if items == 1 then
 local object, fence, version, token = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece26, `end
+do`, piece27, `end
 return nil
 end
-local function item(object, fence, version, token)`, piece26, `end
+local function item(object, fence, version, token)`, piece27, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -6940,22 +7779,22 @@ export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string
   args: ["ops","whole","version","token","lasts"],
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua`, piece14, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece25, `local ttl = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece26, `local ttl = ARGV[1]
 ttl = tonumber(ttl)
 local items = #KEYS / 2
 if items == 1 then
 local object, fence, ops, whole, version, token, lasts = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece27, `end
+do`, piece28, `end
 return nil
 end
-local function item(object, fence, ops, whole, version, token, lasts)`, piece27, `end
+local function item(object, fence, ops, whole, version, token, lasts)`, piece28, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 5 or 0
 local function run()
 while done < items do
 local key = done * 2
 local arg = 1 + done * own
-done = done + 1`, piece28, piece6),
+done = done + 1`, piece29, piece6),
 }
 
 /**
@@ -6987,7 +7826,7 @@ export const guardPermit: Script<[keys: readonly string[], channel: Arg, size: A
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece29, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece30, `local keys = KEYS
 local channel = ARGV[1]
 local size = ARGV[2]
 local lease = ARGV[3]
@@ -7009,7 +7848,7 @@ local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 2
-done = done + 1`, piece30, piece6),
+done = done + 1`, piece31, piece6),
 }
 
 /**
@@ -7035,10 +7874,10 @@ local MOST = 1000
 local items = #KEYS / 2
 if items == 1 then
 local held, queue = KEYS[1], KEYS[2]
-do`, piece31, `end
+do`, piece32, `end
 return nil
 end
-local function item(held, queue)`, piece31, `end
+local function item(held, queue)`, piece32, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -7069,7 +7908,7 @@ export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], numbe
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece22, `local lease = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece21, `local lease = ARGV[1]
 lease = tonumber(lease)
 local items = #KEYS / 1
 if items == 1 then
@@ -7112,7 +7951,7 @@ export const guardRepermit: Script<[lease: Arg], [held: string, ticket: Arg], nu
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece29, `local lease = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece30, `local lease = ARGV[1]
 local of = permits.open(nil, nil, 0, lease, 0)
 local items = #KEYS / 1
 if items == 1 then
@@ -7226,10 +8065,10 @@ end
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, id, lasts = ARGV[2], ARGV[3], ARGV[4]
-do`, piece32, `end
+do`, piece33, `end
 return nil
 end
-local function item(changes, id, lasts)`, piece32, `end
+local function item(changes, id, lasts)`, piece33, `end
 local shared_replies = together({ unpack(ARGV, 2) })
 if shared_replies then return shared_replies end
 local replies, done = {}, 0
@@ -7363,10 +8202,10 @@ end
 local items = (#ARGV - 2) / 1
 if items == 1 then
 local ids = ARGV[3]
-do`, piece33, `end
+do`, piece34, `end
 return nil
 end
-local function item(ids)`, piece33, `end
+local function item(ids)`, piece34, `end
 local shared_replies = together({ unpack(ARGV, 3) })
 if shared_replies then return shared_replies end
 local replies, done = {}, 0
@@ -7494,7 +8333,7 @@ export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queu
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece22, piece23, `local channel = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece21, piece24, `local channel = ARGV[1]
 local claim = ARGV[2]
 local of = locking.open(nil, channel, 0, claim)
 local function together(places, owners)
@@ -7550,24 +8389,24 @@ export const guardUnpermit: Script<[channel: Arg, size: Arg, claim: Arg], [held:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece29, `local channel = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece30, `local channel = ARGV[1]
 local size = ARGV[2]
 local claim = ARGV[3]
 local of = permits.open(nil, channel, size, 0, claim)
 local items = #KEYS / 3
 if items == 1 then
 local held, extra, queue, ticket, waits = KEYS[1], KEYS[2], KEYS[3], ARGV[4], ARGV[5]
-do`, piece34, `end
+do`, piece35, `end
 return nil
 end
-local function item(held, extra, queue, ticket, waits)`, piece34, `end
+local function item(held, extra, queue, ticket, waits)`, piece35, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 2 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 3 + done * own
-done = done + 1`, piece30, piece6),
+done = done + 1`, piece31, piece6),
 }
 
 /**
@@ -7592,7 +8431,7 @@ export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, que
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece20, piece21, piece22, `local channel = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece19, piece20, piece21, `local channel = ARGV[1]
 local claim = ARGV[2]
 local of = locking.open(nil, channel, 0, claim)
 local items = #KEYS / 2
@@ -7656,6 +8495,47 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
+ * Count the entries of a group by state. It reads less than lua/stream/stats.lua, so that tools can list many streams.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - key `paused`: exists while the group is paused
+ * - key `queued`: sorted set of entries that wait for a place of their key
+ * - `group`: group
+ * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
+ */
+export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
+  name: 'inspect/group',
+  sha: 'e13a0bf66cb52d956f543cc7b6339980bce95e95',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready","delayed","dead","paused","queued"],
+  args: ["group"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece36, piece37, piece38, `local ALIVE_MS = 30000
+local items = #KEYS / 6
+if items == 1 then
+local stream, ready, delayed, dead, paused, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], ARGV[1]
+do`, piece39, `end
+return nil
+end
+local function item(stream, ready, delayed, dead, paused, queued, group)`, piece39, `end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 6
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1])`, piece6),
+}
+
+/**
  * Remove all members of a board, or of one of its windows, previous periods and the next one included.
  *
  * It unlinks the keys, so that large ones cost no more. A process may die before or after the call.
@@ -7677,7 +8557,7 @@ export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [win
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece36, piece37, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece41, piece42, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local function empty_log(window)
@@ -7692,10 +8572,10 @@ end
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local window = ARGV[2]
-do`, piece38, `end
+do`, piece43, `end
 return nil
 end
-local function item(window)`, piece38, `end
+local function item(window)`, piece43, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -7726,10 +8606,10 @@ export const leaderboardDeclare: Script<[], [declaration: string, fields: Arg, r
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local declaration, fields, rest, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece39, `end
+do`, piece44, `end
 return nil
 end
-local function item(declaration, fields, rest, life)`, piece39, `end
+local function item(declaration, fields, rest, life)`, piece44, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -7765,10 +8645,10 @@ export const leaderboardDeleteSeason: Script<[], [seasons: string, ranking: stri
 local items = #KEYS / 5
 if items == 1 then
 local seasons, ranking, distinct, copy, rewards, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
-do`, piece40, `end
+do`, piece45, `end
 return nil
 end
-local function item(seasons, ranking, distinct, copy, rewards, id)`, piece40, `end
+local function item(seasons, ranking, distinct, copy, rewards, id)`, piece45, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -7802,10 +8682,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, data = ARGV[1], ARGV[2]
-do`, piece41, `end
+do`, piece46, `end
 return nil
 end
-local function item(member, data)`, piece41, `end
+local function item(member, data)`, piece46, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -7878,7 +8758,7 @@ export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], 
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece36, piece37, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece41, piece42, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local MOST_SEASONS = 10000
@@ -7896,10 +8776,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local id, window, current, kept = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece42, `end
+do`, piece47, `end
 return nil
 end
-local function item(id, window, current, kept)`, piece42, `end
+local function item(id, window, current, kept)`, piece47, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -7934,10 +8814,10 @@ local STEP = 256
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, from = ARGV[1], ARGV[2]
-do`, piece43, `end
+do`, piece48, `end
 return nil
 end
-local function item(member, from)`, piece43, `end
+local function item(member, from)`, piece48, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -7967,7 +8847,7 @@ export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg
   keys: [],
   args: ["member","from"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, piece1, `local keys = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece1, `local keys = KEYS
 local STEP = 128
 local function naming(ids, member, fields, marker)
 local found = {}
@@ -7983,10 +8863,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, from = ARGV[1], ARGV[2]
-do`, piece45, `end
+do`, piece50, `end
 return nil
 end
-local function item(member, from)`, piece45, `end
+local function item(member, from)`, piece50, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8019,10 +8899,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local time = ARGV[1]
-do`, piece46, `end
+do`, piece51, `end
 return nil
 end
-local function item(time)`, piece46, `end
+local function item(time)`, piece51, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8055,10 +8935,10 @@ local HARMLESS = 2 ^ 970
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, by = ARGV[1], ARGV[2]
-do`, piece47, `end
+do`, piece52, `end
 return nil
 end
-local function item(member, by)`, piece47, `end
+local function item(member, by)`, piece52, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8187,10 +9067,10 @@ end
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local life = ARGV[2]
-do`, piece48, `end
+do`, piece53, `end
 return nil
 end
-local function item(life)`, piece48, `end
+local function item(life)`, piece53, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8221,10 +9101,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local member = ARGV[1]
-do`, piece49, `end
+do`, piece54, `end
 return nil
 end
-local function item(member)`, piece49, `end
+local function item(member)`, piece54, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8253,7 +9133,7 @@ export const leaderboardRanksOn: Script<[keys: readonly string[], plan: Arg], [m
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece50, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
 local plan = ARGV[1]
 local list = cjson.decode(plan)
 local windows
@@ -8271,10 +9151,10 @@ end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local member, style = ARGV[2], ARGV[3]
-do`, piece51, `end
+do`, piece56, `end
 return nil
 end
-local function item(member, style)`, piece51, `end
+local function item(member, style)`, piece56, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8308,20 +9188,20 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece50, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece52, `do`, piece53, `end
+if items == 1 then`, piece57, `do`, piece58, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece53, `end
+local function item(what, style, data, a, b, c, d)`, piece58, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece54, piece6),
+done = done + 1`, piece59, piece6),
 }
 
 /**
@@ -8350,20 +9230,20 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece50, piece44, piece55, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, piece49, piece60, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open, current
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece52, `do`, piece56, `end
+if items == 1 then`, piece57, `do`, piece61, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece56, `end
+local function item(what, style, data, a, b, c, d)`, piece61, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece54, piece6),
+done = done + 1`, piece59, piece6),
 }
 
 /**
@@ -8385,15 +9265,15 @@ export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [
   returns: 'integer|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, `local keys = KEYS
 local window = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
-do`, piece57, `end
+do`, piece62, `end
 return nil
 end
-local function item(id)`, piece57, `end
+local function item(id)`, piece62, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8422,17 +9302,17 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   keys: [],
   args: ["member"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece37, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece58, piece44, piece55, piece59, `local keys = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece63, piece49, piece60, piece64, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
-do`, piece60, `end
+do`, piece65, `end
 return nil
 end
-local function item(member)`, piece60, `end
+local function item(member)`, piece65, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8466,16 +9346,16 @@ export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece37, piece58, piece44, piece55, piece59, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece42, piece63, piece49, piece60, piece64, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local window, kind, best, worst = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece61, `end
+do`, piece66, `end
 return nil
 end
-local function item(window, kind, best, worst)`, piece61, `end
+local function item(window, kind, best, worst)`, piece66, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8508,17 +9388,17 @@ export const leaderboardSeasonData: Script<[], [seasons: string, ranking: string
 local items = #KEYS / 4
 if items == 1 then
 local seasons, ranking, data, copy, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
-do`, piece62, `end
+do`, piece67, `end
 return nil
 end
-local function item(seasons, ranking, data, copy, id)`, piece62, `end
+local function item(seasons, ranking, data, copy, id)`, piece67, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
 local key = done * 4
 local arg = 0 + done * own
-done = done + 1`, piece63, piece6),
+done = done + 1`, piece68, piece6),
 }
 
 /**
@@ -8575,8 +9455,8 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   keys: [],
   args: ["id","time"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece37, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece44, piece55, `local reversal = { open = nil, prepare = nil, apply = nil }
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece49, piece60, `local reversal = { open = nil, prepare = nil, apply = nil }
 local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
@@ -8667,10 +9547,10 @@ local of = reversal.open(keys, plan)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
-do`, piece64, `end
+do`, piece69, `end
 return nil
 end
-local function item(id, time)`, piece64, `end
+local function item(id, time)`, piece69, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -8704,7 +9584,7 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   returns: 'integer|string|list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece35, piece65, piece44, piece55, piece58, piece37, `local scoring = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece70, piece49, piece60, piece63, piece42, `local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -9047,10 +9927,10 @@ local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
-do`, piece66, `end
+do`, piece71, `end
 return nil
 end
-local function item(changes, watch, events)`, piece66, `end
+local function item(changes, watch, events)`, piece71, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9083,13 +9963,13 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece67, piece68, piece1, piece69, piece70, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece71, `end
+do`, piece76, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece71, `end
+local function item(state, duration, reason, listing)`, piece76, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -9124,13 +10004,13 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece67, piece68, piece1, piece69, piece70, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece71, `end
+do`, piece76, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece71, `end
+local function item(state, duration, reason, listing)`, piece76, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -9158,13 +10038,13 @@ export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece67, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece72, `local items = #KEYS / 1
 if items == 1 then
 local state = KEYS[1]
-do`, piece72, `end
+do`, piece77, `end
 return nil
 end
-local function item(state)`, piece72, `end
+local function item(state)`, piece77, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9193,10 +10073,10 @@ export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg],
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local blocks, after, limit = KEYS[1], ARGV[1], ARGV[2]
-do`, piece73, `end
+do`, piece78, `end
 return nil
 end
-local function item(blocks, after, limit)`, piece73, `end
+local function item(blocks, after, limit)`, piece78, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -9221,7 +10101,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * The script reads and checks every key, and builds the reply, before the first write. It refuses data that it cannot read.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
- * entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
+ * entries of this call's rules are first and have the key's own expiry, without that of a block. Entries of other rules still in use follow, at most 32
  * in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
  *
  * When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
@@ -9237,7 +10117,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '880f7c4456a8a5a58341f06bcf35e972f7b8a765',
+  sha: '8fe8007bb7059a884f390c01fe00b36b69b4680b',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -9247,486 +10127,7 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece67, `local gcra = {}
-function gcra.define(rule, drain, token, capacity)
-rule.drain, rule.token, rule.capacity = drain, token, capacity
-end
-function gcra.load(rule, time, counted, level)
-if time then
-if counted ~= rule.token then
-level = level / counted
-level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
-level = math.min(level, 2 * rule.capacity)
-end
-level = math.max(0, level - (now - time) * rule.drain)
-end
-rule.level = level or 0
-end
-function gcra.over(rule, tokens)
-return rule.level + tokens * rule.token > rule.capacity
-end
-function gcra.add(rule, tokens)
-rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
-end
-function gcra.give_back(rule, tokens, since)
-rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
-end
-function gcra.entry(rule)
-return now, rule.token, rule.level, rule.level / rule.drain
-end
-function gcra.report(rule, reply)
-reply[#reply + 1] = rule.level
-end
-local fixed_window = {}
-function fixed_window.define(rule, limit, window)
-rule.limit, rule.window = limit, window
-end
-function fixed_window.load(rule, time, counted, used)
-rule.start, rule.used = now, 0
-if time and used > 0 and now < time + counted then
-rule.used = used
-if now < time + rule.window then
-rule.start = time
-end
-end
-end
-function fixed_window.over(rule, tokens)
-return rule.used + tokens > rule.limit
-end
-function fixed_window.add(rule, tokens)
-rule.used = math.min(rule.used + tokens, 2 * rule.limit)
-end
-function fixed_window.give_back(rule, tokens, since)
-if since >= rule.start then
-rule.used = math.max(0, rule.used - tokens)
-end
-end
-function fixed_window.entry(rule)
-return rule.start, rule.window, rule.used, rule.start + rule.window - now
-end
-function fixed_window.report(rule, reply)
-reply[#reply + 1] = rule.used
-reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
-end
-local calendar = {}
-function calendar.define(rule, limit, start, turn, finish)
-rule.limit = limit
-rule.start, rule.finish = start, turn
-if now >= turn then
-rule.start, rule.finish = turn, finish
-end
-return now < rule.start or now >= rule.finish
-end
-function calendar.load(rule, time, _, used)
-rule.used = time and time >= rule.start and used or 0
-end
-function calendar.over(rule, tokens)
-return rule.used + tokens > rule.limit
-end
-function calendar.add(rule, tokens)
-rule.used = math.min(rule.used + tokens, 2 * rule.limit)
-end
-function calendar.give_back(rule, tokens, since)
-if since >= rule.start then
-rule.used = math.max(0, rule.used - tokens)
-end
-end
-function calendar.entry(rule)
-return rule.start, rule.finish, rule.used, rule.finish - now
-end
-function calendar.report(rule, reply)
-reply[#reply + 1] = rule.used
-reply[#reply + 1] = rule.finish - now
-end
-local sliding_window = {}
-local SHIFT = 2 ^ 26
-function sliding_window.define(rule, limit, window, tick)
-rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
-end
-local function covered(before, window, tick, elapsed)
-return before * (window / tick - math.floor(elapsed / tick))
-end
-function sliding_window.load(rule, time, counted, level)
-local start, before, used = now, 0, 0
-if time and level > 0 then
-before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
-local passed = math.floor((now - time) / counted)
-start = time + passed * counted
-if passed == 1 then
-before, used = used, 0
-elseif passed > 1 then
-before, used = 0, 0
-end
-if before + used == 0 then
-start = now
-end
-if counted ~= rule.window then
-local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
-start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
-end
-end
-rule.start, rule.before, rule.used = start, before, used
-end
-function sliding_window.over(rule, tokens)
-local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
-return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
-end
-function sliding_window.add(rule, tokens)
-rule.used = math.min(rule.used + tokens, 2 * rule.limit)
-end
-function sliding_window.give_back(rule, tokens, since, latest)
-if since >= rule.start then
-local rest = math.max(0, tokens - rule.used)
-rule.used = math.max(0, rule.used - tokens)
-if not latest then
-return
-end
-tokens = rest
-elseif since < rule.start - rule.window then
-return
-end
-rule.before = math.max(0, rule.before - tokens)
-end
-function sliding_window.entry(rule)
-return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
-end
-function sliding_window.report(rule, reply)
-reply[#reply + 1] = rule.before
-reply[#reply + 1] = rule.used
-reply[#reply + 1] = now - rule.start
-end`, piece68, `local sliding_log = {}
-local HEAD, CHARGE = 8, 16
-local MOST_CHARGES = 2000
-local HALVINGS = 11
-function sliding_log.define(rule, limit, window)
-rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
-end
-local function charge_at(rule, at)
-return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
-end
-local function charged_to(rule, at)
-if at == 0 then
-return rule.base
-end
-local _, sum = charge_at(rule, at)
-return sum
-end
-local function first_from(rule, at, which, least)
-local low, high = at, rule.count + 1
-for _ = 1, HALVINGS do
-if low >= high then
-break
-end
-local middle = math.floor((low + high) / 2)
-local found = { charge_at(rule, middle) }
-if found[which] >= least then
-high = middle
-else
-low = middle + 1
-end
-end
-return low
-end
-local function moved(rule, from, to, time_by, sum_by)
-local charges = {}
-for at = from, to do
-local time, sum = charge_at(rule, at)
-charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
-end
-return table.concat(charges)
-end
-function sliding_log.open(rule, key)
-rule.key, rule.changed = key, false
-rule.log = redis.call('GET', key)
-rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
-if not rule.log then
-return
-end
-rule.count = (#rule.log - HEAD) / CHARGE
-if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
-damaged(key)
-end
-rule.base = struct.unpack('<d', rule.log)
-local last = charge_at(rule, rule.count)
-if last > now then
-rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
-rule.changed = true
-end
-rule.first = first_from(rule, 1, 1, now - rule.window + 1)
-rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
-if not (rule.used >= 0 and rule.used < 2 ^ 53) then
-damaged(key)
-end
-end
-function sliding_log.over(rule, tokens)
-return rule.used + tokens > rule.limit
-end
-local function keep(rule, last, others, count)
-local head = struct.pack('<d', charged_to(rule, rule.first - 1))
-local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
-rule.log = head .. kept .. others
-rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
-rule.changed = true
-end
-function sliding_log.add(rule, tokens)
-tokens = math.min(tokens, 2 * rule.limit - rule.used)
-if tokens > 0 then
-keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
-rule.used = rule.used + tokens
-end
-end
-local function give_back_latest(rule, tokens)
-local last, sum = rule.first - 1, charged_to(rule, rule.count)
-local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
-for at = rule.count, rule.first, -1 do
-if not (charged_to(rule, at - 1) >= wanted) then
-last = at
-break
-end
-end
-rule.used = rule.used - (sum - wanted)
-if last < rule.first then
-keep(rule, last, '', 0)
-else
-keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
-end
-end
-function sliding_log.give_back(rule, tokens, since, latest)
-if rule.used == 0 then
-return
-end
-if latest then
-give_back_latest(rule, tokens)
-return
-end
-local from = first_from(rule, rule.first, 1, since)
-local behind = first_from(rule, from, 1, since + 1)
-if behind == from then
-return
-end
-local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
-local back = math.min(tokens, last - before)
-local left = last - back > before and struct.pack('<dd', since, last - back) or ''
-local count = #left / CHARGE + rule.count - behind + 1
-keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
-rule.used = rule.used - back
-end
-function sliding_log.save(rule)
-if not rule.changed then
-return
-end
-if rule.count == 0 then
-redis.call('DEL', rule.key)
-else
-redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
-end
-end
-function sliding_log.report(rule, reply, tokens)
-local gone = charged_to(rule, rule.first - 1)
-local function ends(fewer)
-local at = first_from(rule, rule.first, 2, gone + fewer)
-local time = at <= rule.count and charge_at(rule, at) or now
-return fewer > 0 and time + rule.window - now or 0
-end
-reply[#reply + 1] = rule.used
-reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
-reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
-reply[#reply + 1] = ends(rule.used)
-end`, piece74, piece1, piece69, `local charging = { open = nil, prepare = nil, apply = nil }
-local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
-local OWN_KEY = { l = sliding_log, s = slots }
-local ENTRY, MOST, SECOND = 40, 32, 1000000
-local HUGE = 2 ^ 62
-local ZERO = string.byte('0')
-local MARGIN = 2
-function charging.open(rules)
-local of = { list = {}, owners = {}, mistimed = false }
-for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
-local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
-rule.does = PACKED[letter] or OWN_KEY[letter]
-of.list[#of.list + 1] = rule
-if OWN_KEY[letter] then
-of.owners[rule.place] = rule
-end
-if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
-of.mistimed = true
-end
-end
-return of
-end
-local function open(of, key, place)
-local saved = redis.call('GET', key)
-local time, ends, reason, at, listing = leading_block(saved)
-if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
-damaged(key)
-end
-local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
-state.steps = {}
-if time then
-if time > now then
-time, ends = now, ends - (time - now)
-state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
-end
-if ends > now then
-state.ends, state.reason = ends, reason
-state.head = struct.pack('<ddddd', 0, ends, #reason, time, listing) .. reason
-else
-state.plain = false
-end
-end
-state.start = at
-local found = {}
-local others = {}
-for from = at + 1, saved and #saved or 0, ENTRY do
-local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
-if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
-damaged(key)
-end
-found[id] = { math.min(written, now), first, second, written > now and from }
-state.expires = math.max(state.expires, expires)
-others[#others + 1] = { id, expires, from }
-end
-state.rules = {}
-for _, rule in ipairs(of.list) do
-if rule.place == place then
-local entry = found[rule.id] or {}
-if entry[4] then
-state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
-state.back = true
-end
-rule.does.load(rule, entry[1], entry[2], entry[3])
-found[rule.id] = nil
-state.rules[#state.rules + 1] = rule
-local same = others[#state.rules]
-state.plain = state.plain and same ~= nil and same[1] == rule.id
-end
-end
-for _, other in ipairs(others) do
-if found[other[1]] and other[2] > now then
-state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
-state.count = state.count + 1
-end
-end
-if state.count + #state.rules > MOST then
-error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
-end
-return state
-end
-local function write(state)
-local longest, slack = 0, SECOND
-local entries = {}
-for at, rule in ipairs(state.rules) do
-local time, first, second, until_full = rule.does.entry(rule)
-longest = math.max(longest, until_full)
-if rule.letter == 'g' then
-slack = math.max(slack, until_full + math.max(until_full, SECOND))
-end
-entries[at] = { rule.id, time, first, second }
-end
-local fits = state.plain and not state.back and now + longest <= state.expires
-local ttl = math.ceil(math.max(longest, slack) / 1000)
-if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
-end
-state.expires = now + ttl * 1000
-end
-local after = ''
-for _, entry in ipairs(entries) do
-after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
-end
-if fits then
-redis.call('SETRANGE', state.key, state.start, after)
-else
-redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
-end
-end
-local function settled(how)
-local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
-if not charged then
-return nil
-end
-return { since = math.min(charged, now - elapsed), rules = rules }
-end
-local function charge(rule, tokens, lease, charged)
-if rule.letter == 's' then
-if lease ~= '' then
-rule.does.add(rule, lease)
-end
-elseif tokens > 0 then
-rule.does.add(rule, tokens)
-elseif charged then
-rule.does.give_back(rule, -tokens, charged.since, false)
-else
-rule.does.give_back(rule, -tokens, now, true)
-end
-end
-local function read(of, places, cost, how, lease)
-local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take'
-local plan = { states = {}, apart = {}, tokens = tokens }
-local blocked = nil
-for place, key in ipairs(places) do
-local owner = of.owners[place]
-if owner then
-owner.does.open(owner, key)
-plan.apart[#plan.apart + 1] = owner
-else
-local state = open(of, key, place)
-plan.states[#plan.states + 1] = state
-if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-blocked = state
-end
-end
-end
-local allowed = not blocked
-for _, rule in ipairs(of.list) do
-rule.refuses = rule.does.over(rule, tokens)
-if asked and rule.refuses and not rule.shadow then
-allowed = false
-end
-end
-plan.charges = allowed or counting and not blocked
-if plan.charges and tokens ~= 0 then
-for at, rule in ipairs(of.list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and allowed and rule.refuses or spared) then
-charge(rule, tokens, allowed and lease or '', charged)
-end
-end
-end
-plan.allowed = allowed
-if blocked then
-plan.reply = { 2, blocked.ends - now, blocked.reason }
-return plan
-end
-plan.reply = { allowed and 1 or 0, now }
-for _, rule in ipairs(of.list) do
-plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
-rule.does.report(rule, plan.reply, tokens)
-end
-return plan
-end
-function charging.prepare(of, places, cost, how, lease)
-local function type_of(place)
-return of.owners[place] and of.owners[place].letter == 's' and 'zset' or 'string'
-end
-return checked_read(places, type_of, read, of, places, cost, how, lease)
-end
-function charging.apply(_, plan)
-for _, state in ipairs(plan.states) do
-for _, step in ipairs(state.steps) do
-redis.call('SETRANGE', state.key, step[1], step[2])
-end
-if plan.charges and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
-write(state)
-end
-end
-for _, rule in ipairs(plan.apart) do
-rule.does.save(rule)
-end
-end
-local function load_banning()
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local function load_banning()
 local banning = { open = nil, prepare = nil, apply = nil }
 local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
 local ENTRY, MOST = 40, 32
@@ -9872,10 +10273,10 @@ local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do`, piece75, `end
+do`, piece86, `end
 return nil
 end
-local function item(places, cost, how, lease)`, piece75, `end
+local function item(places, cost, how, lease)`, piece86, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -9920,10 +10321,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece76, `end
+do`, piece87, `end
 return nil
 end
-local function item(declared, calendars, calendars_last, text, text_lasts)`, piece76, `end
+local function item(declared, calendars, calendars_last, text, text_lasts)`, piece87, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -9931,6 +10332,47 @@ while done < items do
 local key = done * 1
 local arg = 0 + done * own
 done = done + 1`, piece11, piece6),
+}
+
+/**
+ * Decide about a call as charge.lua does, and charge nothing.
+ *
+ * Invariant: it writes nothing, so a tool may ask at any time, and with a user who may only read.
+ *
+ * - shared `rules`: as charge.lua
+ * - key `places`: as charge.lua
+ * - `cost`: whole tokens
+ * - replies as charge.lua
+ */
+export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Arg], readonly Reply[]> = {
+  name: 'limiter/explain',
+  sha: '0256f475b3383cf1c08b9a02c1d46db4eb6f2879',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["rules"],
+  keys: ["places"],
+  manyKeys: true,
+  args: ["cost"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local rules = ARGV[1]
+local of = charging.open(rules)
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local places, cost = KEYS, ARGV[2]
+do`, piece88, `end
+return nil
+end
+local function item(places, cost)`, piece88, `end
+local replies, done = {}, 0
+local each = #KEYS / items
+local function run()
+while done < items do
+local key = done * each
+local arg = 1 + done * 1
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece6),
 }
 
 /**
@@ -9956,7 +10398,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece68, piece74, piece1, piece69, `local function read_slots(places, lease)
+local now = clock[1] * 1000000 + clock[2]`, piece73, piece84, piece1, piece74, `local function read_slots(places, lease)
 local found = { live = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.clock_step(place)
@@ -9972,10 +10414,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
-do`, piece77, `end
+do`, piece89, `end
 return nil
 end
-local function item(places, lease, length)`, piece77, `end
+local function item(places, lease, length)`, piece89, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -10012,10 +10454,10 @@ export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg]
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece78, `end
+do`, piece90, `end
 return nil
 end
-local function item(blocks, block, add)`, piece78, `end
+local function item(blocks, block, add)`, piece90, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10052,10 +10494,10 @@ export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], n
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece78, `end
+do`, piece90, `end
 return nil
 end
-local function item(blocks, block, add)`, piece78, `end
+local function item(blocks, block, add)`, piece90, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10093,10 +10535,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece79, `end
+do`, piece91, `end
 return nil
 end
-local function item(rules, rule, lasts)`, piece79, `end
+local function item(rules, rule, lasts)`, piece91, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10128,10 +10570,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 10000
 local items = #KEYS / 1
 if items == 1 then
 local rules = KEYS[1]
-do`, piece80, `end
+do`, piece92, `end
 return nil
 end
-local function item(rules)`, piece80, `end
+local function item(rules)`, piece92, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10160,7 +10602,7 @@ export const limiterReset: Script<[], [place: string, kind: Arg], readonly Reply
   keys: ["place"],
   args: ["kind"],
   returns: 'list|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece67, `local clock = redis.call('TIME')
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece72, `local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local MOST, ENTRY = 34, 40
 local function ids_of(saved, from)
@@ -10179,10 +10621,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local place, kind = KEYS[1], ARGV[1]
-do`, piece81, `end
+do`, piece93, `end
 return nil
 end
-local function item(place, kind)`, piece81, `end
+local function item(place, kind)`, piece93, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10234,10 +10676,10 @@ local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece82, `end
+do`, piece94, `end
 return nil
 end
-local function item(state, cost)`, piece82, `end
+local function item(state, cost)`, piece94, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -10290,10 +10732,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece83, `end
+do`, piece95, `end
 return nil
 end
-local function item(state, cost)`, piece83, `end
+local function item(state, cost)`, piece95, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -10327,13 +10769,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece84, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece96, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece85, `end
+do`, piece97, `end
 return nil
 end
-local function item(history, next, live)`, piece85, `end
+local function item(history, next, live)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10450,10 +10892,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece86, `end
+do`, piece98, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece86, `end
+local function item(connections, process, number, admitted, most)`, piece98, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -10488,10 +10930,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece87, `end
+do`, piece99, `end
 return nil
 end
-local function item(connections, process, number)`, piece87, `end
+local function item(connections, process, number)`, piece99, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10528,10 +10970,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 100
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece88, `end
+do`, piece100, `end
 return nil
 end
-local function item(due, wait)`, piece88, `end
+local function item(due, wait)`, piece100, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10566,13 +11008,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece84, piece89, piece90, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece96, piece101, piece102, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece91, `end
+do`, piece103, `end
 return nil
 end
-local function item(history, next)`, piece91, `end
+local function item(history, next)`, piece103, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10650,21 +11092,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece94, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece95, `do`, piece96, `end
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece107, `do`, piece108, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece96, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece108, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece97, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -10696,21 +11138,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece94, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece95, `do`, piece98, `end
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece107, `do`, piece110, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece98, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece110, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece97, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -10738,10 +11180,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece99, `end
+do`, piece111, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece99, `end
+local function item(live, channel, type, json)`, piece111, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -10780,7 +11222,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -10808,16 +11250,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece100, `end
+do`, piece112, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece100, `end
+local function item(counts, entries, leases, history, live, most)`, piece112, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece101, piece6),
+done = done + 1`, piece113, piece6),
 }
 
 /**
@@ -10856,21 +11298,21 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece92, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece104, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece102, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece103, `do`, piece104, `end
+local window = ARGV[4]`, piece114, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece115, `do`, piece116, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece104, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece116, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 2 + done * 2
 local arg = 4 + done * 5
-done = done + 1`, piece28, piece6),
+done = done + 1`, piece29, piece6),
 }
 
 /**
@@ -10909,21 +11351,21 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece92, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece104, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece102, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece103, `do`, piece104, `end
+local window = ARGV[4]`, piece114, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece115, `do`, piece116, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece104, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece116, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 2 + done * 2
 local arg = 4 + done * 5
-done = done + 1`, piece28, piece6),
+done = done + 1`, piece29, piece6),
 }
 
 /**
@@ -10957,23 +11399,23 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece92, piece93, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece94, `local items = (#ARGV - 4) / 3
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece105, `end
+do`, piece117, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts)`, piece105, `end
+local function item(counts, entries, leases, history, live, process, lasts)`, piece117, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece97, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -11003,7 +11445,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece89, piece90, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece101, piece102, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -11082,10 +11524,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece106, `end
+do`, piece118, `end
 return nil
 end
-local function item(history, next, position, count)`, piece106, `end
+local function item(history, next, position, count)`, piece118, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -11111,13 +11553,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece89, piece90, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece101, piece102, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece107, `end
+do`, piece119, `end
 return nil
 end
-local function item(history)`, piece107, `end
+local function item(history)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11147,7 +11589,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '8aeda2d33357af3c71829225bdd34471cbb4bb51',
+  sha: '0726c547434827905b718a8f5540193aa6992f88',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -11155,8 +11597,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece108, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece111, piece1, piece112, piece65, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece120, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece122, piece1, piece123, piece70, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -11211,6 +11653,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -11230,7 +11690,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -13536,10 +14002,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
@@ -13573,7 +14040,7 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take'
+local asked = counting or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -13596,7 +14063,7 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-plan.charges = allowed or counting and not blocked
+plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
@@ -13953,10 +14420,10 @@ end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece113, `end
+do`, piece124, `end
 return nil
 end
-local function item(own, values)`, piece113, `end
+local function item(own, values)`, piece124, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13990,7 +14457,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '3ed8b203a176bce06a3fd8097c823b410f991a73',
+  sha: 'a486609e6d0ee073f554ac9701b9805dc42dad30',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -13998,8 +14465,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece108, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece1, piece65, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece120, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece1, piece70, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -14064,6 +14531,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -14083,7 +14568,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -16736,10 +17227,11 @@ end
 local fits = state.plain and not state.back and now + longest <= state.expires
 local ttl = math.ceil(math.max(longest, slack) / 1000)
 if not fits then
-if state.others ~= '' or state.ends then
-ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+if state.others ~= '' then
+ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
 end
 state.expires = now + ttl * 1000
+ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
 end
 local after = ''
 for _, entry in ipairs(entries) do
@@ -16773,7 +17265,7 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take'
+local asked = counting or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -16796,7 +17288,7 @@ if asked and rule.refuses and not rule.shadow then
 allowed = false
 end
 end
-plan.charges = allowed or counting and not blocked
+plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
 local spared = charged and string.byte(charged.rules, at) == ZERO
@@ -17026,10 +17518,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece114, `end
+do`, piece125, `end
 return nil
 end
-local function item(own, values)`, piece114, `end
+local function item(own, values)`, piece125, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17063,10 +17555,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece115, `end
+do`, piece126, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece115, `end
+local function item(object, kind, cursor)`, piece126, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17117,10 +17609,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece116, `end
+do`, piece127, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece116, `end
+local function item(stream, object, kind, fields)`, piece127, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17153,10 +17645,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece117, `end
+do`, piece128, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece117, `end
+local function item(declaration, text, lasts)`, piece128, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17165,6 +17657,89 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Register an object of a feature, so that tools can list it without SCAN.
+ *
+ * Invariant: the three keys have the same members. A member that was not registered again in time is removed, some with each call; above
+ * the most, the one that was registered least recently is. The keys are read by tools only: without them every feature works.
+ *
+ * - key `names`: sorted set, all scores 0: a feature and the name of an object of it, or a space
+ * - key `seen`: sorted set: the same, by the millisecond at which a process last registered it
+ * - key `options`: hash: the options that a tool needs to open it, as JSON
+ * - `member`: feature and name, or space
+ * - `given`: its options
+ * - `lasts`: milliseconds for which it stays registered
+ * - `most`: members
+ * - replies 1 if it is new
+ * - on a full server refused: a process registers its objects again
+ */
+export const spaceRegister: Script<[], [names: string, seen: string, options: string, member: Arg, given: Arg, lasts: Arg, most: Arg], number> = {
+  name: 'space/register',
+  sha: 'ba26e7ce63874c4efb0d640d4f0e48882b0f2922',
+  batch: 32,
+  sharedKeys: false,
+  shared: [],
+  keys: ["names","seen","options"],
+  args: ["member","given","lasts","most"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
+local items = #KEYS / 3
+if items == 1 then
+local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+do`, piece129, `end
+return nil
+end
+local function item(names, seen, options, member, given, lasts, most)`, piece129, `end
+local replies, done = {}, 0
+local own = #ARGV > 4 and 4 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1`, piece130, piece6),
+}
+
+/**
+ * A page of what is registered.
+ *
+ * - key `names`: as register.lua
+ * - key `seen`: as register.lua
+ * - key `options`: as register.lua
+ * - `after`: bound of the first member, as ZRANGE BYLEX has it
+ * - `to`: bound of the last
+ * - `limit`: of members
+ * - `lasts`: milliseconds for which a member stays registered
+ * - replies member, milliseconds since 1970 at which it was last registered (empty: too long ago), and its options, for each
+ */
+export const spaceRegistered: Script<[], [names: string, seen: string, options: string, after: Arg, to: Arg, limit: Arg, lasts: Arg], readonly Reply[]> = {
+  name: 'space/registered',
+  sha: 'ff6dac933a3e39e7a205da21cb75b7be54ab27f8',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["names","seen","options"],
+  args: ["after","to","limit","lasts"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
+if items == 1 then
+local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+do`, piece131, `end
+return nil
+end
+local function item(names, seen, options, after, to, limit, lasts)`, piece131, `end
+local replies, done = {}, 0
+local own = #ARGV > 4 and 4 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1`, piece130, piece6),
 }
 
 /**
@@ -17183,7 +17758,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '058ee6dd896febed1df6b34bb81cfa24c869c9e8',
+  sha: '608791e39d82262f1a0de3e6f3658e93c7e8bfec',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17192,22 +17767,70 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece118, piece44, piece109, piece119, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece120, `end
+do`, piece134, `end
 return nil
 end
-local function item(payload, trace, due)`, piece120, `end
+local function item(payload, trace, due)`, piece134, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 3
 done = done + 1
 local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
+}
+
+/**
+ * Append the entries of a batch, once.
+ *
+ * Invariant: the entries of a batch are added together with the batch's number, or not at all. A writer numbers its batches and
+ * sends one at a time. If it gets no reply, it sends the batch again under the same number. A number that is not above the last
+ * one adds nothing. So a batch is added once, also when a copy of the call arrives late. The invariant of `stream/add` too.
+ * If Redis dies during the script, it has none of its writes afterwards. If the writer dies, its number expires a day later.
+ *
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - key `written`: string: number of the writer's last batch, and how many of its entries were added
+ * - `number`: number of this batch
+ * - `payloads`: at most 128 JSON texts without line feeds, each followed by a line feed
+ * - replies how many entries were added, the others found the stream full; then the name of each group for which the trim of a lossy log deleted entries that it had not finished, and how many
+ * - on a full server refused: it adds entries
+ */
+export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
+  name: 'stream/add_batch',
+  sha: '71deb7c83fd6e9bc10ff4893b98493ca57a2ed7a',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: ["written"],
+  args: ["number","payloads"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local limits = ARGV[1]
+local DAY = 86400
+local stream = append.open(of[1], limits, of[2], of[3])
+stream.missed = {}
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
+do`, piece135, `end
+return nil
+end
+local function item(written, number, payloads)`, piece135, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -17228,7 +17851,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'f28fbafff29059bf4dbe47bf7abcdfaa6e71b40c',
+  sha: '6e0e72117f4497dbbaaa4cc2ae55aa727e4d6dec',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17237,16 +17860,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece118, piece44, piece109, piece119, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece121, `end
+do`, piece136, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece121, `end
+local function item(added, payload, trace, due, window)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17324,23 +17947,23 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece111, piece1, piece112, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece122, `end
+do`, piece137, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece122, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece137, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece101, piece6),
+done = done + 1`, piece113, piece6),
 }
 
 /**
@@ -17366,15 +17989,15 @@ done = done + 1`, piece101, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '22cd19bb2a8c2b2ddbc6d91d0d03609268918c71',
+  sha: '08065c61886da4d130db358cf5d46d85f04145fb',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, piece123, piece109, piece110, piece124, piece125, piece111, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece126, piece1, piece127, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece138, piece139, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece1, piece141, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -17384,25 +18007,25 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece128, `end
+do`, piece142, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece128, `end
+local function item(stream, ready, delayed, last, place, from)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece129, piece6),
+done = done + 1`, piece143, piece6),
 }
 
 /**
- * Drop a group that has no live worker, with its retries, delayed entries and dead letters.
+ * Drop a group that has no live worker, with its retries, delayed entries, dead letters and outcomes.
  *
  * Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
  * dies leaves it done or not done.
  *
- * - shared keys `held`: places of its keys, see lua/_lib/stream/places.lua
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
@@ -17415,14 +18038,14 @@ done = done + 1`, piece129, piece6),
  */
 export const streamDrop: Script<[held: readonly string[]], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: 'bd463c8fbf2eb15c422168a476cad7fd3d0c0253',
+  sha: '37431e4b6dd220740849f0daa9688e123d65133f',
   batch: 1,
   sharedKeys: true,
   shared: [],
   keys: ["stream","ready","delayed","dead","paused"],
   args: ["group","quiet"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, piece1, `local held = KEYS
 local function has(key, group)
 for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
 if found.name == group then
@@ -17434,10 +18057,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece130, `end
+do`, piece144, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece130, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17445,6 +18068,47 @@ local key = #KEYS - items * 5 + done * 5
 local arg = 0 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Delete an entry of an event log.
+ *
+ * Invariant: afterwards the stream has no entry with this id. A copy that a group has to handle again, and its dead letters, stay.
+ *
+ * - key `stream`: stream
+ * - `id`: id of the entry
+ * - replies 1 when it was there
+ * - on a full server runs: deleting frees memory
+ */
+export const streamErase: Script<[], [stream: string, id: Arg], number> = {
+  name: 'stream/erase',
+  sha: '7c12f0cd6e71c429f49fbf85708178c2d1e5223e',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream"],
+  args: ["id"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local stream, id = KEYS[1], ARGV[1]
+do
+return redis.pcall('XDEL', stream, id)
+end
+return nil
+end
+local function item(stream, id)
+return redis.pcall('XDEL', stream, id)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
@@ -17473,10 +18137,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece131, `end
+do`, piece145, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece131, `end
+local function item(stream, ready, group, silent)`, piece145, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17513,10 +18177,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece132, `end
+do`, piece146, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece132, `end
+local function item(paused, lasts, channel)`, piece146, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17556,7 +18220,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece124, piece125, piece111, piece1, piece127, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -17564,16 +18228,16 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece133, `end
+do`, piece147, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece133, `end
+local function item(stream, ready, delayed, settled, most)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 3 + done * 1
-done = done + 1`, piece63, piece6),
+done = done + 1`, piece68, piece6),
 }
 
 /**
@@ -17585,7 +18249,7 @@ done = done + 1`, piece63, piece6),
  * A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
  * at the cursor; an entry that moves meanwhile may be missed.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
  * - shared `most`: places of a key; 0 without order
  * - shared `group`: group
  * - shared `channels`: prefix of the pub/sub channels of outcomes
@@ -17595,14 +18259,14 @@ done = done + 1`, piece63, piece6),
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - `id`: entry
- * - `action`: find; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
+ * - `action`: find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
  * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
- * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '1d66e7b1757f1c015f843b9b92d93f9d0d25f51c',
+  sha: '32e799d9d5da2945217f1909fe5e90376406bdf2',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -17611,26 +18275,27 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece124, piece125, piece111, piece126, piece1, piece127, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece140, piece1, piece141, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
 local workers = ARGV[4]
 local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
+local ALIVE_MS = 30000
 local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece134, `end
+do`, piece148, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece134, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece97, piece6),
+done = done + 1`, piece109, piece6),
 }
 
 /**
@@ -17669,7 +18334,7 @@ done = done + 1`, piece97, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'b1d73d6a841b2d83b6dd008cc5df46d25f4e9956',
+  sha: '4548766ef2bb3528edb790b4b64e364f4b92cefc',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -17678,7 +18343,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece44, piece109, piece110, piece124, piece125, piece111, piece1, piece127, piece135, `local started = 1000000`, piece136, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, piece149, `local started = 1000000`, piece150, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -17705,10 +18370,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece137, `end
+do`, piece151, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece137, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece151, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17747,17 +18412,60 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece138, `end
+do`, piece152, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece138, `end
+local function item(stream, ready, paused, group, from)`, piece152, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece30, piece6),
+done = done + 1`, piece31, piece6),
+}
+
+/**
+ * Read the next part of the output of an entry (lua/stream/write.lua).
+ *
+ * It begins at byte `from` if the output is that of the delivery `fence`, otherwise at its beginning. A part begins and ends between
+ * characters.
+ *
+ * - key `output`: output of the entry
+ * - `fence`: fence of a delivery, in 16 digits
+ * - `from`: bytes of its output that the caller has
+ * - replies fence, byte at which the part begins, byte at which it ends, text, 1 when there is more; all empty when there is no output
+ * - on a full server runs: it only reads
+ */
+export const streamOutput: Script<[], [output: string, fence: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/output',
+  sha: 'bd7277c4ad30df91417544173ab90dbad968ddd2',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["output"],
+  args: ["fence","from"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local HEAD, MOST = 16, 65536
+local function inside(text, at)
+local byte = string.byte(text, at)
+return byte and byte >= 128 and byte < 192
+end
+local items = #KEYS / 1
+if items == 1 then
+local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
+do`, piece153, `end
+return nil
+end
+local function item(output, fence, from)`, piece153, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -17775,13 +18483,13 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   keys: ["stream"],
   args: [],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece110, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece139, `end
+do`, piece154, `end
 return nil
 end
-local function item(stream)`, piece139, `end
+local function item(stream)`, piece154, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17824,10 +18532,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece140, `end
+do`, piece155, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece140, `end
+local function item(stream, first, last, count, bytes, order)`, piece155, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -17864,10 +18572,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece141, `end
+do`, piece156, `end
 return nil
 end
-local function item(paused, on, channel)`, piece141, `end
+local function item(paused, on, channel)`, piece156, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17898,7 +18606,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
   name: 'stream/progress',
-  sha: '5dedb07d1e042583c34c19f7fd2d57767f9003c8',
+  sha: 'df6c3a42c653236df0702d6a597c06b1480ea78d',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
@@ -17907,17 +18615,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece126, piece124, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece138, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece142, `end
+do`, piece157, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece142, `end
+local function item(stream, position, id, keep, text)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17985,13 +18693,13 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece111, piece1, piece112, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece143, `do`, piece144, `end
+if items == 1 then`, piece158, `do`, piece159, `end
 return nil
 end
-local function item(dead, ready, position)`, piece144, `end
+local function item(dead, ready, position)`, piece159, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18024,15 +18732,15 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece138, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece145, `end
+do`, piece160, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece145, `end
+local function item(stream, ids, starting)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -18041,6 +18749,47 @@ local key = done * 1
 local arg = 2 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Delete an entry of an event log and append another one in its place.
+ *
+ * Invariant: an entry is replaced once. If it is not there any more, nothing is appended. The invariant of `stream/add` too.
+ *
+ * - shared keys `of`: the stream
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - `id`: id of the entry
+ * - `payload`: JSON text of the other one
+ * - replies 1 when it was replaced, 0 when it was not there, -1 when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
+  name: 'stream/replace',
+  sha: '0cde83edc89dfeba4cff34ec88d32aa60ac1728a',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: [],
+  args: ["id","payload"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local limits = ARGV[1]
+local stream = append.open(of[1], limits, of[2], of[3])
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, payload = ARGV[2], ARGV[3]
+do`, piece161, `end
+return nil
+end
+local function item(id, payload)`, piece161, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -18067,13 +18816,13 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece111, piece1, piece127, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece141, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece143, `do`, piece146, `end
+if items == 1 then`, piece158, `do`, piece162, `end
 return nil
 end
-local function item(dead, ready, position)`, piece146, `end
+local function item(dead, ready, position)`, piece162, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18107,7 +18856,7 @@ export const streamReset: Script<[], [stream: string, ready: string, delayed: st
   keys: ["stream","ready","delayed"],
   args: ["group","after","discard"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece110, piece1, piece123, piece147, `local WAKE = ':wake:'
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, piece1, piece37, piece38, `local WAKE = ':wake:'
 local function make(key, group, id)
 local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
 if made.err and not string.match(made.err, '^BUSYGROUP') then
@@ -18124,17 +18873,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece148, `end
+do`, piece163, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece148, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece163, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece129, piece6),
+done = done + 1`, piece143, piece6),
 }
 
 /**
@@ -18156,13 +18905,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece150, `end
+do`, piece165, `end
 return nil
 end
-local function item(schedules, due, id)`, piece150, `end
+local function item(schedules, due, id)`, piece165, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18195,10 +18944,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece151, `end
+do`, piece166, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece151, `end
+local function item(schedules, due, ids, id)`, piece166, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18229,7 +18978,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'cf2b74439405c47ad129bea9e1b94ad22c1765a1',
+  sha: '9a7c42ff46f36465692f8ff1dce2503d981d79b5',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -18239,7 +18988,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece118, piece44, piece109, piece110, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece132, piece49, piece121, piece36, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -18288,6 +19037,24 @@ stream.backlog = most
 end
 return stream.backlog
 end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
 function limits.trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
@@ -18307,7 +19074,13 @@ local list = ids(key, '-', '+', most + 1)
 for at, id in ipairs(list) do
 local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
 if at == #list or not wanted or (bound and not earlier(id, bound)) then
-return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 end
 return 0
@@ -18874,7 +19647,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece149, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece164, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -18947,17 +19720,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece152, `end
+do`, piece167, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece152, `end
+local function item(all, id, seen, next, payload, names, name)`, piece167, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece153, piece6),
+done = done + 1`, piece168, piece6),
 }
 
 /**
@@ -18989,21 +19762,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece154, `end
+do`, piece169, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece154, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece169, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece153, piece6),
+done = done + 1`, piece168, piece6),
 }
 
 /**
@@ -19027,14 +19800,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece155, `end
+do`, piece170, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece155, `end
+local function item(schedules, due, skip)`, piece170, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19068,21 +19841,21 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece149, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece156, `end
+do`, piece171, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece156, `end
+local function item(schedules, due, ids, after, count)`, piece171, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece30, piece6),
+done = done + 1`, piece31, piece6),
 }
 
 /**
@@ -19116,7 +19889,7 @@ done = done + 1`, piece30, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '4f1605d844d579291a387ce31cf0cba65c3bb125',
+  sha: '5bf542a7590557920ff549166cea73067399333d',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -19125,7 +19898,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece124, piece44, piece109, piece110, piece125, piece111, piece1, piece127, piece135, piece136, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece121, piece36, piece139, piece122, piece1, piece141, piece149, piece150, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19139,10 +19912,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece157, `end
+do`, piece172, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece157, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece172, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19178,7 +19951,7 @@ export const streamStats: Script<[], [stream: string, ready: string, delayed: st
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece110, piece123, piece147, `local function find(stream, group)
+local now = clock[1] * 1000000 + clock[2]`, piece36, piece37, piece38, `local function find(stream, group)
 for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
 if found.name == group then
 return found
@@ -19188,10 +19961,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece158, `end
+do`, piece173, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece158, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece173, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19223,15 +19996,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, piece110, piece123, piece109, piece124, piece125, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece138, piece139, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece159, `end
+do`, piece174, `end
 return nil
 end
-local function item(stream, first)`, piece159, `end
+local function item(stream, first)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -19266,10 +20039,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece160, `end
+do`, piece175, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece160, `end
+local function item(watched, lasts, channels)`, piece175, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19278,6 +20051,55 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Append to the output of an entry that a worker has, for those that wait for its result.
+ *
+ * Invariant: an output has the text of one delivery, in the order in which it was written. The first write of a later delivery replaces it,
+ * and a worker without the lease writes nothing. The key is a string: the fence of the delivery in 16 digits, then its text.
+ * Its key ends by its TTL, so nothing has to delete it when the entry ends.
+ *
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - key `stream`: stream, or the group's stream of ready entries
+ * - key `output`: output of the entry
+ * - `position`: position of the entry there
+ * - `id`: entry
+ * - `fence`: fence of the delivery, in 16 digits
+ * - `lasts`: milliseconds for which the output is kept
+ * - `text`: text to append
+ * - replies bytes of the output; 0 when the worker does not have the entry; -1 when the output would be too long
+ * - on a full server refused: it stores text
+ */
+export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [stream: string, output: string, position: Arg, id: Arg, fence: Arg, lasts: Arg, text: Arg], number> = {
+  name: 'stream/write',
+  sha: '7e1f14f0af9f4bfc4d8fefb0aebb005c69c4bffe',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["group","consumer","channels"],
+  keys: ["stream","output"],
+  args: ["position","id","fence","lasts","text"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua`, piece138, piece1, `local group = ARGV[1]
+local consumer = ARGV[2]
+local channels = ARGV[3]
+local HEAD, MOST = 16, 1048576
+local items = #KEYS / 2
+if items == 1 then
+local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+do`, piece176, `end
+return nil
+end
+local function item(stream, output, position, id, fence, lasts, text)`, piece176, `end
+local replies, done = {}, 0
+local own = #ARGV > 8 and 5 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 3 + done * own
+done = done + 1`, piece29, piece6),
 }
 
 export type { Reply }
