@@ -1423,7 +1423,7 @@ return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end`
 
 const piece39 = `local length = redis.call('XLEN', stream)
-local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
 local here, oldest
 for _, each in ipairs(all) do
 if each.name == group then
@@ -1437,8 +1437,12 @@ oldest = ms
 end
 end
 local waiting, exact, next_up = 0, 1, nil
-if length > 0 then
-waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+if here and here.lag then
+waiting = math.min(here.lag, length)
+local first = waiting > 0 and redis.call('XRANGE', stream, '(' .. here['last-delivered-id'], '+', 'COUNT', 1)[1]
+next_up = first and first[1]
+elseif length > 0 then
+waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
 end
 consider(next_up)
 local running, alive, consumers = 0, {}, {}
@@ -1454,7 +1458,9 @@ end
 end
 if here then
 running = here.pending
+if here.consumers > 0 then
 workers_of(stream)
+end
 if running > 0 then
 consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
 end
@@ -9123,7 +9129,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: 'e13a0bf66cb52d956f543cc7b6339980bce95e95',
+  sha: '65358e6816f988806cf9fa20cf08ae3b2d79d80f',
   batch: 16,
   sharedKeys: false,
   shared: [],
