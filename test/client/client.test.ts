@@ -243,3 +243,32 @@ test('a callback that throws stops nobody else, and a refused client knows it', 
   await until('closed', () => refused.live.status.kind === 'closed')
   expect(refused.live.status).toEqual({ kind: 'closed', reason: 'refused' })
 })
+
+test('a callback that subscribes again when a channel ended asks the server again', async () => {
+  const server = await serveLive(() => features.notifier())
+  const { live } = open(server)
+  let [ends, inTick, most] = [0, 0, 0]
+  function onEnd(): void {
+    most = Math.max(most, ++inTick)
+    setImmediate(() => (inTick = 0))
+    if (++ends < 3) live.subscribe('secret', { onEnd })
+  }
+  live.subscribe('secret', { onEnd })
+  await until('three ends', () => ends === 3)
+  expect(most).toBe(1)
+})
+
+test('a refused channel refuses no other, whatever its name', async () => {
+  const notifier = features.notifier({ name: 'named' })
+  const client = open(await serveLive(() => notifier))
+  const followed = ['secret', 'constructor', 'toString'].map((channel) => client.follow(channel))
+  await until('positions', () => followed.slice(1).every(({ position }) => position !== undefined))
+  expect(client.seen).toEqual([['secret', 'end', 'forbidden']])
+})
+
+test('an address that is none is a failed connect, and nothing throws', async () => {
+  const live = connect('/live', { sse: '/events', WebSocket })
+  onTestFinished(() => live.close())
+  live.subscribe('a', {})
+  await until('a wait', () => live.status.kind === 'waiting')
+})

@@ -45,6 +45,7 @@ test.each([
   ['docs/rate-limiting.md', LIMITER, 'LimiterLocalOptions'],
   ['docs/rate-limiting.md', LIMITER, 'LimiterBanOptions'],
   ['docs/leaderboards.md', BOARD, 'RanksOnOptions'],
+  ['docs/leaderboards.md', BOARD, 'BoardMergeOptions'],
   ['docs/middleware.md', HTTP, 'RateLimitOptions'],
   ['docs/middleware.md', HTTP, 'HeaderOptions'],
   ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],

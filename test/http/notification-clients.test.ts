@@ -112,6 +112,24 @@ test('one list has the clients of both transports: counts, users, hooks that may
   await until('the faults are reported', () => faults.length === 6)
 })
 
+test('a client is not counted on a channel before it may follow it', async () => {
+  const clients = createNotificationClients()
+  let answer: (allowed: boolean) => void = () => {}
+  const allowed = new Promise<boolean>((resolve) => (answer = resolve))
+  let asked = false
+  const url = await serve(features.notifier(), {
+    clients,
+    authorize: (_, channels) => channels.length === 0 || ((asked = true), allowed),
+  })
+  const client = await openSocket(`${url}/live`)
+  const reply = client.subscribe({ secret: null })
+  await until('the question', () => asked)
+  expect([clients.size, clients.count('secret')]).toEqual([1, 0])
+  answer(true)
+  await reply
+  await until('it follows', () => clients.count('secret') === 1)
+})
+
 test('each user is present on its channels as long as a connection of it follows them, over both transports', async () => {
   const notifier = features.notifier({ name: 'present' })
   const presence = createPresence(features.space, 'present', { grace: 0, announce: notifier })

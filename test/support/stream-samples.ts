@@ -11,6 +11,7 @@ const pausing = keys.pausing('orders', 'billing')
 const addedId = keys.addedId('orders', 'order-1')
 const latest = keys.latest('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
+const written = keys.written('orders', 'p1')
 const busy = keys.busyPlaces('orders', 'billing')
 const queued = keys.queued('orders', 'billing')
 const HELD = [busy, queued]
@@ -169,6 +170,24 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: LEASED,
     },
   ],
+  'stream/add_batch': [
+    { returns: 'list', shared: [[stream], LOG], item: [written, 1, '{}\n{}\n'] },
+    { returns: 'list', shared: [[stream], DECLARES], item: [written, 2, '{}\n'], before: LEASED },
+    {
+      returns: 'list',
+      shared: [[stream], LOG],
+      item: [written, 2, '{}\n'],
+      before: [['SET', written, '2 1']],
+    },
+    { returns: 'list', shared: [[stream], '0 0 1 0 0 1 0 '], item: [written, 1, '{}\n'], before: MANY },
+    { returns: 'list', shared: [[stream], '1 60 0 0 0 0 0 '], item: [written, 1, '{}\n'], before: MANY },
+  ],
+  'stream/erase': [{ returns: 'integer', item: [stream, '1-1'], before: LEASED }],
+  'stream/replace': [
+    { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
+  ],
   'stream/leave': [
     {
       returns: 'integer',
@@ -285,22 +304,22 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
     { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
-  'stream/locate': ['find', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
+  'stream/locate': ['find', 'why', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
     {
       returns: 'list' as const,
-      shared: [KEPT, 1, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 1, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: KEYED,
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'ready 0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: [
         ['XADD', stream, '1-1', 'd', '{}', 'o', 'a1r60000'],
@@ -309,7 +328,7 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'dead 0'],
       before: [...BURIED, ...ENDED],
     },

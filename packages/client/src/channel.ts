@@ -15,8 +15,7 @@ export class Channel {
     this.position = position
   }
 
-  receive(frame: Frame): void {
-    if (frame.kind === 'revoked') return this.end('revoked')
+  receive(frame: Exclude<Frame, { kind: 'revoked' }>): void {
     const before = this.position
     if (frame.id !== null) this.position = frame.id
     const { view } = this

@@ -105,10 +105,10 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
         const channel = channels.get(frame.channel)
         if (mine !== round || !channel) return
         attempt = 0
+        if (frame.kind === 'revoked') return lose(frame.channel, channel, 'revoked')
         channel.receive(frame)
         // A page that is loaded again needs the value of a view.
         if (!channel.view) kept.set(frame.channel, channel.position)
-        if (frame.kind === 'revoked') forget(frame.channel)
       },
       refused(name, reason) {
         if (mine === round) refuse(name, reason)
@@ -132,10 +132,13 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
   function refuse(name: string, reason: LiveRefusal | 'unavailable'): void {
     const channel = channels.get(name)
     if (reason === 'unavailable') setTimeout(() => channels.get(name) === channel && add(name), delayMs(1))
-    else if (channel) {
-      channel.end(reason)
-      forget(name)
-    }
+    else if (channel) lose(name, channel, reason)
+  }
+
+  /** A callback may subscribe again: it must get another channel. */
+  function lose(name: string, channel: Channel, reason: LiveRefusal): void {
+    forget(name)
+    channel.end(reason)
   }
 
   function forget(name: string): void {

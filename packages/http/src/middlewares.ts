@@ -11,8 +11,9 @@ import { notificationsPlugin } from './notifications/plugin.ts'
 import type { Plugin } from './plugin.ts'
 import type { RateLimitOptions } from './rate-limit/options.ts'
 import { rateLimitPlugin } from './rate-limit/plugin.ts'
-import type { RequestLogOptions, RequestStream } from './request-log/options.ts'
+import type { RequestLogOptions, RequestLogSpaceOptions, RequestStream } from './request-log/options.ts'
 import { requestLogPlugin } from './request-log/plugin.ts'
+import type { RequestEvents } from './request-log/stream.ts'
 
 /** Turns a plugin into a framework's middleware. */
 export type Adapt<Middleware> = <Args extends readonly unknown[]>(
@@ -27,11 +28,8 @@ export interface Middlewares<Base, Middleware> {
     limiter: RateLimiter,
     options?: RateLimitOptions<Context>,
   ) => Middleware
-  /** Adds each finished request to a stream. Requests do not wait for it. */
-  readonly requestLog: <Context = Base>(
-    stream: RequestStream,
-    options?: RequestLogOptions<Context>,
-  ) => Middleware
+  /** Adds each finished request to a stream: a bounded one of this name, or one of the application. Requests do not wait for it. */
+  readonly requestLog: RequestLogMiddleware<Base, Middleware>
   /** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
   readonly notifications: <Context = Base>(
     notifier: AnyNotifier,
@@ -46,6 +44,12 @@ export interface Middlewares<Base, Middleware> {
     stream: AcceptStream<T>,
     options: AcceptOptions<T, Context>,
   ) => Middleware
+}
+
+/** Makes the middleware of a request log. */
+export interface RequestLogMiddleware<Base, Middleware> {
+  <Context = Base>(space: Space, name: string, options?: RequestLogSpaceOptions<Context>): Middleware
+  <Context = Base>(stream: RequestStream | RequestEvents, options?: RequestLogOptions<Context>): Middleware
 }
 
 /** Makes penknife's middlewares for a framework. The context that it gives is the one that the callbacks get. */

@@ -74,7 +74,7 @@ const made: Middlewares<NodeContext, NodeMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429. */
 export const rateLimit: typeof made.rateLimit = made.rateLimit
-/** Adds each finished request to a stream. Requests do not wait for it. */
+/** Adds each finished request to a stream: a bounded one of this name, or one of the application. Requests do not wait for it. */
 export const requestLog: typeof made.requestLog = made.requestLog
 /** Serves the channels of a notifier as server-sent events. */
 export const notifications: typeof made.notifications = made.notifications

@@ -3,12 +3,13 @@ import { checkOptions } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
 import { leaderboardRanksOn } from '../redis/scripts.gen.ts'
 import { type Call, createBoardClock, createCall } from './board-call.ts'
-import { type BoardParts, partsOf } from './board-parts.ts'
+import type { BoardParts } from './board-parts.ts'
 import { checkMember } from './members.ts'
 import type { Window } from './options.ts'
 import type { BoardRankStyle, BoardRow } from './read-types.ts'
 import type { RanksOnOptions } from './ranks-on-types.ts'
 import type { Leaderboard } from './types.ts'
+import { commonWindow, partsOfBoards } from './several-boards.ts'
 import type { Layout } from './windows.ts'
 
 const MOST_BOARDS = 50
@@ -72,19 +73,9 @@ function togetherOf(boards: readonly Leaderboard[], window: string | undefined):
 }
 
 function create(given: readonly Leaderboard[], name: string | undefined): Together {
-  if (!Array.isArray(given) || given.length < 1 || given.length > MOST_BOARDS)
-    throw invalid('boards', given, `give a list of 1 to ${MOST_BOARDS} boards`)
-  // A copy, because the caller may change the array.
-  const parts = (given as readonly Leaderboard[]).map((board) => {
-    const found = partsOf(board)
-    if (!found) throw invalid('boards', board, 'give boards made by createLeaderboard')
-    return found
-  })
+  const parts = partsOfBoards(given, MOST_BOARDS)
   const [first] = parts as [BoardParts]
-  for (const { space, name: other, runtime } of parts)
-    if (space !== first.space || runtime.keys.route !== first.runtime.keys.route)
-      throw invalid('boards', other, `give boards of one space and one connection, those of '${first.name}'`)
-  const windows = parts.map((each) => windowOf(each, name))
+  const windows = parts.map((each) => commonWindow(each, name))
   const layout = (nowMs: number): Layout => {
     const layouts = parts.map(({ layouts: of }, at) => of.read(windows[at] as Window, { nowMs }))
     let last = 0
@@ -101,22 +92,4 @@ function create(given: readonly Leaderboard[], name: string | undefined): Togeth
     }
   }
   return { parts, call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout) }
-}
-
-function windowOf({ name, settings }: BoardParts, wanted: string | undefined): Window {
-  const { windows } = settings
-  const found = wanted === undefined ? windows[0] : windows.find((each) => each.name === wanted)
-  if (!found)
-    throw invalid(
-      'window',
-      wanted,
-      `board '${name}' has the windows ${windows.map((each) => each.name).join(', ')}`,
-    )
-  if (found.kind === 'rolling')
-    throw invalid(
-      'window',
-      found.name,
-      `it is a rolling window of board '${name}': read that board by itself`,
-    )
-  return found
 }

@@ -17,7 +17,7 @@ import { declarationText } from './declaration-text.ts'
 import { createDenyCache, onlyBlocks } from './deny-cache.ts'
 import { createLeasedTake } from './leased-take.ts'
 import { createLeases } from './leases.ts'
-import { readOptions } from './options.ts'
+import { readOptions, registeredOf } from './options.ts'
 import { createPlans } from './plan.ts'
 import { reserve } from './reserve.ts'
 import { createRuleRegistry } from './rule-registry.ts'
@@ -87,7 +87,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
   const cache = cached && (ban || countDenied) ? onlyBlocks(cached) : cached
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
-  use('limiter', name)
+  use('limiter', name, registeredOf(options))
 
   const about = { space: space.name, name }
   const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')

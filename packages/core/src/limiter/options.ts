@@ -64,3 +64,15 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
     lease: options.lease,
   }
 }
+
+/** The options that a tool needs to open the limiter: what decides where subjects are stored, and how their states are read. */
+export function registeredOf({
+  rules,
+  routeBy,
+  hashSubjects,
+  place,
+  ban,
+  countDenied,
+}: RateLimiterOptions): object {
+  return { rules, routeBy, hashSubjects, place, ban, countDenied }
+}

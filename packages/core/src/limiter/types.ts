@@ -9,6 +9,7 @@ import type {
   LimiterUnblockOptions,
 } from './block-types.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
+import type { LimiterResetOptions, LimiterResetResult } from './reset-types.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 import type { LimiterSubject } from './subject-types.ts'
 
@@ -225,9 +226,9 @@ export interface RateLimiter {
   blocks(options?: LimiterBlocksOptions): Promise<LimiterBlocksPage>
   /**
    * Deletes everything stored about a subject under this limiter, whichever process or rules wrote it: used tokens, slots
-   * and its block. Resolves with false when nothing was stored. Three script calls. Fails when Redis does not answer.
+   * and its block. Resolves with what it found. Two script calls, and one more for a block without an end. Fails when Redis does not answer.
    */
-  reset(subject: LimiterSubject, options?: LimiterResetOptions): Promise<boolean>
+  reset(subject: LimiterSubject, options?: LimiterResetOptions): Promise<LimiterResetResult>
 }
 
 export interface LimiterTakeOptions {
@@ -271,11 +272,4 @@ export interface LimiterSetOptions {
   readonly used: number
   /** Rules of this call instead of the limiter's. */
   readonly rules?: readonly LimiterRule[]
-}
-
-export interface LimiterResetOptions {
-  /** Rules that the limiter's options do not name. Rules that were charged before are found without this. */
-  readonly rules?: readonly LimiterRule[]
-  /** Only this part of a subject that is an object. Default: all parts that the rules name. */
-  readonly per?: string
 }

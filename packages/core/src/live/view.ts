@@ -25,7 +25,7 @@ export class View<Value> implements LiveView<Value> {
   readonly #settings: ViewSettings<Value>
   readonly #watchers = new Set<Watcher<Value>>()
   /** The value that watchers have. */
-  #known: { readonly value: Value } | undefined
+  #known: Snapshot<Value> | undefined
   #unfollow: (() => void) | undefined
   #reliable = false
   #reading = false
@@ -60,7 +60,7 @@ export class View<Value> implements LiveView<Value> {
   }
 
   async #ask(): Promise<Value> {
-    return this.#settings.read()
+    return snapshotOf(await this.#settings.read()).value
   }
 
   #begin(): void {
@@ -108,8 +108,8 @@ export class View<Value> implements LiveView<Value> {
     this.#readAt = performance.now()
     let ended = false
     try {
-      const value = await this.#settings.read()
-      if (round === this.#round) this.#accept(value)
+      const read = await this.#settings.read()
+      if (round === this.#round) this.#accept(snapshotOf(read))
     } catch (error) {
       ended = this.#failed(error)
       // The change that caused this read is still unread.
@@ -122,10 +122,11 @@ export class View<Value> implements LiveView<Value> {
     this.#schedule(again ? 0 : this.#changed || !this.#reliable ? everyMs : tickMs)
   }
 
-  #accept(value: Value): void {
+  #accept(read: Snapshot<Value>): void {
     const before = this.#known
-    this.#known = { value }
-    const change = before && changeBetween(before.value, value)
+    const same = before?.text === read.text
+    const { value } = (this.#known = same ? before : read)
+    const change = before && !same ? changeBetween(before.value, value) : undefined
     for (const watcher of this.#watchers) {
       if (!watcher.begun) this.#give(watcher, value)
       else if (change) this.#call(watcher, { kind: 'change', value, change })
@@ -150,6 +151,18 @@ export class View<Value> implements LiveView<Value> {
     reportFault(`${this.#settings.title} cannot be read`, error)
     return false
   }
+}
+
+/** A value that nobody changes any more, and its JSON text. */
+interface Snapshot<Value> {
+  readonly value: Value
+  readonly text: string
+}
+
+/** A read may return an object that the application changes later, or nothing, for which JSON has null. */
+function snapshotOf<Value>(read: Value): Snapshot<Value> {
+  const text = JSON.stringify(read) ?? 'null'
+  return { value: JSON.parse(text) as Value, text }
 }
 
 interface Watcher<Value> {

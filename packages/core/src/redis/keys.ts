@@ -14,8 +14,20 @@ export interface Route {
   readonly slot: number
 }
 
+/** The keys of a list that tools read: lua/space/register.lua. */
+export interface RegistryKeys {
+  readonly route: Route
+  readonly names: string
+  readonly seen: string
+  readonly options: string
+}
+
 export interface Keys {
   readonly route: Route
+  /** The objects of the space's features. */
+  readonly registry: RegistryKeys
+  /** The spaces of the server. No space has their hash tag, because no name has a slash. */
+  readonly spaces: RegistryKeys
   stream(name: string): string
   /** The entries that a group must handle again at once. */
   ready(stream: string, group: string): string
@@ -51,6 +63,8 @@ export interface Keys {
   scheduleIds(stream: string): string
   /** The last batch of outcomes that a worker sent. */
   settled(stream: string, consumer: string): string
+  /** The last batch of entries that a writer added. */
+  written(stream: string, writer: string): string
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of data beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
@@ -122,8 +136,14 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
   const base = `${root}{${space}}:`
   const shards: Route[] = Array.from({ length: SHARDS }, (_, shard) => routeOf(`${space}/${shard}`))
   const live = db === 0 ? 'live' : `live@${db}`
+  const listOf = (tag: string, list: string): RegistryKeys => {
+    const key = `${root}{${tag}}:${list}`
+    return { route: routeOf(tag), names: `${key}:names`, seen: `${key}:seen`, options: `${key}:options` }
+  }
   return {
     route: routeOf(space),
+    registry: listOf(space, 'registry'),
+    spaces: listOf('/', 'spaces'),
     stream: (name) => `${base}stream:${name}`,
     ready: (stream, group) => `${base}stream:${stream}:ready:${group}`,
     delayed: (stream, group) => `${base}stream:${stream}:delayed:${group}`,
@@ -145,6 +165,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     schedulesDue: (stream) => `${base}stream:${stream}:schedules-due`,
     scheduleIds: (stream) => `${base}stream:${stream}:schedule-ids`,
     settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
+    written: (stream, writer) => `${base}stream:${stream}:written:${writer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     leaderboardLive: (name) => `${base}board:${name}:${live}`,

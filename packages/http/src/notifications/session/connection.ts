@@ -76,9 +76,9 @@ export class Connection implements Client, SessionOwner<Session> {
     return this.#admission?.user
   }
 
-  /** The channels that the client follows. */
+  /** The channels that the client follows now, without those whose rights are being looked up. */
   get channels(): readonly string[] {
-    return [...this.#sessions.keys()]
+    return [...this.#sessions.values()].flatMap(({ followed }) => followed)
   }
 
   /** The farewell for a client that must not begin. Undefined if it may. */
@@ -207,7 +207,7 @@ export class Connection implements Client, SessionOwner<Session> {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.leave(this.channels)
+    this.leave([...this.#sessions.keys()])
     void this.#admission?.close()
     this.#context.clients.remove(this)
   }
@@ -219,6 +219,8 @@ export class Connection implements Client, SessionOwner<Session> {
 
   /** Subscribes. Returns why it did not. */
   async #follow(channel: string, session: Session, position?: string): Promise<Refusal | undefined> {
+    // The client left while its rights were looked up. A fan-out exists until its last session leaves, so none is made for it.
+    if (this.#sessions.get(channel) !== session) return 'unavailable'
     const { fanOutOf, report } = this.#context
     const cursors = { newer: position === undefined ? [] : [soleCursor(channel, position)], older: [] }
     try {
