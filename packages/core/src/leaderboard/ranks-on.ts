@@ -1,6 +1,5 @@
 import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
-import { sameSpace } from '../record/shapes.ts'
 import { badReply } from '../redis/failures.ts'
 import { leaderboardRanksOn } from '../redis/scripts.gen.ts'
 import { type Call, createBoardClock, createCall } from './board-call.ts'
