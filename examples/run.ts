@@ -1,5 +1,18 @@
-/** `pnpm example express|ingest|instant|koa|nudges|quota|standalone|tickets|traffic|trial` */
-const names = ['express', 'ingest', 'instant', 'koa', 'nudges', 'quota', 'standalone', 'tickets', 'traffic', 'trial']
+/** `pnpm example express|ingest|instant|koa|nudges|quota|report|standalone|tickets|tokens|traffic|trial` */
+const names = [
+  'express',
+  'ingest',
+  'instant',
+  'koa',
+  'nudges',
+  'quota',
+  'report',
+  'standalone',
+  'tickets',
+  'tokens',
+  'traffic',
+  'trial',
+]
 const [name = ''] = process.argv.slice(2)
 if (names.includes(name)) await import(`./${name}/main.ts`)
 else {

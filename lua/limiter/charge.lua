@@ -11,7 +11,7 @@
 -- The script reads and checks every key, and builds the reply, before the first write. It refuses data that it cannot read.
 --
 -- A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
--- entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
+-- entries of this call's rules are first and have the key's own expiry, without that of a block. Entries of other rules still in use follow, at most 32
 -- in all. A block may precede them. Two entries of bans may be the last, see banning.lua. Logs and slots have their own keys.
 --
 -- When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when

@@ -25,6 +25,7 @@ test('every adapter exports the same names', () => {
     [
       'HttpError',
       'PASS',
+      'accept',
       'adapt',
       'createNotificationClients',
       'createRequestStream',

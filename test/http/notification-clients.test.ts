@@ -33,7 +33,11 @@ async function serve(notifier: Notifier, options: Partial<NotificationsOptions> 
     ...(format ? { format } : {}),
     ...common,
   })
-  const sockets = notificationSockets(notifier, { authorize: () => true, ...common } as never)
+  const sockets = notificationSockets(notifier, {
+    authorize: () => true,
+    renew: () => true,
+    ...common,
+  } as never)
   const server = createServer((request, response) => void events(request, response))
   sockets.attach(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -112,6 +116,24 @@ test('one list has the clients of both transports: counts, users, hooks that may
   await until('the faults are reported', () => faults.length === 6)
 })
 
+test('a client is not counted on a channel before it may follow it', async () => {
+  const clients = createNotificationClients()
+  let answer: (allowed: boolean) => void = () => {}
+  const allowed = new Promise<boolean>((resolve) => (answer = resolve))
+  let asked = false
+  const url = await serve(features.notifier(), {
+    clients,
+    authorize: (_, channels) => channels.length === 0 || ((asked = true), allowed),
+  })
+  const client = await openSocket(`${url}/live`)
+  const reply = client.subscribe({ secret: null })
+  await until('the question', () => asked)
+  expect([clients.size, clients.count('secret')]).toEqual([1, 0])
+  answer(true)
+  await reply
+  await until('it follows', () => clients.count('secret') === 1)
+})
+
 test('each user is present on its channels as long as a connection of it follows them, over both transports', async () => {
   const notifier = features.notifier({ name: 'present' })
   const presence = createPresence(features.space, 'present', { grace: 0, announce: notifier })
@@ -135,6 +157,21 @@ test('each user is present on its channels as long as a connection of it follows
     ['joined', { member: 'ann' }],
     ['left', { member: 'ann' }],
   ])
+})
+
+test('a user of any length is present, and does not leave while its rights are renewed or a channel begins again', async () => {
+  const notifier = features.notifier({ name: 'renewed' })
+  const presence = createPresence(features.space, 'renewed', { grace: 0, announce: notifier })
+  const user = 'u'.repeat(256)
+  const url = await serve(notifier, { presence, user: () => user })
+  const client = await openSocket(`${url}/live`)
+  await client.subscribe({ room: null })
+  await until('it is there', async () => (await presence.count('room')) === 1)
+  await client.ask({ kind: 'auth', token: 't' })
+  await client.subscribe({ room: null })
+  await client.ask({ kind: 'unsubscribe', channels: ['room'] })
+  await until('it left', async () => (await presence.count('room')) === 0)
+  expect((await notifier.history('room')).items.map(({ type }) => type)).toEqual(['joined', 'left'])
 })
 
 test('each client gets the types that it asks for, and its position passes over the others', async () => {

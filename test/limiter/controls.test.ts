@@ -141,6 +141,33 @@ describe('a block', () => {
     expect((await limiter.take('ann')).allowed).toBe(true)
   })
 
+  test.each(['one rule', 'several rules'])(
+    'that ends leaves a state no longer than the state needs, although tokens were charged during it: %s',
+    async (how) => {
+      const { limiter } = await setUp(how === 'one rule' ? [GCRA] : [GCRA, { ...GCRA, name: 's' }])
+      await limiter.take('ann', { cost: 3 })
+      await limiter.block('ann', { duration: 'forever', reason: 'x' })
+      await limiter.penalty('ann', { cost: 7 })
+      const [key] = (await keys()) as [string]
+      expect(await bench.raw.pttl(key)).toBeGreaterThan(HOUR_US)
+      expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ blocked: { reason: 'x' } })
+      await limiter.unblock('ann')
+      expect(await bench.raw.pttl(key)).toBeLessThan(2 * 3_600_000 + 2000)
+      await limiter.take('ann')
+      expect(await bench.raw.pttl(key)).toBeLessThan(2 * 3_600_000 + 2000)
+    },
+  )
+
+  test('of other options of the limiter is left out of the list, which can still be read', async () => {
+    const rules = PER.slice(1, 2)
+    const before = await setUp(rules)
+    await before.limiter.block({ user: 'ann' }, { duration: 'forever', reason: 'x', per: 'user' })
+    const { limiter } = await setUp(rules, { routeBy: 'tenant' })
+    const subject = { tenant: 'acme', user: 'ben' }
+    await limiter.block(subject, { duration: 'forever', reason: 'y', per: 'user' })
+    expect(await limiter.blocks()).toMatchObject({ items: [{ subject, reason: 'y' }], next: undefined })
+  })
+
   test('without an end lasts until it is ended, and is listed', async () => {
     const { limiter, clock } = await setUp(mixed)
     await limiter.take('ann')

@@ -156,6 +156,25 @@ test('Redis decides again when it is back', async () => {
   await until('Redis decides', async () => (await limiter.take('bob')).decidedBy === 'redis')
 })
 
+test('a reset ends a block of this process too', async () => {
+  const server = await ownRedis()
+  const penknife = await openReady(pattern(server.url), { breaker: { failures: 1, probeEvery: 50 } })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
+    rules: [{ name: 'r', limit: 8, window: '1h' }],
+    whenUnavailable: { local: { instances: 4 } },
+  })
+  const decidedBy = (who: string) => async () => (await limiter.take('warm-up')).decidedBy === who
+  await server.kill()
+  await until('it decides alone', decidedBy('local'))
+  expect(await limiter.block('ann', { duration: 'forever', reason: 'x' })).toBe('local')
+  await server.start()
+  await until('Redis decides', decidedBy('redis'))
+  await limiter.reset('ann')
+  await server.kill()
+  await until('it decides alone', decidedBy('local'))
+  expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'local' })
+})
+
 test('rules that cannot be divided are refused, when the limiter is made and in a call', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const make = (options: object): RateLimiter =>

@@ -9,6 +9,7 @@ const dead = keys.deadLetters('orders', 'billing')
 const paused = keys.paused('orders', 'billing')
 const pausing = keys.pausing('orders', 'billing')
 const addedId = keys.addedId('orders', 'order-1')
+const latest = keys.latest('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
 const written = keys.written('orders', 'p1')
 const busy = keys.busyPlaces('orders', 'billing')
@@ -20,6 +21,8 @@ const results = keys.results('orders', 'billing')
 const resultsDue = keys.resultsDue('orders', 'billing')
 const KEPT = [...HELD, results, resultsDue]
 const outcomes = keys.outcomes('orders', 'billing')
+const output = keys.output('orders', 'billing', '1-1')
+const FENCE = '0000000000000001'
 /** An outcome that is kept, and one whose time is over. */
 const ENDED: NonNullable<Sample['before']> = [
   ['HSET', results, 'r1-1', 'd1', 'p1-1', '2', 'r1-2', 'c'],
@@ -134,6 +137,56 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
     { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
     { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
+  ],
+  'stream/add_high': [
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 60 0 0 0 0 1 billing'],
+      item: [addedId, '{}', '', ';a3', 1000],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 0 0 0 0 0 0 billing'],
+      item: [stream, '{}', '00-1', '', 0],
+      before: [...LEASED, ...LEASED_READY],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 60 0 0 0 0 0 billing'],
+      item: [addedId, '{}', '', '', 1000],
+      before: [['SET', addedId, '1-1']],
+    },
+    {
+      returns: 'null',
+      shared: [[stream, ready], '1 1 0 0 0 0 0 billing'],
+      item: [addedId, '{}', '', '', 1000],
+      before: LEASED,
+    },
+  ],
+  'stream/add_latest': [
+    {
+      returns: 'string',
+      shared: [[stream, delayed], '1 60 0 0 0 0 1 billing', pausing],
+      item: [latest, '{}', '00-1', '+1000;a3'],
+      channels: [pausing],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, delayed], '1 60 0 0 0 0 0 billing', pausing],
+      item: [latest, '{}', '', '+1000'],
+      channels: [pausing],
+      before: [
+        ['ZADD', delayed, 9e12, Buffer.from('\x94\xa31-1\0\0\xa2{}', 'latin1')],
+        ['SET', latest, Buffer.from('\x94\xa31-1\0\0\xa2{}', 'latin1')],
+      ],
+    },
+    {
+      returns: 'null',
+      shared: [[stream, delayed], '1 1 0 0 0 0 0 billing', pausing],
+      item: [latest, '{}', '', '+1000'],
+      channels: [pausing],
+      before: LEASED,
+    },
   ],
   'stream/leave': [
     {
@@ -251,22 +304,22 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
     { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
-  'stream/locate': ['find', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
+  'stream/locate': ['find', 'why', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
     {
       returns: 'list' as const,
-      shared: [KEPT, 1, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 1, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: KEYED,
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'ready 0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: [
         ['XADD', stream, '1-1', 'd', '{}', 'o', 'a1r60000'],
@@ -275,7 +328,7 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'dead 0'],
       before: [...BURIED, ...ENDED],
     },
@@ -287,15 +340,26 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-1', '1-1', 60_000, 'p5'],
+      item: [stream, '1-1', '1-1', 60_000, '5'],
       before: [...LEASED, ...ENDED],
     },
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-3', '1-3', 60_000, 'rd5'],
+      item: [stream, '1-3', '1-3', 60_000, '5'],
       before: ENDED,
     },
+  ],
+  'stream/write': [
+    {
+      returns: 'integer',
+      shared: ['billing', 'w1', outcomes],
+      item: [stream, output, '1-1', '1-1', FENCE, 60_000, 'text'],
+      before: [...LEASED, ['SET', output, `${FENCE}some `]],
+    },
+  ],
+  'stream/output': [
+    { returns: 'list', item: [output, FENCE, 2], before: [['SET', output, `${FENCE}some text`]] },
   ],
   'stream/clear': [
     {
@@ -320,13 +384,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/drop': [
     {
       returns: 'integer',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 0],
       before: LEASED,
     },
     {
       returns: 'string',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 60_000],
       before: LEASED,
     },

@@ -31,14 +31,14 @@ export function openEventStream(
     abort = new AbortController()
     heardAt = Date.now()
     const { signal } = abort
-    read(addressOf(url, channels), signal).then(
+    read(signal).then(
       (how) => signal.aborted || end(how),
       () => signal.aborted || end({}),
     )
   }
 
-  async function read(address: string, signal: AbortSignal): Promise<LinkEnd> {
-    const response = await fetch(address, {
+  async function read(signal: AbortSignal): Promise<LinkEnd> {
+    const response = await fetch(addressOf(url, channels), {
       signal,
       headers: { ...headers, accept: 'text/event-stream' },
       credentials: 'include',

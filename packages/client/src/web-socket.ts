@@ -89,8 +89,10 @@ export function openWebSocket(
       kind: 'subscribe',
       channels: Object.fromEntries(channels.map(([channel, position]) => [channel, position ?? null])),
     }).then((reply) => {
+      // A channel may be called 'constructor'.
+      const refused = new Map(Object.entries(reply?.refused ?? {}))
       for (const [channel] of channels) {
-        const reason = reply?.error === undefined ? reply?.refused?.[channel] : 'unavailable'
+        const reason = reply?.error === undefined ? refused.get(channel) : 'unavailable'
         if (reason !== undefined && joining.get(channel) === undefined) listener.refused(channel, reason)
       }
     })
@@ -140,7 +142,7 @@ export function openWebSocket(
     },
     async auth(token) {
       const reply = await ask({ kind: 'auth', token })
-      return reply !== undefined && reply.error === undefined
+      return reply && reply.error === undefined
     },
     probe,
     close() {

@@ -2,6 +2,7 @@
 export type { LimiterDecision } from '@penknife/core'
 export { invalid } from '@penknife/core/internal'
 
+export { acceptPlugin } from './accept/plugin.ts'
 export { isStreamReply, renderReply, type RenderedReply, send } from './answer.ts'
 export type { Carrier } from './exchange/carrier.ts'
 export { endUnsent } from './exchange/hold.ts'

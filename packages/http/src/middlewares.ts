@@ -1,5 +1,7 @@
 import type { AnyNotifier, Leaderboard, RateLimiter, Space } from '@penknife/core'
 
+import type { AcceptOptions, AcceptStream } from './accept/options.ts'
+import { acceptPlugin } from './accept/plugin.ts'
 import type { IdempotentOptions } from './idempotent/options.ts'
 import { idempotentPlugin } from './idempotent/plugin.ts'
 import type { LeaderboardRouteOptions } from './leaderboard/options.ts'
@@ -37,6 +39,11 @@ export interface Middlewares<Base, Middleware> {
   readonly leaderboard: (board: Leaderboard, options?: LeaderboardRouteOptions) => Middleware
   /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
   readonly idempotent: <Context = Base>(space: Space, options: IdempotentOptions<Context>) => Middleware
+  /** Adds an entry to a work queue for each POST, and serves its state, progress, output and result. */
+  readonly accept: <T, Context = Base>(
+    stream: AcceptStream<T>,
+    options: AcceptOptions<T, Context>,
+  ) => Middleware
 }
 
 /** Makes the middleware of a request log. */
@@ -53,5 +60,6 @@ export function middlewares<Base, Middleware>(adapt: Adapt<Middleware>): Middlew
     notifications: adapt(notificationsPlugin),
     leaderboard: adapt(leaderboardPlugin),
     idempotent: adapt(idempotentPlugin),
+    accept: adapt(acceptPlugin),
   } as Middlewares<Base, Middleware>
 }

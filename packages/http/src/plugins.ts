@@ -1,4 +1,5 @@
 /** For plugins. Every adapter exports this too, so that an application needs one import. */
+export type { AcceptAction, AcceptOptions, AcceptStream } from './accept/options.ts'
 export { type Answer, PASS, type Reply, type StreamReply } from './answer.ts'
 export { decisionOf } from './decisions.ts'
 export type {

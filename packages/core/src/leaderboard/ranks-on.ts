@@ -3,27 +3,29 @@ import { checkOptions } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
 import { leaderboardRanksOn } from '../redis/scripts.gen.ts'
 import { type Call, createBoardClock, createCall } from './board-call.ts'
-import { type BoardParts, partsOf } from './board-parts.ts'
+import type { BoardParts } from './board-parts.ts'
 import { checkMember } from './members.ts'
 import type { Window } from './options.ts'
 import type { BoardRankStyle, BoardRow } from './read-types.ts'
 import type { RanksOnOptions } from './ranks-on-types.ts'
-import type { Leaderboard } from './types.ts'
+import type { AnyLeaderboard } from './types.ts'
+import { commonWindow, partsOfBoards } from './several-boards.ts'
 import type { Layout } from './windows.ts'
 
 const MOST_BOARDS = 50
 
 /** Boards that are read together, in one window each. */
 interface Together {
+  readonly boards: readonly AnyLeaderboard[]
   readonly parts: readonly BoardParts[]
   readonly call: Call<[member: string, style: string]>
 }
 
-const known = new WeakMap<readonly Leaderboard[], Map<string, Together>>()
+const known = new WeakMap<readonly AnyLeaderboard[], Map<string, Together>>()
 
 /**
  * A member's rows on several boards of one space, in the order of the boards; null where it is not on one. One script reads all of them at
- * the same moment. Pass the same array again where you can: an array is checked once.
+ * the same moment. Pass the same array again where you can: it is prepared once.
  *
  *     const [points, wins] = await ranksOn([pointsBoard, winsBoard], 'ann')
  *
@@ -31,7 +33,7 @@ const known = new WeakMap<readonly Leaderboard[], Map<string, Together>>()
  * @throws PENKNIFE_INVALID for a wrong argument.
  */
 export async function ranksOn(
-  boards: readonly Leaderboard[],
+  boards: readonly AnyLeaderboard[],
   member: string,
   options: RanksOnOptions = {},
 ): Promise<(BoardRow | null)[]> {
@@ -61,30 +63,24 @@ function checkStyle(style: BoardRankStyle, parts: readonly BoardParts[]): void {
     )
 }
 
-function togetherOf(boards: readonly Leaderboard[], window: string | undefined): Together {
+function togetherOf(boards: readonly AnyLeaderboard[], window: string | undefined): Together {
   const of = known.get(boards) ?? new Map<string, Together>()
   const found = of.get(window ?? '')
-  if (found) return found
+  if (found && isUnchanged(boards, found)) return found
   const made = create(boards, window)
   of.set(window ?? '', made)
   known.set(boards, of)
   return made
 }
 
-function create(given: readonly Leaderboard[], name: string | undefined): Together {
-  if (!Array.isArray(given) || given.length < 1 || given.length > MOST_BOARDS)
-    throw invalid('boards', given, `give a list of 1 to ${MOST_BOARDS} boards`)
-  // A copy, because the caller may change the array.
-  const parts = (given as readonly Leaderboard[]).map((board) => {
-    const found = partsOf(board)
-    if (!found) throw invalid('boards', board, 'give boards made by createLeaderboard')
-    return found
-  })
+function isUnchanged(boards: readonly AnyLeaderboard[], { boards: before }: Together): boolean {
+  return before.length === boards.length && before.every((board, at) => board === boards[at])
+}
+
+function create(given: readonly AnyLeaderboard[], name: string | undefined): Together {
+  const parts = partsOfBoards(given, MOST_BOARDS)
   const [first] = parts as [BoardParts]
-  for (const { space, name: other, runtime } of parts)
-    if (space !== first.space || runtime.keys.route !== first.runtime.keys.route)
-      throw invalid('boards', other, `give boards of one space and one connection, those of '${first.name}'`)
-  const windows = parts.map((each) => windowOf(each, name))
+  const windows = parts.map((each) => commonWindow(each, name))
   const layout = (nowMs: number): Layout => {
     const layouts = parts.map(({ layouts: of }, at) => of.read(windows[at] as Window, { nowMs }))
     let last = 0
@@ -100,23 +96,9 @@ function create(given: readonly Leaderboard[], name: string | undefined): Togeth
       period: { startMs: -Infinity, endMs },
     }
   }
-  return { parts, call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout) }
-}
-
-function windowOf({ name, settings }: BoardParts, wanted: string | undefined): Window {
-  const { windows } = settings
-  const found = wanted === undefined ? windows[0] : windows.find((each) => each.name === wanted)
-  if (!found)
-    throw invalid(
-      'window',
-      wanted,
-      `board '${name}' has the windows ${windows.map((each) => each.name).join(', ')}`,
-    )
-  if (found.kind === 'rolling')
-    throw invalid(
-      'window',
-      found.name,
-      `it is a rolling window of board '${name}': read that board by itself`,
-    )
-  return found
+  return {
+    boards: [...given],
+    parts,
+    call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout),
+  }
 }

@@ -75,6 +75,15 @@ export function createBlocks(context: BlocksContext): Blocks {
     }
   }
 
+  /** Undefined for a block of other options of the limiter, such as another `routeBy`: the subject may lack a part. */
+  function tryFind(subject: LimiterSubject, per: string | undefined): ReturnType<typeof find> | undefined {
+    try {
+      return find(subject, per)
+    } catch {
+      return undefined
+    }
+  }
+
   async function add(text: string): Promise<void> {
     if ((await listPort(keys.route, list, text, 1)) === 1) return
     throw new PenknifeError(
@@ -90,7 +99,9 @@ export function createBlocks(context: BlocksContext): Blocks {
 
   async function read(text: string): Promise<LimiterListedBlock | undefined> {
     const { subject, per, id } = readReply('limiter/blocks', () => JSON.parse(text) as Listed)
-    const { route, key } = find(subject, per)
+    const place = tryFind(subject, per)
+    if (!place) return undefined
+    const { route, key } = place
     const [, reason, listing] = await readPort(route, key)
     if (Number(listing) === id) return { subject, per, reason: String(reason) }
     // A newer one may be of a call that has not blocked yet.

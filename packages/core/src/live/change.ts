@@ -1,8 +1,7 @@
 import type { LiveChange, LiveRow } from './types.ts'
 
-/** The change from one value to the next. Undefined if they are equal. */
-export function changeBetween(before: unknown, after: unknown): LiveChange | undefined {
-  if (JSON.stringify(before) === JSON.stringify(after)) return undefined
+/** The change from one value to another one. */
+export function changeBetween(before: unknown, after: unknown): LiveChange {
   if (!areRows(before) || !areRows(after)) return { value: after }
   const known = new Map(before.map((row) => [row.member, JSON.stringify(row)]))
   const set = after.filter((row) => known.get(row.member) !== JSON.stringify(row))

@@ -37,7 +37,7 @@ export interface LiveCounterOptions extends LiveRateOptions {
   readonly counter: string
 }
 
-/** Anything else that can be read. It must be what JSON can represent. */
+/** Anything else that can be read. Watchers get a copy, as JSON has it; nothing is null. */
 export interface LiveReadOptions<Value> extends LiveRateOptions {
   readonly read: () => Value | Promise<Value>
 }

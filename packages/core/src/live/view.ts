@@ -18,14 +18,14 @@ export interface ViewSettings<Value> {
 /**
  * Reads a value while it is watched: once for all watchers, at most every `everyMs`, and only after a change or `tickMs`.
  *
- * A change that is noticed during a read causes one more read, because that read may be from before the change. So once changes stop, the
- * last read is after the last change.
+ * A change that is noticed during a read causes one more read, because that read may be from before the change; a read that fails is made
+ * again. So once changes stop, the last read is after the last change.
  */
 export class View<Value> implements LiveView<Value> {
   readonly #settings: ViewSettings<Value>
   readonly #watchers = new Set<Watcher<Value>>()
   /** The value that watchers have. */
-  #known: { readonly value: Value } | undefined
+  #known: Snapshot<Value> | undefined
   #unfollow: (() => void) | undefined
   #reliable = false
   #reading = false
@@ -60,7 +60,7 @@ export class View<Value> implements LiveView<Value> {
   }
 
   async #ask(): Promise<Value> {
-    return this.#settings.read()
+    return snapshotOf(await this.#settings.read()).value
   }
 
   #begin(): void {
@@ -108,10 +108,12 @@ export class View<Value> implements LiveView<Value> {
     this.#readAt = performance.now()
     let ended = false
     try {
-      const value = await this.#settings.read()
-      if (round === this.#round) this.#accept(value)
+      const read = await this.#settings.read()
+      if (round === this.#round) this.#accept(snapshotOf(read))
     } catch (error) {
       ended = this.#failed(error)
+      // The change that caused this read is still unread.
+      this.#changed = true
     }
     this.#reading = false
     if (ended) return
@@ -120,10 +122,11 @@ export class View<Value> implements LiveView<Value> {
     this.#schedule(again ? 0 : this.#changed || !this.#reliable ? everyMs : tickMs)
   }
 
-  #accept(value: Value): void {
+  #accept(read: Snapshot<Value>): void {
     const before = this.#known
-    this.#known = { value }
-    const change = before && changeBetween(before.value, value)
+    const same = before?.text === read.text
+    const { value } = (this.#known = same ? before : read)
+    const change = before && !same ? changeBetween(before.value, value) : undefined
     for (const watcher of this.#watchers) {
       if (!watcher.begun) this.#give(watcher, value)
       else if (change) this.#call(watcher, { kind: 'change', value, change })
@@ -148,6 +151,18 @@ export class View<Value> implements LiveView<Value> {
     reportFault(`${this.#settings.title} cannot be read`, error)
     return false
   }
+}
+
+/** A value that nobody changes any more, and its JSON text. */
+interface Snapshot<Value> {
+  readonly value: Value
+  readonly text: string
+}
+
+/** A read may return an object that the application changes later, or nothing, for which JSON has null. */
+function snapshotOf<Value>(read: Value): Snapshot<Value> {
+  const text = JSON.stringify(read) ?? 'null'
+  return { value: JSON.parse(text) as Value, text }
 }
 
 interface Watcher<Value> {

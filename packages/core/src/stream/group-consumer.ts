@@ -24,7 +24,7 @@ import type { WorkerCloseOptions } from './worker-types.ts'
 
 export interface GroupConsumerOptions {
   readonly group: string
-  readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'from'>
+  readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs' | 'from'>
   /** Most entries of one read from each source. */
   readonly entriesPerRead: number
   /** How many entries to fetch now. */
@@ -51,7 +51,7 @@ export interface GroupConsumerOptions {
  */
 export interface GroupConsumer extends Pick<
   Deliveries,
-  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'setAside'
+  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'write' | 'setAside'
 > {
   /** The consumer name. */
   readonly name: string
@@ -130,9 +130,10 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     declared: scope.declared,
     places: scope.placesOf(group),
     most: scope.order?.places ?? 0,
+    outcomes: scope.outcomesOf(group),
     trouble,
   })
-  const { leases, start, finish, fail, giveBack, progress, setAside } = deliveries
+  const { leases, start, finish, fail, giveBack, progress, write, setAside } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -252,6 +253,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     fail,
     giveBack,
     progress,
+    write,
     setAside,
     async limited(entry, ms) {
       await scripts.hold(ms)
@@ -262,9 +264,11 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     },
     async commit(entry, effects) {
       const checked = committer.check(effects)
-      const source = SOURCES[entry.source]?.code as string
+      const { id, source, position, keyed, own } = entry
+      const from = SOURCES[source]?.code as string
+      const outcome = own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
       return deliveries.commit(entry, (mayRetry) =>
-        committer.commit(source, entry.position, entry.keyed?.place ?? '', checked, mayRetry),
+        committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
       )
     },
     stopped: () => (closing ? 'closing' : isPaused || held ? 'paused' : undefined),

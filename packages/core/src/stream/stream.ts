@@ -21,7 +21,7 @@ import { replay } from './replay.ts'
 import { createResults } from './results.ts'
 import { createSchedules } from './schedules/schedules.ts'
 import { createScope } from './scope.ts'
-import { streamSettings, workerSettings } from './settings.ts'
+import { registeredOf, streamSettings, workerSettings } from './settings.ts'
 import { createStats } from './stats.ts'
 import type { Stream } from './types.ts'
 import { createWatch } from './watch.ts'
@@ -84,7 +84,7 @@ export function createStream<T, Out>(
       }),
   })
   const { schedule, schedules, serve } = createSchedules(scope, settings, topic)
-  runtime.use('stream', name)
+  runtime.use('stream', name, registeredOf(options))
 
   /** The process of a worker also adds the entries of schedules that are due. */
   function serving(worker: Worker): Worker {

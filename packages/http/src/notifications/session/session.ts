@@ -94,7 +94,7 @@ export class Session {
 
   /** The channels whose events the client gets now. */
   get followed(): readonly string[] {
-    if (this.#state === 'closed') return []
+    if (this.#state === 'opening' || this.#state === 'closed') return []
     return this.channels.filter((channel) => !this.#revoked?.includes(channel))
   }
 
