@@ -289,13 +289,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-1', '1-1', 60_000, 'p5'],
+      item: [stream, '1-1', '1-1', 60_000, '5'],
       before: [...LEASED, ...ENDED],
     },
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-3', '1-3', 60_000, 'rd5'],
+      item: [stream, '1-3', '1-3', 60_000, '5'],
       before: ENDED,
     },
   ],

@@ -4212,11 +4212,67 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece124 = `if wrong then
+const piece124 = `local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN, WEEK = 20, 604800000
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.done(results, due, channels, id, lasts)
+local outcomes = load_outcomes()
+outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end`
+
+const piece125 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+local from, position, received, asked, place, location = texts[1], texts[2], texts[3], texts[4], '', nil
 if held then
 local given
 position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
@@ -4237,13 +4293,18 @@ end
 if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
 return 'l'
 end
+local id, lasts = kept_of(key, position, asked)
+local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+if refused then
+return refused
+end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
 return stop
 end
-local results = effects.apply(of, texts)
-if type(results) == 'table' then
-return results
+local made = effects.apply(of, texts)
+if type(made) == 'table' then
+return made
 end
 if from == 'r' then
 redis.call('XACK', ready, group, position)
@@ -4254,7 +4315,10 @@ end
 if place ~= '' then
 places.leave(held, place, location, 1)
 end
-redis.call('HSET', answers, field, results)
+if id then
+keeping.done(results, due, channels, id, lasts)
+end
+redis.call('HSET', answers, field, made)
 if received ~= '' then
 local gone = {}
 for each in string.gmatch(received, '%S+') do
@@ -4266,9 +4330,9 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return effects.mark(of) .. results`
+return effects.mark(of) .. made`
 
-const piece125 = `if wrong then
+const piece126 = `if wrong then
 return wrong
 end
 if window then
@@ -4301,7 +4365,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece126 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece127 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4312,7 +4376,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece127 = `local list = position_of(stream)
+const piece128 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4327,7 +4391,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece128 = `local before = redis.pcall('GET', declaration)
+const piece129 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4338,7 +4402,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece129 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece130 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4360,9 +4424,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece130 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece131 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece131 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece132 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4376,12 +4440,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece132 = `local function due_at(due)
+const piece133 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece133 = `local function load_limits()
+const piece134 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5059,13 +5123,13 @@ end
 return id
 end`
 
-const piece134 = `local may = append.prepare(stream)
+const piece135 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece135 = `local before = redis.pcall('GET', written)
+const piece136 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5100,7 +5164,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece136 = `local id = redis.pcall('GET', added)
+const piece137 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5119,7 +5183,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece137 = `local of = places.open(held[1], held[2], ready, most)
+const piece138 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5188,7 +5252,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece138 = `local function pending(stream, group, ids, consumer)
+const piece139 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5214,7 +5278,7 @@ end
 return found
 end`
 
-const piece139 = `local MOST_TRIMMED = 5000
+const piece140 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5267,7 +5331,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece140 = `local outcomes = { open = nil }
+const piece141 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5278,7 +5342,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -5298,12 +5362,12 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece141 = `local function load_places()
+const piece142 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -5543,7 +5607,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece142 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece143 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5657,9 +5721,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece143 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece144 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece144 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece145 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5681,7 +5745,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece145 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece146 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5704,7 +5768,7 @@ end
 end
 return gone`
 
-const piece146 = `local left = redis.call('PTTL', paused)
+const piece147 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -5712,7 +5776,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece148 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5760,7 +5824,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece148 = `local due = string.match(action, '^move (%d+)$')
+const piece149 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5992,15 +6056,9 @@ if not place then
 break
 end
 end
-local _, _, committed = outcomes.read(kept, id)
-if committed and not outcome then
-local done = reply('done', nil)
-done[7] = 'd'
-return done
-end
 return reply('gone', nil)`
 
-const piece149 = `local MOST_FORGOTTEN = 5000
+const piece150 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6013,58 +6071,6 @@ trim_dead(dead, 'MAXLEN', entries)
 end
 if age ~= '0' then
 trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000) - age)))
-end
-end`
-
-const piece150 = `local function load_outcomes()
-local outcomes = { open = nil }
-local MOST_FORGOTTEN, WEEK = 20, 604800000
-function outcomes.open(results, due, channel)
-return { results = results, due = due, channel = channel }
-end
-function outcomes.kept_ms(delivery)
-return delivery.o and string.match(delivery.o, 'r(%d+)')
-end
-function outcomes.forget(of)
-local ms = math.floor(now / 1000)
-for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
-redis.call('ZREM', of.due, id)
-end
-end
-function outcomes.put(of, what, id, keep, text)
-outcomes.forget(of)
-local lasts = what == 'r' and keep or math.max(keep, WEEK)
-redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
-redis.pcall('SPUBLISH', of.channel .. id, what .. text)
-end
-function outcomes.keep(of, delivery, text)
-local keep = outcomes.kept_ms(delivery)
-if keep then
-outcomes.put(of, 'r', delivery.i, keep, text)
-end
-end
-function outcomes.read(of, id)
-local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
-if ends <= math.floor(now / 1000) then
-return false, false, false
-end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
-end
-return outcomes
-end
-local keeping = {}
-function keeping.outcome(held, channels, delivery, text)
-if delivery.o then
-local outcomes = load_outcomes()
-outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
-end
-end
-function keeping.forget(held, channels)
-if redis.call('EXISTS', held[4]) == 1 then
-local outcomes = load_outcomes()
-outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
@@ -6258,18 +6264,10 @@ const piece157 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash'
 if wrong then
 return wrong
 end
-local of = outcomes.open(held[1], held[2], channels)
-local what = string.sub(text, 1, 1)
-local refused
-if what == 'r' then
-refused = outcomes.read(of, id)
-else
-refused = not pending(stream, group, { position }, consumer)[position]
-end
-if refused then
+if not pending(stream, group, { position }, consumer)[position] then
 return 0
 end
-outcomes.put(of, what, id, keep, string.sub(text, 2))
+outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
 const piece158 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
@@ -11572,20 +11570,20 @@ local reply = item(KEYS[key + 1])`, piece6),
  * commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
  *
  * When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
- * changes are done, and nobody handles it again. There is no moment between the two.
+ * changes are done, its outcome is kept if that was asked for, and nobody handles it again. There is no moment between the two.
  *
- * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
+ * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua), with channels of outcomes the results and their times (stream/outcomes.lua); then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
  * - shared `size`: how many texts the plan has
- * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; the id and the milliseconds to keep its outcome, or nothing, or ? to find them in the entry; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '0726c547434827905b718a8f5540193aa6992f88',
+  sha: 'd25207ad9951a1e33f1934609158a62d323d7464',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14380,15 +14378,14 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end
-local keys = KEYS
+end`, piece124, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 5, 3)
-local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
+local of = effects.open(keys, plan, size, 6, 4)
+local group, consumer, declared, durable, most, channels = unpack(of.fields, 1, 6)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
@@ -14396,6 +14393,7 @@ or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
 wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
+local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -14404,22 +14402,33 @@ error(leases)
 end
 return leases[1] ~= nil
 end
-local function place_of(key, position)
-local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+local function read(key, position)
+local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
 for at = 1, #fields, 2 do
-if fields[at] == 'k' then
-return fields[at + 1]
+named[fields[at]] = named[fields[at]] or fields[at + 1]
 end
+return named
 end
-return ''
+local function place_of(key, position)
+return read(key, position).k or ''
+end
+local function kept_of(key, position, given)
+if channels == '' or given == '' then
+return nil
+elseif given ~= '?' then
+return string.match(given, '^(%S+) (%d+)$')
+end
+local named = read(key, position)
+local lasts = string.match(named.o or '', 'r(%d+)')
+return lasts and (named.i or position), lasts
 end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece124, `end
+do`, piece125, `end
 return nil
 end
-local function item(own, values)`, piece124, `end
+local function item(own, values)`, piece125, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17514,10 +17523,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece125, `end
+do`, piece126, `end
 return nil
 end
-local function item(own, values)`, piece125, `end
+local function item(own, values)`, piece126, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17551,10 +17560,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece126, `end
+do`, piece127, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece126, `end
+local function item(object, kind, cursor)`, piece127, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17605,10 +17614,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece127, `end
+do`, piece128, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece127, `end
+local function item(stream, object, kind, fields)`, piece128, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17641,10 +17650,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece128, `end
+do`, piece129, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece128, `end
+local function item(declaration, text, lasts)`, piece129, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17686,17 +17695,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece129, `end
+do`, piece130, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece129, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece130, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -17725,17 +17734,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece131, `end
+do`, piece132, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece131, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece132, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -17763,16 +17772,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece134, `end
+do`, piece135, `end
 return nil
 end
-local function item(payload, trace, due)`, piece134, `end
+local function item(payload, trace, due)`, piece135, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17808,7 +17817,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of[1], limits, of[2], of[3])
@@ -17816,10 +17825,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(written, number, payloads)`, piece135, `end
+local function item(written, number, payloads)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17856,16 +17865,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece136, `end
+do`, piece137, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece136, `end
+local function item(added, payload, trace, due, window)`, piece137, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17950,10 +17959,10 @@ local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece137, `end
+do`, piece138, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece137, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece138, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17985,15 +17994,15 @@ done = done + 1`, piece113, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '08065c61886da4d130db358cf5d46d85f04145fb',
+  sha: 'adacc1933bc8cc20b5ceff3838fb3c93847248fe',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece138, piece139, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece1, piece141, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece139, piece140, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece1, piece142, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18003,16 +18012,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece142, `end
+do`, piece143, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece142, `end
+local function item(stream, ready, delayed, last, place, from)`, piece143, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece143, piece6),
+done = done + 1`, piece144, piece6),
 }
 
 /**
@@ -18053,10 +18062,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece144, `end
+do`, piece145, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece144, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece145, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18133,10 +18142,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece145, `end
+do`, piece146, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece145, `end
+local function item(stream, ready, group, silent)`, piece146, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18173,10 +18182,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece146, `end
+do`, piece147, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece146, `end
+local function item(paused, lasts, channel)`, piece147, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18216,7 +18225,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece139, piece140, piece122, piece1, piece142, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -18224,10 +18233,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece147, `end
+do`, piece148, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece147, `end
+local function item(stream, ready, delayed, settled, most)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18262,7 +18271,7 @@ done = done + 1`, piece68, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '32e799d9d5da2945217f1909fe5e90376406bdf2',
+  sha: 'eb2c79dd97200d3c5276becdb74303b78f602668',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -18271,7 +18280,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece140, piece1, piece141, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece139, piece140, piece122, piece141, piece1, piece142, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18282,10 +18291,10 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece148, `end
+do`, piece149, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece148, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18330,7 +18339,7 @@ done = done + 1`, piece109, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '4548766ef2bb3528edb790b4b64e364f4b92cefc',
+  sha: '2e25fdddd90c9274ca9ba66ea8e58742b85c190e',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -18339,7 +18348,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, piece149, `local started = 1000000`, piece150, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece139, piece140, piece122, piece1, piece142, piece150, `local started = 1000000`, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -18583,10 +18592,9 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
- * Store the progress of an entry that a worker has, that it is about to commit it, or the outcome after that, for those that wait for its
- * result.
+ * Store the progress of an entry that a worker has, for those that wait for its result.
  *
- * Invariant: a worker without the lease stores only an outcome, and that only of an entry that has none.
+ * Invariant: a worker without the lease stores nothing.
  *
  * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `group`: group
@@ -18595,33 +18603,33 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * - key `stream`: stream, or the group's stream of ready entries
  * - `position`: position of the entry there
  * - `id`: entry
- * - `keep`: milliseconds for which it is kept
- * - `text`: p and JSON; m; or r and an outcome, see lua/_lib/stream/outcomes.lua
+ * - `keep`: milliseconds for which its outcome will be kept
+ * - `json`: progress
  * - replies 1 when it was stored
  * - on a full server refused: it stores a value
  */
-export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
   name: 'stream/progress',
-  sha: 'df6c3a42c653236df0702d6a597c06b1480ea78d',
+  sha: '71bfcd989077886d8a3452c0154a01ad3d665613',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
   keys: ["stream"],
-  args: ["position","id","keep","text"],
+  args: ["position","id","keep","json"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece138, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece139, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
-local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 do`, piece157, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece157, `end
+local function item(stream, position, id, keep, json)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18728,7 +18736,7 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece138, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece139, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
@@ -18770,7 +18778,7 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
@@ -18812,7 +18820,7 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece141, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece142, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then`, piece158, `do`, piece162, `end
@@ -18879,7 +18887,7 @@ local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece143, piece6),
+done = done + 1`, piece144, piece6),
 }
 
 /**
@@ -18984,7 +18992,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece132, piece49, piece121, piece36, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece133, piece49, piece121, piece36, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -19885,7 +19893,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '5bf542a7590557920ff549166cea73067399333d',
+  sha: '8ec7009e36a3a45fd32b34219c7bf942d18f6901',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -19894,7 +19902,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece121, piece36, piece139, piece122, piece1, piece141, piece149, piece150, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece121, piece36, piece140, piece122, piece1, piece142, piece150, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19992,7 +20000,7 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece138, piece139, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece139, piece140, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
@@ -20078,7 +20086,7 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece138, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece139, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
