@@ -333,13 +333,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/drop': [
     {
       returns: 'integer',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 0],
       before: LEASED,
     },
     {
       returns: 'string',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 60_000],
       before: LEASED,
     },
