@@ -1,5 +1,6 @@
 import type { Bench, Probe } from './harness/bench.ts'
 import { limitersIn } from './http/served.ts'
+import { lease } from './limiter/lease.ts'
 import { memory } from './limiter/memory.ts'
 import { ours } from './limiter/ours.ts'
 import { rateLimiterFlexible, rateLimitRedis } from './limiter/peers.ts'
@@ -72,5 +73,6 @@ export const suite: readonly (Bench | Probe)[] = [
     raw: rawOnCluster(exact),
     multipleOf: exact.subjects,
   },
+  lease,
   memory,
 ]

@@ -1,5 +1,16 @@
-/** `pnpm example express|ingest|instant|koa|nudges|quota|standalone|tickets` */
-const names = ['express', 'ingest', 'instant', 'koa', 'nudges', 'quota', 'standalone', 'tickets']
+/** `pnpm example express|ingest|instant|koa|nudges|quota|report|standalone|tickets|tokens` */
+const names = [
+  'express',
+  'ingest',
+  'instant',
+  'koa',
+  'nudges',
+  'quota',
+  'report',
+  'standalone',
+  'tickets',
+  'tokens',
+]
 const [name = ''] = process.argv.slice(2)
 if (names.includes(name)) await import(`./${name}/main.ts`)
 else {

@@ -18,6 +18,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   fetch: ['index', 'hono'],
   client: ['index'],
   testing: ['index'],
+  cli: ['index'],
 }
 
 function report(name: string, entry: string, check: boolean): ExtractorResult {

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 
 import { build } from 'esbuild'
 
-/** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. */
-const MOST = 171_000
+/** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. Leases of tokens took 5 KB. */
+const MOST = 161_500
 
 const { outputFiles, metafile } = await build({
   stdin: {

@@ -22,6 +22,7 @@ export const PACKAGES: readonly string[] = [
   'fetch',
   'client',
   'testing',
+  'cli',
 ]
 
 /** Builds the published packages and packs them as they would be published. */

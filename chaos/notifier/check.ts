@@ -1,5 +1,7 @@
 import { type Claim, type Claims, createClaims } from '../harness/claims.ts'
 import type { Timed } from '../harness/journal.ts'
+import { checkHalls } from './check-halls.ts'
+import { checkViews } from './check-views.ts'
 import type { ArchiveRecord, ClientRecord, Record } from './records.ts'
 import { createTrack, type Track } from './track.ts'
 import { type ChannelTruth, placeOf, truthOf } from './truth.ts'
@@ -8,6 +10,8 @@ export interface Evidence {
   readonly journals: Journals
   /** Describes the events that did not arrive in time at the end. */
   readonly left: readonly string[]
+  /** Describes the views and lists that were not right in time at the end. */
+  readonly behind?: readonly string[]
 }
 
 export interface Verdict {
@@ -23,7 +27,7 @@ const MOST_MIB = 250
 const NOTHING: ChannelTruth = { versions: [], firsts: [], jumps: [], lost: 0 }
 
 /** Checks each claim against the records. */
-export function check({ journals, left }: Evidence): Verdict {
+export function check({ journals, left, behind = [] }: Evidence): Verdict {
   const claims = createClaims()
   const counts: { [what: string]: number } = {}
   const count: Count = (what, by = 1) => void (counts[what] = (counts[what] ?? 0) + by)
@@ -32,6 +36,12 @@ export function check({ journals, left }: Evidence): Verdict {
   checkHistories(claims, { journals, truths, count })
   const arrived = claims.claim('after the last fault every client reaches the end of each of its channels')
   arrived(left.length === 0, () => left.join('; '))
+  const right = claims.claim(
+    'after the last fault every view shows the last state, and every list converges to who is there',
+  )
+  right(behind.length === 0, () => behind.join('; '))
+  checkViews(claims, journals, count)
+  checkHalls(claims, journals, count)
   checkProcesses(claims, journals, count)
   return { claims: claims.all, counts }
 }

@@ -144,6 +144,10 @@ export interface LiveConfig {
   readonly clients: readonly LiveClientPlan[]
 }
 
+export interface WatcherConfig {
+  readonly port: number
+}
+
 export interface CoreClientPlan extends ClientPlan {
   readonly manner: 'callback' | 'iterator' | 'state'
 }

@@ -55,4 +55,38 @@ export type ArchiveRecord =
   /** The events after this position are lost. Null: the whole history. */
   | { readonly k: 'lost'; readonly c: string; readonly after: string | null }
 
-export type Record = PublisherRecord | ServerRecord | ClientRecord | ArchiveRecord | FaultRecord
+/** States of the board, by number. */
+export type ScorerRecord =
+  | { readonly k: 'scores' | 'scored'; readonly n: number }
+  | { readonly k: 'failed score'; readonly n: number; readonly code: string }
+
+/** Guests stay in these halls: hall and guest of each. */
+export interface GuestRecord {
+  readonly k: 'stays'
+  readonly at: readonly (readonly string[])[]
+}
+
+/** A record of one who watches. `v` is the number of a view, `h` of one who follows the halls. */
+export type WatcherRecord =
+  /** A view shows this state; null: rows that are no state. */
+  | { readonly k: 'picture'; readonly v: number; readonly n: number | null; readonly rows?: string }
+  | { readonly k: 'came' | 'went'; readonly h: number; readonly c: string; readonly m: string }
+  /** Events before are not known. */
+  | { readonly k: 'gap'; readonly h: number; readonly c: string }
+  | { readonly k: 'present'; readonly h: number; readonly c: string; readonly members: readonly string[] }
+
+/** What Redis has in the end, and who is in the halls. */
+export type HallRecord =
+  | { readonly k: 'in the history'; readonly c: string; readonly m: string; readonly joined: boolean }
+  | { readonly k: 'in the end'; readonly c: string; readonly members: readonly string[] }
+
+export type Record =
+  | PublisherRecord
+  | ServerRecord
+  | ClientRecord
+  | ArchiveRecord
+  | FaultRecord
+  | ScorerRecord
+  | GuestRecord
+  | WatcherRecord
+  | HallRecord

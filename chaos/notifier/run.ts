@@ -23,6 +23,7 @@ import type { Sabotage } from '../harness/sabotage.ts'
 import { createArchive } from './archive.ts'
 import { createArrivals } from './arrivals.ts'
 import { check, type Verdict } from './check.ts'
+import { CROWD_PROGRAMS, startCrowd } from './crowd.ts'
 import { notifierFaults } from './faults.ts'
 import { startPair } from './pair.ts'
 import {
@@ -35,8 +36,9 @@ import {
   type PublisherConfig,
   type RawConfig,
   type ServerConfig,
+  type WatcherConfig,
 } from './plan.ts'
-import type { ArchiveRecord, Record } from './records.ts'
+import type { ArchiveRecord, HallRecord, Record } from './records.ts'
 
 export interface ChaosOptions {
   readonly seed: number
@@ -82,6 +84,7 @@ type PartConfig =
   | PublisherConfig
   | RawConfig
   | ServerConfig
+  | Partial<WatcherConfig>
 
 const WARM_UP_MS = 60_000
 
@@ -100,6 +103,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const journal = openJournal<FaultRecord>(folder, 'faults')
   const kept = openJournal<ArchiveRecord>(folder, 'archive')
+  const halls = openJournal<HallRecord>(folder, 'halls')
   const cast = createCast(folder, journal)
   const pair = await startPair()
   const archive = createArchive(kept, pair.master.socket)
@@ -126,6 +130,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
       'raw',
       'eventsource',
       'live',
+      ...CROWD_PROGRAMS,
       ...(chromium ? ['chromium'] : []),
     ]
     const files = new Map(
@@ -212,6 +217,8 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
       start(`publisher-${p + 1}`, 'publisher', { p, perSecond: perSecond / 3 }),
     )
 
+    const crowd = startCrowd(start, folder, rough.port, halls)
+
     const scene: Scene = {
       get redis() {
         return pair.master
@@ -224,7 +231,9 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     const network = { random, journal }
     const faults: Fault[] = [
       ...processFaults(() => servers, scene, [500, 3000], 'server '),
-      ...processFaults(() => clients, scene, [500, 2500], 'client '),
+      ...processFaults(() => [...clients, crowd.watcher], scene, [500, 2500], 'client '),
+      // Some longer than the lease of a guest.
+      ...processFaults(() => crowd.guests, scene, [500, 5000], 'guest '),
       ...redisFaults(scene, [0, 1000]),
       ...networkFaults(scene, 'Redis '),
       ...networkFaults({ ...network, proxy: rough }, 'client '),
@@ -235,7 +244,10 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     // From here on every client has a position to resume from, and must reach the end.
     const arrivals = createArrivals(folder)
     await untilNone(
-      () => arrivals.nowhere(cast.parts.length - servers.length - publishers.length),
+      () => [
+        ...arrivals.nowhere(clients.length + pages.length),
+        ...(crowd.begun() ? [] : ['the views and lists']),
+      ],
       WARM_UP_MS,
       'clients that never began',
     )
@@ -246,22 +258,27 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     await strikes.stop()
     const codes = await Promise.all(publishers.map((part) => part.end()))
     if (codes.some((code) => code !== 0)) throw new Error('a publisher failed')
+    await crowd.rest()
     const ended = performance.now()
     const ends = await endsOf(pair.master.socket)
     let left = arrivals.behind(ends)
-    while (left.length > 0 && performance.now() < ended + arrivalMs) {
+    let behind = crowd.behind()
+    while (left.length + behind.length > 0 && performance.now() < ended + arrivalMs) {
       await delay(100)
       left = arrivals.behind(ends)
+      behind = crowd.behind()
     }
     const arrivedMs = performance.now() - ended
     log(`clients arrived after ${Math.round(arrivedMs)} ms`)
     archiving.abort()
     await noting
     await archive.read()
+    await crowd.keep(pair.master.socket)
+    await crowd.end()
     await Promise.all([...clients, ...pages].map((part) => part.end()))
     await Promise.all(servers.map((part) => part.end()))
     const journals = readJournals<Record>(folder)
-    const verdict = check({ journals, left })
+    const verdict = check({ journals, left, behind })
     if (options.keepJournals && findingsOf(verdict.claims).length > 0) {
       leave = true
       log(`the journals are in ${folder}`)
@@ -270,7 +287,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
       ...verdict,
       faults: strikes.counts,
       arrivedMs,
-      lives: journals.size - 2,
+      lives: journals.size - 3,
       seconds: (performance.now() - started) / 1000,
     }
   } catch (error) {
@@ -282,6 +299,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     await cast.end()
     journal.close()
     kept.close()
+    halls.close()
     archive.close()
     await Promise.all([web.leave(), rough.leave(), rough2.leave()])
     await pair.stop()

@@ -5,6 +5,7 @@ import { createServer as createHttp2Server, type Http2Server } from 'node:http2'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { live } from '@penknife/core'
 import { notifications as forExpress } from '@penknife/express'
 import { type Exchange, notifications as forNode } from '@penknife/http'
 import { notificationSockets } from '@penknife/http/websocket'
@@ -13,6 +14,7 @@ import express from 'express'
 import Koa from 'koa'
 
 import { openJournal } from '../harness/journal.ts'
+import { openBoard, TOP } from './board.ts'
 import { openNotifier } from './open.ts'
 import { type RedisLife, SECRET, type ServerConfig } from './plan.ts'
 import type { ServerRecord } from './records.ts'
@@ -29,6 +31,7 @@ const options = {
   retry: 300,
   heartbeat: 1000,
   stall: 3000,
+  views: { top: live(openBoard(penknife), { top: TOP, every: 30, tick: '1s' }) },
 }
 
 // Chromium's page comes from another port.

@@ -3,14 +3,14 @@ import { Redis } from 'ioredis'
 import Koa from 'koa'
 
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
-import { leaderboard, notifications, rateLimit, requestLog } from '@penknife/koa'
+import { createRequestStream, leaderboard, notifications, rateLimit, requestLog } from '@penknife/koa'
 
 import { redisUrl } from '../redis.ts'
 
 const penknife = connect(new Redis(await redisUrl(), { lazyConnect: true }))
 const shop = penknife.space('shop')
 
-const requests = createStream(shop, 'requests')
+const requests = createRequestStream(shop, 'requests')
 const visits = createStream<{ ip: string }>(shop, 'visits', { groups: ['greeter'] })
 const visitors = createLeaderboard(shop, 'visitors', { windows: { hour: { last: '1h' } } })
 const news = createNotifier(shop, 'main')

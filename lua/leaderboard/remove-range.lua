@@ -11,13 +11,13 @@
 -- @shared plan       JSON, see lua/_lib/leaderboard/removal.lua
 -- @item arg window   number of the window that the range is about
 -- @item arg kind     "score" or "position"
--- @item arg low      the first sort value, or position from 0
--- @item arg high     the last one
+-- @item arg best     the bound of the best sort values, or the first position from 0
+-- @item arg worst    the bound of the worst, or the last position
 -- @returns integer|list 0 when more entries have expired: call again; Redis' time, when it is outside of the periods that the client sent; else the removed members
 
 local of = removal.open(keys, plan)
 
-local function item(window, kind, low, high)
+local function item(window, kind, best, worst)
   local config = of.config
   of.windows = of.windows or board.open(keys, config)
   if not of.windows then
@@ -33,9 +33,13 @@ local function item(window, kind, low, high)
   local most = math.max(1, math.min(50, math.floor(200 / (2 * #of.windows + #config.former))))
   local z, members = of.windows[tonumber(window)].z, nil
   if kind == 'score' then
+    local low, high = best, worst
+    if config.reverse then
+      low, high = worst, best
+    end
     members = redis.call('ZRANGE', z, low, high, 'BYSCORE', 'LIMIT', 0, most)
   else
-    members = redis.call('ZRANGE', z, low, math.min(high, low + most - 1))
+    members = board.members(config, z, best, math.min(worst, best + most - 1))
   end
   for _, member in ipairs(members) do
     local planned = removal.prepare(of, member)

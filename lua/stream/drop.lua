@@ -1,4 +1,4 @@
---- Drop a group that has no live worker, with its retries, delayed entries and dead letters.
+--- Drop a group that has no live worker, with its retries, delayed entries, dead letters and outcomes.
 --
 -- Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
 -- dies leaves it done or not done.
@@ -6,7 +6,7 @@
 -- @full runs         it deletes the group's keys
 -- @include stream/groups
 -- @include typed
--- @shared keys held places of its keys, see lua/_lib/stream/places.lua
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @item key stream stream
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
@@ -42,7 +42,7 @@ local function item(stream, ready, delayed, dead, paused, group, quiet)
       end
     end
   end
-  local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2])
+  local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2], held[3], held[4])
   if here then
     redis.call('XGROUP', 'DESTROY', stream, group)
   end

@@ -15,7 +15,7 @@
 -- @include stream/outcomes
 -- @include stream/placing
 -- @include typed
--- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
 -- @shared most     places of a key; 0 without order
 -- @shared group    group
 -- @shared channels prefix of the pub/sub channels of outcomes
@@ -25,11 +25,13 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item arg id     entry
--- @item arg action find; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
+-- @item arg action find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
 -- @item arg from   where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
--- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; or an empty state, and `from` of the next call
+-- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
 
 local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
+-- A worker sends a command every ten seconds.
+local ALIVE_MS = 30000
 local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
 
 local function item(stream, ready, delayed, dead, id, action, from)
@@ -45,9 +47,46 @@ local function item(stream, ready, delayed, dead, id, action, from)
   local kept = outcomes.open(held[3], held[4], channels)
   local ms = math.floor(now / 1000)
 
+  local function lease(key, position)
+    local found = redis.pcall('XPENDING', key, group, position, position, 1)
+    return not found.err and found[1] or nil
+  end
+
+  -- Workers that sent a command lately, and all consumers.
+  local function consumers_of_group()
+    local seen, alive, all = {}, 0, 0
+    for _, key in ipairs({ stream, ready }) do
+      local found = redis.pcall('XINFO', 'CONSUMERS', key, group)
+      for _, fields in ipairs(found.err and {} or found) do
+        local consumer = {}
+        for at = 1, #fields, 2 do
+          consumer[fields[at]] = fields[at + 1]
+        end
+        all = all + (seen[consumer.name] == nil and 1 or 0)
+        if consumer.idle < ALIVE_MS and not seen[consumer.name] then
+          alive = alive + 1
+        end
+        seen[consumer.name] = seen[consumer.name] or consumer.idle < ALIVE_MS
+      end
+    end
+    return alive, all
+  end
+
+  -- What has the first place of a key: its kind, entry, time, consumer and its idle time.
+  local function holder(key)
+    local code, position = string.match(of and key and places.first(of, key) or '', '^(%a)(.*)$')
+    if code == 'd' then
+      local time, entry_id = string.match(position, '^(%d+)/(.*)$')
+      return code, entry_id, time
+    end
+    local found = code == 'm' and { i = position } or code and entry.read_ready(code == 'x' and dead or ready, position)
+    local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, position)
+    return code, found and found.i, nil, held_by and held_by[2], held_by and held_by[3]
+  end
+
   local function reply(state, delivery, done, consumer, idle, time)
     local outcome, progress = outcomes.read(kept, id)
-    return {
+    local told = {
       state,
       done and '1' or '',
       consumer or '',
@@ -58,6 +97,14 @@ local function item(stream, ready, delayed, dead, id, action, from)
       progress or '',
       delivery and outcomes.kept_ms(delivery) and '1' or '',
     }
+    if action == 'why' then
+      local alive, all = consumers_of_group()
+      local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
+      for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0 }) do
+        told[#told + 1] = tostring(value)
+      end
+    end
+    return told
   end
 
   -- What another place of the key is for, once the entry is gone from its own.
@@ -118,11 +165,6 @@ local function item(stream, ready, delayed, dead, id, action, from)
     return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
   end
 
-  local function lease(key, position)
-    local found = redis.pcall('XPENDING', key, group, position, position, 1)
-    return not found.err and found[1] or nil
-  end
-
   local function in_stream()
     local delivery = entry.read(stream, id)
     if not delivery then
@@ -171,11 +213,13 @@ local function item(stream, ready, delayed, dead, id, action, from)
       return
     end
     local delivery, member = scan(held[2], places.queued_match(id), places.queued_entry)
-    return delivery
-      and act('queued', delivery, nil, function()
-        redis.call('ZREM', held[2], member)
-        delivery.q = string.match(member, '^[^%z]+')
-      end)
+    if not delivery then
+      return
+    end
+    delivery.q = string.match(member, '^[^%z]+')
+    return act('queued', delivery, nil, function()
+      redis.call('ZREM', held[2], member)
+    end)
   end
 
   local function in_delayed()

@@ -9,6 +9,8 @@ const LUA = new URL('../../lua/', import.meta.url)
 /** A script as Redis gets it. */
 export interface BuiltScript extends LuaScript {
   readonly text: string
+  /** The pieces of `text`, each of whole lines: includes, the body, and what every script has around it. */
+  readonly pieces: readonly string[]
   readonly sha: string
 }
 
@@ -125,6 +127,28 @@ function orUsual({ usual }: Field): string {
 /** The function of an item, which stands last: its parameters, and its body. */
 const ITEM = /^local function item\((.*)\)\n([\s\S]*)\nend\s*$/m
 
+/** The end of the loop over the items of a batch, after the call of `item`. */
+const LOOP_END = [
+  // A nil would end the reply's array early.
+  '    if reply == nil then reply = false end',
+  '    replies[done] = reply',
+  '  end',
+  'end',
+  'while done < items do',
+  // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
+  '  local ok, reply = pcall(run)',
+  '  if not ok then',
+  // Redis hands its own errors over as text or as a table, depending on the version. The end of the message says, as
+  // Redis says it of a script that fails as a whole, that the item had begun: it may have written.
+  "    local text = type(reply) == 'table' and reply.err or tostring(reply)",
+  "    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end",
+  "    reply = { err = text .. ' on @user_script' }",
+  '    replies[done] = reply',
+  '  end',
+  'end',
+  'return replies',
+].join('\n')
+
 /** Puts includes, named arguments, the body and the loop over the batch's items together. */
 export function buildScript(script: LuaScript, includes: Readonly<Record<string, string>> = {}): BuiltScript {
   const { keys, args, shared, sharedKeys, manyKeys } = script
@@ -151,7 +175,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
       `lua/${script.name}.lua: the lines of its item must stand between 'local function' and 'end'`,
     )
   const [, parameters = '', body = ''] = item
-  const text = [
+  const pieces = [
     // On a cluster Redis holds the script to its keys. On a replica it refuses a writing one whole, and on a full server one
     // without allow-oom.
     script.readOnly ? '#!lua flags=no-writes' : script.full?.runs ? '#!lua flags=allow-oom' : '#!lua',
@@ -189,29 +213,19 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     ...(args.length > 0 ? [`    local arg = ${shared.length} + done * ${eachArgs}`] : []),
     '    done = done + 1',
     `    local reply = item(${values.join(', ')})`,
-    // A nil would end the reply's array early.
-    '    if reply == nil then reply = false end',
-    '    replies[done] = reply',
-    '  end',
-    'end',
-    'while done < items do',
-    // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
-    '  local ok, reply = pcall(run)',
-    '  if not ok then',
-    // Redis hands its own errors over as text or as a table, depending on the version. The end of the message says, as
-    // Redis says it of a script that fails as a whole, that the item had begun: it may have written.
-    "    local text = type(reply) == 'table' and reply.err or tostring(reply)",
-    "    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end",
-    "    reply = { err = text .. ' on @user_script' }",
-    '    replies[done] = reply',
-    '  end',
-    'end',
-    'return replies',
+    LOOP_END,
   ]
-    .join('\n')
+    .map(clean)
+    .filter((piece) => piece !== '')
+  const text = pieces.join('\n')
+  return { ...script, text, pieces, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+/** Without indentation, empty lines and comments. */
+function clean(lua: string): string {
+  return lua
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('--'))
     .join('\n')
-  return { ...script, text, sha: createHash('sha1').update(text).digest('hex') }
 }

@@ -6,19 +6,53 @@ import { REPLY_TYPES } from './parse.ts'
 
 const OUTPUT = new URL('../../packages/core/src/redis/scripts.gen.ts', import.meta.url)
 
+/** A piece that is at least this long, and that several scripts have or one has twice, is a constant: a bundle then has it once. */
+const SHORTEST_PIECE = 80
+
 export function moduleText(scripts: readonly BuiltScript[]): string {
+  const pieces = repeatedPieces(scripts)
   return [
     '// Generated from lua/ by `pnpm generate`. Do not edit.',
-    "import type { Arg, Reply, Script } from './script.ts'",
+    "import { lines, type Arg, type Reply, type Script } from './script.ts'",
     '',
-    ...scripts.map(constant),
+    ...[...pieces].map(([piece, name]) => `const ${name} = ${template(piece)}\n`),
+    ...scripts.map((script) => constant(script, pieces)),
     // Unused when no script replies with a list.
     'export type { Reply }',
     '',
   ].join('\n')
 }
 
-function constant(script: BuiltScript): string {
+/** The repeated pieces of all scripts, with the names of their constants. */
+function repeatedPieces(scripts: readonly BuiltScript[]): ReadonlyMap<string, string> {
+  const counts = new Map<string, number>()
+  for (const piece of scripts.flatMap((script) => script.pieces))
+    counts.set(piece, (counts.get(piece) ?? 0) + 1)
+  const repeated = [...counts].filter(([piece, count]) => count > 1 && piece.length >= SHORTEST_PIECE)
+  return new Map(repeated.map(([piece], at) => [piece, `piece${at + 1}`]))
+}
+
+/** The text of a script as an expression. A bundler may drop the call with the script, because it is marked as pure. */
+function textOf({ pieces }: BuiltScript, constants: ReadonlyMap<string, string>): string {
+  const args: string[] = []
+  let own: string[] = []
+  const flush = (): void => {
+    if (own.length > 0) args.push(template(own.join('\n')))
+    own = []
+  }
+  for (const piece of pieces) {
+    const name = constants.get(piece)
+    if (name === undefined) own.push(piece)
+    else {
+      flush()
+      args.push(name)
+    }
+  }
+  flush()
+  return `/* @__PURE__ */ lines(${args.join(', ')})`
+}
+
+function constant(script: BuiltScript, pieces: ReadonlyMap<string, string>): string {
   const tuple = (fields: readonly { name: string }[], type: string): string =>
     fields.map((field) => `${camel(field.name)}: ${type}`).join(', ')
   const { sharedKeys } = script
@@ -61,7 +95,7 @@ function constant(script: BuiltScript): string {
     `  args: ${JSON.stringify(script.args.map((field) => field.name))},`,
     ...script.args.flatMap(({ usual }) => (usual === undefined ? [] : [`  usual: ${usual},`])),
     `  returns: '${script.returns}',`,
-    `  text: ${template(script.text)},`,
+    `  text: ${textOf(script, pieces)},`,
     '}',
     '',
   ].join('\n')

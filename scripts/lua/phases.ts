@@ -4,7 +4,7 @@ import { type Node, READING, walk } from './parse.ts'
 
 /** What `apply` may write with. Given keys of the right type, Redis refuses none of these. */
 const WRITING = new Set(
-  'DEL HDEL HINCRBY HPEXPIRE HSET PERSIST PEXPIRE SET SETRANGE SPUBLISH XACK XADD XDEL XGROUP XSETID XTRIM ZADD ZINCRBY ZPOPMAX ZREM'.split(
+  'APPEND DEL HDEL HINCRBY HPEXPIRE HSET PERSIST PEXPIRE SET SETRANGE SPUBLISH XACK XADD XDEL XGROUP XSETID XTRIM ZADD ZINCRBY ZPOPMAX ZPOPMIN ZREM'.split(
     ' ',
   ),
 )

@@ -32,6 +32,7 @@ function click(atMs: number, attempt = 1): Delivery<Click> {
     commit,
     extend: () => true,
     progress: async () => false,
+    write: async () => false,
     limited: async () => {},
   }
 }

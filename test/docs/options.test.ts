@@ -45,6 +45,7 @@ test.each([
   ['docs/rate-limiting.md', LIMITER, 'LimiterLocalOptions'],
   ['docs/rate-limiting.md', LIMITER, 'LimiterBanOptions'],
   ['docs/leaderboards.md', BOARD, 'RanksOnOptions'],
+  ['docs/leaderboards.md', BOARD, 'BoardMergeOptions'],
   ['docs/middleware.md', HTTP, 'RateLimitOptions'],
   ['docs/middleware.md', HTTP, 'HeaderOptions'],
   ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],
@@ -111,6 +112,7 @@ test.each([
   ['docs/middleware.md', 'leaderboard(board, options)', HTTP, 'LeaderboardRouteOptions'],
   ['docs/middleware.md', 'notifications(notifier, options)', HTTP, 'NotificationsOptions'],
   ['docs/request-log.md', 'Options', HTTP, 'RequestLogOptions'],
+  ['docs/accept.md', 'Options', HTTP, 'AcceptOptions'],
 ])('the table of %s below "%s" has exactly the options of the type', (page, heading, folder, name) => {
   const [, section = ''] = read(page).split(new RegExp(`\\n#{2,3} ${heading.replaceAll(/[()]/g, '\\$&')}\\n`))
   const [table = ''] = section.split(/\n#{2,3} /)

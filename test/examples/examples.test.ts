@@ -6,12 +6,20 @@ import { bundledProgram, runProgram } from '../support/program.ts'
 
 const at = (name: string): string => new URL(`../../examples/${name}/main.ts`, import.meta.url).pathname
 
-test.each(['express', 'ingest', 'instant', 'koa', 'nudges', 'quota', 'standalone', 'tickets'])(
-  'examples/%s fits on a screen',
-  (name) => {
-    expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
-  },
-)
+test.each([
+  'express',
+  'ingest',
+  'instant',
+  'koa',
+  'nudges',
+  'quota',
+  'report',
+  'standalone',
+  'tickets',
+  'tokens',
+])('examples/%s fits on a screen', (name) => {
+  expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
+})
 
 test('the standalone example limits, handles, ranks and notifies, and ends by itself', async () => {
   const program = runProgram(bundledProgram('example-standalone'))
@@ -79,6 +87,50 @@ test.each([
       .split('\n')
       .filter((line) => !line.includes('Warning')),
   ).toEqual(lines)
+})
+
+test('the report example accepts a report, reports its progress and has its result', async () => {
+  const { code, output } = await runProgram(bundledProgram('example-report')).ended
+  expect(code, output).toBe(0)
+  const lines = output.match(/^(202|\[).*$/gm) ?? []
+  expect(lines[0]).toBe('202 /reports/…')
+  expect(lines).toContain('["running",{"percent":50},null]')
+  expect(lines.at(-1)).toBe('["done",{"percent":75},{"pages":26}]')
+})
+
+test('the tokens example streams an answer, and a page that was cut off goes on where it was', async () => {
+  await using program = runProgram(bundledProgram('example-tokens'), { PORT: '0', TOKEN_MS: '20' })
+  const url = await program.printed(/http:\/\/127\.0\.0\.1:\d+/)
+  expect(await (await fetch(url)).text()).toContain('EventSource')
+  const headers = { 'Content-Type': 'application/json' }
+  const accepted = await fetch(`${url}/answers`, { method: 'POST', headers, body: '"who are you?"' })
+  const address = `${url}${accepted.headers.get('location')}`
+  let text = ''
+  let lastId = ''
+  /** Reads events until `count` parts arrived, or the end. */
+  async function follow(count: number): Promise<void> {
+    const { body } = await fetch(address, {
+      headers: { Accept: 'text/event-stream', 'Last-Event-ID': lastId },
+    })
+    let rest = ''
+    let parts = 0
+    for await (const chunk of body ?? []) {
+      const blocks = (rest + Buffer.from(chunk as Uint8Array).toString()).split('\n\n')
+      rest = blocks.pop() ?? ''
+      for (const block of blocks) {
+        const [, id, json] = /^id: (.*)\nevent: output\ndata: (.*)$/.exec(block) ?? []
+        if (json === undefined || parts === count) continue
+        text += (JSON.parse(json) as { text: string }).text
+        lastId = id ?? ''
+        parts += 1
+      }
+      if (parts === count) return
+    }
+  }
+  await follow(2)
+  expect(text).not.toContain('who are you?')
+  await follow(Infinity)
+  expect(text).toBe('I am no model, I only repeat: who are you?')
 })
 
 test.each(['express', 'koa'])('the %s example limits, logs, ranks and notifies', async (name) => {

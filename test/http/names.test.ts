@@ -25,21 +25,27 @@ test('every adapter exports the same names', () => {
     [
       'HttpError',
       'PASS',
+      'accept',
       'adapt',
       'createNotificationClients',
+      'createRequestStream',
       'decisionOf',
       'definePlugin',
       'headersFor',
       'idempotent',
       'ipKey',
       'leaderboard',
+      'logClientErrors',
+      'logError',
+      'logFields',
       'notifications',
       'problem',
       'rateLimit',
+      'requestIdOf',
       'requestLog',
     ].toSorted(),
   )
-  expect(Object.keys(forExpress).toSorted()).toEqual(names)
+  expect(Object.keys(forExpress).toSorted()).toEqual([...names, 'logErrors'].toSorted())
   expect(Object.keys(forKoa).toSorted()).toEqual(names)
   expect(Object.keys(forFastify).toSorted()).toEqual([...names, 'mount'].toSorted())
   expect(Object.keys(forFetch).toSorted()).toEqual([...names, 'forwardedFor'].toSorted())

@@ -29,8 +29,13 @@ export interface SseClient {
   leave(): void
 }
 
-export async function listen(url: string, lastId?: string): Promise<SseClient> {
-  const response = await open(url, lastId === undefined ? {} : { headers: { 'last-event-id': lastId } })
+export async function listen(
+  url: string,
+  lastId?: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<SseClient> {
+  const position = lastId === undefined ? {} : { 'last-event-id': lastId }
+  const response = await open(url, { headers: { ...headers, ...position } })
   onTestFinished(() => void response.destroy())
   const events: SseEvent[] = []
   const retries: number[] = []

@@ -1,8 +1,9 @@
+import { type BoardRow, createLeaderboard, live, ranksOn } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { createClock, useSettableClock } from '../support/clock.ts'
-import { failure } from '../support/connect.ts'
-import { useRedis } from '../support/redis.ts'
+import { failure, openReady } from '../support/connect.ts'
+import { pattern, useRedis } from '../support/redis.ts'
 import { at, boardAt, SECOND, shown } from './boards.ts'
 
 useSettableClock()
@@ -81,4 +82,51 @@ test('rolling windows order equal sums by the time at which they were reached', 
   await clock.advance(45 * SECOND)
   // ann fell to 5 a minute after its first increment. bob had had 5 long before.
   expect(shown(await board.top())).toEqual(['1 bob 5', '2 ann 5'])
+})
+
+test("with ties: 'member-descending' equals are in the order of ZREVRANGE, in every read, season, view and removal", async () => {
+  const ties = 'member-descending'
+  await createClock(bench.raw).set(at('2026-06-01T12:00:00Z'))
+  const penknife = await openReady(pattern(bench.server.url))
+  const space = penknife.space('shop')
+  const members = ['ann', 'Bob', 'cem', 'ż', '\u{1f422}']
+  for (const order of ['descending', 'ascending'] as const) {
+    const board = createLeaderboard(space, order, { ties, order, denseRanks: true })
+    await board.update(members.map((member) => ({ member, set: 7 })))
+    const best = order === 'descending' ? 9 : 5
+    await board.set('dan', best)
+    const key = `pk1:{shop}:board:${order}`
+    const expected = ['dan', '\u{1f422}', 'ż', 'cem', 'ann', 'Bob']
+    expect(await bench.raw.zrevrange(key, 0, -1)).toEqual(expected)
+    const namesOf = (rows: readonly { readonly member: string }[]): string[] =>
+      rows.map(({ member }) => member)
+    expect(namesOf(await board.top(10))).toEqual(expected)
+    expect(namesOf(await board.byScore({ min: 7, max: 7, from: 2 }))).toEqual(expected.slice(2))
+    expect(namesOf((await board.around('cem', 1)) ?? [])).toEqual(expected.slice(2, 5))
+    expect(namesOf(await board.among(['Bob', 'cem', 'dan']))).toEqual(['dan', 'cem', 'Bob'])
+    expect((await board.rank('ann'))?.rank).toBe(5)
+    expect((await ranksOn([board], 'ann'))[0]).toEqual({ member: 'ann', score: 7, rank: 5 })
+    expect(await board.increment('cem', best - 7, { change: true })).toMatchObject({
+      previousRank: 4,
+      rank: 2,
+    })
+    await board.increment('cem', 7 - best)
+    const rows = await new Promise<readonly BoardRow[]>((seen) => {
+      const stop = live(board, { top: 2 }).watch(({ value }) => {
+        seen(value)
+        stop()
+      })
+    })
+    expect(namesOf(rows)).toEqual(expected.slice(0, 2))
+    await board.endSeason('s1')
+    expect(namesOf(await board.season('s1').top())).toEqual(expected)
+    await board.update(members.map((member) => ({ member, set: 7 })))
+    expect(await board.removeRange({ from: 4, to: 5 })).toBe(2)
+    expect(namesOf(await board.top())).toEqual(['\u{1f422}', 'ż', 'cem'])
+  }
+  const kept = createLeaderboard(space, 'kept', { ties, keep: 2 })
+  await kept.update(members.map((member) => ({ member, set: 7 })))
+  expect((await kept.top()).map(({ member }) => member)).toEqual(['\u{1f422}', 'ż'])
+  const other = createLeaderboard(space, 'kept', { keep: 2 })
+  expect((await failure(other.top())).message).toMatch(/ties is 'member', but .* have 'member-descending'/)
 })

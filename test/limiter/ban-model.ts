@@ -22,6 +22,8 @@ export interface BanModel {
   unblock(subject: string, now: number): boolean
   reset(subject: string): void
   isBlocked(subject: string, now: number): boolean
+  /** The block in force, if there is one. */
+  blocks(subject: string, now: number): readonly { readonly ban: number; readonly endsInMs: number }[]
   /** Whether nothing has expired. What expired may be deleted or not, and would count again under a clock that is set back. */
   isWhole(now: number): boolean
 }
@@ -96,6 +98,10 @@ export function createBanModel(rules: readonly LimiterRule[], ban: LimiterBanOpt
           (!found.block || inForce(found, now) !== undefined),
       ),
     isBlocked: (name, now) => inForce(at(name), now) !== undefined,
+    blocks(name, now) {
+      const block = inForce(at(name), now)
+      return block ? [{ ban: block.nth, endsInMs: Math.ceil((block.ends - now) / 1000) }] : []
+    },
     reset(name) {
       subjects.delete(name)
       lives.set(name, (lives.get(name) ?? 0) + 1)

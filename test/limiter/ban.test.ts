@@ -223,7 +223,10 @@ test('every ban is the one that plain counting gives, on any rules and under a c
           if (!model.isBlocked(next.unblock, clock.now)) continue
           expect(await limiter.unblock(next.unblock)).toBe(model.unblock(next.unblock, clock.now))
         } else if ('reset' in next) {
-          await limiter.reset(next.reset)
+          const found = await limiter.reset(next.reset)
+          expect(found.blocks.map(({ ban: nth, endsInMs }) => ({ ban: nth, endsInMs }))).toEqual(
+            model.blocks(next.reset, clock.now),
+          )
           model.reset(next.reset)
         } else {
           const decisions = await Promise.all(

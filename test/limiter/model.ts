@@ -206,6 +206,12 @@ export interface Model {
   add(subject: string, rules: readonly LimiterRule[], tokens: number, now: number): readonly Seen[]
   /** So many tokens are used, all of them taken now. */
   set(subject: string, rules: readonly LimiterRule[], used: number, now: number): readonly Seen[]
+  /** Forgets a subject. Returns the rules that were in use, and the leases in force, counted for each rule. */
+  reset(
+    subject: string,
+    rules: readonly LimiterRule[],
+    now: number,
+  ): { readonly used: readonly string[]; readonly leases: number }
   /** Whether the slots of a lease were in force. Gives them back, or renews them for so many microseconds. */
   lease(lease: number, now: number, renewUs: number | undefined): boolean
 }
@@ -261,8 +267,16 @@ export function createModel(): Model {
       }
       return rules.map((rule) => snapshot(rule, states.get(keyOf(subject, rule)), now))
     },
+    reset(subject, rules, now) {
+      const inUse = rules.filter((rule) => !seen(subject, rule, now).in(0).full)
+      const leases = inUse
+        .filter((rule) => rule.algorithm === 'concurrency')
+        .flatMap((rule) => [...leasesOf(states.get(keyOf(subject, rule)) as Saved).values()])
+      for (const key of states.keys()) if (key.startsWith(`${subject} `)) states.delete(key)
+      return { used: inUse.map(({ name }) => name), leases: leases.filter((ends) => ends > now).length }
+    },
     lease(lease, now, renewUs) {
-      const keys = leased.get(lease) ?? []
+      const keys = (leased.get(lease) ?? []).filter((key) => states.has(key))
       for (const key of keys) {
         const saved = states.get(key) as Saved
         if (saved.time > now) states.set(key, moved(saved, saved.time - now))

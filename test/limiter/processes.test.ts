@@ -31,9 +31,10 @@ async function hammer(
   rules: readonly LimiterRule[] = [RULE],
   subjects: number = 1,
   runMs: number = RUN_MS,
+  lease: string = '',
 ): Promise<Run> {
   const children = Array.from({ length: PROCESSES }, () =>
-    startProgram('hammer', [where, JSON.stringify(rules), String(subjects)]),
+    startProgram('hammer', [where, JSON.stringify(rules), String(subjects), lease]),
   )
   for (const child of children) expect(await child.next()).toBe('ready')
   for (const raw of raws) await raw.config('RESETSTAT')
@@ -73,6 +74,25 @@ function checkBound({ allowed, denied, elapsedUs, charges }: Run): void {
 
 test('8 processes that charge one subject for several windows never exceed the bound', async () => {
   checkBound(await hammer(bench.server.url, [bench.raw]))
+}, 120_000)
+
+test('8 processes that lease tokens never exceed the bound, and charge less often than they admit calls', async () => {
+  const fast = { name: 'r', limit: 250, window: `${WINDOW_MS}ms`, burst: 250 } satisfies LimiterRule
+  const lease = JSON.stringify({ tokens: 20, idle: '100ms' })
+  const { allowed, denied, elapsedUs, charges } = await hammer(
+    bench.server.url,
+    [bench.raw],
+    [fast],
+    1,
+    RUN_MS,
+    lease,
+  )
+  const perUs = fast.limit / (WINDOW_MS * 1000)
+  expect(allowed).toBeLessThanOrEqual(fast.burst + elapsedUs * perUs)
+  expect(allowed).toBeGreaterThan(fast.burst)
+  expect(denied).toBeGreaterThan(0)
+  // Some calls need no charge of their own.
+  expect(charges).toBeLessThan(allowed)
 }, 120_000)
 
 test('8 processes on a cluster of three masters never exceed the bound', async () => {

@@ -26,6 +26,7 @@ type Step =
   | { readonly kind: 'take'; readonly subjects: readonly number[]; readonly cost: number }
   | { readonly kind: 'add'; readonly subject: number; readonly tokens: number }
   | { readonly kind: 'set'; readonly subject: number; readonly used: number }
+  | { readonly kind: 'reset'; readonly subject: number }
   | { readonly kind: 'lease'; readonly nth: number; readonly renew: boolean }
   | { readonly kind: 'clock'; readonly us: number }
   | { readonly kind: 'rules'; readonly at: number }
@@ -51,6 +52,10 @@ const setting = fc.record({
   subject: fc.integer({ min: 0, max: SUBJECTS - 1 }),
   used: fc.integer({ min: 0, max: 50 }),
 })
+const reset = fc.record({
+  kind: fc.constant('reset' as const),
+  subject: fc.integer({ min: 0, max: SUBJECTS - 1 }),
+})
 const lease = fc.record({
   kind: fc.constant('lease' as const),
   nth: fc.nat({ max: 20 }),
@@ -71,6 +76,7 @@ const steps = fc.array(
     { weight: 8, arbitrary: take },
     { weight: 2, arbitrary: add },
     { weight: 1, arbitrary: setting },
+    { weight: 1, arbitrary: reset },
     { weight: 2, arbitrary: lease },
     { weight: 4, arbitrary: clockStep },
     { weight: 1, arbitrary: rules },
@@ -141,6 +147,13 @@ async function compare(
       if (next.renew) expect(await taken.lease.renew()).toBe(expected)
       // A repeated release resolves with the first answer.
       else expect(await taken.lease.release()).toBe((taken.released ??= expected))
+    } else if (next.kind === 'reset') {
+      const subject = `subject-${next.subject}`
+      const found = await limiter.reset(subject)
+      const { used: inUse, leases: inForce } = model.reset(subject, used, clock.now)
+      expect(found.rules).toEqual(expect.arrayContaining([...inUse]))
+      expect(found.leases).toBe(inForce)
+      expect(found.found).toBe([...before.keys()].some((key) => key.endsWith(`:${subject}`)))
     } else if (next.kind === 'set') {
       const subject = `subject-${next.subject}`
       chargedAt = clock.now

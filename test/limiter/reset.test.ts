@@ -20,7 +20,13 @@ test('reset deletes everything stored about a subject, and nothing of others', a
   }
   await limiter.block('ann', { duration: '1h', reason: 'x' })
   expect(await keys()).toHaveLength(8)
-  await limiter.reset('ann', { rules: extra })
+  expect(await limiter.reset('ann', { rules: extra })).toEqual({
+    found: true,
+    rules: ['extra', 'r', 'l', 's'],
+    blocks: [{ reason: 'x', endsInMs: 3_600_000, per: undefined }],
+    leases: 1,
+  })
+  expect(await limiter.reset('ann')).toEqual({ found: false, rules: [], blocks: [], leases: 0 })
   expect(await keys()).toHaveLength(4)
   expect(await left('ann')).toEqual([10, 5, 5])
   expect(await left('bob')).toEqual([9, 4, 4])
@@ -48,7 +54,13 @@ describe('reset deletes data of other processes', () => {
     await other.take(subject)
     await other.take({ tenant: 't1', user: 'u2' })
     await limiter.take(subject)
-    await limiter.reset(subject)
+    await limiter.block(subject, { duration: 'forever', reason: 'fraud', per: 'tenant' })
+    expect(await limiter.reset(subject)).toEqual({
+      found: true,
+      rules: ['r', 'exact', 'parallel'],
+      blocks: [{ reason: 'fraud', endsInMs: Infinity, per: 'tenant' }],
+      leases: 1,
+    })
     expect((await keys()).filter((key) => !key.includes('u2'))).toEqual([])
     expect(await keys()).toHaveLength(3)
   })

@@ -11,7 +11,7 @@ import {
   record as makeTogether,
 } from '@penknife/core'
 import * as fc from 'fast-check'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { View } from '../../packages/core/src/live/view.ts'
 import { openReady } from '../support/connect.ts'
@@ -63,7 +63,7 @@ const change = fc.oneof(
 
 test.each([
   ['a plain board', {}],
-  ['a board that tells of its changes', { live: true }],
+  ['a board that tells of its changes', { live: true, ties: 'member-descending' }],
   [
     'a board with first-come ties, ids and windows',
     {
@@ -103,6 +103,16 @@ test.each([
           for (const [at, { read }] of reads.entries()) had[at]?.add(JSON.stringify(await read()))
         }
         await note()
+        /** Every view has what the board has now. */
+        const caughtUp = async (): Promise<void> => {
+          for (const [at, { read }] of reads.entries()) {
+            const now = await read()
+            await until(
+              `${JSON.stringify(now)} in ${JSON.stringify(watched[at]?.pictures.at(-1))}`,
+              () => watched[at]?.is(now) ?? false,
+            )
+          }
+        }
         let ids = 0
         for (const step of steps) {
           const { member, by } = step
@@ -115,15 +125,11 @@ test.each([
           else if (step.do === 'remove range') await writer.removeRange({ to: 1 })
           else if (step.do === 'undo') {
             if (options.dedup && ids > 0) await writer.undo(`i${ids - 1}`)
-          } else await new Promise((resolve) => setTimeout(resolve, 15))
+          } else await caughtUp()
           await note()
         }
-        for (const [at, { read }] of reads.entries()) {
-          const now = await read()
-          await until(
-            `${JSON.stringify(now)} in ${JSON.stringify(watched[at]?.pictures.at(-1))}`,
-            () => watched[at]?.is(now) ?? false,
-          )
+        await caughtUp()
+        for (const at of reads.keys()) {
           const strange = watched[at]?.pictures.filter((picture) => !had[at]?.has(JSON.stringify(picture)))
           expect(strange).toEqual([])
           watched[at]?.stop()
@@ -135,21 +141,17 @@ test.each([
   LONG ? 1_200_000 : 60_000,
 )
 
-test('all watchers share the reads; without changes there are none, and none without watchers', async () => {
+test('all watchers share the reads, and the last one that leaves ends what is followed', async () => {
   const space = await openSpace()
   const counts = counted(createLeaderboard(space, 'points', { live: true }))
   const writer = createLeaderboard(await openSpace(), 'points', { live: true })
   const top = live(counts.board, { top: 3, every: 20, tick: '1h' })
   expect(counts.reads).toBe(0)
+  const followed = async (): Promise<number> =>
+    ((await bench.raw.call('PUBSUB', 'SHARDCHANNELS', '*board*')) as unknown[]).length
   const watched = Array.from({ length: 50 }, () => watch(top))
   await until('all have the state', () => watched.every(({ is }) => is([])))
-  // The notice that changes are followed from now on may cause one more.
-  await until(
-    'it is followed',
-    async () => ((await bench.raw.call('PUBSUB', 'SHARDCHANNELS', '*board*')) as unknown[]).length === 1,
-  )
-  await new Promise((resolve) => setTimeout(resolve, 60))
-  expect(counts.reads).toBeLessThanOrEqual(2)
+  await until('it is followed', async () => (await followed()) === 1)
   const before = counts.reads
   await Promise.all(Array.from({ length: 500 }, (_, nth) => writer.increment(`m${nth % 5}`)))
   await until('all have the board', async () => {
@@ -157,16 +159,55 @@ test('all watchers share the reads; without changes there are none, and none wit
     return watched.every(({ is }) => is(rows))
   })
   expect(counts.reads - before).toBeLessThan(30)
-  const quiet = counts.reads
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  expect(counts.reads - quiet).toBeLessThanOrEqual(1)
   const late = watch(top)
   await until('a late one has the state', () => late.pictures.length === 1)
   for (const { stop } of [...watched, late]) stop()
-  const last = counts.reads
-  await writer.increment('m0')
-  await new Promise((resolve) => setTimeout(resolve, 60))
-  expect(counts.reads).toBe(last)
+  await until('it is not followed', async () => (await followed()) === 0)
+})
+
+test('without changes a view is read at its tick, and without watchers never', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  let changed: (() => void) | undefined
+  let reads = 0
+  const view = new View<number>({
+    title: 'a view',
+    read: () => ++reads,
+    changes: {
+      follow(listener, reliable) {
+        changed = () => listener('')
+        reliable(true)
+        return () => (changed = undefined)
+      },
+    },
+    everyMs: 20,
+    tickMs: 3_600_000,
+  })
+  await vi.advanceTimersByTimeAsync(3_600_000)
+  expect(reads).toBe(0)
+  const watched = Array.from({ length: 3 }, () => watch(view))
+  await vi.advanceTimersByTimeAsync(3_599_000)
+  expect(reads).toBe(1)
+  for (let nth = 0; nth < 100; nth++) {
+    changed?.()
+    await vi.advanceTimersByTimeAsync(1)
+  }
+  // One at once, and one every 20 ms.
+  const quiet = 2 + 100 / 20
+  expect(reads).toBe(quiet)
+  await vi.advanceTimersByTimeAsync(3_500_000)
+  expect(reads).toBe(quiet)
+  await vi.advanceTimersByTimeAsync(200_000)
+  expect(reads).toBe(quiet + 1)
+  expect(watched.every(({ is }) => is(reads))).toBe(true)
+  changed?.()
+  for (const { stop } of watched) stop()
+  expect(changed).toBeUndefined()
+  await vi.advanceTimersByTimeAsync(7_200_000)
+  expect(reads).toBe(quiet + 1)
+  watch(view)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(reads).toBe(quiet + 2)
 })
 
 test('a counter is read when it was changed, by whatever changed it, and what time alone changes at the tick', async () => {

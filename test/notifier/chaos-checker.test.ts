@@ -57,6 +57,12 @@ interface Recorded {
   readonly server?: readonly object[]
   readonly faults?: readonly object[]
   readonly left?: readonly string[]
+  /** States of the board; what somebody saw of it and of the halls, life by life. */
+  readonly scorer?: readonly object[]
+  readonly watcher?: readonly object[]
+  readonly watcherLater?: readonly object[]
+  readonly halls?: readonly object[]
+  readonly behind?: readonly string[]
 }
 
 /** The checker's findings for a history. The records are two seconds apart, in the order of the lists. */
@@ -68,6 +74,11 @@ function findings({
   server = [],
   faults = [],
   left = [],
+  scorer = [],
+  watcher = [],
+  watcherLater = [],
+  halls = [],
+  behind = [],
 }: Recorded): readonly string[] {
   const timed = (records: readonly object[]): readonly Timed<Record>[] =>
     records.map((record, at) => ({ t: 2000 * at, ...record }) as Timed<Record>)
@@ -79,8 +90,12 @@ function findings({
     ['server-koa.1', timed(server)],
     ['client.1', timed([follows, ...client])],
     ['client.2', timed(laterLife)],
+    ['scorer-1.1', timed(scorer)],
+    ['watcher-1.1', timed(watcher)],
+    ['watcher-1.2', timed(watcherLater)],
+    ['halls', timed(halls)],
   ])
-  return findingsOf(check({ journals, left }).claims)
+  return findingsOf(check({ journals, left, behind }).claims)
 }
 
 const order = /^a client gets the history of a channel event by event/
@@ -212,12 +227,61 @@ test('clients that do not arrive or are refused, and processes that crash, hang 
   expect(findings({ server: [{ k: 'memory', rss: 2 ** 30 }] })).toEqual(one(/^a server never holds more/))
 })
 
+const picture = (n: number | null, more: object = {}): object => ({ k: 'picture', v: 0, n, ...more })
+/** The states 1 to 5, all of them before the first picture. */
+const scorer = upTo(5).flatMap((n) => [
+  { k: 'scores', n, t: -1 },
+  { k: 'scored', n, t: -1 },
+])
+
+test('a picture that the board never had, and one of an earlier state without a loss, are found', () => {
+  const fine = [picture(0), picture(1), picture(3), picture(3), picture(5)]
+  expect(findings({ scorer, watcher: fine })).toEqual([])
+  const had = /^each picture of a view is a state that the board was given/
+  expect(findings({ scorer, watcher: [picture(1), picture(null, { rows: '[]' })] })).toEqual(one(had))
+  expect(findings({ scorer, watcher: [picture(6)] })).toEqual(one(had))
+  const early = [{ k: 'scores', n: 1, t: 5000 }]
+  expect(findings({ scorer: early, watcher: [picture(1)] })).toEqual(one(had))
+  const back = /^a view never goes back to an earlier state/
+  expect(findings({ scorer, watcher: [picture(4), picture(3)] })).toEqual(one(back))
+  expect(findings({ scorer, watcher: [picture(4), picture(0)] })).toEqual(one(back))
+  const later = [picture(3, { t: 50_000 })]
+  expect(findings({ scorer, watcher: [picture(4)], watcherLater: later })).toEqual(one(back))
+  const faults = [{ k: 'fault', fault: 'promotion', on: 'redis', t: 1000 }]
+  expect(findings({ scorer, watcher: [picture(4), picture(3)], faults })).toEqual([])
+  expect(
+    findings({ scorer, watcher: [picture(4), picture(3, { t: 30_000 }), picture(2, { t: 60_000 })], faults }),
+  ).toEqual(one(back))
+  expect(findings({ behind: ['view 0 shows 4 and not 5'] })).toEqual(one(/^after the last fault every view/))
+})
+
+test('joined and left that do not take turns, and a list that is not what they say, are found', () => {
+  const hall = { h: 0, c: 'hall:1', m: 'ann' }
+  const [came, went, gap] = ['came', 'went', 'gap'].map((k) => ({ k, ...hall })) as [object, object, object]
+  expect(findings({ watcher: [went, came, went, gap, went], watcherLater: [went] })).toEqual([])
+  const turns = /^of each member joined and left take turns, for every client/
+  expect(findings({ watcher: [came, came] })).toEqual(one(turns))
+  expect(findings({ watcher: [came, { ...went, m: 'bob' }, came] })).toEqual(one(turns))
+  expect(findings({ watcher: [came, { ...gap, c: 'hall:2' }, came] })).toEqual(one(turns))
+  const stored = (joined: boolean): object => ({ k: 'in the history', c: 'hall:1', m: 'ann', joined })
+  const end = (...members: string[]): object => ({ k: 'in the end', c: 'hall:1', members })
+  expect(findings({ halls: [stored(true), stored(false), stored(true), end('ann')] })).toEqual([])
+  const inHistory = /^in the history joined and left of each member take turns/
+  expect(findings({ halls: [stored(false), end()] })).toEqual(one(inHistory))
+  expect(findings({ halls: [stored(true), stored(true), end('ann')] })).toEqual(one(inHistory))
+  const listed = /^after the last fault the last event of a member says/
+  expect(findings({ halls: [stored(true), end()] })).toEqual(one(listed))
+  expect(findings({ halls: [stored(true), stored(false), end('ann')] })).toEqual(one(listed))
+})
+
 interface Broken {
   readonly what: string
   readonly breaks?: readonly Break[]
   readonly sabotage?: readonly Sabotage[]
   readonly faults: readonly string[]
   readonly finds: RegExp
+  /** Default: 2 s. */
+  readonly arrivalMs?: number
   readonly long?: true
 }
 
@@ -297,6 +361,45 @@ const BROKEN: readonly Broken[] = [
     finds: /^an event is in a history once/,
     long: true,
   },
+  {
+    what: 'the new order of rows in a change of a view',
+    breaks: [
+      {
+        file: 'src/view.ts',
+        from: '(change.order ?? before.map((row) => row.member))',
+        to: 'before.map((row) => row.member)',
+      },
+    ],
+    faults: ['client connections cut'],
+    finds: /^each picture of a view/,
+    long: true,
+  },
+  {
+    what: 'one event for a member that joins in two processes',
+    sabotage: [
+      {
+        script: 'notifier/join',
+        from: "redis.call('HINCRBY', room.counts, member, 1) == 1",
+        to: "redis.call('HINCRBY', room.counts, member, 1) > 0",
+      },
+    ],
+    faults: ['guest close and start again'],
+    finds: /take turns/,
+    long: true,
+  },
+  {
+    what: 'the end of the members of a dead process',
+    sabotage: ['notifier/present', 'notifier/renew'].map((script) => ({
+      script,
+      from: "redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)",
+      to: '{}',
+    })),
+    faults: ['guest kill -9'],
+    finds: /every list converges/,
+    // The lease of a guest, and a third.
+    arrivalMs: 8000,
+    long: true,
+  },
 ]
 
 test('every part of a script that a run breaks exists', () => {
@@ -319,12 +422,12 @@ test.each(BROKEN.flatMap(({ breaks = [] }) => breaks))(
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
   'a run finds the faults of real processes without $what',
-  async ({ breaks = [], sabotage = [], faults, finds }) => {
+  async ({ breaks = [], sabotage = [], faults, finds, arrivalMs = 2000 }) => {
     const { claims } = await runNotifierChaos({
       seed: 1,
       seconds: 6,
       betweenMs: [100, 400],
-      arrivalMs: 2000,
+      arrivalMs,
       faults,
       breaks,
       sabotage,

@@ -7,7 +7,7 @@ import { LONG } from '../support/until.ts'
 /** The same each time, except with `PENKNIFE_SEED`. */
 const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
-test(`under random faults of clients, servers, Redis and the network, no client misses an event without a reset (seed ${SEED})`, async () => {
+test(`under random faults of clients, servers, Redis and the network, no client misses an event without a reset, and views and lists are right (seed ${SEED})`, async () => {
   const { claims, counts, faults } = await runNotifierChaos({ seed: SEED, seconds: LONG ? 60 : 10 })
   expect(findingsOf(claims)).toEqual([])
   // It would prove nothing had nothing happened.
@@ -27,6 +27,9 @@ test(`under random faults of clients, servers, Redis and the network, no client 
     'client connections silent',
     'client freeze and thaw',
     'client kill -9',
+    'guest close and start again',
+    'guest freeze and thaw',
+    'guest kill -9',
     'histories trimmed',
     'server close and start again',
     'server freeze and thaw',
@@ -36,4 +39,6 @@ test(`under random faults of clients, servers, Redis and the network, no client 
   expect(counts['events seen']).toBeGreaterThan(1000)
   expect(counts['events lost with Redis']).toBeGreaterThan(0)
   expect(counts['resets seen']).toBeGreaterThan(0)
+  expect(counts['pictures seen']).toBeGreaterThan(20)
+  expect(counts['members seen that came or went']).toBeGreaterThan(20)
 }, 150_000)

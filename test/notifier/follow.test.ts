@@ -9,6 +9,7 @@ import { until } from '../support/until.ts'
 
 const bench = useRedis()
 /** The position before the first event of a history. */
+const QUIET_LIVE = `${ROOM.replace(/room$/, 'quiet')}:live`
 const BEGINNING = /^\d{16}-0$/
 
 test('only events of the given types are delivered, and the cursor moves past the others', async () => {
@@ -187,6 +188,35 @@ test('an iterator’s cursors are those of the events taken from it, so that ano
     from = events.cursors()
   }
   expect(seen).toEqual(numbers(300))
+})
+
+test('an iterator that ends before all its channels are followed has the cursors of the events taken from it', async () => {
+  const notifier = await openNotifier(bench)
+  const ids = await publishNumbers(notifier, 30)
+  const events = notifier.events(['room', 'other'], {
+    from: { room: '-' },
+    getState: () => new Promise(() => {}),
+  })
+  let taken = 0
+  for await (const event of events) {
+    expect(event).toMatchObject({ id: ids[taken] })
+    taken += 1
+    if (taken === 7) break
+  }
+  expect(events.cursors()).toMatchObject({ room: ids[6] })
+})
+
+test('an iterator that has ended has the positions of its quiet channels too', async () => {
+  const notifier = await openNotifier(bench)
+  const [first] = await publishNumbers(notifier, 1)
+  const quiet = await notifier.publish('quiet', 1)
+  const events = notifier.events(['room', 'quiet'], { from: { room: '-', quiet } })
+  for await (const { id } of events) {
+    expect(id).toBe(first)
+    await until('both are followed', async () => (await followers(bench.raw, QUIET_LIVE)) === 1)
+    break
+  }
+  expect(events.cursors()).toEqual({ room: first, quiet })
 })
 
 test('an iterator that waits ends by its signal with the reason, and by return', async () => {

@@ -13,7 +13,11 @@ const KNOWN: Readonly<Record<string, string>> = {
   'core/src/redis/changes.ts': 'how an object of a feature is followed, which goes with that object',
   'core/src/redis/ioredis/direct.ts':
     'classes made for those of the given client library, which go with them',
+  'core/src/stream/batch-writer.ts': 'what writes the batches of a stream, which goes with that stream',
   'express/src/route.ts': 'caches by router and layer, which go with these',
+  'http/src/plugin.ts': 'the parts of a middleware for other frameworks, which go with that middleware',
+  'http/src/request-log/request-id.ts': 'the number of the last request id, unique in the process',
+  'http/src/request-log/stream.ts': 'the stream below a request log, which goes with that log',
   'http/src/warn.ts': 'warnings are of the process, and each is promised once in it',
   'testing/src/server/find.ts': 'a search under way, which servers that start together share',
 }

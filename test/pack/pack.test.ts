@@ -26,6 +26,7 @@ const USES = {
   ],
   '@penknife/http/websocket': ['notificationSockets'],
   '@penknife/client': ['connect'],
+  '@penknife/cli': ['runCli'],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
@@ -194,6 +195,12 @@ await redis.close()
     projects.write(project, 'app.mjs', program)
     context.expect(await projects.run(project, ['app.mjs'])).toEqual({ code: 0, output: 'ok\n' })
   })
+})
+
+test('the command line is a program of the project that installs it', async () => {
+  const bin = await projects.run('everything', ['node_modules/@penknife/cli/dist/bin.js', '--help'])
+  expect(bin.code).toBe(0)
+  expect(bin.output).toContain('Usage: penknife')
 })
 
 test('npm installs them without complaints', async () => {

@@ -93,3 +93,17 @@ test('a paused worker starts nothing and keeps no entry, while others of its gro
   await saw('done', 22)
   expect(of('failed')).toEqual([])
 })
+
+test('a pause ends when the worker closes without its handlers', async () => {
+  const stream = await openOrders(bench)
+  const running = deferred()
+  const { worker } = startWorker(stream, 'billing', () => {
+    running.resolve()
+    return new Promise(() => {})
+  })
+  await stream.add(1)
+  await running.promise
+  const pausing = worker.pause()
+  await worker.close({ deadline: 10 })
+  await pausing
+})

@@ -24,9 +24,9 @@ test('an entry whose worker was killed goes to another worker after the lease, w
 test('a worker that was suspended past its lease gets a lost event and cannot finish the entry', async () => {
   const stream = await openOrders(bench)
   const id = await stream.add(0)
-  const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 1500 })
   await frozen.next('started')
-  const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 1500 })
   await until('the other worker waits', async () => (await readersWaiting(bench.raw)) === 1)
   frozen.child.process.kill('SIGSTOP')
   expect(await heir.next('started')).toEqual({ started: id, attempt: 1 })
@@ -50,9 +50,9 @@ test('a worker that was suspended past its lease gets a lost event and cannot fi
 test('a suspended worker whose handler had ended cannot finish the entry either', async () => {
   const stream = await openOrders(bench)
   const id = await stream.add(0)
-  const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 1500 })
   await frozen.next('started')
-  const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 1500 })
   await until('the other worker waits', async () => (await readersWaiting(bench.raw)) === 1)
   frozen.child.process.kill('SIGSTOP')
   await heir.next('started')
@@ -71,7 +71,7 @@ test(
   async () => {
     const stream = await openOrders(bench)
     const [poison, good] = await addNumbers(stream, 2)
-    const options = { lease: 300, maxAttempts: 1 }
+    const options = { lease: 1000, maxAttempts: 1 }
     // The first had both, so neither is known to have been started. The second records the one that it starts.
     for (let life = 1; life <= 2; life++) {
       const victim = startWorkerProcess(bench.server.url, bench.raw, options)
@@ -80,7 +80,7 @@ test(
       await victim.child.ended()
       await until('its lease ended', async () => {
         const mine = (await pendingOf(bench.raw, 'billing')).find(({ id }) => id === poison)
-        return mine !== undefined && mine.idleMs > 300
+        return mine !== undefined && mine.idleMs > 1000
       })
     }
     const last = startWorkerProcess(bench.server.url, bench.raw, options)

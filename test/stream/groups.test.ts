@@ -124,9 +124,11 @@ describe('drop', () => {
     await bench.raw.zadd(key('delayed', group), 1, 'packed')
     await bench.raw.xadd(deadOf(group), '*', 'i', '1-1', 'd', '0')
     await bench.raw.set(key('paused', group), '1')
+    await bench.raw.hset(key('results', group), 'r1-1', 'd')
+    await bench.raw.zadd(key('results-due', group), 1, '1-1')
   }
 
-  test('deletes retries, delayed entries and dead letters too', async () => {
+  test('deletes retries, delayed entries, dead letters and outcomes too', async () => {
     const stream = await openOrders(bench, LOG)
     await addNumbers(stream, 3)
     await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
@@ -141,6 +143,8 @@ describe('drop', () => {
         key('delayed', 'mailing'),
         key('paused', 'mailing'),
         key('ready', 'mailing'),
+        key('results', 'mailing'),
+        key('results-due', 'mailing'),
       ].toSorted(),
     )
     expect(await bench.raw.xinfo('GROUPS', ORDERS)).toEqual([])

@@ -1,17 +1,18 @@
-import { NeverRetryError, type StreamResult } from '@penknife/core'
+import { createStream, NeverRetryError, type StreamResult } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { failure } from '../support/connect.ts'
+import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
 import { deadLettersOf, openOrders, ORDERS } from '../support/orders.ts'
-import { callsOf, useRedis } from '../support/redis.ts'
-import { until } from '../support/until.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
+import { nextTurn, until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 const QUEUE = { groups: ['billing'] }
 const KEEP = { result: { keep: '1h' } } as const
 const RESULTS = `${ORDERS}:results:billing`
+const RESULTS_DUE = `${ORDERS}:results-due:billing`
 
 test('results arrive whenever one waits for them, before or after the end, in any process', async () => {
   const stream = await openOrders(bench, QUEUE)
@@ -126,6 +127,70 @@ test('a result that cannot be kept makes a dead letter, and the handler is not c
   expect(await deadLettersOf(stream, 'billing')).toHaveLength(2)
 })
 
+test('a commit is no progress, and an ended wait gets none', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const gate = deferred()
+  startWorker(stream, 'billing', async ({ commit, progress }) => {
+    await progress('half')
+    await gate.promise
+    await commit(stream.adding(9, { delay: '1h' }))
+  })
+  const id = await stream.add(1, KEEP)
+  await until('it reports', async () => (await stream.find(id)).progress === 'half')
+  const faults: string[] = []
+  const record = ({ message }: Error): void => void faults.push(message)
+  process.on('warning', record)
+  onTestFinished(() => void process.off('warning', record))
+  const stop = new AbortController()
+  const late: unknown[] = []
+  const stopped = stream.result(id, { signal: stop.signal, onProgress: (progress) => late.push(progress) })
+  stop.abort(new Error('enough'))
+  await expect(stopped).rejects.toThrow('enough')
+  const seen: unknown[] = []
+  const waiting = stream.result(id, { onProgress: (progress) => seen.push(progress) })
+  await until('it has seen one', () => seen.length === 1)
+  await until('it follows', async () => {
+    const channels = (await bench.raw.call('PUBSUB', 'SHARDCHANNELS', `${RESULTS}:*`)) as unknown[]
+    return channels.length === 1
+  })
+  gate.resolve()
+  expect(await waiting).toEqual({ state: 'done', value: undefined })
+  expect(seen).toEqual(['half'])
+  expect(late).toEqual([])
+  await nextTurn()
+  expect(faults.filter((fault) => fault.includes('onProgress'))).toEqual([])
+})
+
+test('progress is found until the entry ends, however short its outcome is kept', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const gate = deferred()
+  startWorker(stream, 'billing', async ({ progress }) => {
+    await progress('half')
+    await gate.promise
+  })
+  const id = await stream.add(1, { result: { keep: '1s' } })
+  const due = async (): Promise<number> => Number(await bench.raw.zscore(RESULTS_DUE, id))
+  await until('it reports', async () => (await due()) > 0)
+  expect((await due()) - Date.now()).toBeGreaterThan(6 * 86_400_000)
+  gate.resolve()
+  expect(await stream.result(id)).toEqual({ state: 'done', value: undefined })
+  expect((await due()) - Date.now()).toBeLessThan(60_000)
+})
+
+test('a user of Redis that may not subscribe gets the outcome all the same, a little later', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  await bench.raw.acl('SETUSER', 'mute', 'on', '>mute', '~*', '&*', '+@all', '-ssubscribe')
+  const url = new URL(bench.server.url)
+  url.username = url.password = 'mute'
+  const mute = createStream<number>((await openReady(pattern(url.href))).space('shop'), 'orders', QUEUE)
+  const id = await stream.add(1, KEEP)
+  const waiting = mute.result(id)
+  await until('it tried to follow', async () => (await callsOf(bench.raw, 'evalsha')) >= 2)
+  startWorker(stream, 'billing', () => 'late')
+  expect(await waiting).toEqual({ state: 'done', value: 'late' })
+  expect(await failure(mute.watch(() => {}))).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
+})
+
 test('an entry that its handler commits is done, without a result', async () => {
   const stream = await openOrders(bench, QUEUE)
   startWorker(stream, 'billing', async ({ payload, commit }) => {
@@ -180,9 +245,9 @@ test('an outcome is forgotten after its time', async () => {
   const [old, kept] = await stream.addMany([0, 1], KEEP)
   expect(await stream.result(old as string)).toEqual({ state: 'done', value: true })
   await stream.result(kept as string)
-  const ends = Number(await bench.raw.zscore(`${ORDERS}:results-due:billing`, old as string))
+  const ends = Number(await bench.raw.zscore(RESULTS_DUE, old as string))
   expect(Math.abs(ends - Date.now() - 3_600_000)).toBeLessThan(60_000)
-  await bench.raw.zadd(`${ORDERS}:results-due:billing`, Date.now() - 1, old as string)
+  await bench.raw.zadd(RESULTS_DUE, Date.now() - 1, old as string)
   expect(await stream.result(old as string)).toEqual({ state: 'unknown' })
   expect(await stream.find(old as string)).toMatchObject({ state: 'gone', progress: undefined })
   // The next outcome deletes it.

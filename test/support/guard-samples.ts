@@ -79,6 +79,9 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'guard/unlock': [
     { returns: 'integer', shared: [lockChannel, 500], item: [lockA, queueA, 'me:1'], before: LOCKED },
   ],
+  'guard/force_unlock': [
+    { returns: 'integer', shared: [lockChannel, 500], item: [lockA, queueA, 7], before: LOCKED },
+  ],
   'guard/unqueue': [
     {
       returns: 'integer',

@@ -164,6 +164,26 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
     },
   ],
   'leaderboard/increment': [{ returns: 'string', shared: [[board]], item: ['ann', 1.5] }],
+  'leaderboard/merge': [
+    {
+      returns: 'integer',
+      shared: [
+        [part('merged:x'), part('merged:x:rows'), part('merged:x:progress'), board, distinct],
+        '{"sources":[{"z":[4]},{"z":[5]}]}',
+      ],
+      item: [60_000],
+      before: SCORES,
+    },
+    {
+      returns: 'string',
+      shared: [
+        [part('merged:x'), part('merged:x:rows'), part('merged:x:progress'), board],
+        '{"best":true,"sources":[{"z":[4]}]}',
+      ],
+      item: [60_000],
+      before: SCORES,
+    },
+  ],
   'leaderboard/ranks-on': [
     {
       returns: 'integer',

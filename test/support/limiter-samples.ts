@@ -56,6 +56,7 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
     },
   ],
+  'limiter/explain': [{ returns: 'list', shared: ['l 1 0 5 5 1000000 0 0'], item: [log, 1] }],
   'limiter/declare': [
     {
       returns: 'list',
@@ -77,7 +78,10 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'limiter/register': [{ returns: 'integer', item: [limitRules, 'l//exact', 1_000_000] }],
   'limiter/registered': [{ returns: 'list', item: [limitRules] }],
-  'limiter/reset': [{ returns: 'integer', item: [limiter] }],
+  'limiter/reset': [
+    { returns: 'list', item: [limiter, 'state'], before: [stateOf(0)] },
+    { returns: 'null', item: [slots, 'slots'] },
+  ],
   'limiter/take': [
     { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },
     { returns: 'string', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(0)] },

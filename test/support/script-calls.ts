@@ -39,8 +39,7 @@ export async function errorsOf(
 
 /** Empties the server and runs the commands. */
 export async function prepare(raw: Redis, commands: readonly (readonly Arg[])[]): Promise<void> {
-  await raw.flushall()
-  const all = raw.pipeline()
+  const all = raw.pipeline().flushall()
   for (const [command, ...args] of commands) all.call(String(command), ...args)
   for (const [error] of (await all.exec()) ?? []) if (error) throw error
 }

@@ -10,6 +10,7 @@ const paused = keys.paused('orders', 'billing')
 const pausing = keys.pausing('orders', 'billing')
 const addedId = keys.addedId('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
+const written = keys.written('orders', 'p1')
 const busy = keys.busyPlaces('orders', 'billing')
 const queued = keys.queued('orders', 'billing')
 const HELD = [busy, queued]
@@ -19,6 +20,8 @@ const results = keys.results('orders', 'billing')
 const resultsDue = keys.resultsDue('orders', 'billing')
 const KEPT = [...HELD, results, resultsDue]
 const outcomes = keys.outcomes('orders', 'billing')
+const output = keys.output('orders', 'billing', '1-1')
+const FENCE = '0000000000000001'
 /** An outcome that is kept, and one whose time is over. */
 const ENDED: NonNullable<Sample['before']> = [
   ['HSET', results, 'r1-1', 'd1', 'p1-1', '2', 'r1-2', 'c'],
@@ -115,6 +118,24 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [addedId, '{}', '', '', 1000],
       before: MANY,
     },
+  ],
+  'stream/add_batch': [
+    { returns: 'list', shared: [[stream], LOG], item: [written, 1, '{}\n{}\n'] },
+    { returns: 'list', shared: [[stream], DECLARES], item: [written, 2, '{}\n'], before: LEASED },
+    {
+      returns: 'list',
+      shared: [[stream], LOG],
+      item: [written, 2, '{}\n'],
+      before: [['SET', written, '2 1']],
+    },
+    { returns: 'list', shared: [[stream], '0 0 1 0 0 1 0 '], item: [written, 1, '{}\n'], before: MANY },
+    { returns: 'list', shared: [[stream], '1 60 0 0 0 0 0 '], item: [written, 1, '{}\n'], before: MANY },
+  ],
+  'stream/erase': [{ returns: 'integer', item: [stream, '1-1'], before: LEASED }],
+  'stream/replace': [
+    { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
   ],
   'stream/leave': [
     {
@@ -232,22 +253,22 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
     { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
   ],
-  'stream/locate': ['find', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
+  'stream/locate': ['find', 'why', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
     {
       returns: 'list' as const,
-      shared: [KEPT, 1, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 1, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: KEYED,
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'ready 0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'stream 0'],
       before: [
         ['XADD', stream, '1-1', 'd', '{}', 'o', 'a1r60000'],
@@ -256,7 +277,7 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
     {
       returns: 'list' as const,
-      shared: [KEPT, 0, 'billing', outcomes, pausing],
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
       item: [stream, ready, delayed, dead, '1-1', action, 'dead 0'],
       before: [...BURIED, ...ENDED],
     },
@@ -277,6 +298,17 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [stream, '1-3', '1-3', 60_000, 'rd5'],
       before: ENDED,
     },
+  ],
+  'stream/write': [
+    {
+      returns: 'integer',
+      shared: ['billing', 'w1', outcomes],
+      item: [stream, output, '1-1', '1-1', FENCE, 60_000, 'text'],
+      before: [...LEASED, ['SET', output, `${FENCE}some `]],
+    },
+  ],
+  'stream/output': [
+    { returns: 'list', item: [output, FENCE, 2], before: [['SET', output, `${FENCE}some text`]] },
   ],
   'stream/clear': [
     {

@@ -1,9 +1,11 @@
 -- `board`: the windows of a leaderboard, and how their sorted sets are written.
 --
 -- A sorted set has a value for each member, and the lowest value is the best. It is the score (with its sign changed on a
--- descending board) or, with first-come ties, `score * shift + time`.
+-- descending board) or, with first-come ties, `score * shift + time`. With `reverse` all values have the other sign, the highest is the
+-- best, and sets are read backwards, so that members with equal scores are in descending order.
 --
 -- `plan` describes the keys:
+-- - reverse
 -- - shift, since, ending, unit: of first-come ties, in microseconds; `limit`: the largest absolute score
 -- - windows: `z`, the indexes of the sorted set in KEYS, and `d`, those of the set of its different scores. A calendar window has
 --   two of each, for the current and the next period, with `start`, `next` and `finish`, and `lives`, the times at which they
@@ -73,6 +75,38 @@ end
 -- A number as the name of a score in the set of different scores; minus zero is zero.
 local function name_of(score)
   return string.format('%.17g', score + 0)
+end
+
+-- The members at positions from `start` to `stop`, the best first, each with its value.
+function board.range(plan, set, start, stop)
+  if plan.reverse then
+    return redis.call('ZRANGE', set, start, stop, 'REV', 'WITHSCORES')
+  end
+  return redis.call('ZRANGE', set, start, stop, 'WITHSCORES')
+end
+
+-- The members at positions from `start` to `stop`, the best first.
+function board.members(plan, set, start, stop)
+  if plan.reverse then
+    return redis.call('ZRANGE', set, start, stop, 'REV')
+  end
+  return redis.call('ZRANGE', set, start, stop)
+end
+
+-- The position of a member, from 0 for the best; false for none.
+function board.position(plan, set, member)
+  if plan.reverse then
+    return redis.call('ZREVRANK', set, member)
+  end
+  return redis.call('ZRANK', set, member)
+end
+
+-- How many members have values from the bound `best` (false for any) to the bound `worst` (false for any).
+function board.count(plan, set, best, worst)
+  if plan.reverse then
+    return redis.call('ZCOUNT', set, worst or '-inf', best or '+inf')
+  end
+  return redis.call('ZCOUNT', set, best or '-inf', worst or '+inf')
 end
 
 -- Updates the set of different scores after a member's value changed from `before` to `after`; each is false for none.

@@ -50,9 +50,9 @@ local function before(plan, window, style, value, position)
   end
   local score = board.score(plan, tonumber(value))
   if style == 'dense' then
-    return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+    return board.count(plan, window.d, false, string.format('(%.17g', score))
   end
-  return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+  return board.count(plan, window.z, false, string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
 
 local function reply_of(plan, window, style, how, position, lines)
@@ -72,12 +72,12 @@ end
 
 -- The rows at positions from `start` to `stop`.
 function rows.range(plan, window, style, how, start, stop)
-  return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+  return reply_of(plan, window, style, how, tonumber(start), board.range(plan, window.z, start, stop))
 end
 
 -- A member's row and `each` before and after it. `fill` 1: where one side has fewer, more of the other.
 function rows.around(plan, window, style, how, member, each, fill)
-  local position = redis.call('ZRANK', window.z, member)
+  local position = board.position(plan, window.z, member)
   if not position then
     return false
   end
@@ -89,15 +89,15 @@ function rows.around(plan, window, style, how, member, each, fill)
   return rows.range(plan, window, style, how, start, stop)
 end
 
--- `count` rows from the `from`th (from 0) on, of the rows with a value between two bounds.
-function rows.between(plan, window, style, how, low, high, from, count)
+-- `count` rows from the `from`th (from 0) on, of the rows with a value between the bounds of the best and the worst.
+function rows.between(plan, window, style, how, best, worst, from, count)
   local position = 0
-  if low ~= '-inf' then
+  if best ~= (plan.reverse and '+inf' or '-inf') then
     -- A bound that is not included begins with a bracket.
-    position = redis.call('ZCOUNT', window.z, '-inf', string.sub(low, 1, 1) == '(' and string.sub(low, 2) or '(' .. low)
+    position = board.count(plan, window.z, false, string.sub(best, 1, 1) == '(' and string.sub(best, 2) or '(' .. best)
   end
   local start = position + from
-  local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+  local stop = math.min(position + board.count(plan, window.z, best, worst), start + count) - 1
   if stop < start then
     return reply_of(plan, window, style, how, start, {})
   end
@@ -107,7 +107,7 @@ end
 -- A member's sort value and rank count; false when it is not on the board.
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
-  local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+  local position = value and style == 'ordinal' and board.position(plan, window.z, member)
   return value, value and before(plan, window, style, value, position)
 end
 
@@ -125,7 +125,7 @@ function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
-    local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
+    local position = value and style == 'ordinal' and board.position(plan, window.z, members[at])
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
@@ -135,16 +135,17 @@ function rows.of(plan, window, style, how, members)
   return table.concat(lines, '\n')
 end
 
-function rows.count(_, window, _, _, low, high)
-  if low == '-inf' and high == '+inf' then
+-- How many members have a value between the bounds of the best (empty for any) and the worst.
+function rows.count(plan, window, _, _, best, worst)
+  if best == (plan.reverse and '+inf' or '-inf') and worst == (plan.reverse and '-inf' or '+inf') then
     return tostring(redis.call('ZCARD', window.z))
   end
-  return tostring(redis.call('ZCOUNT', window.z, low, high))
+  return tostring(board.count(plan, window.z, best ~= '' and best, worst))
 end
 
--- How many different scores are up to a bound.
-function rows.different(_, window, _, _, bound)
-  return tostring(redis.call('ZCOUNT', window.d, '-inf', bound))
+-- How many different scores are better than a bound.
+function rows.different(plan, window, _, _, bound)
+  return tostring(board.count(plan, window.d, false, bound))
 end
 
 local MOST_SUMMED = 1000
@@ -171,7 +172,7 @@ function rows.worse(plan, window, _, _, member)
   if plan.shift then
     last = board.score(plan, last) * plan.shift + plan.shift - 1
   end
-  return redis.call('ZCOUNT', window.z, string.format('(%.17g', last), '+inf') .. '\n' .. redis.call('ZCARD', window.z)
+  return board.count(plan, window.z, string.format('(%.17g', last), false) .. '\n' .. redis.call('ZCARD', window.z)
 end
 
 -- How many members have a better score than a member, and how many there are.
@@ -188,7 +189,7 @@ end
 
 -- The two sort values between which a percentage of the way from the worst to the best member ends, and how far it goes from
 -- the first to the second.
-function rows.interpolated(_, window, _, _, percent)
+function rows.interpolated(plan, window, _, _, percent)
   local last = redis.call('ZCARD', window.z) - 1
   if last < 0 then
     return false
@@ -196,18 +197,18 @@ function rows.interpolated(_, window, _, _, percent)
   local exact = snapped(percent * last / 100)
   local below = math.floor(exact)
   local position = last - below
-  local values = redis.call('ZRANGE', window.z, math.max(0, position - 1), position, 'WITHSCORES')
+  local values = board.range(plan, window.z, math.max(0, position - 1), position)
   return values[#values] .. '\n' .. values[2] .. '\n' .. string.format('%.17g', exact - below)
 end
 
 -- The sort value for which a percentage of the members have no better one.
-function rows.quantile(_, window, _, _, percent)
+function rows.quantile(plan, window, _, _, percent)
   local count = redis.call('ZCARD', window.z)
   if count == 0 then
     return false
   end
   local wanted = math.max(1, math.ceil(snapped(percent * count / 100)))
-  return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
+  return board.range(plan, window.z, count - wanted, count - wanted)[2]
 end
 
 -- The next cursor, the current one of the two periods, the number of members, and the members with their values, in no order.

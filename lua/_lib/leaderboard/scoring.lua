@@ -28,7 +28,7 @@ local function moved(config, window, value, kind, amount)
   local new = amount
   if kind == 'i' then
     new = (score or 0) + amount
-  elseif kind == 'b' and score and score <= amount then
+  elseif kind == 'b' and score and (score == amount or (score < amount) ~= (config.reverse == true)) then
     new = score
   end
   if math.abs(new) > (config.limit or LARGEST) then
@@ -149,7 +149,8 @@ local function trim(of, window)
   if over <= 0 then
     return
   end
-  local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+  over = math.min(over, 64)
+  local dropped = config.reverse and redis.call('ZPOPMIN', window.z, over) or redis.call('ZPOPMAX', window.z, over)
   for at = 1, #dropped, 2 do
     if window.d then
       board.differ(config, window, tonumber(dropped[at + 1]), false)
@@ -276,7 +277,7 @@ local function events(of, member, from, to, dropped)
     if from then
       last = math.min(last, from)
     end
-    passed = redis.call('ZRANGE', window.z, to + 1, last)
+    passed = board.members(of.config, window.z, to + 1, last)
   end
   local entered, left = false, false
   local top = about.top
@@ -284,10 +285,10 @@ local function events(of, member, from, to, dropped)
     local was, is = from and from < top, to and to < top
     if is and not was then
       entered = member
-      left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
+      left = board.members(of.config, window.z, top, top)[1] or dropped or false
     elseif was and not is then
       left = member
-      entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+      entered = board.members(of.config, window.z, top - 1, top - 1)[1] or false
     end
   end
   return { from, to, entered, left, passed }
@@ -298,19 +299,19 @@ local function change_and_reply(of, plan, nth, watch, wants_events)
   local config, change = of.config, plan.changes[nth]
   local kind, member = change[1], change[2]
   local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
-  local from = watched and redis.call('ZRANK', watched.z, member)
-  local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
+  local from = watched and board.position(config, watched.z, member)
+  local ranked_from = ranked and board.position(config, ranked.z, member)
   local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
   local reply = { value_text(of, plan.after[1][nth]), false, false }
   if watched then
     local before = plan.before[watch][nth]
-    local to = redis.call('ZRANK', watched.z, member)
+    local to = board.position(config, watched.z, member)
     local after = to and redis.call('ZSCORE', watched.z, member)
     local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
     reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if ranked then
-    reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
+    reply[3] = events(of, member, ranked_from, board.position(config, ranked.z, member), dropped[config.events.window])
   end
   return reply
 end

@@ -3,7 +3,7 @@
 -- - `charging.open(rules)` returns the object of rules. `rules` has a line for each: letter of its algorithm, number of its key, 1 for a
 --   shadow rule, id, and four numbers. Its `mistimed` is true when the calendar periods of the rules do not contain Redis' time.
 -- - `charging.prepare(of, places, cost, how, lease)` reads and decides, and writes nothing. It returns a plan with `allowed` and the `reply`
---   of charge.lua; or nil and an error. `places`: the keys of the subject.
+--   of charge.lua; or nil and an error. `places`: the keys of the subject. With how = 'look' it decides as 'take' does, and charges nothing.
 -- - `charging.apply(of, plan)` writes. A plan that is not allowed is applied too: with how = 'try' it charges the denied call, and it corrects times from before the clock was set back.
 -- @include now
 -- @include limiter/leading_block
@@ -123,7 +123,7 @@ local function write(state)
       ttl = math.max(ttl, math.ceil((state.expires - now) / 1000))
     end
     state.expires = now + ttl * 1000
-    -- Nor must its block, which may last for ever: the entries do not get its end, and expire soon after an unblock.
+    -- Nor must its block, which may be without an end: the entries do not get its end, and expire soon after an unblock.
     ttl = math.max(ttl, math.ceil(((state.ends or 0) - now) / 1000))
   end
   local after = ''
@@ -164,7 +164,7 @@ end
 -- Reads and decides. Writes nothing.
 local function read(of, places, cost, how, lease)
   local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-  local asked = counting or how == 'take'
+  local asked = counting or how == 'take' or how == 'look'
   local plan = { states = {}, apart = {}, tokens = tokens }
   local blocked = nil
   for place, key in ipairs(places) do
@@ -188,7 +188,7 @@ local function read(of, places, cost, how, lease)
       allowed = false
     end
   end
-  plan.charges = allowed or counting and not blocked
+  plan.charges = how ~= 'look' and (allowed or counting and not blocked)
   if plan.charges and tokens ~= 0 then
     for at, rule in ipairs(of.list) do
       local spared = charged and string.byte(charged.rules, at) == ZERO

@@ -24,13 +24,13 @@ function changing.commands(group)
     needed = needed .. ' ZRANGE'
   end
   if config.keep then
-    needed = needed .. ' ZPOPMAX HDEL ZRANK'
+    needed = needed .. (config.reverse and ' ZPOPMIN HDEL ZREVRANK' or ' ZPOPMAX HDEL ZRANK')
   end
   if config.ids then
     needed = needed .. ' XADD XRANGE XDEL HGET HSET HDEL'
   end
   if group.announces then
-    needed = needed .. ' ZRANK ZRANGE'
+    needed = needed .. (config.reverse and ' ZREVRANK ZRANGE' or ' ZRANK ZRANGE')
   end
   local commands = {}
   for command in string.gmatch(needed, '%u+') do

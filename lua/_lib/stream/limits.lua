@@ -3,7 +3,8 @@
 -- - `limits.backlog(stream)` returns how many entries of a log the slowest group has still to finish.
 -- - `limits.trim(stream)` trims the stream, and returns how many entries were deleted. A trim removes at most 256 entries or some 256 KiB,
 --   so that adds cost the same while a group keeps a stream far over its limits. It stops at the first entry that a group has not read or
---   not finished, unless the log is lossy.
+--   not finished, unless the log is lossy. Of a lossy log with a table `stream.missed` it adds there, for each group, how many of the
+--   deleted entries the group had not finished.
 -- @include now
 -- @include earlier
 -- @include following
@@ -41,6 +42,26 @@ function limits.backlog(stream)
   return stream.backlog
 end
 
+-- Counts, for each group, the entries of a list before position `at` that it has not read or not finished.
+local function note_missed(stream, list, at)
+  local final = list[at - 1]
+  for _, group in ipairs(groups(stream.key)) do
+    local missed = 0
+    for before = at - 1, 1, -1 do
+      if not earlier(group['last-delivered-id'], list[before]) then
+        break
+      end
+      missed = missed + 1
+    end
+    if group.pending > 0 then
+      missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+    end
+    if missed > 0 then
+      stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+    end
+  end
+end
+
 function limits.trim(stream)
   local key, age = stream.key, stream.age
   local bound = not stream.lossy and finished(key) or nil
@@ -62,7 +83,13 @@ function limits.trim(stream)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
     if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+      if at <= 1 then
+        return 0
+      end
+      if stream.lossy and stream.missed then
+        note_missed(stream, list, at)
+      end
+      return redis.call('XTRIM', key, 'MINID', '=', id)
     end
   end
   return 0

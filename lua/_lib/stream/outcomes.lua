@@ -4,10 +4,10 @@
 -- The hash `results` has of each entry the fields r<id>, its outcome, p<id>, its last progress as JSON, and m<id>
 -- when its handler was about to commit it: if the entry is gone then, that commit finished it. An outcome is d and the handler's
 -- result as JSON, or nothing; x, the kind of its dead letter, a space and the reason; or c when it was cancelled. The sorted set `due` has the
--- ids and when they are forgotten, in milliseconds. A message on the channel `channel` .. id has r or p and the same text.
+-- ids and when they are forgotten, in milliseconds: progress and marks a week later or more, because the entry has not ended. A message on the channel `channel` .. id has r or p and the same text.
 -- @include now
 local outcomes = { open = nil }
-local MOST_FORGOTTEN = 20
+local MOST_FORGOTTEN, WEEK = 20, 604800000
 
 function outcomes.open(results, due, channel)
   return { results = results, due = due, channel = channel }
@@ -29,8 +29,9 @@ end
 -- `what` is r, p or m.
 function outcomes.put(of, what, id, keep, text)
   outcomes.forget(of)
+  local lasts = what == 'r' and keep or math.max(keep, WEEK)
   redis.call('HSET', of.results, what .. id, text)
-  redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + keep), id)
+  redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
   redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 

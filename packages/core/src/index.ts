@@ -1,6 +1,7 @@
 export type { Duration } from './duration.ts'
 export { ERROR_CODES, type ErrorCode, type Fate, PenknifeError, type PenknifeErrorOptions } from './errors.ts'
 export * from './guard/index.ts'
+export * from './inspect/index.ts'
 export type { Jsonified } from './json.ts'
 export * from './leaderboard/index.ts'
 export type { Lease } from './lease.ts'

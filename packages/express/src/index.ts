@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import type { Closable, Exchange, Plugin } from '@penknife/http'
+import { type Closable, type Exchange, logError, type Plugin } from '@penknife/http'
 import {
   closable,
   createExchanges,
@@ -92,11 +92,25 @@ export function adapt<Args extends readonly unknown[]>(
   }
 }
 
+/** An error handler for Express 4 and 5. */
+export interface ExpressErrorMiddleware {
+  (error: unknown, request: ExpressRequest, response: ServerResponse, next: (error?: unknown) => void): void
+}
+
+/**
+ * Notes the error of a request for its entry in the request log, and passes it on. Mount it after the routes and before your own error
+ * handlers: `app.use(logErrors)`.
+ */
+export const logErrors: ExpressErrorMiddleware = (error, request, _response, next) => {
+  logError(request, error)
+  next(error)
+}
+
 const made: Middlewares<ExpressContext, ExpressMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
 export const rateLimit: typeof made.rateLimit = made.rateLimit
-/** Adds each finished request to a stream. Requests do not wait for it. */
+/** Adds each finished request to a stream: a bounded one of this name, or one of the application. Requests do not wait for it. */
 export const requestLog: typeof made.requestLog = made.requestLog
 /** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
 export const notifications: typeof made.notifications = made.notifications
@@ -104,3 +118,5 @@ export const notifications: typeof made.notifications = made.notifications
 export const leaderboard: typeof made.leaderboard = made.leaderboard
 /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
 export const idempotent: typeof made.idempotent = made.idempotent
+/** Adds an entry to a work queue for each POST, and serves its state, progress, output and result. */
+export const accept: typeof made.accept = made.accept

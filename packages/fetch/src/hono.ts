@@ -117,3 +117,5 @@ export const notifications: typeof made.notifications = made.notifications
 export const leaderboard: typeof made.leaderboard = made.leaderboard
 /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
 export const idempotent: typeof made.idempotent = made.idempotent
+/** Adds an entry to a work queue for each POST, and serves its state, progress, output and result. */
+export const accept: typeof made.accept = made.accept

@@ -2,6 +2,7 @@
 export type { LimiterDecision } from '@penknife/core'
 export { invalid } from '@penknife/core/internal'
 
+export { acceptPlugin } from './accept/plugin.ts'
 export { isStreamReply, renderReply, type RenderedReply, send } from './answer.ts'
 export type { Carrier } from './exchange/carrier.ts'
 export { endUnsent } from './exchange/hold.ts'
@@ -18,4 +19,5 @@ export { notificationsPlugin } from './notifications/plugin.ts'
 export { misplaced } from './misplaced.ts'
 export { closable, prepare, type Prepared } from './plugin.ts'
 export { rateLimitPlugin } from './rate-limit/plugin.ts'
+export { noteError } from './request-log/notes.ts'
 export { requestLogPlugin } from './request-log/plugin.ts'

@@ -2,7 +2,7 @@ import type { LimiterDecision } from '@penknife/core'
 
 import type { Exchange } from './exchange/exchange.ts'
 import { carrierOf } from './exchange/http-exchange.ts'
-import { knownState } from './exchange/state.ts'
+import { holdersOf } from './exchange/state.ts'
 
 const DECISIONS: unique symbol = Symbol.for('penknife.decisions') as never
 
@@ -16,6 +16,13 @@ export function storeDecision(exchange: Exchange, limiter: string, decision: Lim
   ;(decided[DECISIONS] ??= []).push({ limiter, decision })
 }
 
+/** All decisions about a request so far, with the names of their limiters. Undefined when there is none. */
+export function decisionsOn(
+  exchange: Exchange,
+): readonly { readonly limiter: string; readonly decision: LimiterDecision }[] | undefined {
+  return (carrierOf(exchange).holder as Decided)[DECISIONS]
+}
+
 /**
  * The decision of a `rateLimit` middleware about a request, for the handlers after it. Undefined when no such middleware
  * counted the request.
@@ -26,8 +33,7 @@ export function storeDecision(exchange: Exchange, limiter: string, decision: Lim
  * @param limiter the name of a limiter. Default: the latest decision.
  */
 export function decisionOf(request: object, limiter?: string): LimiterDecision | undefined {
-  const { req, raw } = request as { req?: object; raw?: object }
-  for (const holder of [knownState(request), request, req, raw] as readonly (Decided | undefined)[]) {
+  for (const holder of holdersOf(request) as readonly (Decided | undefined)[]) {
     const found = holder?.[DECISIONS]?.findLast(
       (decided) => limiter === undefined || decided.limiter === limiter,
     )

@@ -1,4 +1,5 @@
 export {
+  accept,
   adapt,
   idempotent,
   leaderboard,

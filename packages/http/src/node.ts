@@ -74,7 +74,7 @@ const made: Middlewares<NodeContext, NodeMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429. */
 export const rateLimit: typeof made.rateLimit = made.rateLimit
-/** Adds each finished request to a stream. Requests do not wait for it. */
+/** Adds each finished request to a stream: a bounded one of this name, or one of the application. Requests do not wait for it. */
 export const requestLog: typeof made.requestLog = made.requestLog
 /** Serves the channels of a notifier as server-sent events. */
 export const notifications: typeof made.notifications = made.notifications
@@ -82,3 +82,5 @@ export const notifications: typeof made.notifications = made.notifications
 export const leaderboard: typeof made.leaderboard = made.leaderboard
 /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
 export const idempotent: typeof made.idempotent = made.idempotent
+/** Adds an entry to a work queue for each POST, and serves its state, progress, output and result. */
+export const accept: typeof made.accept = made.accept

@@ -12,6 +12,7 @@ import { type Answer, PASS, type Reply, send, type StreamReply } from './answer.
 import { checkReply } from './check-reply.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import { createFlushes, type Flushes } from './flushes.ts'
+import { noteError } from './request-log/notes.ts'
 
 /**
  * Decides about one request: it lets the request pass (PASS) or answers it. Any other answer is an error.
@@ -71,6 +72,8 @@ export interface Prepared {
   send(exchange: Exchange, reply: Reply | StreamReply): void
   /** Flushes the streams of this middleware together. */
   readonly flushes: Flushes
+  /** Undefined while the plugin is being set up. */
+  readonly handler: Handler | undefined
   close(options?: CloseOptions): Promise<void>
 }
 
@@ -106,6 +109,7 @@ export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, a
       const answer = await decideOn(exchange)
       return answer === PASS ? answer : checkReply(title, answer)
     } catch (error) {
+      noteError(exchange, error)
       if (typeof error === 'object' && error !== null) throw error
       throw new Error(`${title} failed with ${errorText(error)}, which is no Error`, { cause: error })
     }
@@ -121,6 +125,9 @@ export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, a
     },
     send: (exchange, reply) => send(exchange, reply, flushes),
     flushes,
+    get handler() {
+      return typeof handler === 'function' ? handler : undefined
+    },
     close(options = {}) {
       const ms = closeDeadlineMs(options, CLOSE_MS)
       return atMost(ms, end(ms))
@@ -148,7 +155,16 @@ export interface Closable {
 /** Gives a framework's middleware the `close` of its plugin. */
 export function closable<Middleware extends object>(
   middleware: Middleware,
-  { close }: Prepared,
+  prepared: Prepared,
 ): Middleware & Closable {
+  const { close } = prepared
+  made.set(middleware, prepared)
   return Object.assign(middleware, { close, [Symbol.asyncDispose]: () => close() })
+}
+
+const made = new WeakMap<object, Prepared>()
+
+/** The plugin's handler of a middleware; undefined for anything else. */
+export function handlerOf(middleware: unknown): Handler | undefined {
+  return typeof middleware === 'function' ? made.get(middleware)?.handler : undefined
 }

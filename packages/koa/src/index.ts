@@ -11,6 +11,7 @@ import {
   middlewares,
   misplaced,
   NodeCarrier,
+  noteError,
   prepare,
   renderReply,
   socketAddress,
@@ -77,7 +78,7 @@ export function adapt<Args extends readonly unknown[]>(
       const exchange = exchangeOf(context)
       const answer = await decide(exchange)
       if (answer === PASS) {
-        await handle(context, next)
+        await handle(exchange, context, next)
       } else if (isStreamReply(answer)) {
         // Koa would report a broken stream as an error of the application, so penknife sends the stream.
         context.respond = false
@@ -97,10 +98,11 @@ export function adapt<Args extends readonly unknown[]>(
 }
 
 /** Runs the rest. Koa ends no response, or an empty one, when the client left; a held response must have its body. */
-async function handle(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+async function handle(exchange: Exchange, context: KoaContext, next: () => Promise<unknown>): Promise<void> {
   try {
     await next()
   } catch (error) {
+    noteError(exchange, error)
     endUnsent(context.res, undefined, 500)
     throw error
   }
@@ -129,7 +131,7 @@ const made: Middlewares<KoaCallbackContext, KoaMiddleware> = middlewares(adapt)
 
 /** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
 export const rateLimit: typeof made.rateLimit = made.rateLimit
-/** Adds each finished request to a stream. Requests do not wait for it. */
+/** Adds each finished request to a stream: a bounded one of this name, or one of the application. Requests do not wait for it. */
 export const requestLog: typeof made.requestLog = made.requestLog
 /** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
 export const notifications: typeof made.notifications = made.notifications
@@ -137,3 +139,5 @@ export const notifications: typeof made.notifications = made.notifications
 export const leaderboard: typeof made.leaderboard = made.leaderboard
 /** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
 export const idempotent: typeof made.idempotent = made.idempotent
+/** Adds an entry to a work queue for each POST, and serves its state, progress, output and result. */
+export const accept: typeof made.accept = made.accept

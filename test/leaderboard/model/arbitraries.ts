@@ -125,7 +125,7 @@ export const setting: fc.Arbitrary<Setting> = fc
       ] as const,
       { minLength: 1, maxLength: 2 },
     ),
-    firstCome: fc.boolean(),
+    ties: fc.constantFrom('first come' as const, 'member' as const, 'member-descending' as const),
     unit: fc.constantFrom('1s' as const, '1m' as const),
     denseRanks: fc.boolean(),
     keep: fc.integer({ min: 1, max: 5 }),
@@ -154,7 +154,7 @@ export const setting: fc.Arbitrary<Setting> = fc
     const options: LeaderboardOptions = {
       order: made.order,
       windows: Object.fromEntries(ordered),
-      ties: made.firstCome ? ties : 'member',
+      ties: made.ties === 'first come' ? ties : made.ties,
       denseRanks: made.denseRanks,
       ...(made.kind === 'bounded' ? { keep: made.keep } : {}),
       ...(made.kind === 'rolling' || made.decimals === 1 ? { decimals: made.decimals } : {}),
@@ -169,12 +169,12 @@ export const setting: fc.Arbitrary<Setting> = fc
 /** Numbers that the board's kind takes, and some that lead out of its range. */
 function scoreFor({ ties = 'member', decimals }: LeaderboardOptions): fc.Arbitrary<number> {
   const few = fc.constantFrom(0, 1, 1, 2, 3, -1, 5)
-  if (ties === 'member' && decimals !== undefined) {
+  if (typeof ties === 'string' && decimals !== undefined) {
     return fc
       .integer({ min: -300, max: 300 })
       .map((units) => Number((units / 10 ** decimals).toFixed(decimals)))
   }
-  if (ties !== 'member') {
+  if (typeof ties === 'object') {
     return fc.oneof({ weight: 5, arbitrary: few }, fc.constantFrom(2 ** 25, -(2 ** 25), 2 ** 26 - 1, 2 ** 28))
   }
   return fc.oneof(

@@ -1,7 +1,7 @@
 import type { BoardUpdate, BoardFirstComeTies, LeaderboardOptions, BoardScoreChange } from '@penknife/core'
 import { durationMs } from '@penknife/core/internal'
 
-import { Ranking } from './ranking.ts'
+import { Ranking, type Standing } from './ranking.ts'
 import { type Counted, windowModel, type WindowModel } from './windows.ts'
 
 /** An update that a board must refuse, having done nothing. */
@@ -9,7 +9,7 @@ export class Refused extends Error {}
 
 /** The largest score of a board in units of the last digit, as documented in the types. */
 export function maxScoreOf({ ties = 'member', decimals = 0 }: LeaderboardOptions): number {
-  if (ties === 'member') return (2 ** 53 - 1) / 10 ** decimals
+  if (typeof ties === 'string') return (2 ** 53 - 1) / 10 ** decimals
   const units = Math.floor((ms(ties.until) - ms(ties.since)) / unitMs(ties)) + 1
   return (2 ** 53 / 2 ** Math.ceil(Math.log2(units)) - 1) / 10 ** decimals
 }
@@ -52,7 +52,8 @@ export class BoardModel {
     const { ties = 'member' } = options
     const arithmetic = {
       plus: (a: number, b: number) => this.#plus(a, b),
-      unitAt: (atMs: number) => (ties === 'member' ? 0 : Math.floor((atMs - ms(ties.since)) / unitMs(ties))),
+      unitAt: (atMs: number) =>
+        typeof ties === 'string' ? 0 : Math.floor((atMs - ms(ties.since)) / unitMs(ties)),
     }
     this.windows = new Map(
       Object.entries(windows).map(([name, window]) => [name, windowModel(window, arithmetic)]),
@@ -64,7 +65,7 @@ export class BoardModel {
   }
 
   ranking(window: string = this.first, previous: number = 0): Ranking {
-    return new Ranking(this.#window(window).standings(this.nowMs, previous), this.#ascending)
+    return this.#rank(this.#window(window).standings(this.nowMs, previous))
   }
 
   /** The sum of all scores. */
@@ -113,7 +114,7 @@ export class BoardModel {
     const known = this.seasons.get(id)
     if (known) return { id, window: known.window, members: known.ranking.standings.length, repeated: true }
     const standings = this.#window(window).end(this.nowMs, previous, this.#nth)
-    const ranking = new Ranking(standings, this.#ascending)
+    const ranking = this.#rank(standings)
     const data = new Map(standings.map(({ member }) => [member, this.dataOf(member)]))
     this.seasons.set(id, { window, ranking, data })
     return { id, window, members: standings.length, repeated: false }
@@ -150,6 +151,10 @@ export class BoardModel {
     return found && this.nowMs - found.atMs < durationMs('dedup window', window) ? found : undefined
   }
 
+  #rank(standings: Iterable<Standing>): Ranking {
+    return new Ranking(standings, this.#ascending, this.#options.ties === 'member-descending' ? -1 : 1)
+  }
+
   get #ascending(): boolean {
     return this.#options.order === 'ascending'
   }
@@ -158,7 +163,9 @@ export class BoardModel {
   get #whole(): boolean {
     const { ties = 'member', decimals, windows = {} } = this.#options
     return (
-      ties !== 'member' || decimals !== undefined || Object.keys(windows).some((name) => this.#rolls(name))
+      typeof ties === 'object' ||
+      decimals !== undefined ||
+      Object.keys(windows).some((name) => this.#rolls(name))
     )
   }
 
@@ -189,7 +196,7 @@ export class BoardModel {
   #check(updates: readonly BoardUpdate[]): void {
     const { ties = 'member' } = this.#options
     const limit = this.#limit
-    if (ties !== 'member' && (this.nowMs < ms(ties.since) || this.nowMs > ms(ties.until))) {
+    if (typeof ties === 'object' && (this.nowMs < ms(ties.since) || this.nowMs > ms(ties.until))) {
       throw new Refused('outside of the time that counts')
     }
     const fits = (score: number): boolean => Math.abs(score) <= limit
@@ -273,7 +280,7 @@ export class BoardModel {
     const { keep = Infinity } = this.#options
     const fallen = new Set<string>()
     for (const window of this.windows.values()) {
-      const ranking = new Ranking(window.standings(this.nowMs), this.#ascending)
+      const ranking = this.#rank(window.standings(this.nowMs))
       for (const { member } of ranking.standings.slice(keep)) {
         fallen.add(member)
         window.fallOff(member, this.nowMs)

@@ -12,14 +12,17 @@ export interface Standing {
 export class Ranking {
   readonly standings: readonly Standing[]
   readonly #sign: number
+  readonly #names: number
 
-  constructor(standings: Iterable<Standing>, ascending: boolean) {
+  /** @param names the order of members with equal standings: 1 ascending, -1 descending */
+  constructor(standings: Iterable<Standing>, ascending: boolean, names: 1 | -1 = 1) {
     this.#sign = ascending ? 1 : -1
+    this.#names = names
     this.standings = [...standings].toSorted(
       (a, b) =>
         this.#sign * compare(a.score, b.score) ||
         a.reached - b.reached ||
-        Buffer.compare(Buffer.from(a.member), Buffer.from(b.member)),
+        names * Buffer.compare(Buffer.from(a.member), Buffer.from(b.member)),
     )
   }
 
@@ -118,6 +121,7 @@ export class Ranking {
     const subset = new Ranking(
       this.standings.filter(({ member }) => members.includes(member)),
       this.#sign === 1,
+      this.#names === 1 ? 1 : -1,
     )
     return subset.rows(style).map((row) => ({
       ...row,

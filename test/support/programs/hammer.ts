@@ -1,13 +1,13 @@
 // Takes tokens of all subjects, one after the other, as fast as it can, until its input ends. One of several
 // processes. argv: the server's URL, or the ports of a cluster with commas between; the rules as JSON; the number of
-// subjects.
+// subjects; the option `lease` as JSON, if any.
 import { once } from 'node:events'
 
-import { connect, createRateLimiter, type LimiterRule } from '@penknife/core'
+import { connect, createRateLimiter, type LimiterRule, type LimiterTokenLeaseOptions } from '@penknife/core'
 
 import { clusterPattern, pattern } from '../../../scripts/redis/clients.ts'
 
-const [where = '', rules = '', subjects = '1'] = process.argv.slice(2)
+const [where = '', rules = '', subjects = '1', leasing = ''] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const ports = /^[\d,]+$/.test(where) ? where.split(',').map(Number) : undefined
 const given = ports
@@ -18,6 +18,7 @@ const limiter = createRateLimiter(penknife.space('shop'), 'api', {
   rules: JSON.parse(rules) as LimiterRule[],
   whenUnavailable: 'throw',
   deadline: '10s',
+  ...(leasing === '' ? {} : { lease: JSON.parse(leasing) as LimiterTokenLeaseOptions }),
 })
 
 await limiter.take('warm-up')

@@ -68,7 +68,7 @@ export function createCounters(space: Space, name: string, options: CountersOpti
   const title = `counters '${name}' of space '${space.name}'`
   const channel = keys.guardLive('counter', name, 'nudges')
   const topic = createTopic<CountersEvent>('penknife:counters')
-  runtime.use('counters', name)
+  runtime.use('counters', name, options)
   const declaration = declarationText(settings)
   const declare = createDeclaration(runtime.bind, {
     route,

@@ -45,7 +45,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
   // One server gains nothing from shards.
   const spread = place === 'spread' && cluster
   const title = `deduper '${name}' of space '${space.name}'`
-  use('deduper', name)
+  use('deduper', name, options)
   const most = spread ? Math.ceil(maxIds / SHARDS) : maxIds
   const unsee = bind(guardUnsee, [], undefined, title)
   /** By the tag of the slot. */

@@ -48,7 +48,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
   const { keys, bind } = runtime
   const { route } = keys
   const title = `lock '${name}' of space '${space.name}'`
-  runtime.use('lock', name)
+  runtime.use('lock', name, options)
   const tickets = createTickets(runtime, 'lock', name, title)
   const { channel } = tickets
   const fence = keys.guard('fence', 'last')

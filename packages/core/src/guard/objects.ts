@@ -49,7 +49,7 @@ export function createObjects<Value = unknown>(
   const { keys, bind, use } = runtime
   const { route } = keys
   const title = `objects '${name}' of space '${space.name}'`
-  use('objects', name)
+  use('objects', name, { ttl: options.ttl })
   const write = bind(guardObjectWrite, [ttlMs], undefined, title)
   const remove = bind(guardObjectRemove, [], undefined, title)
   const read = bind(guardObjectRead, [], undefined, title)

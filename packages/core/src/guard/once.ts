@@ -46,7 +46,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
   const { keys, bind } = runtime
   const { route } = keys
   const title = `once '${name}' of space '${space.name}'`
-  runtime.use('once', name)
+  runtime.use('once', name, options)
   const topic = createTopic<OnceEvent>('penknife:once')
   const claim = bind(guardClaim, [leaseMs], undefined, title)
   const complete = bind(guardComplete, [windowMs], undefined, title)

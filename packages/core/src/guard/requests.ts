@@ -104,7 +104,7 @@ export function createRequestClaims(
   const { keys, bind, policies } = runtime
   const policyOf = `idempotent:${name}`
   const title = `idempotent '${name}' of space '${space.name}'`
-  runtime.use('requests', name)
+  runtime.use('requests', name, options)
   const claim = bind(guardClaimRequest, [leaseMs], undefined, title)
   const complete = bind(guardComplete, [windowMs], undefined, title)
   const keeper = createKeeper<Ids>(runtime, {

@@ -41,7 +41,7 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
   const { keys, bind } = runtime
   const { route } = keys
   const title = `semaphore '${name}' of space '${space.name}'`
-  runtime.use('semaphore', name)
+  runtime.use('semaphore', name, options)
   const tickets = createTickets(runtime, 'permit', name, title)
   const { channel } = tickets
   const fence = keys.guard('fence', 'last')

@@ -26,13 +26,15 @@ const LONGEST_UNIT_MS: Readonly<Record<PeriodUnit, number>> = {
 const SLACK_MS = 24 * HOUR_MS
 
 export function declarationOf(settings: Settings): Declaration {
-  const { ascending, limit, scale, ties, dense, keep, dedupWindow, windows } = settings
+  const { ascending, limit, scale, ties, reverse, dense, keep, dedupWindow, windows } = settings
   const fields = {
     order: ascending ? 'ascending' : 'descending',
     decimals: limit === undefined ? 'none' : String(Math.round(Math.log10(scale))),
     ties: ties
       ? `unit ${ties.unit / 1000} ms, since ${isoOf(ties.since)}, room for ${ties.shift} units`
-      : 'member',
+      : reverse
+        ? 'member-descending'
+        : 'member',
     denseRanks: String(dense),
     ...Object.fromEntries(windows.map((window) => [`window ${window.name}`, meaningOf(window)])),
   }

@@ -1,5 +1,7 @@
 export type * from './event-types.ts'
 export { createLeaderboard } from './leaderboard.ts'
+export { createMergedLeaderboard } from './merge.ts'
+export type * from './merge-types.ts'
 export type * from './option-types.ts'
 export { ranksOn } from './ranks-on.ts'
 export type * from './ranks-on-types.ts'

@@ -83,7 +83,7 @@ export function createLeaderboard<Data = unknown>(
     keyOf,
     gate,
   }
-  use('leaderboard', name)
+  use('leaderboard', name, options)
   const seasons = createSeasons(parts)
 
   const board: Leaderboard<Data> = {

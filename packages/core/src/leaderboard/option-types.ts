@@ -105,9 +105,10 @@ export interface LeaderboardOptions {
   readonly windows?: Readonly<Record<string, BoardWindow>>
   /**
    * The order of members with equal scores. 'member': by name, in ascending byte order (UTF-8); scores have a double's
-   * full range. With an object: the member that reached the score first is better. Default: 'member'.
+   * full range. 'member-descending': the same in descending byte order, as ZREVRANGE of Redis has them. With an object: the member that
+   * reached the score first is better. Default: 'member'.
    */
-  readonly ties?: 'member' | BoardFirstComeTies
+  readonly ties?: 'member' | 'member-descending' | BoardFirstComeTies
   /**
    * Allow reads with `ranks: 'dense'`. Redis then stores a second sorted set of the different scores for each window, and
    * an increment took Redis 2.7 times as long (`pnpm bench leaderboard.kinds --rounds 3`). Default: false.

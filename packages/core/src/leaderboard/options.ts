@@ -30,6 +30,8 @@ export interface Settings {
   readonly ascending: boolean
   readonly windows: readonly [Window, ...Window[]]
   readonly ties: Ties | undefined
+  /** Whether members with equal scores are in descending order; the highest sort value is then the best. */
+  readonly reverse: boolean
   /** Scores are stored as whole numbers of 1 / scale, from -limit to limit; undefined: as doubles. */
   readonly limit: number | undefined
   readonly scale: number
@@ -66,6 +68,7 @@ export function readOptions(options: LeaderboardOptions): Settings {
   const windows = readWindows(given)
   const rolling = windows.some(({ kind }) => kind === 'rolling')
   const ties = readTies(options.ties ?? 'member')
+  const reverse = options.ties === 'member-descending'
   if (keep !== undefined) {
     wholeNumber('keep', keep, 1, 10_000_000)
     if (rolling)
@@ -80,6 +83,7 @@ export function readOptions(options: LeaderboardOptions): Settings {
     ascending: order === 'ascending',
     windows,
     ties,
+    reverse,
     limit: exact ? largest : undefined,
     scale: 10 ** wholeNumber('decimals', options.decimals ?? 0, 0, 9),
     dense: denseRanks,
@@ -121,10 +125,10 @@ function readWindow(name: string, window: BoardWindow): Window {
   return { kind: 'rolling', name, last, grain }
 }
 
-function readTies(given: 'member' | BoardFirstComeTies): Ties | undefined {
-  if (given === 'member') return undefined
+function readTies(given: 'member' | 'member-descending' | BoardFirstComeTies): Ties | undefined {
+  if (given === 'member' || given === 'member-descending') return undefined
   if (typeof given !== 'object' || given === null) {
-    throw invalid('ties', given, "give 'member' or { since, until }")
+    throw invalid('ties', given, "give 'member', 'member-descending' or { since, until }")
   }
   checkOptions('ties', given, ['unit', 'since', 'until'])
   const unit = microseconds('ties unit', given.unit ?? '1s', 1)

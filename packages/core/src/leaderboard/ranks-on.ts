@@ -1,15 +1,15 @@
 import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
-import { sameSpace } from '../record/shapes.ts'
 import { badReply } from '../redis/failures.ts'
 import { leaderboardRanksOn } from '../redis/scripts.gen.ts'
 import { type Call, createBoardClock, createCall } from './board-call.ts'
-import { type BoardParts, partsOf } from './board-parts.ts'
+import type { BoardParts } from './board-parts.ts'
 import { checkMember } from './members.ts'
 import type { Window } from './options.ts'
 import type { BoardRankStyle, BoardRow } from './read-types.ts'
 import type { RanksOnOptions } from './ranks-on-types.ts'
 import type { Leaderboard } from './types.ts'
+import { commonWindow, partsOfBoards } from './several-boards.ts'
 import type { Layout } from './windows.ts'
 
 const MOST_BOARDS = 50
@@ -78,18 +78,9 @@ function isUnchanged(boards: readonly Leaderboard[], { boards: before }: Togethe
 }
 
 function create(given: readonly Leaderboard[], name: string | undefined): Together {
-  if (!Array.isArray(given) || given.length < 1 || given.length > MOST_BOARDS)
-    throw invalid('boards', given, `give a list of 1 to ${MOST_BOARDS} boards`)
-  const parts = (given as readonly Leaderboard[]).map((board) => {
-    const found = partsOf(board)
-    if (!found) throw invalid('boards', board, 'give boards made by createLeaderboard')
-    return found
-  })
+  const parts = partsOfBoards(given, MOST_BOARDS)
   const [first] = parts as [BoardParts]
-  for (const part of parts)
-    if (!sameSpace(part, first))
-      throw invalid('boards', part.name, `give boards of one space of one connect(), as '${first.name}'`)
-  const windows = parts.map((each) => windowOf(each, name))
+  const windows = parts.map((each) => commonWindow(each, name))
   const layout = (nowMs: number): Layout => {
     const layouts = parts.map(({ layouts: of }, at) => of.read(windows[at] as Window, { nowMs }))
     let last = 0
@@ -110,22 +101,4 @@ function create(given: readonly Leaderboard[], name: string | undefined): Togeth
     parts,
     call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout),
   }
-}
-
-function windowOf({ name, settings }: BoardParts, wanted: string | undefined): Window {
-  const { windows } = settings
-  const found = wanted === undefined ? windows[0] : windows.find((each) => each.name === wanted)
-  if (!found)
-    throw invalid(
-      'window',
-      wanted,
-      `board '${name}' has the windows ${windows.map((each) => each.name).join(', ')}`,
-    )
-  if (found.kind === 'rolling')
-    throw invalid(
-      'window',
-      found.name,
-      `it is a rolling window of board '${name}': read that board by itself`,
-    )
-  return found
 }

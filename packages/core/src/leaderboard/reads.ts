@@ -57,7 +57,12 @@ export function createReads(parts: ReadParts): BoardReads {
     async rank(member, options = NONE) {
       checkMember(member)
       const choice = choices.rows(options, 1)
-      if (choice.view.window.kind === 'all-time' && choice.style === 'ordinal' && !choice.data) {
+      if (
+        !settings.reverse &&
+        choice.view.window.kind === 'all-time' &&
+        choice.style === 'ordinal' &&
+        !choice.data
+      ) {
         const reply = await plainRank(route, member)
         if (reply === null) return null
         const between = reply.indexOf(' ')
@@ -86,7 +91,7 @@ export function createReads(parts: ReadParts): BoardReads {
       const lines =
         style === 'dense'
           ? await reader.lines(choice, SEARCH_ROWS, 'different', bound)
-          : await reader.lines(choice, SEARCH_ROWS, 'count', '-inf', bound)
+          : await reader.lines(choice, SEARCH_ROWS, 'count', '', bound)
       return Number(lines?.[0]) + 1
     },
     async byScore(range, options = NONE) {
@@ -145,8 +150,10 @@ export function createReads(parts: ReadParts): BoardReads {
     async among(members, options = NONE) {
       const choice = choices.rows(options, checkMembers(members).length)
       const found = (await reader.of([...new Set(members)], choice)).filter((each) => each !== null)
+      const sign = settings.reverse ? -1 : 1
       found.sort(
-        (a, b) => a.value - b.value || Buffer.compare(Buffer.from(a.row.member), Buffer.from(b.row.member)),
+        (a, b) =>
+          sign * (a.value - b.value || Buffer.compare(Buffer.from(a.row.member), Buffer.from(b.row.member))),
       )
       return places(
         found.map(({ row }) => row),

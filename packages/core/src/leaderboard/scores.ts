@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts'
 import type { Settings } from './options.ts'
 import type { BoardRankStyle, BoardScoreRange } from './read-types.ts'
 
-/** Converts between scores and the values that Redis sorts by, of which the lowest is the best. */
+/** Converts between scores and the values that Redis sorts by, of which the lowest is the best; the highest with `reverse`. */
 export interface Scores {
   /** Scores are from -max to max. */
   readonly max: number
@@ -14,8 +14,8 @@ export interface Scores {
   ofUnits(units: string | number): number
   /** A score in whole units; itself on a board of doubles. */
   inUnits(score: number): number
-  /** The lowest and highest sort value of the scores in a range, as ZCOUNT takes them. */
-  bounds(range: BoardScoreRange): readonly [low: string, high: string]
+  /** The best and the worst sort value of the scores in a range, as ZCOUNT takes them. */
+  bounds(range: BoardScoreRange): readonly [best: string, worst: string]
   /** Bounds up to which values are better than a score, by what is counted: as good, better, or different better scores. */
   ahead(score: number): Readonly<Record<BoardRankStyle, string>>
 }
@@ -26,8 +26,11 @@ function numberOf(value: string | number): number {
   return Number.isNaN(number) ? Number(String(value).replace('inf', 'Infinity')) : number
 }
 
-export function createScores({ ascending, limit, scale, ties }: Settings): Scores {
-  const sign = ascending ? 1 : -1
+export function createScores({ ascending, limit, scale, ties, reverse }: Settings): Scores {
+  /** That of the best first; `sign` is that of what is stored. */
+  const order = ascending ? 1 : -1
+  const sign = reverse ? -order : order
+  const stored = reverse ? flipped : itself
   const shift = ties?.shift ?? 1
   const max = limit === undefined ? Infinity : limit / scale
 
@@ -65,9 +68,9 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
       return sign * whole
     },
     score(value) {
-      const stored = numberOf(value)
+      const number = numberOf(value)
       // Adding 0 turns -0 into 0.
-      return (sign * (shift === 1 ? stored : Math.floor(stored / shift))) / scale + 0
+      return (sign * (shift === 1 ? number : Math.floor(number / shift))) / scale + 0
     },
     ofUnits: (units) => (sign * numberOf(units)) / scale + 0,
     inUnits: (score) => sign * (limit === undefined ? score : Math.round(score * scale)),
@@ -80,19 +83,29 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
       if (most !== undefined && below !== undefined) throw invalid('below', below, 'leave out max or below')
       const from = above ?? min ?? -Infinity
       const to = below ?? most ?? Infinity
-      return ascending
+      const [best, worst] = ascending
         ? [bound(from, 1, above !== undefined), bound(to, -1, below !== undefined)]
         : [bound(-to, 1, below !== undefined), bound(-from, -1, above !== undefined)]
+      return [stored(best), stored(worst)]
     },
     ahead(score) {
       if (typeof score !== 'number' || Number.isNaN(score)) throw invalid('score', score, 'give a number')
-      const value = sign * score
+      const value = order * score
       const whole = limit === undefined ? value : (wholeUnits(value) ?? value * scale)
       return {
-        ordinal: bound(value, -1, false),
-        competition: bound(value, -1, true),
-        dense: Number.isFinite(whole) ? `(${whole}` : whole > 0 ? '+inf' : '(-inf',
+        ordinal: stored(bound(value, -1, false)),
+        competition: stored(bound(value, -1, true)),
+        dense: stored(Number.isFinite(whole) ? `(${whole}` : whole > 0 ? '+inf' : '(-inf'),
       }
     },
   }
+}
+
+const itself = (bound: string): string => bound
+
+/** A bound with the other sign. */
+function flipped(bound: string): string {
+  if (bound.startsWith('(')) return `(${flipped(bound.slice(1))}`
+  if (bound.endsWith('inf')) return bound.startsWith('-') ? '+inf' : '-inf'
+  return String(-Number(bound))
 }

@@ -99,6 +99,7 @@ export function createLayouts(settings: Settings, keyOf: KeyOf, live?: string): 
     })
     const plan = JSON.stringify({
       ...ties,
+      reverse: settings.reverse || undefined,
       limit,
       windows: planned,
       keep,

@@ -1,6 +1,5 @@
 import { invalid } from '../errors.ts'
-import { checkOptions, isName, wholeNumber } from '../options.ts'
-import { limiterReset } from '../redis/scripts.gen.ts'
+import { checkOptions, wholeNumber } from '../options.ts'
 import { createBlocks } from './blocks.ts'
 import type { Charge, ChargeContext } from './charge.ts'
 import { together } from './correction.ts'
@@ -8,8 +7,8 @@ import type { Declaration } from './declaration.ts'
 import type { Fallback } from './fallback.ts'
 import type { LimiterRuleState } from './decision-types.ts'
 import { LARGEST_COST, type Plan, type PlanOf } from './plan.ts'
-import { hasOwnKey, ownKey, partName } from './subject-keys.ts'
-import { checkSubject, isSubject, type Place } from './subjects.ts'
+import { createReset } from './reset.ts'
+import { checkSubject } from './subjects.ts'
 import type { RateLimiter, LimiterSubject, LimiterTakeOptions } from './types.ts'
 
 type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'set' | 'block' | 'unblock' | 'blocks' | 'reset'>
@@ -29,21 +28,7 @@ export interface ControlsContext extends ChargeContext {
 
 /** Creates the methods that change a subject's state without a decision. */
 export function createControls(context: ControlsContext): Controls {
-  const {
-    name,
-    keys,
-    locate,
-    routeBy,
-    bind,
-    registry,
-    declaration,
-    ownPlan,
-    planOf,
-    local,
-    onLocal,
-    onTokensBack,
-  } = context
-  const resetPort = bind(limiterReset, [])
+  const { declaration, ownPlan, planOf, local, onLocal, onTokensBack } = context
   const parts = [...new Set(ownPlan.rules.map((rule) => rule.per))]
 
   async function adjust(
@@ -73,18 +58,6 @@ export function createControls(context: ControlsContext): Controls {
     throw invalid('per', per, parts[0] === undefined ? 'leave it out' : `give one of ${parts.join(', ')}`)
   }
 
-  /** The parts of this limiter's rules, and all parts of the subject: rules of other processes may count those. */
-  function partsOf(subject: LimiterSubject): readonly (string | undefined)[] {
-    if (typeof subject !== 'object' || subject === null || parts[0] === undefined) return parts
-    const others = Object.entries(subject).filter(([part, value]) => isName(part, 32) && isSubject(value))
-    return [...new Set([...parts, ...others.map(([part]) => part)])]
-  }
-
-  function placeOf(subject: LimiterSubject, part: string | undefined): Place {
-    const needed = routeBy === undefined ? [part] : [...new Set([part, routeBy])]
-    return locate(checkSubject(subject, needed), part)
-  }
-
   const { unlist, ...blocks } = createBlocks({ ...context, checkPart })
 
   return {
@@ -108,31 +81,7 @@ export function createControls(context: ControlsContext): Controls {
       )
     },
     ...blocks,
-    async reset(subject, given = {}) {
-      checkOptions('reset', given, ['rules', 'per'])
-      if (given.per !== undefined) checkPart(given.per)
-      const wanted = given.per === undefined ? partsOf(subject) : [given.per]
-      for (const part of wanted) local?.blocks.remove(part, placeOf(subject, part).keyName)
-      const rules = [
-        ...(given.rules ? planOf(given.rules).rules : []),
-        ...ownPlan.rules,
-        ...(await registry.all()),
-      ]
-      const found = wanted.flatMap((part) => {
-        const place = placeOf(subject, part)
-        const own = rules
-          .filter((rule) => hasOwnKey(rule) && rule.per === part)
-          .map((rule) => ownKey(keys, partName(name, part), rule, place))
-        return [keys.limit(place.route, partName(name, part), place.keyName), ...own].map(
-          (key) => [key, { route: place.route, part }] as const,
-        )
-      })
-      const unique = [...new Map(found)]
-      const deleted = await together(unique.map(([key, { route }]) => resetPort(route, key)))
-      onTokensBack(subject)
-      await together(deleted.map((ended, at) => unlist(subject, unique[at]?.[1].part, ended)))
-      return deleted.some((ended) => ended > 0)
-    },
+    reset: createReset({ ...context, parts, checkPart, unlist }),
   }
 }
 

@@ -41,10 +41,10 @@ export interface LimiterDecision {
   /** The lease of the call's slots, if a concurrency rule was charged. */
   readonly lease?: LimiterLease | undefined
   /**
-   * What decided: Redis, the deny cache of this process (`cache`), or `whenUnavailable` because Redis did not answer in
+   * What decided: Redis, tokens that this process leased (`lease`), its deny cache (`cache`), or `whenUnavailable` because Redis did not answer in
    * time (`policy`, `local`).
    */
-  readonly decidedBy: 'redis' | 'policy' | 'local' | 'cache'
+  readonly decidedBy: 'redis' | 'lease' | 'policy' | 'local' | 'cache'
 }
 
 export interface LimiterBlock {

@@ -1,6 +1,6 @@
 import { badReply } from '../redis/failures.ts'
 import type { Slots } from './algorithms/concurrency.ts'
-import type { LimiterDecision, LimiterRuleState, LimiterShadowState } from './decision-types.ts'
+import type { LimiterBlock, LimiterDecision, LimiterRuleState, LimiterShadowState } from './decision-types.ts'
 import type { Blocked, Outcome, RuleNumbers } from './outcome.ts'
 import { isClosed, type KnownRule, msUp } from './rule.ts'
 import { ruleInfo } from './parse-rules.ts'
@@ -66,9 +66,16 @@ function stateOf(rule: KnownRule, numbers: RuleNumbers, at: number): LimiterRule
 /** A block that ends later has no end: it is far longer than a block may be, see lua/limiter/block.lua. */
 const FOREVER_US = 2 ** 51
 
-/** The decision for a blocked subject: no rule was checked, and nothing can be taken before the block ends. */
-function blockedDecision(rules: readonly KnownRule[], { endsInUs, reason, ban }: Blocked): LimiterDecision {
+/** A block of a reply, as callers get it. */
+export function blockOf({ endsInUs, reason, ban }: Blocked): LimiterBlock {
   const endsInMs = endsInUs > FOREVER_US ? Infinity : msUp(endsInUs)
+  return ban === undefined ? { reason, endsInMs } : { reason, endsInMs, ban }
+}
+
+/** The decision for a blocked subject: no rule was checked, and nothing can be taken before the block ends. */
+function blockedDecision(rules: readonly KnownRule[], reply: Blocked): LimiterDecision {
+  const blocked = blockOf(reply)
+  const { endsInMs } = blocked
   const states = enforced(rules).map((rule) => exhausted(rule, endsInMs))
   const [first] = states as [LimiterRuleState]
   return {
@@ -79,7 +86,7 @@ function blockedDecision(rules: readonly KnownRule[], { endsInUs, reason, ban }:
     violated: [],
     rules: states,
     shadow: [],
-    blocked: ban === undefined ? { reason, endsInMs } : { reason, endsInMs, ban },
+    blocked,
     decidedBy: 'redis',
   }
 }

@@ -15,19 +15,22 @@ import type { LimiterDecision } from './decision-types.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
 import { createDenyCache, onlyBlocks } from './deny-cache.ts'
+import { createLeasedTake } from './leased-take.ts'
 import { createLeases } from './leases.ts'
-import { readOptions } from './options.ts'
+import { readOptions, registeredOf } from './options.ts'
 import { createPlans } from './plan.ts'
 import { reserve } from './reserve.ts'
 import { createRuleRegistry } from './rule-registry.ts'
 import { ruleInfo } from './parse-rules.ts'
 import { checkSubject, createLocate, subjectText } from './subjects.ts'
-import { createTakes } from './take.ts'
+import { createTakes, type TakeContext } from './take.ts'
 import { createTaking } from './taking.ts'
+import { createTokenLeases, forgetting, type TokenLeases } from './token-leases.ts'
 import type {
   LimiterDecisionEvent,
   LimiterRedeclaredEvent,
   LimiterSubject,
+  LimiterTokenLeaseOptions,
   RateLimiter,
   RateLimiterOptions,
 } from './types.ts'
@@ -84,7 +87,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
   const cache = cached && (ban || countDenied) ? onlyBlocks(cached) : cached
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
-  use('limiter', name)
+  use('limiter', name, registeredOf(options))
 
   const about = { space: space.name, name }
   const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
@@ -116,7 +119,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     policies.decided({ ...about, policy: 'local' }, failure)
   }
   const banned = createTopic<LimiterBannedEvent>('penknife:limiter-ban')
-  const { take, takeCorrectable } = createTakes({
+  const takeContext: TakeContext = {
     space: space.name,
     name,
     title,
@@ -130,7 +133,26 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     onDecision,
     onTokensBack,
     onBans: ban && createOnBans(ban, about, banned),
-  })
+  }
+  const takes = createTakes(takeContext)
+  const { takeCorrectable } = takes
+  const leases = settings.lease && leaseTokens(settings.lease)
+
+  function leaseTokens(leasing: LimiterTokenLeaseOptions): TokenLeases {
+    // One of its own: the decision about a lease is none about a call.
+    const charging = createTakes({ ...takeContext, onDecision: () => {} })
+    const made = createTokenLeases(leasing, {
+      plan: ownPlan,
+      movedTime,
+      onDecision,
+      lease: (subject, cost) => charging.takeCorrectable(subject, { cost }),
+      takeOne: (subject, cost) => takes.take(subject, { cost }),
+    })
+    onCloseWaiting(made.end)
+    return made
+  }
+
+  const { take, takeNow } = createLeasedTake({ ownPlan, cache, leases, take: takes.take, onDecision })
   const effect = createTaking({
     ...limiter,
     space: space.name,
@@ -155,6 +177,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
       return () => ends.forEach((end) => end())
     },
     take,
+    takeNow,
     taking: effect,
     async wait(subject, waiting = {}) {
       checkOptions('wait', waiting, ['cost', 'rules', 'maxWait', 'signal'])
@@ -177,15 +200,18 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
         () => onTokensBack(subject),
       )
     },
-    ...createControls({
-      ...context,
-      declaration,
-      ownPlan,
-      planOf,
-      local: fallback.local,
-      onLocal,
-      onTokensBack,
-    }),
+    ...forgetting(
+      leases,
+      createControls({
+        ...context,
+        declaration,
+        ownPlan,
+        planOf,
+        local: fallback.local,
+        onLocal,
+        onTokensBack,
+      }),
+    ),
   }
 }
 

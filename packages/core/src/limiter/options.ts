@@ -14,6 +14,7 @@ const OPTIONS = [
   'denyCache',
   'ban',
   'countDenied',
+  'lease',
   'maxWaiters',
 ] as const
 
@@ -28,6 +29,7 @@ export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly denyCache: NonNullable<RateLimiterOptions['denyCache']>
   readonly ban: Ban | undefined
   readonly countDenied: boolean
+  readonly lease: RateLimiterOptions['lease']
 }
 
 /** @throws PENKNIFE_INVALID for a wrong option. */
@@ -39,6 +41,13 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
   if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
   if (place === 'space' && routeBy !== undefined) {
     throw invalid('routeBy', routeBy, "leave it out: with place 'space' one script charges all rules")
+  }
+  if (options.lease !== undefined && (options.ban !== undefined || countDenied)) {
+    throw invalid(
+      'lease',
+      options.lease,
+      'leave it out: with ban or countDenied Redis counts every denied call',
+    )
   }
   if (typeof hashSubjects !== 'boolean') throw invalid('hashSubjects', hashSubjects, 'give true or false')
   return {
@@ -52,5 +61,18 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
     denyCache,
     ban: options.ban === undefined ? undefined : readBan(options.ban),
     countDenied,
+    lease: options.lease,
   }
+}
+
+/** The options that a tool needs to open the limiter: what decides where subjects are stored, and how their states are read. */
+export function registeredOf({
+  rules,
+  routeBy,
+  hashSubjects,
+  place,
+  ban,
+  countDenied,
+}: RateLimiterOptions): object {
+  return { rules, routeBy, hashSubjects, place, ban, countDenied }
 }

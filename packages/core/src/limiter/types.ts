@@ -9,6 +9,7 @@ import type {
   LimiterUnblockOptions,
 } from './block-types.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
+import type { LimiterResetOptions, LimiterResetResult } from './reset-types.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 import type { LimiterSubject } from './subject-types.ts'
 
@@ -43,6 +44,19 @@ export interface LimiterDenyCacheOptions {
    * unnoticed for that long. Default: 1 s.
    */
   readonly staleness?: Duration
+}
+
+/** Tokens that this process charges in advance, to decide without Redis. */
+export interface LimiterTokenLeaseOptions {
+  /**
+   * How many tokens of a subject are charged at once: a whole number from 2 to the smallest burst. Calls that cost more ask Redis. Tokens
+   * that time gives back in Redis end here too: with a GCRA rule an unused lease lasts at most `tokens * window / limit`.
+   */
+  readonly tokens: number
+  /** How long unused tokens are kept, before they are given back: 10 ms to 1 h. Default: 1 s. */
+  readonly idle?: Duration
+  /** The most subjects with leased tokens; the calls of further ones ask Redis. 1 to 10,000,000. Default: 100,000. */
+  readonly subjects?: number
 }
 
 export interface RateLimiterOptions {
@@ -91,6 +105,13 @@ export interface RateLimiterOptions {
    * asking Redis. Rules over different parts of a subject without `routeBy`: only the part that denied is charged. Default: false.
    */
   readonly countDenied?: boolean
+  /**
+   * Decides most calls of a busy subject in this process, by tokens that it charged in advance. What the rules promise stays true, because
+   * tokens are charged before they are used. But up to `tokens` of a subject may be unused in each process, for up to `idle`, while another
+   * process denies. A block, `set` or `reset` by another process takes effect within `idle`. Calls with `rules` of their own, and
+   * reservations, ask Redis. Only for `gcra` and `fixed-window` rules, without `ban` and `countDenied`. Default: none.
+   */
+  readonly lease?: LimiterTokenLeaseOptions
   /** How many calls of `wait` may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
   readonly maxWaiters?: number
 }
@@ -137,6 +158,13 @@ export interface RateLimiter {
    * an EVALSHA.
    */
   take(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<LimiterDecision>
+  /**
+   * As `take`, if this process can decide at once: by leased tokens, or by a cached denial. Undefined when it cannot; nothing was taken then,
+   * so call `take`. Never asks Redis.
+   *
+   * @throws PENKNIFE_INVALID for a wrong subject or cost.
+   */
+  takeNow(subject: LimiterSubject, options?: Pick<LimiterTakeOptions, 'cost'>): LimiterDecision | undefined
   /**
    * An effect for `record` and `commit`: takes `cost` tokens (default: 1) of a subject, or refuses all changes of the call. Its result is the
    * decision. It needs `place: 'space'`, and neither `whenUnavailable` nor `denyCache` apply to it: without Redis the whole call fails.
@@ -198,9 +226,9 @@ export interface RateLimiter {
   blocks(options?: LimiterBlocksOptions): Promise<LimiterBlocksPage>
   /**
    * Deletes everything stored about a subject under this limiter, whichever process or rules wrote it: used tokens, slots
-   * and its block. Resolves with false when nothing was stored. Three script calls. Fails when Redis does not answer.
+   * and its block. Resolves with what it found. Two script calls, and one more for a block without an end. Fails when Redis does not answer.
    */
-  reset(subject: LimiterSubject, options?: LimiterResetOptions): Promise<boolean>
+  reset(subject: LimiterSubject, options?: LimiterResetOptions): Promise<LimiterResetResult>
 }
 
 export interface LimiterTakeOptions {
@@ -244,11 +272,4 @@ export interface LimiterSetOptions {
   readonly used: number
   /** Rules of this call instead of the limiter's. */
   readonly rules?: readonly LimiterRule[]
-}
-
-export interface LimiterResetOptions {
-  /** Rules that the limiter's options do not name. Rules that were charged before are found without this. */
-  readonly rules?: readonly LimiterRule[]
-  /** Only this part of a subject that is an object. Default: all parts that the rules name. */
-  readonly per?: string
 }

@@ -41,8 +41,9 @@ export function iterate(
     over = true
     unregister()
     signal?.removeEventListener('abort', aborted)
-    close?.()
+    // First: a closed subscription has no positions.
     iteration.end(error)
+    close?.()
   }
   const aborted = (): void => end(signal?.reason)
   signal?.addEventListener('abort', aborted)
@@ -114,6 +115,12 @@ function createIteration(): Iteration {
     }
   }
 
+  /** The subscription's positions, but those of channels whose events wait. */
+  function others(): readonly (readonly [channel: string, position: string])[] {
+    const waitingChannels = new Set(waiting.map(({ channel }) => channel))
+    return Object.entries(subscription?.cursors() ?? {}).filter(([channel]) => !waitingChannels.has(channel))
+  }
+
   return {
     onEvent(event, from, before) {
       if (over) return
@@ -127,12 +134,16 @@ function createIteration(): Iteration {
       serve()
     },
     follow(found) {
+      if (over) return
       subscription = found
       if (paused) found.pause()
       serve()
     },
     end(error) {
       over ??= { error }
+      // What the subscription delivers from now on is not returned.
+      for (const [channel, position] of others()) returned.set(channel, position)
+      subscription = undefined
       if (error === undefined) waiting.length = 0
       serve()
     },
@@ -141,13 +152,7 @@ function createIteration(): Iteration {
         requests.push({ resolve, reject })
         serve()
       }),
-    cursors() {
-      const waitingChannels = new Set(waiting.map(({ channel }) => channel))
-      const others = Object.entries(subscription?.cursors() ?? {}).filter(
-        ([channel]) => !waitingChannels.has(channel),
-      )
-      return { ...Object.fromEntries(returned), ...Object.fromEntries(others) }
-    },
+    cursors: () => ({ ...Object.fromEntries(returned), ...Object.fromEntries(others()) }),
   }
 }
 

@@ -94,7 +94,7 @@ export function createNotifier(
   const { subscribe, behind } = createChannels(channelsOptions)
   const control = createControl(createControlChannel(name, runtime, arrivals, unreadable), deadlineMs)
   const connections = createConnections(name, runtime)
-  use('notifier', name)
+  use('notifier', name, { ...options, schemas: undefined })
 
   const notifier: Notifier = {
     name,

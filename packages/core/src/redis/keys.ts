@@ -14,8 +14,20 @@ export interface Route {
   readonly slot: number
 }
 
+/** The keys of a list that tools read: lua/space/register.lua. */
+export interface RegistryKeys {
+  readonly route: Route
+  readonly names: string
+  readonly seen: string
+  readonly options: string
+}
+
 export interface Keys {
   readonly route: Route
+  /** The objects of the space's features. */
+  readonly registry: RegistryKeys
+  /** The spaces of the server. No space has their hash tag, because no name has a slash. */
+  readonly spaces: RegistryKeys
   stream(name: string): string
   /** The entries that a group must handle again at once. */
   ready(stream: string, group: string): string
@@ -28,6 +40,8 @@ export interface Keys {
   /** Outcomes and progress of entries that were added with `result`, and when they are forgotten. */
   results(stream: string, group: string): string
   resultsDue(stream: string, group: string): string
+  /** The output of such an entry: what its handler wrote. */
+  output(stream: string, group: string, id: string): string
   /** The prefix of the pub/sub channels of these outcomes. An entry's id is appended. */
   outcomes(stream: string, group: string): string
   /** Exists while the group is paused for all processes. */
@@ -47,6 +61,8 @@ export interface Keys {
   scheduleIds(stream: string): string
   /** The last batch of outcomes that a worker sent. */
   settled(stream: string, consumer: string): string
+  /** The last batch of entries that a writer added. */
+  written(stream: string, writer: string): string
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of data beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
@@ -118,8 +134,14 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
   const base = `${root}{${space}}:`
   const shards: Route[] = Array.from({ length: SHARDS }, (_, shard) => routeOf(`${space}/${shard}`))
   const live = db === 0 ? 'live' : `live@${db}`
+  const listOf = (tag: string, list: string): RegistryKeys => {
+    const key = `${root}{${tag}}:${list}`
+    return { route: routeOf(tag), names: `${key}:names`, seen: `${key}:seen`, options: `${key}:options` }
+  }
   return {
     route: routeOf(space),
+    registry: listOf(space, 'registry'),
+    spaces: listOf('/', 'spaces'),
     stream: (name) => `${base}stream:${name}`,
     ready: (stream, group) => `${base}stream:${stream}:ready:${group}`,
     delayed: (stream, group) => `${base}stream:${stream}:delayed:${group}`,
@@ -128,6 +150,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     queued: (stream, group) => `${base}stream:${stream}:queued:${group}`,
     results: (stream, group) => `${base}stream:${stream}:results:${group}`,
     resultsDue: (stream, group) => `${base}stream:${stream}:results-due:${group}`,
+    output: (stream, group, id) => `${base}stream:${stream}:output:${group}:${id}`,
     outcomes: (stream, group) => `${base}stream:${stream}:results:${group}:${live}:`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
@@ -139,6 +162,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     schedulesDue: (stream) => `${base}stream:${stream}:schedules-due`,
     scheduleIds: (stream) => `${base}stream:${stream}:schedule-ids`,
     settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
+    written: (stream, writer) => `${base}stream:${stream}:written:${writer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     leaderboardLive: (name) => `${base}board:${name}:${live}`,

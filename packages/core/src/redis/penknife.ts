@@ -5,7 +5,6 @@ import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, driverOf } from './choose-driver.ts'
-import type { Driver } from './driver.ts'
 import { createDurable, type Safety } from './durable.ts'
 import { atMost, createEndings, type End } from './endings.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
@@ -14,11 +13,13 @@ import { createMovedTime, type MovedTime } from './moved-time.ts'
 import { createPenknifeEvents, type PenknifeEvent } from './penknife-events.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { openReader, type Reader } from './reader.ts'
+import { createRegistry } from './registry.ts'
 import { createRefusals } from './refusals.ts'
 import { watchFactories } from './repeated-factories.ts'
 import { createRoster } from './roster.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
+import { spaceRegister } from './scripts.gen.ts'
 import { type Feature, watchServer } from './server.ts'
 import { openServers } from './servers.ts'
 import { answersWithin, createSink } from './sink.ts'
@@ -111,9 +112,11 @@ export interface Runtime {
   openReader(route: Route): Reader
   /**
    * Reports that an object of a feature was created. The server's settings are then checked for that feature, and a factory that
-   * is called again and again is noticed.
+   * is called again and again is noticed. The object is registered for tools, with the `options` that a tool needs to open it: plain data.
    */
-  use(feature: Feature, name: string): void
+  use(feature: Feature, name: string, options?: object): void
+  /** Registers at once what waits to be registered. Never rejects. */
+  registered(): Promise<void>
   /**
    * Registers a function that close() calls first. Returns a function that removes it. Until then the function is kept, with
    * everything that it refers to, so register only while there is something to end.
@@ -178,11 +181,13 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const waiting = createEndings()
   const repeated = watchFactories()
   const movedTime = createMovedTime()
+  const registry = createRegistry(runner.bind(spaceRegister, [], deadlineMs), (slot) => sink.ready(slot))
 
   async function closeAll(ms: number): Promise<void> {
     const until = performance.now() + ms
     const left = (): number => Math.max(0, until - performance.now())
     runner.waitLimit.end(CLOSING_MS)
+    registry.close()
     durable.hurry(CLOSING_MS)
     const going = await endings.run(ms)
     if (going > 0) {
@@ -202,7 +207,9 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 
   return {
     space(name) {
-      return createSpace(checkName('space', name), driver, {
+      const keys = createKeys(checkName('space', name), driver)
+      const runtime: Runtime = {
+        keys,
         cluster: driver.cluster,
         subscriber,
         deadlineMs,
@@ -217,13 +224,16 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return openReader(servers, route.slot, roster.reasonOf)
         },
-        use(feature, object) {
+        use(feature, object, given = {}) {
           watch.use(feature)
           repeated(feature, name, object)
+          registry.add(keys, name, feature, object, given)
         },
+        registered: registry.flush,
         onClose: (end) => endings.add(end),
         onCloseWaiting: (end) => waiting.add(end),
-      })
+      }
+      return { name, runtime }
     },
     on: events.on,
     async health() {
@@ -247,10 +257,6 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 const CLOSE_MS = 15_000
 /** How long calls wait for a connection while penknife is being closed. */
 const CLOSING_MS = 500
-
-function createSpace(name: string, { keyPrefix, db }: Driver, runtime: Omit<Runtime, 'keys'>): Space {
-  return { name, runtime: { ...runtime, keys: createKeys(name, { keyPrefix, db }) } }
-}
 
 function atMostEvery(ms: number, run: () => void): () => void {
   let next = 0

@@ -33,3 +33,8 @@ export interface Script<Shared extends readonly SharedArg[], Item extends readon
   /** Never set. Only for the types. */
   readonly types?: { readonly shared: Shared; readonly item: Item; readonly result: Result }
 }
+
+/** The text of a script from its pieces, which other scripts may have too. */
+export function lines(...pieces: readonly string[]): string {
+  return pieces.join('\n')
+}

@@ -1,15 +1,15 @@
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
-import { isPlain, toJson } from '../json.ts'
 import { checkOptions } from '../options.ts'
 import { streamAdd, streamAddOnce } from '../redis/scripts.gen.ts'
 import { Effect, type EffectTarget, END } from '../record/effect.ts'
-import { conform, type StandardSchema } from '../standard-schema.ts'
+import { type BatchWriter, createBatchWriters } from './batch-writer.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
 import type { StreamEvent } from './event-types.ts'
 import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import { dueWithKey } from './order.ts'
 import { createRoomQueue } from './room-queue.ts'
+import { checkPayload } from './payload.ts'
 import type { Scope } from './scope.ts'
 import type { StreamSettings } from './settings.ts'
 
@@ -29,6 +29,12 @@ export interface Adder<T> {
   adding(payload: T, options?: StreamAddingOptions): Effect<string>
 }
 
+/** The adder, and what other packages of penknife add entries with. */
+export interface AdderWithWriters<T> {
+  readonly adder: Adder<T>
+  createWriter(): BatchWriter
+}
+
 /** Callbacks of the adder. */
 export interface AdderCallbacks {
   /** `add` or `addMany` was called; nothing is checked yet. */
@@ -39,10 +45,11 @@ export interface AdderCallbacks {
 
 export function createAdder<T>(
   scope: Scope,
-  { safety, limits, firstLimits, limited, schema, dedupMs, traceparent }: StreamSettings<T, unknown>,
+  settings: StreamSettings<T, unknown>,
   topic: Topic<StreamEvent>,
   { added, declared: onDeclared }: AdderCallbacks,
-): Adder<T> {
+): AdderWithWriters<T> {
+  const { safety, limits, firstLimits, limited, schema, dedupMs, traceparent } = settings
   const { keys, route, stream: name, key: stream, title, identity, bindSafe, order } = scope
   const all = [stream, ...scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group))]
   const appendNext = bindSafe(streamAdd, [all, limits], safety)
@@ -135,7 +142,7 @@ export function createAdder<T>(
     return checkPayload(schema, payload, LARGEST_PAYLOAD)
   }
 
-  return {
+  const adder: Adder<T> = {
     add(payload, options) {
       try {
         added()
@@ -219,31 +226,19 @@ export function createAdder<T>(
     },
   }
 
+  return {
+    adder,
+    createWriter: createBatchWriters(scope, settings, all, {
+      added,
+      isDeclared: () => declared,
+      declared: setDeclared,
+    }),
+  }
+
   function readAdded(id: string): string {
     if (topic.hasListeners) topic.emit({ kind: 'added', ...identity, id })
     return id
   }
-}
-
-/** The JSON of a payload that fits the schema. Throws, or rejects, PENKNIFE_INVALID for any other. */
-export function checkPayload(
-  schema: StandardSchema | undefined,
-  payload: unknown,
-  maxBytes: number,
-): string | Promise<string> {
-  if (!schema) return toJson('payload', payload, maxBytes)
-  const output = conform(schema, 'payload', payload)
-  return output instanceof Promise
-    ? output.then(() => checkArrival(schema, payload, maxBytes))
-    : checkArrival(schema, payload, maxBytes)
-}
-
-/** The JSON of a payload. Workers validate the parsed JSON again, so that must fit the schema too: a Date, for example, arrives as text. */
-function checkArrival(schema: StandardSchema, payload: unknown, maxBytes: number): string | Promise<string> {
-  const json = toJson('payload', payload, maxBytes)
-  if (isPlain(payload)) return json
-  const output = conform(schema, 'payload, as it arrives as JSON,', JSON.parse(json), 'payload')
-  return output instanceof Promise ? output.then(() => json) : json
 }
 
 /** The texts of an effect without traceparent and due time, in the full form. */

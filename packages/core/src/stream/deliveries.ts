@@ -7,14 +7,15 @@ import { createLeases, type Leases } from './leases.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { Move, Outcome } from './settlement.ts'
 import { encodeProgress, encodeResult } from './outcome.ts'
+import { checkOutput } from './output.ts'
 import type { Runs } from './runs.ts'
 import { createSettler } from './settler.ts'
 import type { WorkerEvents } from './worker-events.ts'
 import type { WorkerScripts } from './worker-scripts.ts'
 
 export interface DeliveriesOptions {
-  readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs'>
-  readonly scripts: Pick<WorkerScripts, 'settle' | 'renew' | 'progress'>
+  readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs'>
+  readonly scripts: Pick<WorkerScripts, 'settle' | 'renew' | 'progress' | 'write'>
   readonly events: WorkerEvents
   /** Called when an entry of the group is due in that time. */
   readonly dueIn: (ms: number) => void
@@ -48,6 +49,8 @@ export interface Deliveries {
   readonly commit: Commits['commit']
   /** Stores the progress of a running entry; resolves with whether it was stored. */
   progress(entry: LeasedEntry, value: unknown): Promise<boolean>
+  /** Appends to the output of a running entry; resolves with whether it was stored. */
+  write(entry: LeasedEntry, text: string): Promise<boolean>
   /** The entry at that position of a source, if this worker has it, was cancelled. */
   cancelled(source: number, position: string): void
   /** Sets an entry aside for that time, because of a limit. This uses up no attempt. False when it has ended. */
@@ -60,6 +63,8 @@ export interface Deliveries {
 
 /** How long a worker fetches nothing after a commit was refused because the memory of Redis is full, and that entry waits. */
 const FULL_MS = 1000
+/** An output is kept this long, and `keep`, after the last write of a handler without a time limit. */
+const WITHOUT_LIMIT_MS = 86_400_000
 
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
   const { settings, scripts, events, dueIn, ended, abandoned, renewed, runs, runLength, full } = options
@@ -151,6 +156,16 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const json = encodeProgress(value)
     if (entry.own?.keepMs === undefined || entry.stage !== 'running') return false
     return scripts.progress(entry, `p${json}`)
+  }
+
+  async function write(entry: LeasedEntry, text: string): Promise<boolean> {
+    checkOutput(text)
+    const { own, stage } = entry
+    if (own?.keepMs === undefined || stage !== 'running') return false
+    if (text === '') return true
+    // The entry ends within its time limit.
+    const limitMs = (own.timeoutMs ?? settings.timeoutMs) || WITHOUT_LIMIT_MS
+    return scripts.write(entry, own.keepMs + Math.ceil(limitMs), text)
   }
 
   function fail(entry: LeasedEntry, error: unknown, ran: boolean): void {
@@ -247,6 +262,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     fail,
     commit: commits.commit,
     progress,
+    write,
     cancelled(source, position) {
       const entry = leases.find(source, position)
       if (entry) lose(entry, true)

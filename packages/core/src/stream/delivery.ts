@@ -14,6 +14,7 @@ export interface DeliveryContext {
   /** See `Delivery`. */
   readonly extend: (entry: LeasedEntry, ms: number) => boolean
   readonly progress: (entry: LeasedEntry, value: unknown) => Promise<boolean>
+  readonly write: (entry: LeasedEntry, text: string) => Promise<boolean>
   readonly limited: (entry: LeasedEntry, ms: number) => Promise<void>
 }
 
@@ -67,6 +68,12 @@ export class HandlerDelivery<T> implements Delivery<T> {
     const entry = this.#entry
     const { progress } = this.#context
     return (value) => progress(entry, value)
+  }
+
+  get write(): (text: string) => Promise<boolean> {
+    const entry = this.#entry
+    const { write } = this.#context
+    return (text) => write(entry, text)
   }
 
   get limited(): (retryAfter: Duration) => Promise<void> {

@@ -31,7 +31,7 @@ export interface Dispatcher {
   dispatch(): void
   /** Call it when a call with that many entries ended: its place is free. */
   ended(entries: number): void
-  /** Resolves when no call is running, or after that time; undefined: however long it takes. */
+  /** Resolves when no call is running, or after that time; undefined: however long it takes. After that time those who wait longer go on too. */
   idle(deadlineMs?: number): Promise<void>
   stop(): void
 }
@@ -130,7 +130,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function free(entries: number): void {
     calls -= 1
     running -= entries
-    if (calls > 0) return
+    if (calls === 0) endIdle()
+  }
+
+  function endIdle(): void {
     for (const resolve of idle) resolve()
     idle.clear()
   }
@@ -161,7 +164,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       let timer: NodeJS.Timeout | undefined
       await new Promise<void>((resolve) => {
         idle.add(resolve)
-        if (deadlineMs !== undefined) timer = setTimeout(resolve, deadlineMs)
+        // The worker closes, and its handlers are left behind: a pause that waits for them ends too.
+        if (deadlineMs !== undefined) timer = setTimeout(endIdle, deadlineMs)
       })
       clearTimeout(timer)
     },

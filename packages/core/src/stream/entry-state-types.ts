@@ -31,6 +31,8 @@ export interface StreamEntryState {
   readonly dueMs: number | undefined
   /** What its handler last gave to `delivery.progress`. */
   readonly progress: unknown
+  /** How it ended; undefined while it is unfinished, or when that is not kept. */
+  readonly outcome: StreamOutcome | undefined
 }
 
 /** What `cancel` or `reschedule` found. */
@@ -65,6 +67,22 @@ export interface StreamResultOptions {
   readonly timeout?: Duration
   /** Called with the last progress, and with each later one. One may be skipped while the connection is interrupted. */
   readonly onProgress?: (progress: unknown) => void
+  /**
+   * Called with what the handler gave to `delivery.write`: each part once and in order, and all of it before the call resolves. It costs one
+   * more script call at the beginning, and one at the end.
+   */
+  readonly onOutput?: (output: StreamOutput) => void
+  /** The cursor of the last output that the caller has; `onOutput` gets what follows it. Default: from the beginning. */
+  readonly after?: string | undefined
+}
+
+/** A part of what a handler wrote. */
+export interface StreamOutput {
+  readonly text: string
+  /** Where this part ends: for `after`, in any process. */
+  readonly cursor: string
+  /** Another delivery of the entry began its output anew, so all earlier text is void. */
+  readonly restarted: boolean
 }
 
 export interface StreamKeepOptions {

@@ -19,6 +19,7 @@ export interface FetchControlOptions {
   readonly leases: Pick<Leases, 'size' | 'length'>
   /** With a limit. */
   readonly gate: Pick<LimitGate, 'asking' | 'ask'> | undefined
+  readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
   /** With order by key. */
   readonly runs: Pick<Runs, 'holds'> | undefined
   /** Why no entry may start now. */
@@ -34,7 +35,8 @@ export interface FetchControl {
 }
 
 export function createFetchControl(options: FetchControlOptions): FetchControl {
-  const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, gate, runs, stopped } = options
+  const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, gate, giveBack, runs, stopped } =
+    options
   return {
     room() {
       const places = concurrency() * batch
@@ -52,6 +54,7 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
       let length = 0
       let suspects = 0
       let held = 0
+      const limited: LeasedEntry[] = []
       for (const entry of entries) {
         length += entry.json?.length ?? 0
         if (entry.stage !== 'waiting') continue
@@ -61,16 +64,22 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
         }
         if (gate) {
           held += 1
-          gate.ask(entry)
+          limited.push(entry)
           continue
         }
         if (entry.suspect) suspects += 1
         waiting.push(entry)
       }
       pace.fetched(entries.length, length)
+      const why = stopped()
+      // Before the limiter is asked, because an entry that is given back afterwards loses its tokens.
+      const most = limited.length - asked > pace.ahead ? asked : limited.length
+      for (const [at, entry] of limited.entries()) {
+        if (!why && at < most) gate?.ask(entry)
+        else giveBack(entry, why ?? 'busy')
+      }
       // A read returns up to `asked` entries from each source. A slow worker gives the surplus back.
       const over = entries.length - suspects - held - asked
-      const why = stopped()
       if (why) waiting.giveBack(0, 0, why)
       else if (over > pace.ahead) waiting.giveBack(waiting.size - over, waiting.suspects.size, 'busy')
       // A microtask, so that the reader sends its next read first.

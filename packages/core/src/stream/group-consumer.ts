@@ -24,7 +24,7 @@ import type { WorkerCloseOptions } from './worker-types.ts'
 
 export interface GroupConsumerOptions {
   readonly group: string
-  readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'from'>
+  readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs' | 'from'>
   /** Most entries of one read from each source. */
   readonly entriesPerRead: number
   /** How many entries to fetch now. */
@@ -51,7 +51,7 @@ export interface GroupConsumerOptions {
  */
 export interface GroupConsumer extends Pick<
   Deliveries,
-  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'setAside'
+  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'write' | 'setAside'
 > {
   /** The consumer name. */
   readonly name: string
@@ -132,7 +132,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     most: scope.order?.places ?? 0,
     trouble,
   })
-  const { leases, start, finish, fail, giveBack, progress, setAside } = deliveries
+  const { leases, start, finish, fail, giveBack, progress, write, setAside } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -252,6 +252,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     fail,
     giveBack,
     progress,
+    write,
     setAside,
     async limited(entry, ms) {
       await scripts.hold(ms)

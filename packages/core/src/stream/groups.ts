@@ -16,7 +16,7 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
   const paused = keys.paused(stream, name)
   const pause = bind(streamPause, [])
   const reset = bind(streamReset, [])
-  const drop = bind(streamDrop, [[keys.busyPlaces(stream, name), keys.queued(stream, name)]])
+  const drop = bind(streamDrop, [scope.heldOf(name)])
   const sweep = bind(streamSweep, [declared])
 
   const clear = bind(streamClear, [

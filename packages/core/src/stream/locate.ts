@@ -2,18 +2,41 @@ import { streamLocate } from '../redis/scripts.gen.ts'
 import { dueTime } from './add-terms.ts'
 import type { StreamEntryChange, StreamEntryState } from './entry-state-types.ts'
 import { checkId } from './ids.ts'
+import { decodeOutcome } from './outcome.ts'
 import type { Scope } from './scope.ts'
 
 /** Where an entry is, with what is kept of it. */
 export interface Located extends StreamEntryState {
   readonly changed: boolean
-  /** See outcomes.lua; undefined while it is not known. */
-  readonly outcome: string | undefined
   /** Whether its outcome will be kept. */
   readonly keeps: boolean
 }
 
+/** What may keep an entry from running; milliseconds. */
+export interface Hindrances {
+  /** The time of Redis. */
+  readonly nowMs: number
+  /** How long the group is still paused; Infinity: without an end; undefined: it is not. */
+  readonly pausedMs: number | undefined
+  /** Workers that sent a command within 30 s. */
+  readonly workers: number
+  readonly consumers: number
+  /** Of an entry that waits for another one of its key: that one, if it was found. */
+  readonly behind: Behind | undefined
+}
+
+/** What has the place of a key. */
+export interface Behind {
+  readonly id: string
+  readonly state: 'waiting' | 'running' | 'delayed' | 'dead'
+  readonly dueMs: number | undefined
+  readonly consumer: string | undefined
+  readonly idleMs: number | undefined
+}
+
 export interface Locator {
+  /** As `find`, with what may keep it from running, from the same script call. */
+  why(id: string): Promise<Located & Hindrances>
   /** Searches everywhere; one script call, more for large groups. */
   locate(id: string, action?: string): Promise<Located>
   find(id: string): Promise<StreamEntryState>
@@ -28,10 +51,14 @@ export function createLocator(scope: Scope): Locator {
   const { keys, route, key, stream, order, bind } = scope
 
   async function locate(id: string, action: string = 'find'): Promise<Located> {
+    return decode(id, await search(id, action))
+  }
+
+  async function search(id: string, action: string): Promise<readonly string[]> {
     const group = scope.onlyGroup('find')
     checkId('id', id)
     const script = bind(streamLocate, [
-      scope.heldOf(group),
+      [...scope.heldOf(group), keys.paused(stream, group)],
       order?.places ?? 0,
       group,
       keys.outcomes(stream, group),
@@ -42,7 +69,7 @@ export function createLocator(scope: Scope): Locator {
       keys.delayed(stream, group),
       keys.deadLetters(stream, group),
     ]
-    for (let search = 1; ; search++) {
+    for (let round = 1; ; round++) {
       let calls = 0
       let reply: readonly string[]
       let from = 'stream 0'
@@ -51,7 +78,7 @@ export function createLocator(scope: Scope): Locator {
         calls += 1
         from = reply[1] as string
       } while (reply[0] === '')
-      if (reply[0] !== 'gone' || calls === 1 || search === SEARCHES) return decode(id, reply)
+      if (reply[0] !== 'gone' || calls === 1 || round === SEARCHES) return reply
     }
   }
 
@@ -62,8 +89,12 @@ export function createLocator(scope: Scope): Locator {
 
   return {
     locate,
+    async why(id) {
+      const reply = await search(id, 'why')
+      return { ...decode(id, reply), ...hindrances(reply.slice(9)) }
+    },
     async find(id) {
-      const { changed: _changed, outcome: _outcome, keeps: _keeps, ...state } = await locate(id)
+      const { changed: _changed, keeps: _keeps, ...state } = await locate(id)
       return state
     },
     cancel: (id) => change(id, 'cancel'),
@@ -82,7 +113,30 @@ function decode(id: string, reply: readonly string[]): Located {
     dueMs: due === '' ? undefined : Number(due),
     progress: progress ? (JSON.parse(progress) as unknown) : undefined,
     changed: changed === '1',
-    outcome: outcome === '' ? undefined : outcome,
+    outcome: outcome ? decodeOutcome(outcome) : undefined,
     keeps: keeps === '1',
+  }
+}
+
+const STATES = { m: 'waiting', r: 'waiting', d: 'delayed', x: 'dead' } as const
+
+function hindrances(reply: readonly string[]): Hindrances {
+  const [now, paused, workers, consumers, kind, id = '', due, consumer, idle] = reply
+  const state = STATES[kind as keyof typeof STATES]
+  return {
+    nowMs: Number(now),
+    pausedMs: paused === '-2' ? undefined : paused === '-1' ? Infinity : Number(paused),
+    workers: Number(workers),
+    consumers: Number(consumers),
+    behind:
+      state === undefined
+        ? undefined
+        : {
+            id,
+            state: consumer === '' ? state : 'running',
+            dueMs: due === '' ? undefined : Number(due),
+            consumer: consumer === '' ? undefined : consumer,
+            idleMs: consumer === '' ? undefined : Number(idle),
+          },
   }
 }

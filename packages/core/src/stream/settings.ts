@@ -80,6 +80,17 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
   }
 }
 
+/** The options that a tool needs to open the stream. Without those of adds, and without functions. */
+export function registeredOf<T, Out>({
+  groups,
+  retain,
+  order,
+  maxBacklog,
+  deadLetters,
+}: StreamOptions<T, Out>): object {
+  return { groups, retain, order, maxBacklog, deadLetters }
+}
+
 function safetyOf({
   durability,
   replicas,

@@ -7,6 +7,7 @@ import { source } from '../record/comparable.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
+import { offerWriters } from './batch-writer.ts'
 import { callBatch, errorAt, resultAt } from './batch-outcome.ts'
 import { toEntry } from './entries.ts'
 import type { StreamEvent } from './event-types.ts'
@@ -20,7 +21,7 @@ import { replay } from './replay.ts'
 import { createResults } from './results.ts'
 import { createSchedules } from './schedules/schedules.ts'
 import { createScope } from './scope.ts'
-import { streamSettings, workerSettings } from './settings.ts'
+import { registeredOf, streamSettings, workerSettings } from './settings.ts'
 import { createStats } from './stats.ts'
 import type { Stream } from './types.ts'
 import { createWatch } from './watch.ts'
@@ -83,7 +84,7 @@ export function createStream<T, Out>(
       }),
   })
   const { schedule, schedules, serve } = createSchedules(scope, settings, topic)
-  runtime.use('stream', name)
+  runtime.use('stream', name, registeredOf(options))
 
   /** The process of a worker also adds the entries of schedules that are due. */
   function serving(worker: Worker): Worker {
@@ -97,11 +98,15 @@ export function createStream<T, Out>(
     return Object.assign(worker, { close, [Symbol.asyncDispose]: () => close() })
   }
 
+  const { adder, createWriter } = createAdder<T>(scope, settings, topic, {
+    added: watch.added,
+    declared: declare,
+  })
   const stream: Stream<T, Out> = {
     name,
     on: (listener) => topic.on(listener),
     watch: createWatching(scope),
-    ...createAdder<T>(scope, settings, topic, { added: watch.added, declared: declare }),
+    ...adder,
     async read(read = {}) {
       checkOptions('read', read, ['from', 'to', 'limit', 'after', 'reverse'])
       const limit = wholeNumber('limit', read.limit ?? 100, 1, 1000)
@@ -157,5 +162,6 @@ export function createStream<T, Out>(
       )
     },
   }
+  offerWriters(stream, createWriter)
   return source(stream, { title, space, runtime, key, isLog: scope.declared === '-' })
 }

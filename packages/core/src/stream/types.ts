@@ -40,7 +40,7 @@ export interface Stream<T, Out = Jsonified<T>> {
    *
    * Cost: one script call in 15 s; for each worker one SPUBLISH in 20 ms with events.
    *
-   * @throws an outage, when Redis is away at the beginning; PENKNIFE_CLOSED.
+   * @throws an outage, when Redis is away at the beginning or does not let it subscribe; PENKNIFE_CLOSED.
    */
   watch(listener: (event: StreamWatchEvent) => void): Promise<StreamWatch>
   /**
@@ -89,7 +89,7 @@ export interface Stream<T, Out = Jsonified<T>> {
   /**
    * Waits until an entry that was added with `result` has ended, and resolves with how. It does not ask again and again: it follows a channel
    * on the connection that the process shares, and reads what happened before it followed. Costs one script call when the entry has ended;
-   * else two, and SSUBSCRIBE and SUNSUBSCRIBE.
+   * else two, and SSUBSCRIBE and SUNSUBSCRIBE. While the channel cannot be followed, it reads again after five seconds.
    *
    * @throws PENKNIFE_INVALID for an entry without `result`; the signal's reason; PENKNIFE_CLOSED; an outage.
    */

@@ -13,6 +13,7 @@ export function createWatching(
   scope: Scope,
 ): (listener: (event: StreamWatchEvent) => void) => Promise<StreamWatch> {
   const { keys, route, stream, groups, runtime, identity, bind, title } = scope
+  const { deadlineMs } = runtime
 
   return async (listener) => {
     if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')
@@ -27,15 +28,22 @@ export function createWatching(
     let timer: NodeJS.Timeout | undefined
     let unfollow: (() => void) | undefined
     let offClose: (() => void) | undefined
+    let following: NodeJS.Timeout | undefined
 
     function close(): void {
       closed = true
       clearInterval(timer)
+      clearTimeout(following)
       unfollow?.()
       offClose?.()
     }
 
     await new Promise<void>((resolve, reject) => {
+      following = setTimeout(() => {
+        close()
+        const why = `its channel could not be followed within ${deadlineMs} ms; the user of Redis needs SSUBSCRIBE`
+        reject(new PenknifeError('PENKNIFE_UNAVAILABLE', `watch in ${title}: ${why}`))
+      }, deadlineMs)
       offClose = runtime.onCloseWaiting(async () => {
         close()
         reject(new PenknifeError('PENKNIFE_CLOSED', `watch in ${title}: penknife was closed`))
@@ -50,6 +58,7 @@ export function createWatching(
           // What happened before is not known, so the listener may want to read the state.
           emit({ kind: 'watching', ...identity })
           ask().catch(() => {})
+          clearTimeout(following)
           resolve()
         },
         interrupted: () => emit({ kind: 'interrupted', ...identity }),

@@ -9,9 +9,11 @@ import {
   streamProgress,
   streamRenew,
   streamSettle,
+  streamWrite,
 } from '../redis/scripts.gen.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Checked } from './maintenance.ts'
+import { fenceText, written } from './output.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import { SOURCES } from './sources.ts'
@@ -32,6 +34,8 @@ export interface WorkerScripts {
   ): Promise<readonly [cursor: string, after: string, repaired: number]>
   /** lua/stream/progress.lua, for an entry whose outcome is kept: resolves with whether it was stored. */
   progress(entry: LeasedEntry, text: string): Promise<boolean>
+  /** lua/stream/write.lua, for an entry whose outcome is kept: appends to its output, and resolves with whether the worker has it. */
+  write(entry: LeasedEntry, keepMs: number, text: string): Promise<boolean>
   /** Pauses the group for that time. */
   hold(ms: number): Promise<unknown>
   /** Publishes a JSON list of events. */
@@ -101,6 +105,7 @@ export function bindWorkerScripts(
     maxAttempts,
   ])
   const progress = bind(streamProgress, [held.slice(2), group, consumer, outcomes])
+  const write = bind(streamWrite, [group, consumer, outcomes])
   const announce = bind(streamAnnounce, [])
   const hold = bind(streamHold, [])
   const forget = bind(streamForgetConsumers, [])
@@ -136,6 +141,22 @@ export function bindWorkerScripts(
       (await checkPlaces(route, stream, ready, delayed, dead, cursor, after)) as [string, string, number],
     progress: async ({ source, position, id, own }, text) =>
       (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, text)) === 1,
+    write: async ({ source, position, id, fence }, keepMs, text) => {
+      const output = keys.output(name, group, id)
+      return written(
+        await write(
+          route,
+          sourceKeys[source] as string,
+          output,
+          position,
+          id,
+          fenceText(fence),
+          keepMs,
+          text,
+        ),
+        id,
+      )
+    },
     announce: (events) => announce(route, keys.watching(name), events),
     hold: (ms) => hold(route, paused, ms, keys.pausing(name, group)),
     forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),

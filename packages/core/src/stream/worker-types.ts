@@ -56,6 +56,15 @@ export interface Delivery<T> extends StreamEntry<T> {
    */
   progress(value: unknown): Promise<boolean>
   /**
+   * Appends text to the output of an entry that was added with `result`, such as the tokens of a language model. Those that wait in
+   * `stream.result` with `onOutput` get it at once, others later from Redis. Resolves with whether it was stored: false for an entry without
+   * `result`, and when the lease was lost. Another delivery of the entry begins its output anew. The output is kept for `keep` and the
+   * handler's time limit (without one, a day) after the last write. One script call, shared with others of the same tick.
+   *
+   * @throws PENKNIFE_INVALID for more than 64 KiB at once or 1 MiB in all; the errors of outages.
+   */
+  write(text: string): Promise<boolean>
+  /**
    * Another service refused a call because of its limit, such as with a 429. All workers of the group, in all processes, start nothing for
    * that long, and this entry is handled again after it; that uses up no attempt. What the handler does afterwards is ignored, so return.
    * A worker that gets no message notices within ten seconds. Resolves once Redis has the pause. Up to 24 d.

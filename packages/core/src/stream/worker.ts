@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts'
+import { atMost } from '../redis/endings.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 import { createCapacity } from './capacity.ts'
 import type { HandlerDelivery } from './delivery.ts'
@@ -53,12 +54,14 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     busy: () => dispatcher.running > 0,
     ended: settings.limit && ((entry) => gate?.ended(entry)),
     async finishAll(deadlineMs) {
+      const until = performance.now() + deadlineMs
       waiting.stop()
       dispatcher.stop()
-      await gate?.answered()
+      // A limiter of the application may take longer. Entries that it has not answered for are given back at the end.
+      if (gate) await atMost(deadlineMs, gate.answered())
       waiting.giveBack(0, 0, 'closing')
       runs?.giveBack('closing')
-      await dispatcher.idle(deadlineMs)
+      await dispatcher.idle(Math.max(0, until - performance.now()))
       calls.stop()
       gate?.stop()
     },
@@ -71,7 +74,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       stopped,
       allow(entry) {
         waiting.push(entry)
-        dispatcher.dispatch()
+        // A microtask, so that entries which the limiter allowed together may be in one batch.
+        queueMicrotask(dispatcher.dispatch)
       },
       setAside: consumer.setAside,
       giveBack,
@@ -98,6 +102,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     dispatcher,
     leases,
     gate,
+    giveBack,
     runs,
     stopped,
   })
@@ -109,6 +114,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       consumer: name,
       commit: consumer.commit,
       progress: consumer.progress,
+      write: consumer.write,
       limited: consumer.limited,
     },
     schema,

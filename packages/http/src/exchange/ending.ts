@@ -164,6 +164,11 @@ function socketOf(response: NativeResponse): Socket | undefined {
 
 const OPEN = Symbol('penknife.open')
 
+/** Whether a request of this connection is open that a middleware got. */
+export function hasOpenExchange(socket: Socket): boolean {
+  return ((socket as { [OPEN]?: Set<Ending> })[OPEN]?.size ?? 0) > 0
+}
+
 /** The open exchanges of a connection. A client may pipeline many, so they share one listener. */
 function openOn(socket: (Socket & { [OPEN]?: Set<Ending> }) | undefined): Set<Ending> | undefined {
   if (typeof socket?.once !== 'function') return undefined

@@ -17,3 +17,12 @@ export function inherit(replaced: object, next: object): void {
 export function knownState(owner: object): object | undefined {
   return (owner as Stateful)[STATE]
 }
+
+/**
+ * The objects on which the state of a request may be stored, from the object that an application has: the request of node:http,
+ * Express, Fastify or Nest, the context of Koa or Hono, or a Request.
+ */
+export function holdersOf(request: object): readonly (object | undefined)[] {
+  const { req, raw } = request as { req?: object; raw?: object }
+  return [knownState(request), request, req, raw]
+}

@@ -12,6 +12,7 @@ import { hasBody } from '../exchange/tap.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { carrierOf } from '../exchange/http-exchange.ts'
 import type { Prepared } from '../plugin.ts'
+import { noteError } from '../request-log/notes.ts'
 import { type FetchCarrier, write } from './carrier.ts'
 import { FetchWriter } from './writer.ts'
 
@@ -32,6 +33,7 @@ export async function serveFetch(
     const answer = await prepared.decide(exchange)
     response = answer === PASS ? await next(carrier.webRequest) : respond(carrier, answer, prepared)
   } catch (error) {
+    noteError(exchange, error)
     await carrier.failed(error)
     throw error
   }

@@ -1,6 +1,6 @@
 import type { Exchange } from '../exchange/exchange.ts'
 import { warnOnce } from '../warn.ts'
-import { isPrivate } from './ip.ts'
+import { isPrivate } from '../ip.ts'
 
 /**
  * Creates the function that checks requests with a forwarded header. It warns, once for each framework, of two mistakes: the

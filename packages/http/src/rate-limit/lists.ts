@@ -3,7 +3,7 @@ import type { BlockList } from 'node:net'
 import { invalid } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
-import { isListed, parseList } from './ip.ts'
+import { isListed, parseList } from '../ip.ts'
 
 type List = readonly string[] | BlockList | ((exchange: Exchange) => unknown)
 

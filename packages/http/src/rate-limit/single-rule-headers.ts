@@ -68,7 +68,7 @@ export function legacyWriter(names: LegacyNames): Writer {
 
 /** The rules whose state is known. */
 export function known({ decidedBy, rules }: LimiterDecision): readonly LimiterRuleState[] {
-  return decidedBy === 'redis' || decidedBy === 'cache' ? rules : []
+  return decidedBy === 'redis' || decidedBy === 'lease' || decidedBy === 'cache' ? rules : []
 }
 
 /** The binding rule, unless an earlier limiter wrote one with as few tokens left or fewer. */

@@ -4,7 +4,7 @@ import { invalid, isSubject } from '@penknife/core/internal'
 import type { Exchange } from '../exchange/exchange.ts'
 import { warnOnce } from '../warn.ts'
 import { proxyWarnings } from './forwarded.ts'
-import { ipKey } from './ip.ts'
+import { ipKey } from '../ip.ts'
 import type { RateLimitOptions } from './options.ts'
 
 const NO_ADDRESS =

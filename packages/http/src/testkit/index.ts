@@ -1,6 +1,7 @@
 import { type ContractCase, hasClients } from './contract.ts'
 import { lifecycleCases } from './lifecycle.ts'
 import { replyCases } from './replies.ts'
+import { requestLogCases } from './request-log.ts'
 import { requestCases } from './requests.ts'
 import { streamCases } from './streams.ts'
 
@@ -26,6 +27,7 @@ export const contractCases: readonly ContractCase[] = [
   ...requestCases,
   ...replyCases,
   ...lifecycleCases,
+  ...requestLogCases,
   ...streamCases.map(ofStreams),
 ]
 

@@ -3,7 +3,7 @@ import { BlockList, isIPv4 } from 'node:net'
 import { invalid, printable } from '@penknife/core/internal'
 import ipaddr from 'ipaddr.js'
 
-import { warnOnce } from '../warn.ts'
+import { warnOnce } from './warn.ts'
 
 const MAPPED = '::ffff:'
 
@@ -31,13 +31,29 @@ export function ipKey(ip: string, ipv6Prefix = 64): string {
     )
     return NO_ADDRESS
   }
-  if (typeof address === 'string') return address
+  return typeof address === 'string' ? address : networkOf(address, ipv6Prefix)
+}
+
+/** The network of an address in CIDR notation: the /24 of an IPv4 address, the /48 of an IPv6 address. Undefined for other text. */
+export function ipNetwork(ip: string): string | undefined {
+  const address = addressOf(ip)
+  if (typeof address === 'string') return `${address.slice(0, address.lastIndexOf('.'))}.0/24`
+  return address && networkOf(address, 48)
+}
+
+/** An address in its shortest form, IPv4 also if it was mapped into IPv6. Undefined for other text. */
+export function ipAddress(ip: string): string | undefined {
+  const address = addressOf(ip)
+  return typeof address === 'object' ? address.toRFC5952String() : address
+}
+
+function networkOf({ parts }: ipaddr.IPv6, prefix: number): string {
   const groups = []
-  for (let bit = 0; bit < ipv6Prefix; bit += 16) {
-    const kept = Math.min(16, ipv6Prefix - bit)
-    groups.push(((address.parts[bit / 16] as number) & (0xffff << (16 - kept))).toString(16))
+  for (let bit = 0; bit < prefix; bit += 16) {
+    const kept = Math.min(16, prefix - bit)
+    groups.push(((parts[bit / 16] as number) & (0xffff << (16 - kept))).toString(16))
   }
-  return `${groups.join(':')}${groups.length < 8 ? '::' : ''}/${ipv6Prefix}`
+  return `${groups.join(':')}${groups.length < 8 ? '::' : ''}/${prefix}`
 }
 
 /** The longest text that is parsed: an IPv6 address with zone, brackets and port is shorter. */

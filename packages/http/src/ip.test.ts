@@ -2,7 +2,7 @@ import { BlockList } from 'node:net'
 
 import { describe, expect, test } from 'vitest'
 
-import { given } from '../warn.ts'
+import { given } from './warn.ts'
 import { ipKey, isListed, isPrivate, parseList } from './ip.ts'
 
 describe('the key of an address', () => {

@@ -1,0 +1,109 @@
+import { PenknifeError } from '@penknife/core'
+import { Command, CommanderError } from 'commander'
+
+import { createAct } from './act.ts'
+import { boardCommands } from './commands/board.ts'
+import { channelCommands } from './commands/channel.ts'
+import { deadCommands } from './commands/dead.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { explainCommands } from './commands/explain.ts'
+import { limitCommands } from './commands/limits.ts'
+import { lockCommands } from './commands/locks.ts'
+import { overviewCommand } from './commands/overview.ts'
+import { streamCommands } from './commands/streams.ts'
+import { EXIT, Failure } from './failure.ts'
+import type { Streams } from './output.ts'
+import { visible } from './text.ts'
+
+/** The longest message of an error that is printed. */
+const LONGEST = 1000
+
+const EPILOGUE = `
+Redis: --redis, or the variable PENKNIFE_REDIS or REDIS_URL. A variable keeps the password out of the list of processes.
+
+Exit codes: 0 done; 1 nothing found, problems found, or you said no; 2 wrong command or argument; 3 Redis is away or refused.`
+
+/**
+ * Runs the command line with these arguments (without those of Node). Never rejects.
+ *
+ * @returns the exit code
+ */
+export async function runCli(
+  args: readonly string[],
+  streams: Streams,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<number> {
+  let code: number = EXIT.done
+  const program = createProgram(streams)
+  const act = createAct(streams, signal, (ended) => (code = ended))
+  const registers = [
+    overviewCommand,
+    streamCommands,
+    deadCommands,
+    limitCommands,
+    boardCommands,
+    channelCommands,
+    lockCommands,
+    explainCommands,
+    doctorCommand,
+  ]
+  for (const register of registers) register(program, act)
+  inherit(program)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return code
+  } catch (error) {
+    return report(error, streams, signal)
+  }
+}
+
+function createProgram({ stdout, stderr }: Streams): Command {
+  return new Command('penknife')
+    .description('See and repair what penknife has in Redis.')
+    .option(
+      '--redis <url>',
+      'such as redis://user:password@host:6379/0; rediss:// for TLS; or the path of a unix socket',
+    )
+    .option('--cluster', 'the server is a node of a Redis Cluster')
+    .option('--prefix <text>', 'the keyPrefix of the application')
+    .option('--space <name>', 'the space; not needed when there is only one')
+    .option('--deadline <time>', 'how long a call of Redis may take', '5s')
+    .option('--json', 'print JSON for scripts')
+    .option('--yes', 'do not ask before something is destroyed')
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      // Messages quote the arguments, which may be pasted from anywhere.
+      writeErr: (text) =>
+        void stderr.write(
+          text
+            .split('\n')
+            .map((line) => visible(line))
+            .join('\n'),
+        ),
+    })
+    .exitOverride()
+    .showHelpAfterError('(--help shows the options)')
+    .addHelpText('after', EPILOGUE)
+}
+
+/** Subcommands print and end as the program does. */
+function inherit(command: Command): void {
+  for (const each of command.commands) {
+    each.copyInheritedSettings(command)
+    inherit(each)
+  }
+}
+
+function report(error: unknown, { stderr }: Streams, signal: AbortSignal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+  if (signal.aborted) return EXIT.no
+  const message = error instanceof Error ? error.message : String(error)
+  stderr.write(`${visible(message, LONGEST)}\n`)
+  if (error instanceof Failure) return error.exit
+  if (error instanceof PenknifeError) return error.outage ? EXIT.redis : exitOf(error)
+  return EXIT.redis
+}
+
+function exitOf({ code }: PenknifeError): number {
+  return code === 'PENKNIFE_INVALID' ? EXIT.usage : code === 'PENKNIFE_REJECTED' ? EXIT.redis : EXIT.no
+}

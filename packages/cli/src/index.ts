@@ -1,0 +1,2 @@
+export { runCli } from './cli.ts'
+export type { Streams as CliStreams } from './output.ts'

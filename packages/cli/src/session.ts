@@ -1,0 +1,107 @@
+import { connect, type Duration, inspect, type Inspector, type Penknife } from '@penknife/core'
+import { Cluster, Redis } from 'ioredis'
+
+import { EXIT, Failure } from './failure.ts'
+import type { Output } from './output.ts'
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  readonly redis?: string
+  readonly cluster?: boolean
+  readonly prefix?: string
+  readonly space?: string
+  readonly deadline: string
+  readonly json?: boolean
+  readonly yes?: boolean
+}
+
+/** A connection for one command. */
+export interface Session {
+  readonly penknife: Penknife
+  readonly inspector: Inspector
+  /** A plain client for questions about the server. */
+  readonly raw: Redis | Cluster
+  readonly output: Output
+  /** The space of `--space`, or the only one. */
+  space(): Promise<string>
+  /** Aborted at Ctrl-C. */
+  readonly signal: AbortSignal
+}
+
+const DEFAULT_URL = 'redis://127.0.0.1:6379'
+const MOST_SHOWN = 20
+
+/** Opens penknife, runs a command, and closes everything. */
+export async function withSession<Result>(
+  options: GlobalOptions,
+  env: Readonly<Record<string, string | undefined>>,
+  output: Output,
+  signal: AbortSignal,
+  run: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  const url = options.redis ?? env['PENKNIFE_REDIS'] ?? env['REDIS_URL'] ?? DEFAULT_URL
+  const raw = clientOf(url, options)
+  raw.on('error', () => {})
+  const penknife = openPenknife(raw, options)
+  // The listener replaces process warnings.
+  penknife.on(() => {})
+  const inspector = inspect(penknife)
+  try {
+    return await run({
+      penknife,
+      inspector,
+      raw,
+      output,
+      signal,
+      space: async () => options.space ?? (await onlySpace(inspector)),
+    })
+  } finally {
+    raw.disconnect()
+    await penknife.close({ deadline: 1000 })
+  }
+}
+
+function openPenknife(raw: Redis | Cluster, { deadline }: GlobalOptions): Penknife {
+  return connect(raw, { deadline: deadline as Duration })
+}
+
+function clientOf(url: string, { cluster = false, prefix = '' }: GlobalOptions): Redis | Cluster {
+  const path = url.startsWith('/')
+  if (!path && (!URL.canParse(url) || !/^rediss?:\/\//.test(url))) {
+    // The URL may contain a password.
+    throw new Failure(
+      EXIT.usage,
+      "the URL of Redis is wrong: give one such as 'redis://user:password@host:6379/0'",
+    )
+  }
+  const quick = { lazyConnect: true, maxRetriesPerRequest: 0, enableOfflineQueue: true, connectTimeout: 5000 }
+  if (!cluster || path) return new Redis(url, { ...quick, keyPrefix: prefix })
+  const { hostname, port, username, password, protocol } = new URL(url)
+  return new Cluster([{ host: hostname, port: Number(port || 6379) }], {
+    keyPrefix: prefix,
+    lazyConnect: true,
+    redisOptions: {
+      ...quick,
+      ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+      ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+      ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    },
+  })
+}
+
+async function onlySpace(inspector: Inspector): Promise<string> {
+  const { items } = await inspector.spaces({ limit: MOST_SHOWN + 1 })
+  const [first, ...others] = items
+  if (first === undefined) {
+    throw new Failure(
+      EXIT.no,
+      'no space is registered: is this the right server, database and --prefix? A process registers its objects after five seconds',
+    )
+  }
+  if (others.length === 0) return first.name
+  const names = items.slice(0, MOST_SHOWN).map(({ name }) => name)
+  throw new Failure(
+    EXIT.usage,
+    `give --space, one of: ${names.join(', ')}${others.length >= MOST_SHOWN ? ', …' : ''}`,
+  )
+}

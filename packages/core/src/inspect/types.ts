@@ -1,0 +1,99 @@
+import type { Feature } from '../redis/server.ts'
+import type { LimiterRuleInfo } from '../limiter/rule-types.ts'
+
+export interface InspectPageOptions {
+  /** The most items of a page: 1 to 1,000. Default: 100. */
+  readonly limit?: number
+  /** The `next` of the page before. */
+  readonly after?: string
+}
+
+export interface InspectPage<Item> {
+  readonly items: readonly Item[]
+  /** For the next page; undefined after the last. A page may have fewer items than `limit`, or none, and a next page. */
+  readonly next: string | undefined
+}
+
+/** The kind of an object: `limiter` for what createRateLimiter makes, `requests` for the middleware `idempotent`, and so on. */
+export type InspectFeature = Feature
+
+export interface InspectedSpace {
+  readonly name: string
+  /** When a process last registered an object of it, in milliseconds since 1970. A living process does so every ten minutes. */
+  readonly seenAtMs: number
+}
+
+/** An object that some process created in the last 30 days. */
+export interface InspectedObject {
+  readonly space: string
+  readonly feature: InspectFeature
+  readonly name: string
+  /** When a process last registered it, in milliseconds since 1970. A living process does so every ten minutes. */
+  readonly seenAtMs: number
+  /**
+   * The options that it was created with, as JSON represents them: those that decide how its data are stored and read. Undefined if they
+   * were too long. Another program may have written them.
+   */
+  readonly options: unknown
+}
+
+export interface InspectedGroup {
+  readonly name: string
+  /** Entries that no worker has and that may be handled now. */
+  readonly waiting: number
+  /** False when `waiting` is an estimate, see `StreamGroupStats`. */
+  readonly exact: boolean
+  readonly running: number
+  /** Entries that wait for a time: added with a delay, or after a failed attempt. */
+  readonly delayed: number
+  /** Entries that wait for an earlier entry of their key. */
+  readonly queued: number
+  /** Dead letters. */
+  readonly dead: number
+  /** Milliseconds since the oldest waiting or running entry was added; 0 when there is none. */
+  readonly oldestAgeMs: number
+  readonly paused: boolean
+  /** Milliseconds until the pause ends by itself, as after `delivery.limited`; undefined when it does not, and without a pause. */
+  readonly resumesInMs: number | undefined
+  /** Workers that sent a command within the last 30 s. A worker does so every ten seconds. */
+  readonly workers: number
+}
+
+export interface InspectedStream {
+  readonly space: string
+  readonly name: string
+  /** `queue` deletes an entry once every group finished it, `log` keeps it. */
+  readonly kind: 'queue' | 'log'
+  /** Entries in the stream. */
+  readonly entries: number
+  readonly seenAtMs: number
+  readonly groups: readonly InspectedGroup[]
+}
+
+export interface InspectedLimiter {
+  readonly space: string
+  readonly name: string
+  readonly seenAtMs: number
+  /** Its rules; empty when the registered ones cannot be read. */
+  readonly rules: readonly (LimiterRuleInfo & {
+    readonly shadow: boolean
+    readonly per: string | undefined
+  })[]
+}
+
+/** Sums over a space. */
+export interface InspectedTotals {
+  readonly space: string
+  /** How many objects of each feature are registered. */
+  readonly objects: Readonly<Partial<Record<InspectFeature, number>>>
+  readonly waiting: number
+  readonly running: number
+  readonly delayed: number
+  readonly queued: number
+  readonly dead: number
+  /** Of all groups, in milliseconds. */
+  readonly oldestAgeMs: number
+  readonly pausedGroups: number
+  /** Groups with waiting entries, no pause and no worker. */
+  readonly unservedGroups: number
+}

@@ -1,0 +1,151 @@
+import type { Duration, Stream, StreamAddOptions } from '@penknife/core'
+import { checkOptions, durationMs, invalid, wholeNumber } from '@penknife/core/internal'
+
+import type { Answered } from '../ask.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+
+/** A work queue with one group, made by `createStream`. */
+export type AcceptStream<T = unknown> = Pick<
+  Stream<T, unknown>,
+  'name' | 'add' | 'find' | 'cancel' | 'result'
+>
+
+/** What a client wants to do with an entry. */
+export type AcceptAction = 'read' | 'cancel'
+
+/**
+ * @typeParam T the payload of the stream
+ * @typeParam Context what the framework gives its middlewares: `exchange.context` in the callbacks
+ */
+export interface AcceptOptions<T = unknown, Context = unknown> {
+  /**
+   * Where it answers: `POST <path>`, and `GET` and `DELETE <path>/<id>`. It is compared with the full path that the client sent, also below
+   * a mount point. Default: '/jobs'.
+   */
+  readonly path?: string
+  /**
+   * Makes the payload of the entry from a request. `body` is its JSON, which may be anything; undefined without a body. Throw an
+   * `HttpError` to refuse the request.
+   */
+  readonly payload: (exchange: Exchange<Context>, body: unknown) => Answered<T>
+  /** More options of the entry, such as its dedup id, key or delay. Default: none. */
+  readonly entry?: (exchange: Exchange<Context>, payload: T) => Answered<Omit<StreamAddOptions, 'result'>>
+  /**
+   * Signs ids, so that only a client that got one can use it: 32 characters or more, the same in every process. Of a list the first signs
+   * and all are accepted, to replace one. Use another secret for each stream. Give `secret`, `authorize`, or both.
+   */
+  readonly secret?: string | readonly string[]
+  /**
+   * Binds signed ids to a user: a request of another user gets 404. Undefined gets 401. Default: any client that has the id may use it, as with a
+   * link that is shared.
+   */
+  readonly user?: (exchange: Exchange<Context>) => Answered<string | undefined>
+  /**
+   * Whether the client may read or cancel the entry; anything but `true` gets 403. Without `secret` the id is that of the entry, which a
+   * stranger can guess.
+   */
+  readonly authorize?: (exchange: Exchange<Context>, id: string, action: AcceptAction) => Answered<boolean>
+  /** Whether clients may cancel. Default: true. */
+  readonly cancel?: boolean
+  /** How long result and output are kept after the end: from 1 s. Default: '1h'. */
+  readonly keep?: Duration
+  /** The longest request body in bytes; a longer one gets 413. 0 to 1,048,576. Default: 65,536. */
+  readonly maxRequestBytes?: number
+  /** The most event streams at once of this middleware; further ones get 503. 1 to 1,000,000. Default: 10,000. */
+  readonly maxStreams?: number
+  /** Time between the comments that keep idle event streams open: 1 s to 1 h. Default: '15s'. */
+  readonly heartbeat?: Duration
+}
+
+const OPTIONS = [
+  'path',
+  'payload',
+  'entry',
+  'secret',
+  'user',
+  'authorize',
+  'cancel',
+  'keep',
+  'maxRequestBytes',
+  'maxStreams',
+  'heartbeat',
+] as const
+
+/** The checked options with their defaults. */
+export interface AcceptSettings extends Pick<AcceptOptions, 'payload' | 'entry' | 'user' | 'authorize'> {
+  readonly path: string
+  /** Empty: ids are not signed. */
+  readonly secrets: readonly string[]
+  readonly cancel: boolean
+  readonly keep: Duration
+  readonly maxRequestBytes: number
+  readonly maxStreams: number
+  readonly heartbeatMs: number
+}
+
+export function checkAccept(stream: AcceptStream, options: AcceptOptions): AcceptSettings {
+  if (typeof stream?.result !== 'function' || typeof stream.add !== 'function') {
+    throw invalid(
+      'accept stream',
+      stream,
+      "give a work queue: createStream(space, 'reports', { groups: ['render'] })",
+    )
+  }
+  checkOptions('accept', options, OPTIONS)
+  const { path = '/jobs', payload, entry, secret, user, authorize, cancel = true, keep = '1h' } = options
+  if (typeof path !== 'string' || !/^(\/[^/?#]+)+$/.test(path)) {
+    throw invalid('accept path', path, "give a path such as '/reports', without a slash at its end")
+  }
+  if (typeof payload !== 'function') {
+    throw invalid(
+      'accept payload',
+      payload,
+      'give a function that checks the body and returns the payload of the entry',
+    )
+  }
+  for (const [name, value] of Object.entries({ entry, user, authorize })) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw invalid(`accept ${name}`, value, 'give a function of the exchange')
+    }
+  }
+  const secrets = secretsOf(secret)
+  if (secrets.length === 0 && !authorize) {
+    throw invalid(
+      'accept secret',
+      secret,
+      'decide who may read and cancel an entry: give a secret that signs ids, or authorize; ids alone can be guessed',
+    )
+  }
+  if (user && secrets.length === 0)
+    throw invalid('accept user', user, 'it binds signed ids: give a secret too')
+  if (typeof cancel !== 'boolean') throw invalid('accept cancel', cancel, 'give true or false')
+  durationMs('accept keep', keep, { min: 1000 })
+  return {
+    path,
+    payload,
+    ...(entry && { entry }),
+    ...(user && { user }),
+    ...(authorize && { authorize }),
+    secrets,
+    cancel,
+    keep,
+    maxRequestBytes: wholeNumber('accept maxRequestBytes', options.maxRequestBytes ?? 65_536, 0, 1_048_576),
+    maxStreams: wholeNumber('accept maxStreams', options.maxStreams ?? 10_000, 1, 1_000_000),
+    heartbeatMs: durationMs('accept heartbeat', options.heartbeat ?? '15s', { min: 1000, max: 3_600_000 }),
+  }
+}
+
+const SHORTEST_SECRET = 32
+
+function secretsOf(secret: unknown): readonly string[] {
+  if (secret === undefined) return []
+  const list: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
+  const isGood = (each: unknown): boolean => typeof each === 'string' && each.length >= SHORTEST_SECRET
+  if (list.length > 0 && list.every(isGood)) return list as readonly string[]
+  // Not the value, which would be in a log.
+  throw invalid(
+    'accept secret',
+    typeof secret,
+    `give text of at least ${SHORTEST_SECRET} characters, or a list of such`,
+  )
+}

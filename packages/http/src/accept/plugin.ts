@@ -1,0 +1,121 @@
+import type { Answer, Reply } from '../answer.ts'
+import { PASS } from '../answer.ts'
+import { isYes } from '../ask.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
+import { problem } from '../problem.ts'
+import { reportOnce } from '../warn.ts'
+import { jsonBody } from './body.ts'
+import { createEventStreams, eventsRequest } from './events.ts'
+import { createClientIds } from './ids.ts'
+import { type AcceptAction, type AcceptOptions, type AcceptStream, checkAccept } from './options.ts'
+import { FORBIDDEN, json, replyTo, TOO_MANY_STREAMS, UNAUTHENTICATED, UNKNOWN, viewOf } from './replies.ts'
+
+/**
+ * Accepts work that takes longer than a request: a POST adds an entry to a work queue, and is answered at once.
+ *
+ * - `POST <path>`: 202 with `{"id":…,"url":…}` and `Location`, the address of the entry
+ * - `GET <path>/<id>`: its state, progress, and result or why it failed, as JSON
+ * - `GET <path>/<id>` with `Accept: text/event-stream`, as an EventSource sends it: `state`, then `progress` and `output` as they
+ *   happen, and `end` with the result. A client that reconnects, to any server, gets what follows its last event.
+ * - `DELETE <path>/<id>`: cancels it
+ *
+ * Errors are problem+json: 404 for an id that is not valid or not known any more, 409 for a cancel that comes too late, 503 while Redis is
+ * away. Other paths are passed to the next handler. Cost: that of `add`, `find`, `cancel` and `result` of the stream; one subscription for
+ * each event stream.
+ */
+export const acceptPlugin: Plugin<[stream: AcceptStream, options: AcceptOptions], Handler> = definePlugin({
+  name: 'accept',
+  setup(stream, options) {
+    const settings = checkAccept(stream, options)
+    const { path, payload: payloadOf, entry: entryOf, keep, maxRequestBytes } = settings
+    const ids = createClientIds(stream.name, settings.secrets)
+    const streams = createEventStreams(stream, settings)
+    const reportRefusal = reportOnce('PENKNIFE_CALLBACK', 'accept refuses clients for which authorize failed')
+
+    /** Undefined: `user` did not return one. */
+    async function userOf(exchange: Exchange): Promise<{ readonly user: string | undefined } | undefined> {
+      if (!settings.user) return { user: undefined }
+      const user: unknown = await settings.user(exchange)
+      return typeof user === 'string' && user !== '' ? { user } : undefined
+    }
+
+    async function submit(exchange: Exchange): Promise<Answer> {
+      const owner = await userOf(exchange)
+      if (!owner) return UNAUTHENTICATED
+      const payload = await payloadOf(exchange, await jsonBody(exchange, maxRequestBytes))
+      const entry = await stream.add(payload, { ...(await entryOf?.(exchange, payload)), result: { keep } })
+      const id = ids.of(entry, owner.user)
+      const url = `${path}/${id}`
+      return json(202, { id, url }, { Location: url })
+    }
+
+    /** The entry, or the reply to a client that may not do that. */
+    async function entryFor(exchange: Exchange, id: string, action: AcceptAction): Promise<string | Reply> {
+      const owner = await userOf(exchange)
+      if (!owner) return UNAUTHENTICATED
+      const entry = ids.entry(id, owner.user)
+      if (entry === undefined) return UNKNOWN
+      if (!settings.authorize) return entry
+      return isYes('accept authorize', await settings.authorize(exchange, entry, action), reportRefusal)
+        ? entry
+        : FORBIDDEN
+    }
+
+    async function read(exchange: Exchange, id: string): Promise<Answer> {
+      const wantsEvents = exchange.method === 'GET' && accepts(exchange, 'text/event-stream')
+      const entry = await entryFor(exchange, id, 'read')
+      if (typeof entry !== 'string') return entry
+      const request = eventsRequest(exchange)
+      if (wantsEvents && request.ended) return { status: 204 }
+      if (wantsEvents && streams.full) return TOO_MANY_STREAMS
+      const found = await stream.find(entry)
+      if (found.state === 'gone') return UNKNOWN
+      return wantsEvents
+        ? streams.reply(found, request)
+        : json(200, { id, ...viewOf(found) }, { Vary: 'Accept' })
+    }
+
+    async function cancel(exchange: Exchange, id: string): Promise<Answer> {
+      const entry = await entryFor(exchange, id, 'cancel')
+      if (typeof entry !== 'string') return entry
+      const { changed, state } = await stream.cancel(entry)
+      if (changed || state === 'cancelled') return json(200, { id, state: 'cancelled' })
+      if (state === 'gone') return UNKNOWN
+      return problem(409, { detail: 'It is too late to cancel it.', extra: { state } })
+    }
+
+    function answer(exchange: Exchange, id: string | undefined): Answer | Promise<Answer> {
+      const { method } = exchange
+      if (id === undefined) return method === 'POST' ? submit(exchange) : notAllowed('POST')
+      if (method === 'GET' || method === 'HEAD') return read(exchange, id)
+      if (method === 'DELETE' && settings.cancel) return cancel(exchange, id)
+      return notAllowed(settings.cancel ? 'GET, HEAD, DELETE' : 'GET, HEAD')
+    }
+
+    const handler: Handler = async (exchange) => {
+      const { method } = exchange
+      const target = exchange.path
+      // Preflights are for a middleware for CORS.
+      if (method === 'OPTIONS' || (target !== path && !target.startsWith(`${path}/`))) return PASS
+      const id = target === path ? undefined : target.slice(path.length + 1)
+      if (id?.includes('/')) return PASS
+      try {
+        return await answer(exchange, id)
+      } catch (error) {
+        return replyTo(error)
+      }
+    }
+    handler.close = (deadlineMs) => streams.close(deadlineMs)
+    return handler
+  },
+})
+
+function notAllowed(methods: string): Reply {
+  return problem(405, { headers: { Allow: methods } })
+}
+
+function accepts(exchange: Exchange, type: string): boolean {
+  const header = exchange.header('accept') ?? ''
+  return header.split(',').some((each) => each.split(';')[0]?.trim().toLowerCase() === type)
+}

@@ -1,0 +1,80 @@
+import { createLock, type LockEvent } from '@penknife/core'
+import { describe, expect, test } from 'vitest'
+
+import { failure, openReady } from '../support/connect.ts'
+import { deferred } from '../support/deferred.ts'
+import { freeze, ownRedis, pattern } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { LOCK, take, useLocks } from './locks.ts'
+import { renewedFor } from './renewals.ts'
+
+const { bench, leaseEnd, open, penknifeOf } = useLocks()
+
+describe('a lease', () => {
+  test('is renewed for as long as it is held', async () => {
+    const lock = await open({ lease: '1s' })
+    const held = await take(lock)
+    await renewedFor(1000, leaseEnd)
+    expect(held.signal.aborted).toBe(false)
+    expect(held.leftMs).toBeGreaterThan(0)
+    expect(await held.release()).toBe(true)
+  })
+
+  test('is not renewed for longer than maxHold', async () => {
+    const lock = await open({ lease: '1s', maxHold: '1s' })
+    const held = await take(lock)
+    const lost = deferred<unknown>()
+    held.signal.addEventListener('abort', () => lost.resolve(held.signal.reason))
+    expect(await lost.promise).toMatchObject({ code: 'PENKNIFE_LEASE_LOST' })
+    expect(held.leftMs).toBe(0)
+  })
+
+  test('that another process has is lost at the next renewal, and releasing it changes nothing', async () => {
+    const lock = await open({ lease: '1s' })
+    const held = await take(lock)
+    const events: LockEvent[] = []
+    lock.on((event) => events.push(event))
+    const others = `${(Date.now() + 60_000) * 1000} 9 other:1 other`
+    await bench.raw.set(LOCK, others)
+    await until('it is lost', () => held.signal.aborted)
+    const { fence, signal } = held
+    expect(events).toEqual([
+      { kind: 'lost', space: 'shop', name: 'orders', keys: ['a'], fence, error: signal.reason as unknown },
+    ])
+    expect(await held.release()).toBe(false)
+    expect(await bench.raw.get(LOCK)).toBe(others)
+  })
+
+  test('is lost here before it ends in Redis, when Redis is silent', async () => {
+    const server = await ownRedis()
+    const penknife = await openReady(pattern(server.url), { deadline: 400 })
+    const lock = createLock(penknife.space('shop'), 'orders', { lease: '1s' })
+    const held = await take(lock)
+    const taken = performance.now()
+    const lost = deferred()
+    held.signal.addEventListener('abort', () => lost.resolve())
+    freeze(server)
+    await lost.promise
+    expect(performance.now() - taken).toBeLessThan(1100)
+    expect(held.signal.reason).toMatchObject({ code: 'PENKNIFE_LEASE_LOST' })
+  })
+
+  test('is released when penknife is closed', async () => {
+    const penknife = await penknifeOf()
+    const held = await take(createLock(penknife.space('shop'), 'orders'))
+    await penknife.close()
+    expect(held.signal.aborted).toBe(true)
+    expect(await (await open()).tryAcquire('a')).toBeDefined()
+  })
+})
+
+test('when Redis is away acquiring fails, and await using does not', async () => {
+  const server = await ownRedis()
+  const penknife = await openReady(pattern(server.url), { deadline: 300 })
+  const lock = createLock(penknife.space('shop'), 'orders')
+  const held = await take(lock)
+  await server.kill()
+  expect((await failure(lock.acquire('b'))).fate).toBeDefined()
+  await held[Symbol.asyncDispose]()
+  await failure(held.release())
+})

@@ -1,0 +1,47 @@
+import { createRateLimiter, createStream } from '@penknife/core'
+import { inspect } from '@penknife/core/inspect'
+import { expect, test } from 'vitest'
+
+import { openReady } from '../support/connect.ts'
+import { useRedis } from '../support/redis.ts'
+
+const bench = useRedis()
+const STREAMS = 1000
+const SUBJECTS = 10_000
+/** How long callers of an inspector share the totals of a space. */
+const SHARED_S = 10
+
+/** Microseconds of Redis in scripts since the counters were reset. */
+async function scriptTime(): Promise<number> {
+  const stats = await bench.raw.info('commandstats')
+  const of = (command: string): number =>
+    Number(new RegExp(`cmdstat_${command}:calls=\\d+,usec=(\\d+)`).exec(stats)?.[1] ?? 0)
+  return of('evalsha') + of('eval')
+}
+
+test('an overview of 1,000 streams and 10,000 subjects of limiters takes less than 5 ms of Redis a second, however many ask', async () => {
+  const penknife = await openReady(bench.raw)
+  const space = penknife.space('shop')
+  const limiter = createRateLimiter(space, 'api', { rules: [{ name: 'minute', limit: 100, window: '1h' }] })
+  const streams = Array.from({ length: STREAMS }, (_, at) =>
+    createStream(space, `stream-${at}`, { groups: ['work'] }),
+  )
+  await Promise.all(
+    streams.flatMap((stream) => [stream.add(1), stream.add(2), stream.add(3, { delay: '1h' })]),
+  )
+  await Promise.all(Array.from({ length: SUBJECTS }, (_, at) => limiter.take(`user-${at}`)))
+  await space.runtime.registered()
+  const inspector = inspect(penknife)
+  await inspector.totals('shop')
+  const other = inspect(penknife)
+  await bench.raw.config('RESETSTAT')
+  const asked = await Promise.all(Array.from({ length: 100 }, () => other.totals('shop')))
+  expect(asked[99]).toMatchObject({
+    objects: { stream: STREAMS, limiter: 1 },
+    waiting: 3 * STREAMS,
+    unservedGroups: STREAMS,
+  })
+  const perSecondMs = (await scriptTime()) / 1000 / SHARED_S
+  console.log(`an overview takes Redis ${perSecondMs.toFixed(2)} ms a second`)
+  expect(perSecondMs).toBeLessThan(5)
+})

@@ -1,0 +1,2 @@
+/** The command line, as its bin is. */
+import '../../../packages/cli/src/bin.ts'
