@@ -4,6 +4,7 @@ import {
   createNotifier,
   createRateLimiter,
   createStream,
+  type InspectedDeadAction,
   type InspectedDeadGroups,
   type Penknife,
   type Space,
@@ -160,6 +161,22 @@ describe('what it does', () => {
     const purged = await penknife(url(), '--yes', 'dead', 'purge', 'orders', '--contains', 'broken')
     expect(purged).toMatchObject({ code: 0, stdout: '1 letter deleted\n' })
     expect((await stream.group('billing').deadLetters.list()).items).toEqual([])
+  })
+
+  test('two people who requeue the same dead letters at once move each of them once', async () => {
+    const { space, listed } = await shop()
+    const stream = await deadLetters(
+      space,
+      Array.from({ length: 250 }, (_, at) => `no stock ${at}`),
+    )
+    await listed()
+    const requeue = async (): Promise<number> => {
+      const { value } = await json(url(), '--yes', 'dead', 'requeue', 'orders', '--contains', 'stock')
+      return (value as InspectedDeadAction).done
+    }
+    const [first, second] = await Promise.all([requeue(), requeue()])
+    expect(first + second).toBe(250)
+    expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 250, dead: 0 })
   })
 
   test('pauses, cancels, blocks, unblocks, resets and releases; the exit code says whether anything changed', async () => {

@@ -78,10 +78,10 @@ function settingChecks(server: ServerInfo, used: ReadonlySet<InspectFeature>): r
   ]
 }
 
-async function permissions({ raw, reply }: Session): Promise<Check> {
+async function permissions({ raw, reply, prefix }: Session): Promise<Check> {
   let refused: readonly string[]
   try {
-    refused = await reply(refusedCommands(raw))
+    refused = await reply(refusedCommands(raw, prefix))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     return { check: 'permissions', status: 'warning', text: `permissions could not be tried: ${why}` }
