@@ -9,6 +9,7 @@ import type { CommitAnswer } from '../record/types.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
 import { createAnnouncer } from './announcer.ts'
+import { isUnsettled } from './delivery-state.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
@@ -256,6 +257,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     write,
     setAside,
     async limited(entry, ms) {
+      // What a handler does after its time is over has no effect.
+      if (!isUnsettled(entry)) return
       await scripts.hold(ms)
       // It is due when the pause ends.
       setAside(entry, ms)
