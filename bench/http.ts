@@ -1,4 +1,5 @@
 import type { Bench } from './harness/bench.ts'
+import { logsIn } from './http/logs.ts'
 import { limitersIn } from './http/served.ts'
 
 export const suite: readonly Bench[] = [
@@ -10,4 +11,6 @@ export const suite: readonly Bench[] = [
     name: 'http.hono',
     ...limitersIn('hono', [{ guard: 'hono-rate-limiter', packages: ['hono-rate-limiter'] }]),
   },
+  { name: 'http.requestLog', ...logsIn('express', 'pino-http', 'morgan') },
+  { name: 'http.requestLogKoa', ...logsIn('koa', 'koa-pino-logger', 'koa-morgan') },
 ]

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createRateLimiter, createStream, type WorkerLimitOptions } from '@penknife/core'
+import { createRateLimiter, createStream, type LimiterRule, type WorkerLimitOptions } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
@@ -83,6 +83,42 @@ test('a concurrency rule limits the handlers of all processes together', async (
   await workers[0]?.stream.addMany(Array.from({ length: 20 }, (_, n) => n))
   await until('all are done', () => workers.flatMap(({ of }) => of('done')).length === 20)
   expect(most).toBe(3)
+})
+
+test('the number of a concurrency rule may change while workers run, in all processes', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const space = penknife.space('shop')
+  const atOnce = (limit: number): LimiterRule[] => [
+    { name: 'slots', algorithm: 'concurrency', limit, lease: '10s' },
+  ]
+  let rules = atOnce(1)
+  const limiter = createRateLimiter(space, 'slots', { ...PATIENT, rules })
+  const stream = createStream<number>(space, 'orders', QUEUE)
+  const gate = deferred()
+  let running = 0
+  for (const _ of [1, 2]) {
+    startWorker(
+      stream,
+      'billing',
+      async () => {
+        running += 1
+        await gate.promise
+      },
+      {
+        limit: {
+          limiter: { rules: limiter.rules, take: (subject) => limiter.take(subject, { rules }) },
+          subject: () => 'all',
+        },
+      },
+    )
+  }
+  await stream.addMany(Array.from({ length: 8 }, (_, n) => n))
+  await until('one runs', () => running === 1)
+  rules = atOnce(3)
+  await until('three run', () => running === 3)
+  const { rules: states } = await limiter.take('all', { cost: 0, rules })
+  expect(states).toMatchObject([{ remaining: 0 }])
+  gate.resolve()
 })
 
 test('with order by key a limited entry holds its key, so the order stays', async () => {

@@ -9,6 +9,7 @@ const dead = keys.deadLetters('orders', 'billing')
 const paused = keys.paused('orders', 'billing')
 const pausing = keys.pausing('orders', 'billing')
 const addedId = keys.addedId('orders', 'order-1')
+const latest = keys.latest('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
 const written = keys.written('orders', 'p1')
 const busy = keys.busyPlaces('orders', 'billing')
@@ -136,6 +137,56 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
     { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
     { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
+  ],
+  'stream/add_high': [
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 60 0 0 0 0 1 billing'],
+      item: [addedId, '{}', '', ';a3', 1000],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 0 0 0 0 0 0 billing'],
+      item: [stream, '{}', '00-1', '', 0],
+      before: [...LEASED, ...LEASED_READY],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, ready], '1 60 0 0 0 0 0 billing'],
+      item: [addedId, '{}', '', '', 1000],
+      before: [['SET', addedId, '1-1']],
+    },
+    {
+      returns: 'null',
+      shared: [[stream, ready], '1 1 0 0 0 0 0 billing'],
+      item: [addedId, '{}', '', '', 1000],
+      before: LEASED,
+    },
+  ],
+  'stream/add_latest': [
+    {
+      returns: 'string',
+      shared: [[stream, delayed], '1 60 0 0 0 0 1 billing', pausing],
+      item: [latest, '{}', '00-1', '+1000;a3'],
+      channels: [pausing],
+    },
+    {
+      returns: 'string',
+      shared: [[stream, delayed], '1 60 0 0 0 0 0 billing', pausing],
+      item: [latest, '{}', '', '+1000'],
+      channels: [pausing],
+      before: [
+        ['ZADD', delayed, 9e12, Buffer.from('\x94\xa31-1\0\0\xa2{}', 'latin1')],
+        ['SET', latest, Buffer.from('\x94\xa31-1\0\0\xa2{}', 'latin1')],
+      ],
+    },
+    {
+      returns: 'null',
+      shared: [[stream, delayed], '1 1 0 0 0 0 0 billing', pausing],
+      item: [latest, '{}', '', '+1000'],
+      channels: [pausing],
+      before: LEASED,
+    },
   ],
   'stream/leave': [
     {
@@ -289,13 +340,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-1', '1-1', 60_000, 'p5'],
+      item: [stream, '1-1', '1-1', 60_000, '5'],
       before: [...LEASED, ...ENDED],
     },
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-3', '1-3', 60_000, 'rd5'],
+      item: [stream, '1-3', '1-3', 60_000, '5'],
       before: ENDED,
     },
   ],

@@ -18,6 +18,9 @@
 -- The declared groups begin before the first entry that the caller adds. The script that adds creates them, and creates them again
 -- when the stream no longer exists (FLUSHALL). Otherwise a process that declares fewer groups could finish and delete the entry
 -- before the others exist.
+--
+-- A stream object may have `count()` and `put(stream, payload, trace, due, own)`. `count` returns how many entries are elsewhere, or an error,
+-- and `put` stores the entry there. It returns the id, or the error of its first write.
 -- @include stream/due_at
 -- @lazy stream/limits
 -- @lazy stream/ordered
@@ -53,6 +56,8 @@ function append.open(key, limits, busy, queued)
     prepared = 0,
     fresh = true,
     bounds = nil,
+    count = nil,
+    put = nil,
   }
 end
 
@@ -94,9 +99,16 @@ function append.prepare(stream)
       end
       length = length + redis.call('ZCARD', stream.queued)
     end
+    if stream.count then
+      local more = stream.count()
+      if type(more) == 'table' then
+        return more
+      end
+      length = length + more
+    end
     stream.length = length
     stream.declares = stream.names ~= ''
-      and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+      and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
   end
   if stream.counts then
     local most = stream.most - stream.prepared
@@ -148,6 +160,8 @@ function append.apply(stream, payload, trace, due)
   end
   if key and key ~= '' and due == '' then
     id = stream.ordered.add(stream, key, payload, trace, own)
+  elseif stream.put then
+    id = stream.put(stream, payload, trace, due, own)
   elseif trace == '' and due == '' and own == '' then
     id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
@@ -170,7 +184,7 @@ function append.apply(stream, payload, trace, due)
     end
     id = redis.pcall(unpack(add))
   end
-  if stream.ordered and type(id) == 'string' then
+  if (stream.ordered or stream.put) and type(id) == 'string' then
     stream.last = id
   end
   if type(id) == 'table' then

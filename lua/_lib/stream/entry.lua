@@ -91,6 +91,7 @@ function entry.put_ready(ready, delivery)
   return redis.call(unpack(add))
 end
 
+-- Returns the member.
 function entry.put_delayed(delayed, delivery, due)
   local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
   if delivery.k or delivery.q or delivery.o then
@@ -98,6 +99,7 @@ function entry.put_delayed(delayed, delivery, due)
   end
   local packed = cmsgpack.pack(fields)
   redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+  return packed
 end
 
 -- The attempts of an entry; `usual` when it has no number of its own.

@@ -4,9 +4,7 @@
 -- - `ordered.is_queued(stream, key, id)` returns whether an entry waits for a place of its key.
 -- - `ordered.add(stream, key, payload, trace, own)` adds an entry of a key to the stream, or to the queue of its key. It returns the
 --   entry's id, or the error of the first write. `own` has its own terms (entry.lua), or is empty.
--- @include now
--- @include earlier
--- @include following
+-- @include stream/reserve
 -- @include stream/places
 local ordered = { wrong = nil, add = nil, is_queued = nil }
 
@@ -22,26 +20,6 @@ end
 -- Whether an entry waits for a place of its key.
 function ordered.is_queued(stream, key, id)
   return places.is_queued(places_of(stream), key, id)
-end
-
--- Reserves the next id of the stream.
-local function reserve(stream)
-  if not stream.last then
-    local info = redis.call('XINFO', 'STREAM', stream.key)
-    for at = 1, #info, 2 do
-      if info[at] == 'last-generated-id' then
-        stream.last = info[at + 1]
-      end
-    end
-  end
-  local present = string.format('%.0f-0', math.floor(now / 1000))
-  local id = earlier(stream.last, present) and present or following(stream.last)
-  local done = redis.pcall('XSETID', stream.key, id)
-  if done.err then
-    return done
-  end
-  stream.last = id
-  return id
 end
 
 function ordered.add(stream, key, payload, trace, own)

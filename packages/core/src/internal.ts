@@ -12,6 +12,7 @@ export {
 export { isSubject } from './limiter/subjects.ts'
 export { checkChannel } from './notifier/checks.ts'
 export { isPosition } from './notifier/position.ts'
+export { type AdmittedSubscription, coverWith } from './notifier/rights/admission.ts'
 export { toJson } from './json.ts'
 export { checkName, checkOptions, wholeNumber } from './options.ts'
 export { atMost } from './redis/endings.ts'

@@ -53,6 +53,8 @@ export interface Keys {
   watching(stream: string): string
   /** The entry that was added with a dedup id. */
   addedId(stream: string, id: string): string
+  /** The member of the delayed entry that was added last with a dedup id, see `replace` of `add`. */
+  latest(stream: string, id: string): string
   /** The last declaration of a stream. */
   declaration(stream: string): string
   /** The schedules of a stream: a hash, and sorted sets of their next occurrences and of their ids. */
@@ -157,6 +159,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     watched: (stream) => `${base}stream:${stream}:watched`,
     watching: (stream) => `${base}stream:${stream}:watched:${live}`,
     addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,
+    latest: (stream, id) => `${base}stream:${stream}:latest:${short(id)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
     schedules: (stream) => `${base}stream:${stream}:schedules`,
     schedulesDue: (stream) => `${base}stream:${stream}:schedules-due`,

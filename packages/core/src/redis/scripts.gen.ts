@@ -3586,7 +3586,7 @@ end
 return event_id
 end`
 
-const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3655,6 +3655,10 @@ redis.call('HDEL', room.counts, member)
 tell(room, 'left', member)
 end
 end
+end
+function presence.has(room, process, last)
+local found = redis.call('ZSCORE', room.entries, process .. '\\n' .. string.sub(last, 2))
+return (found and '1' or '0') == string.sub(last, 1, 1)
 end
 function presence.mark(room)
 if room.channel.live == '' then
@@ -3774,7 +3778,8 @@ end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
 local more = presence.expire(room)
 presence.mark(room)
-return (alive and '1' or '0') .. (more and '+' or '')`
+local lost = alive and last ~= '' and not presence.has(room, process, last)
+return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
 const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
@@ -3939,6 +3944,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -4218,11 +4224,67 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece124 = `if wrong then
+const piece124 = `local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN, WEEK = 20, 604800000
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.done(results, due, channels, id, lasts)
+local outcomes = load_outcomes()
+outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end`
+
+const piece125 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+local from, position, received, asked, place, location = texts[1], texts[2], texts[3], texts[4], '', nil
 if held then
 local given
 position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
@@ -4243,13 +4305,18 @@ end
 if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
 return 'l'
 end
+local id, lasts = kept_of(key, position, asked)
+local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+if refused then
+return refused
+end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
 return stop
 end
-local results = effects.apply(of, texts)
-if type(results) == 'table' then
-return results
+local made = effects.apply(of, texts)
+if type(made) == 'table' then
+return made
 end
 if from == 'r' then
 redis.call('XACK', ready, group, position)
@@ -4260,7 +4327,10 @@ end
 if place ~= '' then
 places.leave(held, place, location, 1)
 end
-redis.call('HSET', answers, field, results)
+if id then
+keeping.done(results, due, channels, id, lasts)
+end
+redis.call('HSET', answers, field, made)
 if received ~= '' then
 local gone = {}
 for each in string.gmatch(received, '%S+') do
@@ -4272,9 +4342,9 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return effects.mark(of) .. results`
+return effects.mark(of) .. made`
 
-const piece125 = `if wrong then
+const piece126 = `if wrong then
 return wrong
 end
 if window then
@@ -4307,7 +4377,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece126 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece127 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4318,7 +4388,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece127 = `local list = position_of(stream)
+const piece128 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4333,7 +4403,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece128 = `local before = redis.pcall('GET', declaration)
+const piece129 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4344,7 +4414,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece129 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece130 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4366,9 +4436,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece130 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece131 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece131 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece132 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4382,12 +4452,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece132 = `local function due_at(due)
+const piece133 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece133 = `local function load_limits()
+const piece134 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -4498,6 +4568,24 @@ end
 return limits
 end
 local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -4575,6 +4663,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -4869,7 +4958,237 @@ end
 function ordered.is_queued(stream, key, id)
 return places.is_queued(places_of(stream), key, id)
 end
-local function reserve(stream)
+function ordered.add(stream, key, payload, trace, own)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+return id
+end
+local id
+if trace == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits, busy, queued)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+count = nil,
+put = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.counts then
+local most = stream.most - stream.prepared
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
+function append.apply(stream, payload, trace, due)
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id, key
+local own = ''
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
+elseif trace == '' and due == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
+end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
+id = redis.pcall(unpack(add))
+end
+if (stream.ordered or stream.put) and type(id) == 'string' then
+stream.last = id
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+if counts then
+added(stream, payload)
+end
+return id
+end`
+
+const piece135 = `local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+return append.apply(stream, payload, trace, due)`
+
+const piece136 = `local before = redis.pcall('GET', written)
+if type(before) == 'table' then
+return before
+end
+local last, count = string.match(before or '', '^(%d+) (%d+)$')
+if last and tonumber(number) <= tonumber(last) then
+return { last == number and tonumber(count) or 0 }
+end
+local texts = {}
+for text in string.gmatch(payloads, '[^\\n]+') do
+local may = append.prepare(stream)
+if may == false then
+break
+elseif may ~= true then
+return may
+end
+texts[#texts + 1] = text
+end
+for at, text in ipairs(texts) do
+local id = append.apply(stream, text, '', '')
+if type(id) == 'table' then
+if at > 1 then
+error(id)
+end
+return id
+end
+end
+redis.call('SET', written, number .. ' ' .. #texts, 'EX', DAY)
+local reply = { #texts }
+for group, entries in pairs(stream.missed) do
+reply[#reply + 1] = group
+reply[#reply + 1] = entries
+end
+return reply`
+
+const piece137 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -4886,6 +5205,359 @@ return done
 end
 stream.last = id
 return id
+end`
+
+const piece138 = `local function load_limits()
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local places = { open = nil }
+local STEP, MOST_BYTES = 4, 65536
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.first(of, place)
+return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+function places.queue(of, key, delivery)
+local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
+redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+end
+function places.is_queued(of, key, id)
+local member = key .. '\\0' .. sortable(id)
+return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+local function entry_behind(key, member)
+local at = #key + 3
+local second = at + (string.byte(member, at - 1) or 64) - 64
+local last = second + (string.byte(member, second) or 64) - 64
+local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
+local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
+if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
+return nil
+end
+local a, f, d, t, v, o = unpack(found, 1, 6)
+if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
+return nil
+end
+return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+end
+function places.queued_entry(member)
+local key = string.match(member, '^[^%z]+')
+return key and entry_behind(key, member)
+end
+function places.queued_match(id)
+return '*\\0' .. sortable(id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
+if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+local locations, before, bytes, last = {}, nil, 0, nil
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES then
+break
+end
+last = member
+local delivery = entry_behind(key, member)
+if delivery then
+delivery.k, delivery.p = place, before
+locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
+before = delivery.i
+else
+entry.put_ready(of.ready, { foreign = true, d = member })
+end
+end
+if last then
+redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
+end
+later = later or { busy = {}, free = {}, alone = true }
+if locations[1] then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = table.concat(locations, ' ')
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return #locations
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(value or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return true
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(redis.call('HGET', of.busy, place), location)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = redis.call('HGET', of.busy, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+redis.call('HSET', of.busy, place, table.concat(list, ' '))
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key = places.key_of(place)
+if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+delivery.p = nil
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
 end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
@@ -4945,6 +5617,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -4978,9 +5652,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -5028,6 +5709,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -5050,7 +5733,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -5065,48 +5748,46 @@ end
 return id
 end`
 
-const piece134 = `local may = append.prepare(stream)
+const piece139 = `local once = window ~= '0'
+local known = once and redis.pcall('GET', added)
+if type(known) == 'table' then
+return known
+end
+if known then
+redis.call('SET', added, known, 'KEEPTTL')
+return '=' .. known
+end
+local wrong = typed(of[2], 'stream')
+local may = wrong or append.prepare(stream)
+if may ~= true then
+return may
+end
+local id = append.apply(stream, payload, trace, own)
+if once and type(id) == 'string' then
+redis.call('SET', added, id, 'PX', window)
+end
+return id`
+
+const piece140 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+if wrong then
+return wrong
+end
+latest_key, known_id = latest, nil
+local member = redis.call('GET', latest)
+local waits = member and redis.call('ZSCORE', of[2], member) and entry.unpacked(member)
+if waits then
+known_id = waits.i
+redis.call('ZREM', of[2], member)
+local time, own = string.match(due, '^([^;]*);?(.*)$')
+return '=' .. stream.put(stream, payload, trace, time, own)
+end
+local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece135 = `local before = redis.pcall('GET', written)
-if type(before) == 'table' then
-return before
-end
-local last, count = string.match(before or '', '^(%d+) (%d+)$')
-if last and tonumber(number) <= tonumber(last) then
-return { last == number and tonumber(count) or 0 }
-end
-local texts = {}
-for text in string.gmatch(payloads, '[^\\n]+') do
-local may = append.prepare(stream)
-if may == false then
-break
-elseif may ~= true then
-return may
-end
-texts[#texts + 1] = text
-end
-for at, text in ipairs(texts) do
-local id = append.apply(stream, text, '', '')
-if type(id) == 'table' then
-if at > 1 then
-error(id)
-end
-return id
-end
-end
-redis.call('SET', written, number .. ' ' .. #texts, 'EX', DAY)
-local reply = { #texts }
-for group, entries in pairs(stream.missed) do
-reply[#reply + 1] = group
-reply[#reply + 1] = entries
-end
-return reply`
-
-const piece136 = `local id = redis.pcall('GET', added)
+const piece141 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5125,7 +5806,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece137 = `local of = places.open(held[1], held[2], ready, most)
+const piece142 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5194,7 +5875,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece138 = `local function pending(stream, group, ids, consumer)
+const piece143 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5220,7 +5901,7 @@ end
 return found
 end`
 
-const piece139 = `local MOST_TRIMMED = 5000
+const piece144 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5273,7 +5954,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece140 = `local outcomes = { open = nil }
+const piece145 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5284,7 +5965,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -5304,12 +5985,12 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece141 = `local function load_places()
+const piece146 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -5549,7 +6230,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece142 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5663,9 +6344,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece143 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece148 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece144 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece149 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5687,7 +6368,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece145 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece150 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -5710,7 +6391,7 @@ end
 end
 return gone`
 
-const piece146 = `local left = redis.call('PTTL', paused)
+const piece151 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -5718,7 +6399,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -5766,7 +6447,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece148 = `local due = string.match(action, '^move (%d+)$')
+const piece153 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -5998,15 +6679,9 @@ if not place then
 break
 end
 end
-local _, _, committed = outcomes.read(kept, id)
-if committed and not outcome then
-local done = reply('done', nil)
-done[7] = 'd'
-return done
-end
 return reply('gone', nil)`
 
-const piece149 = `local MOST_FORGOTTEN = 5000
+const piece154 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6022,59 +6697,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece150 = `local function load_outcomes()
-local outcomes = { open = nil }
-local MOST_FORGOTTEN, WEEK = 20, 604800000
-function outcomes.open(results, due, channel)
-return { results = results, due = due, channel = channel }
-end
-function outcomes.kept_ms(delivery)
-return delivery.o and string.match(delivery.o, 'r(%d+)')
-end
-function outcomes.forget(of)
-local ms = math.floor(now / 1000)
-for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
-redis.call('ZREM', of.due, id)
-end
-end
-function outcomes.put(of, what, id, keep, text)
-outcomes.forget(of)
-local lasts = what == 'r' and keep or math.max(keep, WEEK)
-redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
-redis.pcall('SPUBLISH', of.channel .. id, what .. text)
-end
-function outcomes.keep(of, delivery, text)
-local keep = outcomes.kept_ms(delivery)
-if keep then
-outcomes.put(of, 'r', delivery.i, keep, text)
-end
-end
-function outcomes.read(of, id)
-local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
-if ends <= math.floor(now / 1000) then
-return false, false, false
-end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
-end
-return outcomes
-end
-local keeping = {}
-function keeping.outcome(held, channels, delivery, text)
-if delivery.o then
-local outcomes = load_outcomes()
-outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
-end
-end
-function keeping.forget(held, channels)
-if redis.call('EXISTS', held[4]) == 1 then
-local outcomes = load_outcomes()
-outcomes.forget(outcomes.open(held[3], held[4], channels))
-end
-end`
-
-const piece151 = `local ms = math.floor(now / 1000)
+const piece155 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6168,7 +6791,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6176,7 +6799,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece153 = `local wrong = typed(output, 'string')
+const piece157 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -6212,7 +6835,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece154 = `if redis.call('EXISTS', stream) == 0 then
+const piece158 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -6222,7 +6845,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece155 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece159 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -6248,7 +6871,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece156 = `local changed
+const piece160 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -6260,27 +6883,19 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece157 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece161 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
-local of = outcomes.open(held[1], held[2], channels)
-local what = string.sub(text, 1, 1)
-local refused
-if what == 'r' then
-refused = outcomes.read(of, id)
-else
-refused = not pending(stream, group, { position }, consumer)[position]
-end
-if refused then
+if not pending(stream, group, { position }, consumer)[position] then
 return 0
 end
-outcomes.put(of, what, id, keep, string.sub(text, 2))
+outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece158 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece162 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece159 = `local of = places.open(held[1], held[2], ready, most)
+const piece163 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -6294,7 +6909,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece160 = `local wrong = typed(stream, 'stream')
+const piece164 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6321,7 +6936,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece161 = `local may = append.prepare(stream)
+const piece165 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -6338,7 +6953,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece162 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece166 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6361,7 +6976,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece167 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -6392,7 +7007,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece164 = `local schedule = { seen = nil, state = nil }
+const piece168 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -6414,7 +7029,7 @@ found[5] or '',
 }
 end`
 
-const piece165 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece169 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6424,7 +7039,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece166 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6432,7 +7047,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece167 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece171 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -6491,9 +7106,9 @@ end
 end
 return outcome`
 
-const piece168 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece172 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece169 = `local schedules, due, ids = unpack(all)
+const piece173 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -6520,7 +7135,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece174 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -6539,7 +7154,7 @@ end
 end
 return reply`
 
-const piece171 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece175 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -6557,7 +7172,7 @@ end
 end
 return reply`
 
-const piece172 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece176 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6753,7 +7368,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece173 = `local here, again = find(stream, group), find(ready, group)
+const piece177 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -6809,7 +7424,7 @@ end
 end
 return reply`
 
-const piece174 = `local wrong = typed(stream, 'stream')
+const piece178 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6833,13 +7448,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece175 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece179 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece176 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece180 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -8972,7 +9587,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg], number | string> = {
   name: 'leaderboard/merge',
-  sha: '99fefde5ee26e6deb9b6bed50a6e45c0f0fadd93',
+  sha: '09f734ec1e41a67e8df9d730cfd7233a9f145b7f',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -8986,6 +9601,7 @@ local plan = ARGV[1]
 local PAGE, READS = 100, 500
 local PATIENCE = 60000
 local LARGEST = 1.7976931348623157e308
+local DAY = 86400000000
 local config = cjson.decode(plan)
 local function sets_at(time)
 local sets = {}
@@ -9004,8 +9620,11 @@ return sets
 end
 local function progress_of(rows, progress)
 local saved = redis.call('HMGET', progress, 'at', 'source', 'cursor', 'rows')
-if saved[1] and saved[2] and saved[3] and tonumber(saved[4]) == redis.call('ZCARD', rows) then
-return tonumber(saved[1]), tonumber(saved[2]), saved[3]
+local began, source, cursor = tonumber(saved[1] or ''), tonumber(saved[2] or ''), saved[3] or ''
+local whole = began and began >= 0 and began <= now + DAY and source and source % 1 == 0
+local known = whole and source >= 1 and source <= #config.sources
+if known and string.match(cursor, '^%d+$') and #cursor < 20 and tonumber(saved[4] or '') == redis.call('ZCARD', rows) then
+return began, source, cursor
 end
 return now, 1, '0', true
 end
@@ -11085,7 +11704,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '9ec9f00a89c83c6f97fc8be442dc12185e7cb355',
+  sha: '2d41456d808ca64c817364f825a6ccab50625176',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11131,7 +11750,7 @@ done = done + 1`, piece109, piece6),
  */
 export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: '2612a25d7dfe4235ccf8b28f02ec3dd46aa0fb07',
+  sha: '8f4ab4d99f60b7623822776037d38926a1a08e16',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11215,7 +11834,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: '4538359a7d85ca17ea9ad6bf3e43eed02035ebba',
+  sha: 'fdd688dda3bb17f3661aa31bd20c3d2a45d55c5b',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11387,17 +12006,18 @@ done = done + 1`, piece29, piece6),
  * - `live`: pub/sub channel of the channel; empty if nothing is published
  * - `process`: id of the process
  * - `lasts`: milliseconds until the lease ends
- * - replies '1' if the lease had not ended, else '0': its members must join again; '+' behind it: call again for more
+ * - `last`: the last change of the process: 1 (joined) or 0 (left), and the member; empty if the process does not know
+ * - replies '1' if the lease had not ended; '0' if it had: its members must join again; '2' if the last change is lost: its members must join again as another process; '+' behind it: call again for more
  * - on a full server runs: it frees memory; the history that it adds to has a bound
  */
-export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
+export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg, last: Arg], string> = {
   name: 'notifier/renew',
-  sha: 'c65214cf308ec198149c7ca9dcb8d6a41fc518e3',
+  sha: '57076175d933fb0ed8ab835ddae03972eace72cd',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
   keys: ["counts","entries","leases","history"],
-  args: ["live","process","lasts"],
+  args: ["live","process","lasts","last"],
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
@@ -11405,19 +12025,20 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local s
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 4
 if items == 1 then
-local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+local counts, entries, leases, history, live, process, lasts, last = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 do`, piece117, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts)`, piece117, `end
+local function item(counts, entries, leases, history, live, process, lasts, last)`, piece117, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
-local arg = 4 + done * 3
-done = done + 1`, piece109, piece6),
+local arg = 4 + done * 4
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`, piece6),
 }
 
 /**
@@ -11578,20 +12199,20 @@ local reply = item(KEYS[key + 1])`, piece6),
  * commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
  *
  * When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
- * changes are done, and nobody handles it again. There is no moment between the two.
+ * changes are done, its outcome is kept if that was asked for, and nobody handles it again. There is no moment between the two.
  *
- * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
+ * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua), with channels of outcomes the results and their times (stream/outcomes.lua); then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
  * - shared `size`: how many texts the plan has
- * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; the id and the milliseconds to keep its outcome, or nothing, or ? to find them in the entry; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '0726c547434827905b718a8f5540193aa6992f88',
+  sha: 'fcce147abddd7a446c1dde1b5ca53f35f05e2fd8',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -11706,17 +12327,6 @@ end
 return limits
 end
 local function load_ordered()
-local ordered = { wrong = nil, add = nil, is_queued = nil }
-local function places_of(stream)
-stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
-return stream.held
-end
-function ordered.wrong(stream)
-return places.wrong(places_of(stream))
-end
-function ordered.is_queued(stream, key, id)
-return places.is_queued(places_of(stream), key, id)
-end
 local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
@@ -11734,6 +12344,17 @@ return done
 end
 stream.last = id
 return id
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
 end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
@@ -11793,6 +12414,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -11826,9 +12449,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -11876,6 +12506,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -11898,7 +12530,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -14386,15 +15018,14 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end
-local keys = KEYS
+end`, piece124, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 5, 3)
-local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
+local of = effects.open(keys, plan, size, 6, 4)
+local group, consumer, declared, durable, most, channels = unpack(of.fields, 1, 6)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
@@ -14402,6 +15033,7 @@ or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
 wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
+local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -14410,22 +15042,33 @@ error(leases)
 end
 return leases[1] ~= nil
 end
-local function place_of(key, position)
-local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+local function read(key, position)
+local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
 for at = 1, #fields, 2 do
-if fields[at] == 'k' then
-return fields[at + 1]
+named[fields[at]] = named[fields[at]] or fields[at + 1]
 end
+return named
 end
-return ''
+local function place_of(key, position)
+return read(key, position).k or ''
+end
+local function kept_of(key, position, given)
+if channels == '' or given == '' then
+return nil
+elseif given ~= '?' then
+return string.match(given, '^(%S+) (%d+)$')
+end
+local named = read(key, position)
+local lasts = string.match(named.o or '', 'r(%d+)')
+return lasts and (named.i or position), lasts
 end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece124, `end
+do`, piece125, `end
 return nil
 end
-local function item(own, values)`, piece124, `end
+local function item(own, values)`, piece125, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -14459,7 +15102,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'a486609e6d0ee073f554ac9701b9805dc42dad30',
+  sha: 'b11c0c55a7cd91bf653347473fca127389446996',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14584,6 +15227,24 @@ end
 return limits
 end
 local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -14661,6 +15322,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -14949,24 +15611,6 @@ end
 function ordered.is_queued(stream, key, id)
 return places.is_queued(places_of(stream), key, id)
 end
-local function reserve(stream)
-if not stream.last then
-local info = redis.call('XINFO', 'STREAM', stream.key)
-for at = 1, #info, 2 do
-if info[at] == 'last-generated-id' then
-stream.last = info[at + 1]
-end
-end
-end
-local present = string.format('%.0f-0', math.floor(now / 1000))
-local id = earlier(stream.last, present) and present or following(stream.last)
-local done = redis.pcall('XSETID', stream.key, id)
-if done.err then
-return done
-end
-stream.last = id
-return id
-end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
@@ -15025,6 +15669,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -15058,9 +15704,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -15108,6 +15761,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -15130,7 +15785,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -17520,10 +18175,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece125, `end
+do`, piece126, `end
 return nil
 end
-local function item(own, values)`, piece125, `end
+local function item(own, values)`, piece126, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17557,10 +18212,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece126, `end
+do`, piece127, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece126, `end
+local function item(object, kind, cursor)`, piece127, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17611,10 +18266,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece127, `end
+do`, piece128, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece127, `end
+local function item(stream, object, kind, fields)`, piece128, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17647,10 +18302,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece128, `end
+do`, piece129, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece128, `end
+local function item(declaration, text, lasts)`, piece129, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -17692,17 +18347,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece129, `end
+do`, piece130, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece129, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece130, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -17731,17 +18386,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece131, `end
+do`, piece132, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece131, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece132, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -17760,7 +18415,7 @@ done = done + 1`, piece130, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '608791e39d82262f1a0de3e6f3658e93c7e8bfec',
+  sha: '786640a9c84c1fe784ef754ca552b6ec6cac2d0a',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17769,16 +18424,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece134, `end
+do`, piece135, `end
 return nil
 end
-local function item(payload, trace, due)`, piece134, `end
+local function item(payload, trace, due)`, piece135, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17805,7 +18460,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: '71deb7c83fd6e9bc10ff4893b98493ca57a2ed7a',
+  sha: '74b38006c84299065b7ebb616739bd45a31d3d51',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -17814,7 +18469,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of[1], limits, of[2], of[3])
@@ -17822,10 +18477,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(written, number, payloads)`, piece135, `end
+local function item(written, number, payloads)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17833,6 +18488,126 @@ local key = #KEYS - items * 1 + done * 1
 local arg = 1 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Append an entry of high priority to a work queue with one group: it is stored with the entries that the group handles again, which
+ * workers read beside new ones. With a dedup id once, as `stream/add_once`.
+ *
+ * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group.
+ *
+ * - shared keys `of`: the stream, and the group's stream of ready entries
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - key `added`: string: the id of the entry that was added with this dedup id; without one the stream
+ * - `payload`: JSON text
+ * - `trace`: traceparent, or empty
+ * - `own`: a semicolon and the entry's own terms (entry.lua), or empty
+ * - `window`: milliseconds for which the dedup id is remembered; 0: it has none
+ * - replies the entry's id, with a leading = if it was added before; null when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
+  name: 'stream/add_high',
+  sha: 'dcd19a135d18a57cbb7526e4746f48c3bd418f13',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: ["added"],
+  args: ["payload","trace","own","window"],
+  returns: 'string|null',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
+local limits = ARGV[1]
+local stream = append.open(of[1], limits)
+function stream.count()
+return redis.pcall('XLEN', of[2])
+end
+function stream.put(into, payload, trace, _, own)
+local id = reserve(into)
+if type(id) == 'string' then
+entry.put_ready(of[2], { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+end
+return id
+end
+local items = (#ARGV - 1) / 4
+if items == 1 then
+local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do`, piece139, `end
+return nil
+end
+local function item(added, payload, trace, own, window)`, piece139, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 1 + done * 4
+done = done + 1`, piece11, piece6),
+}
+
+/**
+ * Append a delayed entry to a work queue with one group, or replace the payload, terms and time of the one that was added with the same
+ * dedup id, if that still waits for its time.
+ *
+ * Invariant: of the adds with one dedup id at most one entry waits for its time here, and it has what the last of them gave. It is in one place
+ * of the group: `delayed`. The value of the key `latest` is its member there; one that is there no more has become due, or was cancelled.
+ *
+ * - shared keys `of`: the stream, and the group's sorted set of delayed entries
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - shared `workers`: pub/sub channel that the group's workers follow
+ * - key `latest`: string: the member of the entry that was added last with this dedup id
+ * - `payload`: JSON text
+ * - `trace`: traceparent, or empty
+ * - `due`: time to handle it: milliseconds since 1970, or +milliseconds from now; then a semicolon and its own terms (entry.lua), if any
+ * - replies the entry's id, with a leading = if it was replaced; null when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
+  name: 'stream/add_latest',
+  sha: 'c4094954d8865ba6cb226faeaeb40ed34db1c3ea',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits","workers"],
+  keys: ["latest"],
+  args: ["payload","trace","due"],
+  returns: 'string|null',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
+local limits = ARGV[1]
+local workers = ARGV[2]
+local stream = append.open(of[1], limits)
+local latest_key, known_id
+function stream.count()
+return redis.pcall('ZCARD', of[2])
+end
+function stream.put(into, payload, trace, due, own)
+local id = known_id or reserve(into)
+if type(id) == 'table' then
+return id
+end
+local delivery = { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil }
+local time = due_at(due)
+local member = entry.put_delayed(of[2], delivery, time)
+local lasts = math.max(1000, time - math.floor(now / 1000))
+redis.call('SET', latest_key, member, 'PX', string.format('%.0f', lasts))
+redis.pcall('SPUBLISH', workers, '')
+return id
+end
+local items = (#ARGV - 2) / 3
+if items == 1 then
+local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
+do`, piece140, `end
+return nil
+end
+local function item(latest, payload, trace, due)`, piece140, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 2 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
 }
 
 /**
@@ -17853,7 +18628,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '6e0e72117f4497dbbaaa4cc2ae55aa727e4d6dec',
+  sha: '9b81d28f0b2761d2684b3d46ee64065bcdbb4a24',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -17862,16 +18637,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece136, `end
+do`, piece141, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece136, `end
+local function item(added, payload, trace, due, window)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17940,7 +18715,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '2303bdc1b52a906449177eda533de9fd4a3bb8e4',
+  sha: '5eb9dc2d9a19c9dad940527e51b7849fa476e6ab',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -17956,10 +18731,10 @@ local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece137, `end
+do`, piece142, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece137, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -17991,15 +18766,15 @@ done = done + 1`, piece113, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '08065c61886da4d130db358cf5d46d85f04145fb',
+  sha: '8bbe74eef89ade8547bb351e5239072e361aa99b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece138, piece139, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece1, piece141, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece143, piece144, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece145, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18009,16 +18784,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece142, `end
+do`, piece147, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece142, `end
+local function item(stream, ready, delayed, last, place, from)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece143, piece6),
+done = done + 1`, piece148, piece6),
 }
 
 /**
@@ -18059,10 +18834,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece144, `end
+do`, piece149, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece144, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18139,10 +18914,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece145, `end
+do`, piece150, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece145, `end
+local function item(stream, ready, group, silent)`, piece150, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18179,10 +18954,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece146, `end
+do`, piece151, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece146, `end
+local function item(paused, lasts, channel)`, piece151, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18213,7 +18988,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '4ebe8c688e17df0a5636046a2f97d505432327d8',
+  sha: '629a2d0e3c3d0f0cb08dc2d94c8e2292b892a3bf',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -18222,7 +18997,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -18230,10 +19005,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece147, `end
+do`, piece152, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece147, `end
+local function item(stream, ready, delayed, settled, most)`, piece152, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18268,7 +19043,7 @@ done = done + 1`, piece68, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '32e799d9d5da2945217f1909fe5e90376406bdf2',
+  sha: 'f264152b235d7a5dda71fb1f264d561f52d4b80f',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -18277,7 +19052,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece140, piece1, piece141, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece145, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18288,10 +19063,10 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece148, `end
+do`, piece153, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece148, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece153, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18336,7 +19111,7 @@ done = done + 1`, piece109, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '4548766ef2bb3528edb790b4b64e364f4b92cefc',
+  sha: '9ffebb96ae39adcfce789aa1477ccbc3d6e39a1b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -18345,7 +19120,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece138, piece139, piece122, piece1, piece141, piece149, `local started = 1000000`, piece150, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, piece154, `local started = 1000000`, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -18372,10 +19147,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece151, `end
+do`, piece155, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece151, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece155, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18414,10 +19189,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece152, `end
+do`, piece156, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece152, `end
+local function item(stream, ready, paused, group, from)`, piece156, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18456,10 +19231,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece153, `end
+do`, piece157, `end
 return nil
 end
-local function item(output, fence, from)`, piece153, `end
+local function item(output, fence, from)`, piece157, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18488,10 +19263,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece154, `end
+do`, piece158, `end
 return nil
 end
-local function item(stream)`, piece154, `end
+local function item(stream)`, piece158, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18534,10 +19309,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece155, `end
+do`, piece159, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece155, `end
+local function item(stream, first, last, count, bytes, order)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -18574,10 +19349,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece156, `end
+do`, piece160, `end
 return nil
 end
-local function item(paused, on, channel)`, piece156, `end
+local function item(paused, on, channel)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18589,10 +19364,9 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
- * Store the progress of an entry that a worker has, that it is about to commit it, or the outcome after that, for those that wait for its
- * result.
+ * Store the progress of an entry that a worker has, for those that wait for its result.
  *
- * Invariant: a worker without the lease stores only an outcome, and that only of an entry that has none.
+ * Invariant: a worker without the lease stores nothing.
  *
  * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `group`: group
@@ -18601,33 +19375,33 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * - key `stream`: stream, or the group's stream of ready entries
  * - `position`: position of the entry there
  * - `id`: entry
- * - `keep`: milliseconds for which it is kept
- * - `text`: p and JSON; m; or r and an outcome, see lua/_lib/stream/outcomes.lua
+ * - `keep`: milliseconds for which its outcome will be kept
+ * - `json`: progress
  * - replies 1 when it was stored
  * - on a full server refused: it stores a value
  */
-export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
   name: 'stream/progress',
-  sha: 'df6c3a42c653236df0702d6a597c06b1480ea78d',
+  sha: '71bfcd989077886d8a3452c0154a01ad3d665613',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
   keys: ["stream"],
-  args: ["position","id","keep","text"],
+  args: ["position","id","keep","json"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece138, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece145, piece143, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
-local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece157, `end
+local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+do`, piece161, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece157, `end
+local function item(stream, position, id, keep, json)`, piece161, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18688,7 +19462,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'f5bc345ca16b0052acb0e3a8ecaf2aedd9dc718b',
+  sha: '0e1eb3587f302acd859428009182e1f83baeab58',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -18698,10 +19472,10 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece158, `do`, piece159, `end
+if items == 1 then`, piece162, `do`, piece163, `end
 return nil
 end
-local function item(dead, ready, position)`, piece159, `end
+local function item(dead, ready, position)`, piece163, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18734,15 +19508,15 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece138, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece143, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece160, `end
+do`, piece164, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece160, `end
+local function item(stream, ids, starting)`, piece164, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -18767,7 +19541,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '0cde83edc89dfeba4cff34ec88d32aa60ac1728a',
+  sha: '8b9438a218140b84835d592fcdf2b4cd3f86ffc6',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18776,16 +19550,16 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece161, `end
+do`, piece165, `end
 return nil
 end
-local function item(id, payload)`, piece161, `end
+local function item(id, payload)`, piece165, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18811,20 +19585,20 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '702255610ebc9af2a352d06523d1bb9e6f20e2f1',
+  sha: '361308f637f36440618842f27495ea2e3ffb5354',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece141, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece158, `do`, piece162, `end
+if items == 1 then`, piece162, `do`, piece166, `end
 return nil
 end
-local function item(dead, ready, position)`, piece162, `end
+local function item(dead, ready, position)`, piece166, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18875,17 +19649,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece163, `end
+do`, piece167, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece163, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece167, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece143, piece6),
+done = done + 1`, piece148, piece6),
 }
 
 /**
@@ -18907,13 +19681,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece165, `end
+do`, piece169, `end
 return nil
 end
-local function item(schedules, due, id)`, piece165, `end
+local function item(schedules, due, id)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18946,10 +19720,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece166, `end
+do`, piece170, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece166, `end
+local function item(schedules, due, ids, id)`, piece170, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -18980,7 +19754,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '9a7c42ff46f36465692f8ff1dce2503d981d79b5',
+  sha: '0401427087f473bfa556445c861f7ab9a6db9bcd',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -18990,7 +19764,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece132, piece49, piece121, piece36, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece133, piece49, piece121, piece36, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -19090,6 +19864,24 @@ end
 return limits
 end
 local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -19167,6 +19959,7 @@ fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '',
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
 end
 function entry.attempts(delivery, usual)
 return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
@@ -19455,24 +20248,6 @@ end
 function ordered.is_queued(stream, key, id)
 return places.is_queued(places_of(stream), key, id)
 end
-local function reserve(stream)
-if not stream.last then
-local info = redis.call('XINFO', 'STREAM', stream.key)
-for at = 1, #info, 2 do
-if info[at] == 'last-generated-id' then
-stream.last = info[at + 1]
-end
-end
-end
-local present = string.format('%.0f-0', math.floor(now / 1000))
-local id = earlier(stream.last, present) and present or following(stream.last)
-local done = redis.pcall('XSETID', stream.key, id)
-if done.err then
-return done
-end
-stream.last = id
-return id
-end
 function ordered.add(stream, key, payload, trace, own)
 local of = places_of(stream)
 local place = places.free(of, key)
@@ -19531,6 +20306,8 @@ backlog = nil,
 prepared = 0,
 fresh = true,
 bounds = nil,
+count = nil,
+put = nil,
 }
 end
 local function limits_of(stream)
@@ -19564,9 +20341,16 @@ return wrong
 end
 length = length + redis.call('ZCARD', stream.queued)
 end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
 stream.length = length
 stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered) and redis.call('EXISTS', stream.key) == 0)
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
 end
 if stream.counts then
 local most = stream.most - stream.prepared
@@ -19614,6 +20398,8 @@ due, own = string.match(due, '^([^;]*);?(.*)$')
 end
 if key and key ~= '' and due == '' then
 id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
 elseif trace == '' and due == '' and own == '' then
 id = redis.pcall('XADD', stream.key, '*', 'd', payload)
 else
@@ -19636,7 +20422,7 @@ add[#add + 1] = key
 end
 id = redis.pcall(unpack(add))
 end
-if stream.ordered and type(id) == 'string' then
+if (stream.ordered or stream.put) and type(id) == 'string' then
 stream.last = id
 end
 if type(id) == 'table' then
@@ -19649,7 +20435,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece164, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece168, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -19722,17 +20508,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece167, `end
+do`, piece171, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece167, `end
+local function item(all, id, seen, next, payload, names, name)`, piece171, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece168, piece6),
+done = done + 1`, piece172, piece6),
 }
 
 /**
@@ -19764,21 +20550,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece169, `end
+do`, piece173, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece169, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece173, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece168, piece6),
+done = done + 1`, piece172, piece6),
 }
 
 /**
@@ -19802,14 +20588,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece170, `end
+do`, piece174, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece170, `end
+local function item(schedules, due, skip)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19843,14 +20629,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece164, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece171, `end
+do`, piece175, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece171, `end
+local function item(schedules, due, ids, after, count)`, piece175, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19891,7 +20677,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '5bf542a7590557920ff549166cea73067399333d',
+  sha: '352ba3f7e2aff388d8c7b9b3b8e9131962645ad6',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -19900,7 +20686,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece121, piece36, piece139, piece122, piece1, piece141, piece149, piece150, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece143, piece49, piece121, piece36, piece144, piece122, piece1, piece146, piece154, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19914,10 +20700,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece172, `end
+do`, piece176, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece172, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece176, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19963,10 +20749,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece173, `end
+do`, piece177, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece173, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece177, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19998,15 +20784,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece138, piece139, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece143, piece144, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece174, `end
+do`, piece178, `end
 return nil
 end
-local function item(stream, first)`, piece174, `end
+local function item(stream, first)`, piece178, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -20041,10 +20827,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece175, `end
+do`, piece179, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece175, `end
+local function item(watched, lasts, channels)`, piece179, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20084,17 +20870,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece138, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece143, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece176, `end
+do`, piece180, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece176, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece180, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

@@ -16,11 +16,22 @@ const LATEST_MS = 999_999_999_999_999
 export interface AddTerms {
   readonly trace: string
   readonly due: string
+  /** Whether it has high priority, and no time. */
+  readonly high: boolean
+  /** Whether it replaces the entry of its dedup id that still waits for its time. */
+  readonly replace: boolean
   readonly wait: boolean
   readonly signal: AbortSignal | undefined
 }
 
-export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', wait: false, signal: undefined }
+export const DEFAULT_TERMS: AddTerms = {
+  trace: '',
+  due: '',
+  high: false,
+  replace: false,
+  wait: false,
+  signal: undefined,
+}
 
 const KNOWN = [
   'id',
@@ -31,6 +42,8 @@ const KNOWN = [
   'backoff',
   'timeout',
   'result',
+  'priority',
+  'replace',
   'traceparent',
   'whenFull',
   'signal',
@@ -52,11 +65,30 @@ export function addTerms(
     throw invalid('signal', signal, 'give an AbortSignal')
   }
   if (later !== undefined && at !== undefined) throw invalid('at', at, "give 'delay' or 'at', not both")
+  const { priority = 'normal', replace = false } = options
+  if (typeof replace !== 'boolean') throw invalid('replace', replace, 'give true or false')
+  if (priority !== 'normal' && priority !== 'high') {
+    throw invalid('priority', priority, "give 'normal' or 'high'")
+  }
+  if (priority === 'high') onlyGroup('priority')
+  if (replace) {
+    onlyGroup('replace')
+    if (later === undefined && at === undefined) {
+      throw invalid(
+        'replace',
+        replace,
+        "give a delay too, such as delay: '5s': only an entry that waits for its time is replaced",
+      )
+    }
+  }
   const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
   return {
     trace: checkedTrace(options.traceparent ?? ambientTrace()),
     due:
-      (at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : dueTime(at)) + ownTermsOf(options, onlyGroup),
+      (at === undefined ? (afterMs > 0 || replace ? `+${afterMs}` : '') : dueTime(at)) +
+      ownTermsOf(options, onlyGroup),
+    high: priority === 'high' && afterMs === 0 && at === undefined,
+    replace,
     wait: whenFull === 'wait',
     signal,
   }

@@ -1,7 +1,7 @@
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { checkOptions } from '../options.ts'
-import { streamAdd, streamAddOnce } from '../redis/scripts.gen.ts'
+import { streamAdd, streamAddHigh, streamAddLatest, streamAddOnce } from '../redis/scripts.gen.ts'
 import { Effect, type EffectTarget, END } from '../record/effect.ts'
 import { type BatchWriter, createBatchWriters } from './batch-writer.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
@@ -56,6 +56,13 @@ export function createAdder<T>(
   const appendFirst = bindSafe(streamAdd, [all, firstLimits], safety)
   const appendNextOnce = bindSafe(streamAddOnce, [all, limits], safety)
   const appendFirstOnce = bindSafe(streamAddOnce, [all, firstLimits], safety)
+  const ahead = [stream, ...scope.groups.slice(0, 1).map((group) => keys.ready(name, group))]
+  const appendNextHigh = bindSafe(streamAddHigh, [ahead, limits], safety)
+  const appendFirstHigh = bindSafe(streamAddHigh, [ahead, firstLimits], safety)
+  const [only = ''] = scope.groups
+  const later = [[stream, keys.delayed(name, only)], keys.pausing(name, only)] as const
+  const appendNextLatest = bindSafe(streamAddLatest, [later[0], limits, later[1]], safety)
+  const appendFirstLatest = bindSafe(streamAddLatest, [later[0], firstLimits, later[1]], safety)
   const ambientTrace = createAmbientTrace(name, traceparent)
   const roomQueue = createRoomQueue()
   /** Whether an add of this process created the declared groups. */
@@ -100,14 +107,37 @@ export function createAdder<T>(
     return declared ? appendNextOnce(...item) : declareFirst(appendFirstOnce(...item))
   }
 
+  function appendHigh(
+    dedupId: string | undefined,
+    json: string,
+    { trace, due }: AddTerms,
+  ): Promise<string | null> {
+    const dedupKey = dedupId === undefined ? stream : keys.addedId(name, dedupId)
+    const item = [route, dedupKey, json, trace, due, dedupId === undefined ? 0 : dedupMs] as const
+    return declared ? appendNextHigh(...item) : declareFirst(appendFirstHigh(...item))
+  }
+
+  function appendLatest(dedupId: string, json: string, { trace, due }: AddTerms): Promise<string | null> {
+    const item = [route, keys.latest(name, dedupId), json, trace, due] as const
+    return declared ? appendNextLatest(...item) : declareFirst(appendFirstLatest(...item))
+  }
+
+  function appendBy(dedupId: string | undefined, json: string, terms: AddTerms): Promise<string | null> {
+    if (terms.replace) {
+      if (dedupId !== undefined) return appendLatest(dedupId, json, terms)
+      return Promise.reject(invalid('replace', true, 'give an id too: it says which entry to replace'))
+    }
+    if (terms.high) return appendHigh(dedupId, json, terms)
+    return dedupId === undefined ? append(json, terms.trace, terms.due) : appendOnce(dedupId, json, terms)
+  }
+
   /** Adds the entry once. Undefined when the stream is full. */
   async function tryOnce(
     json: string,
     dedupId: string | undefined,
     terms: AddTerms,
   ): Promise<string | undefined> {
-    const { trace, due } = terms
-    const answer = await (dedupId === undefined ? append(json, trace, due) : appendOnce(dedupId, json, terms))
+    const answer = await appendBy(dedupId, json, terms)
     if (answer === null) {
       if (topic.hasListeners) topic.emit({ kind: 'full', ...identity })
       return undefined
@@ -135,6 +165,9 @@ export function createAdder<T>(
 
   function withKey(terms: AddTerms, payload: T, key: unknown): AddTerms {
     if (!order && key === undefined) return terms
+    const fix = 'leave it out: order by key decides which entry of a key is next'
+    if (order && terms.high) throw invalid('priority', 'high', fix)
+    if (order && terms.replace) throw invalid('replace', true, fix)
     return { ...terms, due: dueWithKey(order, terms.due, payload, key) }
   }
 
@@ -192,7 +225,7 @@ export function createAdder<T>(
         if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
         if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at)))
       }
-      const plain = !idOf && !limited && !topic.hasListeners
+      const plain = !idOf && !limited && !topic.hasListeners && !terms.high && !terms.replace
       const ids: string[] = []
       for (let from = 0; from < texts.length;) {
         const sent: Promise<string>[] = []

@@ -126,6 +126,19 @@ export interface StreamAddOptions {
    * report progress. A result has at most 256 KiB as JSON. Only in a work queue with one group. Default: nothing is kept.
    */
   readonly result?: StreamKeepOptions
+  /**
+   * `high`: handled before the entries that wait, beside those that are handled again. Of two backlogs workers take equally many entries, so
+   * the others go on. Only in a work queue with one group and without order by key. `stream.read` does not list such an entry. An entry with a
+   * time needs it not: it is handled so once it is due. Default: `normal`.
+   */
+  readonly priority?: 'normal' | 'high'
+  /**
+   * With `id` and a time: while the entry of this id waits for its time, this add gives it another payload, time and other options, and
+   * resolves with its id. So of many adds in a row one entry is handled, with what the last one gave (debounce). Later an add makes a new
+   * entry. Only in a work queue with one group and without order by key. `dedup` does not apply to it, and `stream.read` lists it not.
+   * Default: false.
+   */
+  readonly replace?: boolean
   /** W3C traceparent for the handler. A malformed one is dropped, as the W3C specification asks. */
   readonly traceparent?: string
   /** At `maxBacklog`: 'reject' fails with PENKNIFE_FULL, 'wait' waits for room. Default: 'reject'. */
