@@ -6,12 +6,14 @@ import { findingsOf, report } from './harness/claims.ts'
 import { runGuardChaos } from './guard/run.ts'
 import { runNotifierChaos } from './notifier/run.ts'
 import { runRecordChaos } from './record/run.ts'
+import { runRequestLogChaos } from './request-log/run.ts'
 import { type ChaosResult, runStreamChaos } from './stream/run.ts'
 
 const USAGE = `Usage: pnpm chaos stream [options]
        pnpm chaos notifier [options]
        pnpm chaos guard [options]
        pnpm chaos record [options]
+       pnpm chaos request-log [options]
        pnpm chaos failover
 
 stream     workers, Redis and the network fail at random; every promise is checked against the records of the processes
@@ -32,6 +34,11 @@ record     processes record jobs and commit them while they, Redis and the netwo
            notifications are compared
   --seed N
   --seconds N    for how long faults strike; default 120
+  --short        10 seconds
+request-log  servers log mixed traffic while Redis is killed, frozen and started and the network fails; entries and counted
+           drops must be exactly the requests
+  --seed N
+  --seconds N    for how long faults strike; default 180
   --short        10 seconds
 failover   kills a master under load, behind Sentinel and on a Cluster; prints what is lost, and how long calls pause
 
@@ -55,6 +62,7 @@ if (positionals[0] === 'stream') await stream()
 else if (positionals[0] === 'notifier') await notifier()
 else if (positionals[0] === 'guard') await guard()
 else if (positionals[0] === 'record') await recordRun()
+else if (positionals[0] === 'request-log') await requestLogRun()
 else if (positionals[0] === 'failover') await failover()
 else {
   console.error(USAGE)
@@ -117,6 +125,20 @@ async function recordRun(): Promise<void> {
   const seconds = Number(values.seconds ?? (values.short ? 10 : 120))
   console.log(`chaos record: faults for ${seconds} s, --seed ${seed}`)
   const result = await runRecordChaos({ seed, seconds, keepJournals: true, log: (line) => console.log(line) })
+  print(result)
+  if (findingsOf(result.claims).length > 0) process.exitCode = 1
+}
+
+async function requestLogRun(): Promise<void> {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+  const seconds = Number(values.seconds ?? (values.short ? 10 : 180))
+  console.log(`chaos request-log: faults for ${seconds} s, --seed ${seed}`)
+  const result = await runRequestLogChaos({
+    seed,
+    seconds,
+    keepJournals: true,
+    log: (line) => console.log(line),
+  })
   print(result)
   if (findingsOf(result.claims).length > 0) process.exitCode = 1
 }

@@ -1,9 +1,11 @@
 import {
   type BoardReadOptions,
   createLeaderboard,
+  createMergedLeaderboard,
   createNotifier,
   createRateLimiter,
   createStream,
+  ranksOn,
   type RateLimiter,
   type Space,
 } from '@penknife/core'
@@ -87,6 +89,8 @@ function boardCalls(space: Space): PublicCalls {
     keep: 5,
     ties: { since: '2026-01-01', until: '2036-01-01' },
   })
+  const back = createLeaderboard(space, 'back', { ties: 'member-descending' })
+  const merged = createMergedLeaderboard(space, 'back', { boards: [plain, back], how: 'sum', expires: '1m' })
   const members = ['ann', 'bob', 'cem', 'nobody']
   const data: BoardReadOptions = { data: true }
   const hour: BoardReadOptions = { window: 'hour', data: true, ranks: 'dense' }
@@ -117,6 +121,14 @@ function boardCalls(space: Space): PublicCalls {
     'board.describe': () => plain.describe('ann', { a: 1 }),
     'board.describe nothing': () => plain.describe('ann', null),
     'board.remove': () => plain.remove('bob'),
+    'board.ranksOn': () => ranksOn([plain, windows, back], 'ann'),
+    'back.update': () => back.update(members.map((member) => ({ member, set: 3 }))),
+    'back.top': () => back.top(),
+    'back.rank': () => back.rank('bob'),
+    'back.byScore': () => back.byScore({ above: 1, max: 1e6 }),
+    'back.removeRange': () => back.removeRange({ from: 3 }),
+    'back.merge': () => merged.merge(),
+    'back.merged top': () => merged.top(),
     'windows.increment': () => windows.increment('ann', 1),
     'windows.increment with an id': () => windows.increment('ann', 1, { id: 'i' }),
     'windows.update': () =>

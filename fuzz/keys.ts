@@ -209,6 +209,7 @@ const AREAS = [
   { keys: /:board:points/, calls: /^board/ },
   { keys: /:board:windows/, calls: /^windows/ },
   { keys: /:board:first/, calls: /^first/ },
+  { keys: /:board:(back|points)/, calls: /^back/ },
   { keys: /:stream:queue/, calls: /^(queue|group|deadLetters)/ },
   { keys: /:stream:log/, calls: /^(log|group)/ },
   { keys: /:notify/, calls: /^(notifier|aging)/ },

@@ -7,6 +7,7 @@ import type * as Express from '@penknife/express'
 import type * as Fastify from '@penknife/fastify'
 import type * as Hono from '@penknife/fetch/hono'
 import type * as Http from '@penknife/http'
+import type * as Koa from '@penknife/koa'
 import type * as Sockets from '@penknife/http/websocket'
 
 /** A build of penknife: this one, or the one of another checkout. */
@@ -63,6 +64,9 @@ export const socketsOf = (library: Library): Promise<typeof Sockets> =>
 
 export const expressOf = (library: Library): Promise<typeof Express> =>
   library.root === undefined ? import('@penknife/express') : importFrom(library.root, 'express')
+
+export const koaOf = (library: Library): Promise<typeof Koa> =>
+  library.root === undefined ? import('@penknife/koa') : importFrom(library.root, 'koa')
 
 export const fastifyOf = (library: Library): Promise<typeof Fastify> =>
   library.root === undefined ? import('@penknife/fastify') : importFrom(library.root, 'fastify')

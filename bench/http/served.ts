@@ -1,13 +1,8 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-
-import { Pool } from 'undici'
-
 import type { Bench, Contender, Peer } from '../harness/bench.ts'
 import type { Library } from '../harness/library.ts'
 import { type Setup, SETUPS } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
+import { forked } from './forked.ts'
 import { allowedOf, type WorkRule, visits } from '../limiter/workload.ts'
 
 export interface ServerTask {
@@ -74,15 +69,7 @@ function served(framework: Framework, guard: string, setup: Setup): Contender {
     async open(url, ops, library) {
       const [{ limit, windowMs }] = visits.rules(ops) as readonly [WorkRule]
       const task: ServerTask = { guard, library, url, setup, limit, windowMs }
-      const server = fork(
-        fileURLToPath(new URL(`${framework}-server.ts`, import.meta.url)),
-        [JSON.stringify(task)],
-        {
-          env: { ...process.env, NODE_ENV: 'production' },
-        },
-      )
-      const [port] = (await once(server, 'message')) as [number]
-      const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONNECTIONS, pipelining: 1 })
+      const { pool, cpuUs, close } = await forked(`${framework}-server.ts`, task, CONNECTIONS)
       let round = 0
       let addresses = addressesOf(round)
       return {
@@ -97,16 +84,8 @@ function served(framework: Framework, guard: string, setup: Setup): Contender {
           if (statusCode !== 200 && statusCode !== 429) throw new Error(`${guard} answered ${statusCode}`)
           return statusCode === 200 ? 1 : 0
         },
-        async cpuUs() {
-          server.send('cpu')
-          const [cpu] = (await once(server, 'message')) as [number]
-          return cpu
-        },
-        async close() {
-          await pool.destroy()
-          server.kill()
-          await once(server, 'exit')
-        },
+        cpuUs,
+        close,
       }
     },
   }

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 
 import type { Contender } from '../harness/bench.ts'
 import type { Library } from '../harness/library.ts'
-import { memberOf, scoreOf } from './workload.ts'
+import { FACTOR, memberOf, primeAbove, scoreOf } from './workload.ts'
 
 /** A leaderboard library, or plain commands, with only the measured calls. */
 export interface Board {
@@ -50,6 +50,27 @@ export async function loadSortedSet(redis: Redis, key: string, count: number): P
     const pairs: (string | number)[] = []
     for (let at = from; at < Math.min(from + 1000, count); at++) pairs.push(scoreOf(at), memberOf(at))
     await redis.zadd(key, ...pairs)
+  }
+}
+
+/** Members and scores of a part of a board, made in Redis, because sending millions of them takes longer. */
+const GROWING = `#!lua
+local from, to, factor, prime, sign = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local pairs = {}
+for at = from, to - 1 do
+  pairs[#pairs + 1] = string.format('%d', sign * ((at * factor) % prime))
+  pairs[#pairs + 1] = string.format('player-%d', at)
+end
+redis.call('ZADD', KEYS[1], unpack(pairs))`
+
+/** Adds members 0 to `count` to a sorted set, with their scores times `sign`. */
+export async function growSortedSet(redis: Redis, key: string, count: number, sign: 1 | -1): Promise<void> {
+  const numbers = [FACTOR, primeAbove(count), sign]
+  for (let from = 0; from < count; from += 100_000) {
+    const calls: Promise<unknown>[] = []
+    for (let at = from; at < Math.min(from + 100_000, count); at += 1000)
+      calls.push(redis.eval(GROWING, 1, key, at, Math.min(at + 1000, count), ...numbers))
+    await Promise.all(calls)
   }
 }
 

@@ -6,21 +6,24 @@ import { Redis } from 'ioredis'
 import type { Probe, ProbeOptions, Series } from '../harness/bench.ts'
 import { THIS_BUILD } from '../harness/library.ts'
 import { median } from '../harness/statistics.ts'
-import type { Board, OpenBoard } from './board.ts'
-import { ours } from './ours.ts'
+import { type Board, growSortedSet, type OpenBoard } from './board.ts'
+import { OUR_KEY, ours } from './ours.ts'
 import { plot, type Line } from './plot.ts'
+import { KEY } from './raw.ts'
 import { redisRank } from './redis-rank.ts'
 import { turn, TURN_FIGURES, type Turn, valuesOf } from './turn.ts'
-import { BY, calledOf, memberOf, ranksOf, scoreOf, sumOf } from './workload.ts'
+import { BY, calledOf, createRankOf, memberOf, scoreOf, sumOf } from './workload.ts'
 
-const SIZES = [10_000, 30_000, 100_000, 300_000, 1_000_000]
+const SIZES = [10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000]
+/** Larger boards are made in Redis. */
+const MOST_LOADED = 1_000_000
 const PLOT = fileURLToPath(new URL('../../docs/leaderboard-growth.svg', import.meta.url))
 const CALLS = ['increment', 'rank'] as const
 
 /** Writes docs/leaderboard-growth.svg, except with --quick. */
 export const growth: Probe = {
   name: 'leaderboard.growth',
-  about: 'calls a second from 10,000 to 1,000,000 members; writes docs/leaderboard-growth.svg',
+  about: 'calls a second from 10,000 to 10,000,000 members; writes docs/leaderboard-growth.svg',
   figures: TURN_FIGURES,
   run,
 }
@@ -28,15 +31,18 @@ export const growth: Probe = {
 async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Series[]> {
   const control = new Redis(url)
   const boards: readonly Board[] = [ours, redisRank[0] as Board]
+  const sets = [OUR_KEY, KEY]
   const series: Series[] = []
   const points = new Map<string, (readonly [number, number])[]>()
   try {
     for (const size of SIZES) {
       await control.flushall('SYNC')
       const opened: OpenBoard[] = []
-      for (const board of boards) {
+      log(`leaderboard.growth: loads ${size} members`)
+      for (const [nth, board] of boards.entries()) {
         const open = await board.open(url, THIS_BUILD)
-        await open.load(size)
+        if (size <= MOST_LOADED) await open.load(size)
+        else await growSortedSet(control, sets[nth] as string, size, board === ours ? -1 : 1)
         opened.push(open)
       }
       const ops = Math.min(size, quick ? 5000 : 50_000)
@@ -46,10 +52,10 @@ async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<r
         // Scores rise in one round and fall in the next.
         const by = round % 2 === 0 ? BY : -BY
         const scores = scoresAfter(ops, size, by)
-        const ranks = ranksOf(scores)
+        const rankOf = createRankOf(scores)
         const answers = {
           increment: (at: number) => scores[at] as number,
-          rank: (at: number) => (scores[at] as number) + (ranks[at] as number),
+          rank: (at: number) => (scores[at] as number) + rankOf(scores[at] as number),
         }
         for (const [nth, board] of boards.entries()) {
           for (const call of CALLS) {
@@ -93,8 +99,9 @@ function callOf(open: OpenBoard, call: (typeof CALLS)[number], member: string, b
 
 /** The scores after a run in which each call adds `by` to another member. */
 function scoresAfter(ops: number, size: number, by: number): Float64Array {
-  const scores = Float64Array.from({ length: size }, (_, at) => scoreOf(at))
-  if (by > 0) for (let at = 0; at < ops; at++) scores[calledOf(at, size)] = scoreOf(calledOf(at, size)) + by
+  const scores = Float64Array.from({ length: size }, (_, at) => scoreOf(at, size))
+  if (by > 0)
+    for (let at = 0; at < ops; at++) scores[calledOf(at, size)] = scoreOf(calledOf(at, size), size) + by
   return scores
 }
 

@@ -47,5 +47,8 @@ export function callsOf(board: Leaderboard): Omit<OpenBoard, 'close'> {
   }
 }
 
+/** The key of its sorted set, which has the scores with their sign changed. */
+export const OUR_KEY = 'pk1:{bench}:board:points'
+
 /** Highest first, ties by member, all-time: the defaults. */
 export const ours: Board = oursOf('penknife')

@@ -46,7 +46,7 @@ export function plot(lines: readonly Line[]): string {
       `<text class="${ours ? 'name-ours' : 'name-peer'}" x="${WIDTH - RIGHT + 8}" y="${round(below)}">${name}</text>`
     )
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Calls a second from 10,000 to 1,000,000 members">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Calls a second from 10,000 to 10,000,000 members">
 <style>
 text{font:12px system-ui,sans-serif;fill:#768390}
 .grid{stroke:#9ca3af;stroke-opacity:.35}

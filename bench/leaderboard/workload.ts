@@ -5,11 +5,17 @@ export const memberOf = (at: number): string => `player-${at}`
 
 /** A prime above every number of members, so that all scores are different. */
 const PRIME = 1_000_003
-const FACTOR = 611_953
+const LARGE_PRIME = 10_000_019
+export const FACTOR = 611_953
 
-/** A member's first score: a whole number from 0, different for all members, in random order. */
-export function scoreOf(at: number): number {
-  return (at * FACTOR) % PRIME
+/** A prime above a number of members, up to 10,000,000. */
+export function primeAbove(members: number): number {
+  return members > MEMBERS ? LARGE_PRIME : PRIME
+}
+
+/** A member's first score on a board of so many: a whole number from 0, different for all members, in random order. */
+export function scoreOf(at: number, members: number = MEMBERS): number {
+  return (at * FACTOR) % primeAbove(members)
 }
 
 /** Moves a member past about a thousand others. All scores stay different, because no other score has a fraction. */
@@ -56,14 +62,18 @@ function compute(members: number): Truth {
   }
 }
 
-/** The ranks of members by their scores, which are all different. */
-export function ranksOf(scores: Float64Array): Int32Array {
-  const order = Int32Array.from(scores, (_, at) => at).toSorted(
-    (a, b) => (scores[b] as number) - (scores[a] as number),
-  )
-  const ranks = new Int32Array(scores.length)
-  for (let place = 0; place < order.length; place++) ranks[order[place] as number] = place + 1
-  return ranks
+/** Finds the rank of a score among scores that are all different. */
+export function createRankOf(scores: Float64Array): (score: number) => number {
+  const ascending = scores.toSorted()
+  return (score) => {
+    let [low, high] = [0, ascending.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((ascending[middle] as number) < score) low = middle + 1
+      else high = middle
+    }
+    return ascending.length - low
+  }
 }
 
 /** The sum of the results of calls 0 to `ops`. */

@@ -82,7 +82,7 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
   const clicks = createStream<Click>(space, 'clicks', { groups: ['badges'], retain: { entries: 1000 } })
   const requests = createStream<RequestEntry>(space, 'requests', {
     groups: ['live'],
-    retain: { entries: 200 },
+    retain: { entries: 200, lossy: true },
   })
   const scores = createLeaderboard<Named>(space, 'clicks', { live: true })
   const notifier = createNotifier(space, 'main', { history: 200 })

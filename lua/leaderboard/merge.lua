@@ -21,6 +21,8 @@ local PAGE, READS = 100, 500
 -- Milliseconds after which a merge is forgotten that no step continues.
 local PATIENCE = 60000
 local LARGEST = 1.7976931348623157e308
+-- Microseconds. A server's clock that is set back further lets a merge begin anew.
+local DAY = 86400000000
 
 local config = cjson.decode(plan)
 
@@ -41,11 +43,15 @@ local function sets_at(time)
   return sets
 end
 
--- The time at which the merge began, the board that is read, and the cursor of its scan.
+-- The time at which the merge began, the board that is read, and the cursor of its scan. A merge begins anew when these are not what a
+-- step wrote.
 local function progress_of(rows, progress)
   local saved = redis.call('HMGET', progress, 'at', 'source', 'cursor', 'rows')
-  if saved[1] and saved[2] and saved[3] and tonumber(saved[4]) == redis.call('ZCARD', rows) then
-    return tonumber(saved[1]), tonumber(saved[2]), saved[3]
+  local began, source, cursor = tonumber(saved[1] or ''), tonumber(saved[2] or ''), saved[3] or ''
+  local whole = began and began >= 0 and began <= now + DAY and source and source % 1 == 0
+  local known = whole and source >= 1 and source <= #config.sources
+  if known and string.match(cursor, '^%d+$') and #cursor < 20 and tonumber(saved[4] or '') == redis.call('ZCARD', rows) then
+    return began, source, cursor
   end
   return now, 1, '0', true
 end

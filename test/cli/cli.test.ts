@@ -4,6 +4,7 @@ import {
   createNotifier,
   createRateLimiter,
   createStream,
+  type InspectedDeadAction,
   type InspectedDeadGroups,
   type Penknife,
   type Space,
@@ -13,7 +14,7 @@ import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
-import { ownRedis, useRedis } from '../support/redis.ts'
+import { freeze, ownRedis, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { inTerminal, json, penknife, start } from './run.ts'
 
@@ -158,8 +159,24 @@ describe('what it does', () => {
       done: 2,
     })
     const purged = await penknife(url(), '--yes', 'dead', 'purge', 'orders', '--contains', 'broken')
-    expect(purged).toMatchObject({ code: 0, stdout: '1 letters deleted\n' })
+    expect(purged).toMatchObject({ code: 0, stdout: '1 letter deleted\n' })
     expect((await stream.group('billing').deadLetters.list()).items).toEqual([])
+  })
+
+  test('two people who requeue the same dead letters at once move each of them once', async () => {
+    const { space, listed } = await shop()
+    const stream = await deadLetters(
+      space,
+      Array.from({ length: 250 }, (_, at) => `no stock ${at}`),
+    )
+    await listed()
+    const requeue = async (): Promise<number> => {
+      const { value } = await json(url(), '--yes', 'dead', 'requeue', 'orders', '--contains', 'stock')
+      return (value as InspectedDeadAction).done
+    }
+    const [first, second] = await Promise.all([requeue(), requeue()])
+    expect(first + second).toBe(250)
+    expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 250, dead: 0 })
   })
 
   test('pauses, cancels, blocks, unblocks, resets and releases; the exit code says whether anything changed', async () => {
@@ -264,10 +281,19 @@ describe('when something is wrong', () => {
     expect(away.code).toBe(3)
     expect(away.stderr).toMatch(/Redis could not be reached within 300 ms/)
     await watching.printed('Redis could not be reached')
+    expect(await penknife(server.socket, '--deadline', '300ms', 'doctor')).toMatchObject({
+      code: 3,
+      stdout: '',
+    })
     await server.start()
     expect((await penknife(server.socket, 'overview')).code).toBe(0)
     watching.signal('SIGINT')
     expect((await watching.ended).code).toBe(0)
+    freeze(server)
+    const frozen = await Promise.all(
+      ['doctor', 'streams'].map((command) => penknife(server.socket, '--deadline', '500ms', command)),
+    )
+    expect(frozen.map(({ code }) => code)).toEqual([3, 3])
   })
 })
 

@@ -11,7 +11,7 @@ const { bench, leaseEnd, open, penknifeOf, waiting } = useLocks()
 
 describe('waiting callers', () => {
   test('get it first come, first served, over processes, and do not poll', async () => {
-    const lease = '1s'
+    const lease = '3s'
     const locks = [await open({ lease }), await open({ lease }), await open({ lease })] as const
     const order: number[] = []
     const held = await take(locks[0])

@@ -1,4 +1,4 @@
-import { createLock, type HeldLock, type Lock, type LockOptions } from '@penknife/core'
+import { createLock, createSemaphore, type HeldLock, type Lock, type LockOptions } from '@penknife/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
@@ -115,6 +115,23 @@ describe('several keys', () => {
     await Promise.all(runs)
     expect(most).toBe(1)
   })
+})
+
+test('locks and permits that are granted while penknife closes are released', async () => {
+  const penknife = await penknifeOf()
+  const space = penknife.space('shop')
+  const [lock, jobs] = [createLock(space, 'orders'), createSemaphore(space, 'jobs', { size: 3 })]
+  const asked = [
+    lock.acquire('a'),
+    lock.tryAcquire('b'),
+    lock.tryAcquire('c', { label: 'own' }),
+    lock.acquire(['d', 'e']),
+    jobs.tryAcquire('a'),
+  ].map(failure)
+  await penknife.close()
+  expect((await Promise.all(asked)).map(({ code }) => code)).toEqual(asked.map(() => 'PENKNIFE_CLOSED'))
+  expect(await bench.raw.keys('pk1:{shop}:lock:*')).toEqual([])
+  expect(await bench.raw.keys('pk1:{shop}:permit*')).toEqual([])
 })
 
 test('wrong options and keys are refused', async () => {

@@ -2,16 +2,19 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
 import { connect, type Live } from '@penknife/client'
-import { live, type Notifier } from '@penknife/core'
+import { createNotifier, live, type Notifier } from '@penknife/core'
 import { notifications, type NotificationsOptions } from '@penknife/http'
 import { notificationSockets } from '@penknife/http/websocket'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 
+import { openReady } from '../support/connect.ts'
+import { startProxy } from '../support/proxy.ts'
+import { pattern } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { useFeatures } from './setup.ts'
 import { listen } from './sse.ts'
-import { openSocket } from './socket.ts'
+import { openSocket, type SocketClient } from './socket.ts'
 
 const features = useFeatures()
 
@@ -186,4 +189,59 @@ test.each([
 ])('views %j are refused', (views, text) => {
   const notifier = features.notifier()
   expect(() => notifications(notifier, { channels: ['a'], views: views as never })).toThrow(text)
+})
+
+test('a server that is cut off from Redis sends no view to users until it has read the revocations that it missed', async () => {
+  const proxy = await startProxy(features.server)
+  const penknife = await openReady(pattern(proxy.url))
+  let value = 0
+  const server = await serve(() => createNotifier(penknife.space('test'), 'cut'), {
+    n: live({ read: () => value, every: 20 }),
+  })
+  const [ann, ben, anybody] = await Promise.all(
+    ['?user=ann', '?user=ben', ''].map(async (query) => openSocket(`${server.url}/live${query}`)),
+  )
+  const all = [ann, ben, anybody] as readonly SocketClient[]
+  await Promise.all(all.map((client) => client.subscribe({ n: null })))
+  await Promise.all(all.map((client) => client.has('state', 1)))
+  await proxy.leave()
+  await features.notifier({ name: 'cut' }).revoke('ann', ['n'])
+  await until('it is noticed', async () => {
+    value += 1
+    const before = ben?.frames.length
+    await anybody?.has('event', value)
+    return ben?.frames.length === before
+  })
+  const counts = (): unknown[] => [ann, ben].map((client) => client?.seen('state', 'event').length)
+  const before = counts()
+  value += 1
+  await anybody?.has('event', value)
+  expect(counts()).toEqual(before)
+  await proxy.comeBack()
+  await ann?.has('revoked', 1)
+  await ben?.has('state', 2)
+  expect(ben?.frames.at(-1)).toMatchObject({ state: value })
+  expect(counts()[0]).toBe(before[0])
+})
+
+test('a client that changes of one view fill begins, although another view cannot be read yet', async () => {
+  let value = 'x'
+  let reads = 0
+  const server = await serve(() => features.notifier({ name: 'full' }), {
+    big: live({
+      read: () => {
+        reads += 1
+        return value
+      },
+      every: 20,
+    }),
+    late: live({ read: () => new Promise((resolve) => setTimeout(() => resolve('late'), 1500)), every: 20 }),
+  })
+  const changing = setInterval(() => (value = String(reads % 10).repeat(50_000)), 10)
+  onTestFinished(() => clearInterval(changing))
+  const page = await listen(`${server.url}/events?channel=big&channel=late`)
+  await until('both states', () => {
+    const states = page.events.filter(({ type }) => type === 'state') as { data?: { channel?: string } }[]
+    return ['big', 'late'].every((channel) => states.some(({ data }) => data?.channel === channel))
+  })
 })

@@ -10,17 +10,18 @@ const STREAMS = 1000
 const SUBJECTS = 10_000
 /** How long callers of an inspector share the totals of a space. */
 const SHARED_S = 10
+const ROUNDS = 4
 
-/** Microseconds of Redis in scripts since the counters were reset. */
-async function scriptTime(): Promise<number> {
-  const stats = await bench.raw.info('commandstats')
-  const of = (command: string): number =>
-    Number(new RegExp(`cmdstat_${command}:calls=\\d+,usec=(\\d+)`).exec(stats)?.[1] ?? 0)
-  return of('evalsha') + of('eval')
+/** Milliseconds of CPU that the main thread of Redis has used. Other programs on the machine do not count. */
+async function cpuMs(): Promise<number> {
+  const info = await bench.raw.info('cpu')
+  const of = (kind: string): number =>
+    Number(new RegExp(`used_cpu_${kind}_main_thread:([\\d.]+)`).exec(info)?.[1])
+  return (of('user') + of('sys')) * 1000
 }
 
 test('an overview of 1,000 streams and 10,000 subjects of limiters takes less than 5 ms of Redis a second, however many ask', async () => {
-  const penknife = await openReady(bench.raw)
+  const penknife = await openReady(bench.raw, { deadline: '30s' })
   const space = penknife.space('shop')
   const limiter = createRateLimiter(space, 'api', { rules: [{ name: 'minute', limit: 100, window: '1h' }] })
   const streams = Array.from({ length: STREAMS }, (_, at) =>
@@ -31,17 +32,17 @@ test('an overview of 1,000 streams and 10,000 subjects of limiters takes less th
   )
   await Promise.all(Array.from({ length: SUBJECTS }, (_, at) => limiter.take(`user-${at}`)))
   await space.runtime.registered()
-  const inspector = inspect(penknife)
-  await inspector.totals('shop')
-  const other = inspect(penknife)
-  await bench.raw.config('RESETSTAT')
-  const asked = await Promise.all(Array.from({ length: 100 }, () => other.totals('shop')))
-  expect(asked[99]).toMatchObject({
-    objects: { stream: STREAMS, limiter: 1 },
-    waiting: 3 * STREAMS,
-    unservedGroups: STREAMS,
-  })
-  const perSecondMs = (await scriptTime()) / 1000 / SHARED_S
+  const before = await cpuMs()
+  for (let round = 0; round < ROUNDS; round++) {
+    const inspector = inspect(penknife)
+    const asked = await Promise.all(Array.from({ length: 100 }, () => inspector.totals('shop')))
+    expect(asked[99]).toMatchObject({
+      objects: { stream: STREAMS, limiter: 1 },
+      waiting: 3 * STREAMS,
+      unservedGroups: STREAMS,
+    })
+  }
+  const perSecondMs = ((await cpuMs()) - before) / ROUNDS / SHARED_S
   console.log(`an overview takes Redis ${perSecondMs.toFixed(2)} ms a second`)
   expect(perSecondMs).toBeLessThan(5)
 })

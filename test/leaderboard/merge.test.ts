@@ -230,6 +230,19 @@ test('boards that do not fit together, and scores that are too large, are refuse
   const world = createMergedLeaderboard(space, 'world', usual)
   await a.set('ann', a.maxScore)
   await world.merge()
+  const [key] = (await keysOf('')) as [string]
+  const fine = { at: NOW, source: 2, cursor: '0', rows: 0 }
+  for (const damaged of [
+    { at: 'x' },
+    { at: 1e300 },
+    { source: 0 },
+    { source: 3 },
+    { cursor: '-1' },
+    { rows: 7 },
+  ]) {
+    await bench.raw.hset(`${key}:progress`, { ...fine, ...damaged })
+    expect((await world.merge()).members, JSON.stringify(damaged)).toBe(1)
+  }
   await b.set('ann', 1)
   expect((await failure(world.merge())).message).toMatch(/the merged score of ann would be too large/)
   expect(shown(await world.top())).toEqual([`1 ann ${a.maxScore}`])

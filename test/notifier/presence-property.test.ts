@@ -124,7 +124,7 @@ test(
               if (known || !lived) expect(replied).toBe(known)
             }
             if (each.do === 'renew') {
-              const reply = await renew(keys.route, ...target, each.process, each.ms)
+              const reply = await renew(keys.route, ...target, each.process, each.ms, '')
               check(reply.startsWith('1'))
               extend(each.process, each.ms)
               if (reply.endsWith('+')) await presentAll()

@@ -45,7 +45,13 @@ export const NOTIFIER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', shared: PRESENCE, item: [...ROOM, 'p', 'ann'], before: MEMBERS, channels: [live] },
   ],
   'notifier/renew': [
-    { returns: 'string', shared: PRESENCE, item: [...ROOM, 'p', 30_000], before: MEMBERS, channels: [live] },
+    {
+      returns: 'string',
+      shared: PRESENCE,
+      item: [...ROOM, 'p', 30_000, '1ann'],
+      before: MEMBERS,
+      channels: [live],
+    },
   ],
   'notifier/present': [
     { returns: 'list', shared: PRESENCE, item: [...ROOM, 10], before: MEMBERS, channels: [live] },

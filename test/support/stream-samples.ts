@@ -120,6 +120,24 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: MANY,
     },
   ],
+  'stream/add_batch': [
+    { returns: 'list', shared: [[stream], LOG], item: [written, 1, '{}\n{}\n'] },
+    { returns: 'list', shared: [[stream], DECLARES], item: [written, 2, '{}\n'], before: LEASED },
+    {
+      returns: 'list',
+      shared: [[stream], LOG],
+      item: [written, 2, '{}\n'],
+      before: [['SET', written, '2 1']],
+    },
+    { returns: 'list', shared: [[stream], '0 0 1 0 0 1 0 '], item: [written, 1, '{}\n'], before: MANY },
+    { returns: 'list', shared: [[stream], '1 60 0 0 0 0 0 '], item: [written, 1, '{}\n'], before: MANY },
+  ],
+  'stream/erase': [{ returns: 'integer', item: [stream, '1-1'], before: LEASED }],
+  'stream/replace': [
+    { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
+    { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
+  ],
   'stream/add_high': [
     {
       returns: 'string',
@@ -169,24 +187,6 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       channels: [pausing],
       before: LEASED,
     },
-  ],
-  'stream/add_batch': [
-    { returns: 'list', shared: [[stream], LOG], item: [written, 1, '{}\n{}\n'] },
-    { returns: 'list', shared: [[stream], DECLARES], item: [written, 2, '{}\n'], before: LEASED },
-    {
-      returns: 'list',
-      shared: [[stream], LOG],
-      item: [written, 2, '{}\n'],
-      before: [['SET', written, '2 1']],
-    },
-    { returns: 'list', shared: [[stream], '0 0 1 0 0 1 0 '], item: [written, 1, '{}\n'], before: MANY },
-    { returns: 'list', shared: [[stream], '1 60 0 0 0 0 0 '], item: [written, 1, '{}\n'], before: MANY },
-  ],
-  'stream/erase': [{ returns: 'integer', item: [stream, '1-1'], before: LEASED }],
-  'stream/replace': [
-    { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
-    { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
-    { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
   ],
   'stream/leave': [
     {
@@ -340,13 +340,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-1', '1-1', 60_000, 'p5'],
+      item: [stream, '1-1', '1-1', 60_000, '5'],
       before: [...LEASED, ...ENDED],
     },
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-3', '1-3', 60_000, 'rd5'],
+      item: [stream, '1-3', '1-3', 60_000, '5'],
       before: ENDED,
     },
   ],
@@ -384,13 +384,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/drop': [
     {
       returns: 'integer',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 0],
       before: LEASED,
     },
     {
       returns: 'string',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 60_000],
       before: LEASED,
     },

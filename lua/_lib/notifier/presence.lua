@@ -16,7 +16,7 @@
 -- @include typed
 -- @include notifier/publication
 
-local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 
 -- The most entries that a call removes for processes that are gone.
@@ -98,6 +98,12 @@ function presence.remove(room, process, member)
       tell(room, 'left', member)
     end
   end
+end
+
+-- Whether the last change of a process is there, see renew.lua. Else Redis lost its last writes, such as in a failover.
+function presence.has(room, process, last)
+  local found = redis.call('ZSCORE', room.entries, process .. '\n' .. string.sub(last, 2))
+  return (found and '1' or '0') == string.sub(last, 1, 1)
 end
 
 -- Keeps the place of the room in `due`. Call it after `leases` may have changed.

@@ -1,4 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import { connect, type Duration, inspect, type Inspector, type Penknife } from '@penknife/core'
+import { durationMs } from '@penknife/core/internal'
 import { Cluster, Redis } from 'ioredis'
 
 import { EXIT, Failure } from './failure.ts'
@@ -22,6 +25,10 @@ export interface Session {
   /** A plain client for questions about the server. */
   readonly raw: Redis | Cluster
   readonly output: Output
+  /** The keyPrefix of the application. */
+  readonly prefix: string
+  /** The reply of a call of `raw`, within the deadline. */
+  reply<Value>(call: Promise<Value>): Promise<Value>
   /** The space of `--space`, or the only one. */
   space(): Promise<string>
   /** Aborted at Ctrl-C. */
@@ -53,6 +60,8 @@ export async function withSession<Result>(
       raw,
       output,
       signal,
+      prefix: options.prefix ?? '',
+      reply: (call) => within(options.deadline, call),
       space: async () => options.space ?? (await onlySpace(inspector)),
     })
   } finally {
@@ -87,6 +96,23 @@ function clientOf(url: string, { cluster = false, prefix = '' }: GlobalOptions):
       ...(protocol === 'rediss:' ? { tls: {} } : {}),
     },
   })
+}
+
+async function within<Value>(deadline: string, call: Promise<Value>): Promise<Value> {
+  const late = new AbortController()
+  const timer = delay(durationMs('--deadline', deadline as Duration), undefined, {
+    signal: late.signal,
+    ref: false,
+  }).then(() => {
+    throw new Failure(EXIT.redis, `Redis did not answer within ${deadline}`)
+  })
+  // It is rejected when it is aborted.
+  timer.catch(() => {})
+  try {
+    return await Promise.race([call, timer])
+  } finally {
+    late.abort()
+  }
 }
 
 async function onlySpace(inspector: Inspector): Promise<string> {

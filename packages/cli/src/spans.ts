@@ -34,3 +34,8 @@ export function time(ms: number): string {
 export function ago(ms: number): string {
   return `${span(Date.now() - ms)} ago`
 }
+
+/** A count with its noun. */
+export function plural(count: number, one: string, many: string): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
+}

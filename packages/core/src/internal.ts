@@ -1,5 +1,5 @@
 /** Internals for penknife's own packages and plugins. They may change in any version. */
-export { isPromiseLike, reportFault, runSafely } from './callbacks.ts'
+export { disown, isPromiseLike, reportFault, runSafely } from './callbacks.ts'
 export { closeDeadlineMs } from './closing.ts'
 export { durationMs } from './duration.ts'
 export { invalid } from './errors.ts'
@@ -12,6 +12,7 @@ export {
 export { isSubject } from './limiter/subjects.ts'
 export { checkChannel } from './notifier/checks.ts'
 export { isPosition } from './notifier/position.ts'
+export { type AdmittedSubscription, coverWith } from './notifier/rights/admission.ts'
 export { toJson } from './json.ts'
 export { checkName, checkOptions, wholeNumber } from './options.ts'
 export { atMost } from './redis/endings.ts'

@@ -11,6 +11,7 @@ import {
   NodeCarrier,
   prepare,
   socketAddress,
+  stateOf,
   type View,
 } from '@penknife/http/adapter'
 
@@ -60,15 +61,21 @@ export interface ExpressMiddleware extends Closable {
 }
 
 const view: View<ExpressContext> = {
-  request: ({ request }) => request,
+  request: ({ request }) => stateOf(request),
   carrier: ({ request, response }) => new NodeCarrier(request, response),
   url: ({ request }) => request.originalUrl ?? request.url,
-  ip: ({ request }) => request.ip ?? socketAddress(request),
+  ip: ({ request }) => (takesSocketAddress(request) ? undefined : request.ip) ?? socketAddress(request),
   ipCanBeForged: ({ request }) =>
     (request.app?.settings as Record<string, unknown> | undefined)?.['trust proxy'] === true,
   proxyFix: "app.set('trust proxy', 1) for one proxy, or the proxies' addresses",
   route: ({ request }) => routeOf(request),
   parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
+}
+
+/** Whether `request.ip` is the socket's address, which costs less to read: without trusted proxies, unless a middleware replaced it. */
+function takesSocketAddress(request: ExpressRequest): boolean {
+  const { 'trust proxy': trusted } = (request.app?.settings ?? {}) as Record<string, unknown>
+  return trusted === false && !Object.hasOwn(request, 'ip')
 }
 
 const exchangeOf: (context: ExpressContext) => Exchange<ExpressContext> = createExchanges(view)
@@ -84,9 +91,11 @@ export function adapt<Args extends readonly unknown[]>(
       if (typeof next !== 'function' || typeof response?.setHeader !== 'function') {
         throw misplaced('@penknife/express', 'a request, a response and next, as Express does')
       }
-      prepared
-        .continues(exchangeOf({ request: request as ExpressContextRequest, response }))
-        .then((goesOn) => goesOn && next(), next)
+      const continues = prepared.continues(
+        exchangeOf({ request: request as ExpressContextRequest, response }),
+      )
+      if (continues === true) next()
+      else continues.then((goesOn) => goesOn && next(), next)
     }
     return closable(middleware, prepared)
   }

@@ -70,8 +70,8 @@ function mountOf({ mountpath, parent }: App): string | undefined {
 
 /** The mount points of a route's router in its application. */
 function mountsOf(request: RoutedRequest, app: App, route: object, outer: string): string | undefined {
-  const found = chains.get(route) ?? findChains(routerOf(app)?.stack, route)
-  chains.set(route, found)
+  let found = chains.get(route)
+  if (!found) chains.set(route, (found = findChains(routerOf(app)?.stack, route)))
   const [only] = found
   if (only && found.length === 1 && only.mounts.every(({ rawPath }) => typeof rawPath === 'string')) {
     return only.mounts.map(({ rawPath }) => trimmed(rawPath as string)).join('')

@@ -12,6 +12,7 @@ import {
   prepare,
   renderReply,
   socketAddress,
+  stateOf,
   type View,
 } from '@penknife/http/adapter'
 import { decisionOf, PASS } from '@penknife/http/plugins'
@@ -38,7 +39,7 @@ export interface FastifyMiddleware extends Closable {
 }
 
 const view: View<FastifyContext> = {
-  request: ({ request }) => request.raw,
+  request: ({ request }) => stateOf(request.raw),
   carrier: ({ request, reply }) =>
     new NodeCarrier(request.raw, reply.raw, {
       getHeader: (name) => reply.getHeader(name),

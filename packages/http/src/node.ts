@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
 import { NodeCarrier, socketAddress } from './exchange/node-carrier.ts'
+import { stateOf } from './exchange/state.ts'
 import { keptBody, type View } from './exchange/view.ts'
 import { type Middlewares, middlewares } from './middlewares.ts'
 import { misplaced } from './misplaced.ts'
@@ -37,7 +38,7 @@ interface Parsed {
 }
 
 const view: View<NodeContext> = {
-  request: ({ request }) => request,
+  request: ({ request }) => stateOf(request),
   carrier: ({ request, response }) => new NodeCarrier(request, response),
   url: ({ request }) => request.url ?? '',
   ip: ({ request }) => socketAddress(request),
@@ -64,7 +65,7 @@ export function adapt<Args extends readonly unknown[]>(
       if (rest.length > 0 || typeof (response as ServerResponse | undefined)?.setHeader !== 'function') {
         throw misplaced('@penknife/http', "a request and a response alone, as a node:http server's listener")
       }
-      return prepared.continues(exchangeOf({ request, response }))
+      return Promise.resolve(prepared.continues(exchangeOf({ request, response })))
     }
     return closable(middleware, prepared)
   }

@@ -15,6 +15,7 @@ import {
   prepare,
   renderReply,
   socketAddress,
+  stateOf,
   type View,
 } from '@penknife/http/adapter'
 import type { ParameterizedContext } from 'koa'
@@ -54,7 +55,7 @@ export interface KoaMiddleware extends Closable {
 }
 
 const view: View<KoaContext> = {
-  request: ({ req }) => req,
+  request: ({ req }) => stateOf(req),
   carrier: ({ req, res }) => new NodeCarrier(req, res),
   url: ({ originalUrl }) => originalUrl,
   ip: ({ req, request }) => request.ip || socketAddress(req),
@@ -73,10 +74,11 @@ export function adapt<Args extends readonly unknown[]>(
 ): (...args: Args) => KoaMiddleware {
   return (...args) => {
     const prepared = prepare(plugin, args)
-    const { decide, send } = prepared
+    const { decideNow, send } = prepared
     async function serve(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
       const exchange = exchangeOf(context)
-      const answer = await decide(exchange)
+      const decision = decideNow(exchange)
+      const answer = decision === PASS ? PASS : await decision
       if (answer === PASS) {
         await handle(exchange, context, next)
       } else if (isStreamReply(answer)) {

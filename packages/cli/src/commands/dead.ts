@@ -10,7 +10,7 @@ import type { Command } from 'commander'
 import type { Act } from '../act.ts'
 import { EXIT, Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { ago, time } from '../spans.ts'
+import { ago, plural, time } from '../spans.ts'
 import { visible } from '../text.ts'
 import { groupOf } from './streams.ts'
 
@@ -266,11 +266,15 @@ async function change(
     return found.matched > 0 ? EXIT.done : EXIT.no
   }
   const verb = action === 'requeue' ? 'Requeue' : 'Delete'
-  await output.confirm(`${verb} ${found.matched} dead letters of group ${group} of ${name}?`)
+  await output.confirm(
+    `${verb} ${plural(found.matched, 'dead letter', 'dead letters')} of group ${group} of ${name}?`,
+  )
   const result = await run(false)
   output.progress()
   output.either({ space: of, stream: name, group, action, ...result }, () =>
-    output.line(`${result.done} letters ${action === 'requeue' ? 'requeued' : 'deleted'}`),
+    output.line(
+      `${plural(result.done, 'letter', 'letters')} ${action === 'requeue' ? 'requeued' : 'deleted'}`,
+    ),
   )
   return EXIT.done
 }

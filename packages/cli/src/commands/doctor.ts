@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import type { Act } from '../act.ts'
 import { COMMANDS, refusedCommands } from '../doctor/permissions.ts'
 import { type Check, serverChecks, toServerInfo } from '../doctor/server.ts'
-import { EXIT } from '../failure.ts'
+import { EXIT, Failure } from '../failure.ts'
 import { allPages } from '../pages.ts'
 import type { Session } from '../session.ts'
 import { visible } from '../text.ts'
@@ -23,7 +23,10 @@ export function doctorCommand(program: Command, act: Act): void {
 async function doctor(session: Session): Promise<number> {
   const { output } = session
   output.progress('asking the server')
-  const fields = fieldsOf(await session.raw.info())
+  const health = await session.penknife.health()
+  if (health.status === 'unavailable')
+    throw new Failure(EXIT.redis, `Redis is away: ${health.reason ?? 'unknown'}`)
+  const fields = fieldsOf(await session.reply(session.raw.info()))
   const server = toServerInfo(fields)
   const used = await usedFeatures(session)
   const checks: readonly Check[] = [
@@ -75,10 +78,10 @@ function settingChecks(server: ServerInfo, used: ReadonlySet<InspectFeature>): r
   ]
 }
 
-async function permissions({ raw }: Session): Promise<Check> {
+async function permissions({ raw, reply, prefix }: Session): Promise<Check> {
   let refused: readonly string[]
   try {
-    refused = await refusedCommands(raw)
+    refused = await reply(refusedCommands(raw, prefix))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     return { check: 'permissions', status: 'warning', text: `permissions could not be tried: ${why}` }
@@ -98,9 +101,12 @@ async function permissions({ raw }: Session): Promise<Check> {
 }
 
 /** How far the clock of the server is ahead of this machine's, in milliseconds. */
-async function skewMs({ raw }: Session): Promise<number> {
+async function skewMs({ raw, reply }: Session): Promise<number> {
   const before = Date.now()
-  const [seconds, micros] = (await raw.time()) as unknown as readonly [number | string, number | string]
+  const [seconds, micros] = (await reply(raw.time())) as unknown as readonly [
+    number | string,
+    number | string,
+  ]
   const after = Date.now()
   return Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2
 }

@@ -242,8 +242,12 @@ async function reset(
   const limiter = await inspector.limiter(of, name)
   await output.confirm(`Forget everything about ${subjectText(subject)} under limiter ${name}?`)
   const found = await limiter.reset(subject)
-  output.either({ space: of, limiter: name, subject, reset: found }, () =>
-    output.line(found ? 'forgotten: its quota is full' : 'nothing was stored'),
+  output.either({ space: of, limiter: name, subject, ...found }, () =>
+    output.line(
+      found.found
+        ? `forgotten: its quota is full${found.blocks.length > 0 ? ', and it is not blocked any more' : ''}`
+        : 'nothing was stored',
+    ),
   )
-  return found ? EXIT.done : EXIT.no
+  return found.found ? EXIT.done : EXIT.no
 }

@@ -1,21 +1,20 @@
-import type { InspectedGroup, InspectedStream, InspectedTotals } from '@penknife/core'
-import { PenknifeError } from '@penknife/core'
-import type { Command } from 'commander'
 import { setTimeout as delay } from 'node:timers/promises'
+
+import { type InspectedGroupState, type InspectedTotals, PenknifeError } from '@penknife/core'
+import type { Command } from 'commander'
 
 import type { Act } from '../act.ts'
 import { EXIT, Failure } from '../failure.ts'
 import { allPages } from '../pages.ts'
 import type { Session } from '../session.ts'
 import { age, time } from '../spans.ts'
+import type { Cell } from '../table.ts'
 
 /** Totals are shared for so long: asking more often shows nothing new. */
 const FASTEST_S = 10
 /** How soon it asks again when Redis is away. */
 const AGAIN_MS = 1000
 const MOST_ATTENTION = 20
-/** A waiting entry that is older than this is worth a line. */
-const OLD_MS = 300_000
 
 export function overviewCommand(program: Command, act: Act): void {
   program
@@ -57,50 +56,26 @@ async function pause({ penknife, signal }: Session, ms: number): Promise<void> {
   off()
 }
 
-interface Found {
-  readonly totals: InspectedTotals
-  readonly attention: readonly (readonly [InspectedStream, InspectedGroup])[]
-}
-
 async function show(session: Session, before: () => void = () => {}): Promise<void> {
   const { inspector, output } = session
   const spaces = await allPages((page) => inspector.spaces(page))
-  const found: Found[] = []
+  const found: InspectedTotals[] = []
   for (const { name } of spaces) {
     output.progress(`reading space ${name}`)
-    found.push({ totals: await inspector.totals(name), attention: await attentionOf(session, name) })
+    found.push(await inspector.totals(name))
   }
   output.progress()
   before()
-  output.either(
-    found.map(({ totals, attention }) => ({
-      ...totals,
-      attention: attention.map(([{ name }, group]) => ({ stream: name, ...group })),
-    })),
-    () => print(session, found),
-  )
+  output.either(found, () => print(session, found))
 }
 
-/** The groups of a space that need attention, of those that its totals say exist. */
-async function attentionOf({ inspector }: Session, space: string): Promise<Found['attention']> {
-  const totals = await inspector.totals(space)
-  const needed = totals.dead + totals.pausedGroups + totals.unservedGroups > 0 || totals.oldestAgeMs > OLD_MS
-  if (!needed) return []
-  const streams = await allPages((page) => inspector.streams(space, { ...page, limit: 1000 }))
-  return streams.flatMap((stream) =>
-    stream.groups.filter((group) => stateOf(group) !== 'ok').map((group) => [stream, group] as const),
-  )
+/** The state of a group as a cell. */
+export function stateCell(state: InspectedGroupState): Cell {
+  const tone = state === 'ok' ? 'green' : state === 'no-worker' ? 'red' : 'yellow'
+  return { text: state.replace('-', ' '), tone }
 }
 
-/** What needs attention in a group, the worst first. */
-export function stateOf({ waiting, workers, paused, dead, oldestAgeMs }: InspectedGroup): string {
-  if (paused) return 'paused'
-  if (waiting > 0 && workers === 0) return 'no worker'
-  if (dead > 0) return 'dead letters'
-  return waiting > 0 && oldestAgeMs > OLD_MS ? 'behind' : 'ok'
-}
-
-function print({ output }: Session, found: readonly Found[]): void {
+function print({ output }: Session, found: readonly InspectedTotals[]): void {
   if (found.length === 0) {
     output.line('no space is registered')
     return
@@ -119,7 +94,7 @@ function print({ output }: Session, found: readonly Found[]): void {
       'DEAD',
       'OLDEST',
     ],
-    rows: found.map(({ totals }) => [
+    rows: found.map((totals) => [
       totals.space,
       totals.objects.stream ?? 0,
       totals.objects.limiter ?? 0,
@@ -130,10 +105,12 @@ function print({ output }: Session, found: readonly Found[]): void {
       totals.delayed,
       totals.queued,
       totals.dead,
-      { text: age(totals.oldestAgeMs), tone: totals.oldestAgeMs > OLD_MS ? 'yellow' : 'dim' },
+      age(totals.oldestAgeMs),
     ]),
   })
-  const attention = found.flatMap((each) => each.attention)
+  const attention = found.flatMap((totals) =>
+    totals.attention.map((group) => ({ ...group, space: totals.space })),
+  )
   output.line()
   if (attention.length === 0) {
     output.line(output.style.green('Nothing needs attention.'))
@@ -144,15 +121,16 @@ function print({ output }: Session, found: readonly Found[]): void {
     head: ['SPACE', 'STREAM', 'GROUP', 'STATE', 'WAITING', 'DEAD', 'OLDEST'],
     rows: attention
       .slice(0, MOST_ATTENTION)
-      .map(([stream, group]) => [
-        stream.space,
-        stream.name,
-        group.name,
-        { text: stateOf(group), tone: stateOf(group) === 'no worker' ? 'red' : 'yellow' },
-        group.waiting,
-        group.dead,
-        age(group.oldestAgeMs),
+      .map(({ space, stream, name, state, waiting, dead, oldestAgeMs }) => [
+        space,
+        stream,
+        name,
+        stateCell(state),
+        waiting,
+        dead,
+        age(oldestAgeMs),
       ]),
   })
-  if (attention.length > MOST_ATTENTION) output.line(`and ${attention.length - MOST_ATTENTION} more`)
+  if (attention.length > MOST_ATTENTION)
+    output.line(`and ${attention.length - MOST_ATTENTION} more: penknife streams`)
 }

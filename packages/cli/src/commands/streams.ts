@@ -5,9 +5,9 @@ import type { Act } from '../act.ts'
 import { EXIT, Failure } from '../failure.ts'
 import { allPages } from '../pages.ts'
 import type { Session } from '../session.ts'
-import { age, ago, span, time } from '../spans.ts'
+import { age, ago, plural, span, time } from '../spans.ts'
 import type { Cell } from '../table.ts'
-import { stateOf } from './overview.ts'
+import { stateCell } from './overview.ts'
 
 export function streamCommands(program: Command, act: Act): void {
   const streams = program.command('streams').description('streams, their groups, entries and schedules')
@@ -68,23 +68,19 @@ function print(output: Session['output'], streams: readonly InspectedStream[]): 
 
 function rowsOf({ name, kind, entries, groups }: InspectedStream): readonly (readonly Cell[])[] {
   if (groups.length === 0) return [[name, kind, { text: `no group, ${entries} entries`, tone: 'dim' }]]
-  return groups.map((group) => {
-    const state = stateOf(group)
-    const tone = state === 'ok' ? 'green' : state === 'no worker' ? 'red' : 'yellow'
-    return [
-      name,
-      kind,
-      group.name,
-      group.exact ? group.waiting : `~${group.waiting}`,
-      group.running,
-      group.delayed,
-      group.queued,
-      group.dead,
-      age(group.oldestAgeMs),
-      group.workers,
-      { text: state, tone },
-    ]
-  })
+  return groups.map((group) => [
+    name,
+    kind,
+    group.name,
+    group.exact ? group.waiting : `~${group.waiting}`,
+    group.running,
+    group.delayed,
+    group.queued,
+    group.dead,
+    age(group.oldestAgeMs),
+    group.workers,
+    stateCell(group.state),
+  ])
 }
 
 async function one({ inspector, output, space }: Session, name: string): Promise<undefined> {
@@ -154,9 +150,13 @@ async function clear(session: Session, name: string, given: string | undefined):
   const group = await groupOf(session, of, name, given)
   const found = (await inspector.streamState(of, name)).groups.find((each) => each.name === group)
   const count = found ? found.waiting + found.delayed + found.queued : 0
-  await output.confirm(`Remove about ${count} waiting entries of group ${group} of ${name}?`)
+  await output.confirm(
+    `Remove about ${plural(count, 'waiting entry', 'waiting entries')} of group ${group} of ${name}?`,
+  )
   output.progress(`removing about ${count} entries`)
   const removed = await (await inspector.stream(of, name)).group(group).clear()
   output.progress()
-  output.either({ space: of, stream: name, group, removed }, () => output.line(`removed ${removed} entries`))
+  output.either({ space: of, stream: name, group, removed }, () =>
+    output.line(`removed ${plural(removed, 'entry', 'entries')}`),
+  )
 }

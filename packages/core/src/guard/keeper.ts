@@ -177,9 +177,10 @@ export function createKeeper<Of>(
   return {
     keep(of, sentAt) {
       const lease = new KeptLease(of, sentAt, leaseMs)
-      forget ??= onCloseWaiting(closeAll)
       kept += 1
       due.start(lease)
+      // Last, because after a close it is called at once.
+      forget ??= onCloseWaiting(closeAll)
       return lease
     },
     end,

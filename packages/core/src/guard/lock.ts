@@ -145,13 +145,18 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
       const ticket = tickets.newTicket()
       const sentAt = performance.now()
       const received = (reply: number | string): void => {
+        const { closed } = tickets
         if (typeof reply === 'string') resolve(refused(place, ticket, reply))
+        else if (closed) return failed(closed)
         else resolve(new Held({ places: [place], owner: ticket, keys: [key], fence: reply }, 1, sentAt, ways))
+        tickets.answered()
       }
       const failed = (error: unknown): void => {
         giveUp(queuedFor([place], label), ticket)
+        tickets.answered()
         reject(error)
       }
+      tickets.asked()
       lock.to({ received, failed }, route, place[0], place[1], ticket)
     })
   }

@@ -35,6 +35,12 @@ export interface Tickets {
   readonly channel: string
   /** A new ticket, for a call that tries by itself first. */
   newTicket(): string
+  /** A call that tries by itself was sent: a close waits for its answer. */
+  asked(): void
+  /** Its answer is here, and what it must not keep was given up. */
+  answered(): void
+  /** The error of a call that gets its answer while penknife is being closed: it must give up what it was granted. */
+  readonly closed: PenknifeError | undefined
   /** Whether this process can be notified, so that a waiting caller takes a place at once. */
   readonly followed: boolean
   /**
@@ -91,6 +97,9 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   let ignoreMoves: (() => void) | undefined
   let lingering: NodeJS.Timeout | undefined
   let allLeft: (() => void) | undefined
+  /** Calls that try by themselves and have no answer yet. */
+  let questions = 0
+  let idle: NodeJS.Timeout | undefined
 
   /** Follows the channel of this process: without a follower, its offers go to the next process. */
   function appear(): void {
@@ -119,9 +128,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
 
   function disappear(): void {
     if (waiters.size > 0) return
-    allLeft?.()
-    forget?.()
-    forget = undefined
+    left()
     ignoreMoves?.()
     ignoreMoves = undefined
     clearTimeout(lingering)
@@ -130,6 +137,31 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
       unfollow = undefined
       followed = false
     }, LINGER_MS).unref()
+  }
+
+  /** Nobody waits, or the last answer is here. */
+  function left(): void {
+    if (waiters.size > 0 || questions > 0) return
+    allLeft?.()
+    // Some time later, so that a call after the other does not register again.
+    idle ??= setTimeout(forgetIdle, LINGER_MS).unref()
+  }
+
+  function forgetIdle(): void {
+    idle = undefined
+    if (waiters.size > 0 || questions > 0) return
+    forget?.()
+    forget = undefined
+  }
+
+  function asked(): void {
+    questions += 1
+    forget ??= onCloseWaiting(closeAll)
+  }
+
+  function answered(): void {
+    questions -= 1
+    left()
   }
 
   /** Leases may have ended: Redis' time was moved. */
@@ -144,11 +176,16 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   async function closeAll(): Promise<void> {
     closed = true
     for (const waiter of waiters.values()) waiter.wakeup.wake()
-    if (waiters.size > 0) await new Promise<void>((resolve) => (allLeft = resolve))
+    if (waiters.size > 0 || questions > 0) await new Promise<void>((resolve) => (allLeft = resolve))
+  }
+
+  function closedError(): PenknifeError | undefined {
+    return closed ? new PenknifeError('PENKNIFE_CLOSED', `${title}: penknife was closed`) : undefined
   }
 
   function throwIfClosed(): void {
-    if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `${title}: penknife was closed`)
+    const error = closedError()
+    if (error) throw error
   }
 
   function enter(place: string, waiter: Waiter): Set<Waiter> {
@@ -229,6 +266,26 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     return `${id}:${last}`
   }
 
+  async function tryAlone(queued: Queued, waiter: Waiter, { signal }: Waiting): Promise<Granted | undefined> {
+    const { ticket } = waiter
+    const sentAt = performance.now()
+    let done = false
+    asked()
+    try {
+      const fence = await askAs(queued, waiter, '-')
+      if (fence !== undefined) {
+        signal?.throwIfAborted()
+        throwIfClosed()
+      }
+      done = true
+      return fence === undefined ? undefined : { ticket, fence, sentAt }
+    } finally {
+      // First, so that the call is on its way when a close goes on.
+      if (!done) giveUp(queued, ticket)
+      answered()
+    }
+  }
+
   async function takePlace(queued: Queued, waiter: Waiter, waiting: Waiting): Promise<Granted | undefined> {
     let done = false
     try {
@@ -247,6 +304,11 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   return {
     channel,
     newTicket,
+    asked,
+    answered,
+    get closed() {
+      return closedError()
+    },
     get followed() {
       return followed
     },
@@ -255,16 +317,8 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
       const waiter = new Waiter(ticket, waiting.signal)
       if (tried) note(waiter, tried.reply, '-')
       else if (waiting.waitMs === 0 || !followed) {
-        const sentAt = performance.now()
-        const fence = await askAs(queued, waiter, '-').catch((error: unknown) => {
-          giveUp(queued, ticket)
-          throw error
-        })
-        if (fence !== undefined) {
-          if (waiting.signal?.aborted) giveUp(queued, ticket)
-          waiting.signal?.throwIfAborted()
-          return { ticket, fence, sentAt }
-        }
+        const granted = await tryAlone(queued, waiter, waiting)
+        if (granted) return granted
         if (waiting.waitMs === 0) return undefined
       }
       return takePlace(queued, waiter, waiting)

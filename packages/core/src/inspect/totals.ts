@@ -21,6 +21,7 @@ type List = <Item>(
 /** How long all callers share an answer. */
 const SHARED_MS = 10_000
 const MOST_SPACES = 1000
+const MOST_ATTENTION = 1000
 
 /** Sums over all streams of a space, and counts of its objects. */
 export function createTotals(list: List): (space: string) => Promise<InspectedTotals> {
@@ -54,9 +55,11 @@ export function createTotals(list: List): (space: string) => Promise<InspectedTo
       dead: sum((group) => group.dead),
       oldestAgeMs: groups.reduce((oldest, { oldestAgeMs }) => Math.max(oldest, oldestAgeMs), 0),
       pausedGroups: sum((group) => (group.paused ? 1 : 0)),
-      unservedGroups: sum(({ waiting, paused, workers }) =>
-        waiting > 0 && !paused && workers === 0 ? 1 : 0,
-      ),
+      unservedGroups: sum(({ state }) => (state === 'no-worker' ? 1 : 0)),
+      attention: streams
+        .flatMap(({ name, groups: all }) => all.map((group) => ({ ...group, stream: name })))
+        .filter(({ state }) => state !== 'ok')
+        .slice(0, MOST_ATTENTION),
     }
   }
 

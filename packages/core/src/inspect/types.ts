@@ -37,8 +37,15 @@ export interface InspectedObject {
   readonly options: unknown
 }
 
+/**
+ * What needs attention in a group, the first that applies. `paused`: see `pause` of a group. `no-worker`: entries wait, and no worker is
+ * alive. `dead-letters`: it has some. `behind`: its oldest entry is older than five minutes, although workers are alive.
+ */
+export type InspectedGroupState = 'ok' | 'paused' | 'no-worker' | 'dead-letters' | 'behind'
+
 export interface InspectedGroup {
   readonly name: string
+  readonly state: InspectedGroupState
   /** Entries that no worker has and that may be handled now. */
   readonly waiting: number
   /** False when `waiting` is an estimate, see `StreamGroupStats`. */
@@ -81,6 +88,11 @@ export interface InspectedLimiter {
   })[]
 }
 
+/** A group that needs attention. */
+export interface InspectedAttention extends InspectedGroup {
+  readonly stream: string
+}
+
 /** Sums over a space. */
 export interface InspectedTotals {
   readonly space: string
@@ -96,4 +108,6 @@ export interface InspectedTotals {
   readonly pausedGroups: number
   /** Groups with waiting entries, no pause and no worker. */
   readonly unservedGroups: number
+  /** The groups whose state is not `ok`, in the order of their streams; at most 1,000. */
+  readonly attention: readonly InspectedAttention[]
 }

@@ -1,10 +1,10 @@
 import type { Duration } from '../duration.ts'
 import type { BoardReads } from './reading-types.ts'
-import type { Leaderboard } from './types.ts'
+import type { AnyLeaderboard } from './types.ts'
 
 export interface BoardMergeOptions {
   /** 1 to 50 boards of the space, each once, with the same `order` and `decimals`. */
-  readonly boards: readonly Leaderboard[]
+  readonly boards: readonly AnyLeaderboard[]
   /** The score of a member: the sum of its scores on the boards, or the best of them. */
   readonly how: 'sum' | 'best'
   /** How long a merged board is stored after its merge, '1s' to '366d'. */

@@ -8,7 +8,7 @@ import { checkMember } from './members.ts'
 import type { Window } from './options.ts'
 import type { BoardRankStyle, BoardRow } from './read-types.ts'
 import type { RanksOnOptions } from './ranks-on-types.ts'
-import type { Leaderboard } from './types.ts'
+import type { AnyLeaderboard } from './types.ts'
 import { commonWindow, partsOfBoards } from './several-boards.ts'
 import type { Layout } from './windows.ts'
 
@@ -16,15 +16,16 @@ const MOST_BOARDS = 50
 
 /** Boards that are read together, in one window each. */
 interface Together {
+  readonly boards: readonly AnyLeaderboard[]
   readonly parts: readonly BoardParts[]
   readonly call: Call<[member: string, style: string]>
 }
 
-const known = new WeakMap<readonly Leaderboard[], Map<string, Together>>()
+const known = new WeakMap<readonly AnyLeaderboard[], Map<string, Together>>()
 
 /**
  * A member's rows on several boards of one space, in the order of the boards; null where it is not on one. One script reads all of them at
- * the same moment. Pass the same array again where you can: an array is checked once.
+ * the same moment. Pass the same array again where you can: it is prepared once.
  *
  *     const [points, wins] = await ranksOn([pointsBoard, winsBoard], 'ann')
  *
@@ -32,7 +33,7 @@ const known = new WeakMap<readonly Leaderboard[], Map<string, Together>>()
  * @throws PENKNIFE_INVALID for a wrong argument.
  */
 export async function ranksOn(
-  boards: readonly Leaderboard[],
+  boards: readonly AnyLeaderboard[],
   member: string,
   options: RanksOnOptions = {},
 ): Promise<(BoardRow | null)[]> {
@@ -62,17 +63,21 @@ function checkStyle(style: BoardRankStyle, parts: readonly BoardParts[]): void {
     )
 }
 
-function togetherOf(boards: readonly Leaderboard[], window: string | undefined): Together {
+function togetherOf(boards: readonly AnyLeaderboard[], window: string | undefined): Together {
   const of = known.get(boards) ?? new Map<string, Together>()
   const found = of.get(window ?? '')
-  if (found) return found
+  if (found && isUnchanged(boards, found)) return found
   const made = create(boards, window)
   of.set(window ?? '', made)
   known.set(boards, of)
   return made
 }
 
-function create(given: readonly Leaderboard[], name: string | undefined): Together {
+function isUnchanged(boards: readonly AnyLeaderboard[], { boards: before }: Together): boolean {
+  return before.length === boards.length && before.every((board, at) => board === boards[at])
+}
+
+function create(given: readonly AnyLeaderboard[], name: string | undefined): Together {
   const parts = partsOfBoards(given, MOST_BOARDS)
   const [first] = parts as [BoardParts]
   const windows = parts.map((each) => commonWindow(each, name))
@@ -91,5 +96,9 @@ function create(given: readonly Leaderboard[], name: string | undefined): Togeth
       period: { startMs: -Infinity, endMs },
     }
   }
-  return { parts, call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout) }
+  return {
+    boards: [...given],
+    parts,
+    call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout),
+  }
 }

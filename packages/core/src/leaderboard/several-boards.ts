@@ -2,14 +2,14 @@ import { invalid } from '../errors.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { type BoardParts, partsOf } from './board-parts.ts'
 import type { Window } from './options.ts'
-import type { Leaderboard } from './types.ts'
+import type { AnyLeaderboard } from './types.ts'
 
 /** The parts of boards of one space and one connection, which are an argument. */
-export function partsOfBoards(boards: readonly Leaderboard[], most: number): readonly BoardParts[] {
+export function partsOfBoards(boards: readonly AnyLeaderboard[], most: number): readonly BoardParts[] {
   if (!Array.isArray(boards) || boards.length < 1 || boards.length > most)
     throw invalid('boards', boards, `give a list of 1 to ${most} boards`)
   // A copy, because the caller may change the array.
-  const parts = (boards as readonly Leaderboard[]).map((board) => {
+  const parts = (boards as readonly AnyLeaderboard[]).map((board) => {
     const found = partsOf(board)
     if (!found) throw invalid('boards', board, 'give boards made by createLeaderboard')
     return found

@@ -141,3 +141,6 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
    */
   on(listener: (event: BoardEvent) => void): () => void
 }
+
+/** Any board made by `createLeaderboard`, whatever the data of its members are. */
+export type AnyLeaderboard = Pick<Leaderboard, 'name' | 'windows' | 'maxScore' | 'denseRanks'>

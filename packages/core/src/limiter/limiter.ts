@@ -141,15 +141,14 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   function leaseTokens(leasing: LimiterTokenLeaseOptions): TokenLeases {
     // One of its own: the decision about a lease is none about a call.
     const charging = createTakes({ ...takeContext, onDecision: () => {} })
-    const made = createTokenLeases(leasing, {
+    return createTokenLeases(leasing, {
       plan: ownPlan,
       movedTime,
+      onCloseWaiting,
       onDecision,
       lease: (subject, cost) => charging.takeCorrectable(subject, { cost }),
       takeOne: (subject, cost) => takes.take(subject, { cost }),
     })
-    onCloseWaiting(made.end)
-    return made
   }
 
   const { take, takeNow } = createLeasedTake({ ownPlan, cache, leases, take: takes.take, onDecision })

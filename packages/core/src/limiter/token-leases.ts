@@ -2,6 +2,7 @@ import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import type { MovedTime } from '../redis/moved-time.ts'
+import type { Runtime } from '../redis/penknife.ts'
 import type { Taken } from './correction.ts'
 import type { LimiterDecision } from './decision-types.ts'
 import { LeasedTokens } from './leased-tokens.ts'
@@ -16,13 +17,12 @@ export interface TokenLeases {
   take(subject: LimiterSubject, text: string, cost: number): Promise<LimiterDecision>
   /** Uses the leased tokens of a subject, or of all, no more. */
   forget(text?: string): void
-  /** Gives back all that was not used. */
-  end(): Promise<void>
 }
 
 export interface TokenLeasesContext {
   readonly plan: Plan
   readonly movedTime: Pick<MovedTime, 'count'>
+  readonly onCloseWaiting: Runtime['onCloseWaiting']
   /** Charges the tokens of a lease. */
   readonly lease: (subject: LimiterSubject, cost: number) => Promise<Taken>
   readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
@@ -53,7 +53,7 @@ const SWEEP = 500
 
 export function createTokenLeases(
   options: LimiterTokenLeaseOptions,
-  { plan, movedTime, lease, takeOne, onDecision }: TokenLeasesContext,
+  { plan, movedTime, onCloseWaiting, lease, takeOne, onDecision }: TokenLeasesContext,
 ): TokenLeases {
   checkOptions('lease', options, ['tokens', 'idle', 'subjects'])
   const tokens = wholeNumber('lease.tokens', options.tokens, 2, plan.most)
@@ -74,6 +74,8 @@ export function createTokenLeases(
   /** In the order in which they are to be looked at. */
   const accounts = new Map<string, Account>()
   let timer: NodeJS.Timeout | undefined
+  /** Only while there are accounts, because penknife keeps what it has to end. */
+  let unregister: (() => void) | undefined
   let moves = movedTime.count
 
   function checkLater(text: string, account: Account): void {
@@ -81,6 +83,17 @@ export function createTokenLeases(
     accounts.delete(text)
     accounts.set(text, account)
     timer ??= setTimeout(sweep, idleMs).unref()
+    unregister ??= onCloseWaiting(end)
+  }
+
+  /** Gives back all that was not used. */
+  async function end(): Promise<void> {
+    clearTimeout(timer)
+    timer = undefined
+    const now = performance.now()
+    const all = [...accounts.values()]
+    accounts.clear()
+    await Promise.all(all.map(async (account) => giveBack(account, now)))
   }
 
   function sweep(): void {
@@ -98,6 +111,8 @@ export function createTokenLeases(
         void giveBack(account, now)
       }
     }
+    unregister?.()
+    unregister = undefined
   }
 
   /** Tokens that cannot be given back come back with time. */
@@ -217,13 +232,6 @@ export function createTokenLeases(
       })
     },
     forget,
-    async end() {
-      clearTimeout(timer)
-      const now = performance.now()
-      const all = [...accounts.values()]
-      accounts.clear()
-      await Promise.all(all.map(async (account) => giveBack(account, now)))
-    },
   }
 }
 

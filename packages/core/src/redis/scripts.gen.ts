@@ -1423,7 +1423,7 @@ return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end`
 
 const piece39 = `local length = redis.call('XLEN', stream)
-local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
 local here, oldest
 for _, each in ipairs(all) do
 if each.name == group then
@@ -1437,8 +1437,12 @@ oldest = ms
 end
 end
 local waiting, exact, next_up = 0, 1, nil
-if length > 0 then
-waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+if here and here.lag then
+waiting = math.min(here.lag, length)
+local first = waiting > 0 and redis.call('XRANGE', stream, '(' .. here['last-delivered-id'], '+', 'COUNT', 1)[1]
+next_up = first and first[1]
+elseif length > 0 then
+waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
 end
 consider(next_up)
 local running, alive, consumers = 0, {}, {}
@@ -1454,7 +1458,9 @@ end
 end
 if here then
 running = here.pending
+if here.consumers > 0 then
 workers_of(stream)
+end
 if running > 0 then
 consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
 end
@@ -3580,7 +3586,7 @@ end
 return event_id
 end`
 
-const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, expire = nil, extend = nil, mark = nil }
+const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3649,6 +3655,10 @@ redis.call('HDEL', room.counts, member)
 tell(room, 'left', member)
 end
 end
+end
+function presence.has(room, process, last)
+local found = redis.call('ZSCORE', room.entries, process .. '\\n' .. string.sub(last, 2))
+return (found and '1' or '0') == string.sub(last, 1, 1)
 end
 function presence.mark(room)
 if room.channel.live == '' then
@@ -3768,7 +3778,8 @@ end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
 local more = presence.expire(room)
 presence.mark(room)
-return (alive and '1' or '0') .. (more and '+' or '')`
+local lost = alive and last ~= '' and not presence.has(room, process, last)
+return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
 const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
@@ -4213,11 +4224,67 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece124 = `if wrong then
+const piece124 = `local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN, WEEK = 20, 604800000
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.done(results, due, channels, id, lasts)
+local outcomes = load_outcomes()
+outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end`
+
+const piece125 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+local from, position, received, asked, place, location = texts[1], texts[2], texts[3], texts[4], '', nil
 if held then
 local given
 position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
@@ -4238,13 +4305,18 @@ end
 if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
 return 'l'
 end
+local id, lasts = kept_of(key, position, asked)
+local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+if refused then
+return refused
+end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
 return stop
 end
-local results = effects.apply(of, texts)
-if type(results) == 'table' then
-return results
+local made = effects.apply(of, texts)
+if type(made) == 'table' then
+return made
 end
 if from == 'r' then
 redis.call('XACK', ready, group, position)
@@ -4255,7 +4327,10 @@ end
 if place ~= '' then
 places.leave(held, place, location, 1)
 end
-redis.call('HSET', answers, field, results)
+if id then
+keeping.done(results, due, channels, id, lasts)
+end
+redis.call('HSET', answers, field, made)
 if received ~= '' then
 local gone = {}
 for each in string.gmatch(received, '%S+') do
@@ -4267,9 +4342,9 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return effects.mark(of) .. results`
+return effects.mark(of) .. made`
 
-const piece125 = `if wrong then
+const piece126 = `if wrong then
 return wrong
 end
 if window then
@@ -4302,7 +4377,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece126 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece127 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4313,7 +4388,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece127 = `local list = position_of(stream)
+const piece128 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4328,7 +4403,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece128 = `local before = redis.pcall('GET', declaration)
+const piece129 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4339,7 +4414,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece129 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece130 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4361,9 +4436,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece130 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece131 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece131 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece132 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4377,12 +4452,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece132 = `local function due_at(due)
+const piece133 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece133 = `local function load_limits()
+const piece134 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5072,13 +5147,13 @@ end
 return id
 end`
 
-const piece134 = `local may = append.prepare(stream)
+const piece135 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece135 = `local before = redis.pcall('GET', written)
+const piece136 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5113,7 +5188,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece136 = `local function reserve(stream)
+const piece137 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5132,7 +5207,7 @@ stream.last = id
 return id
 end`
 
-const piece137 = `local function load_limits()
+const piece138 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5673,7 +5748,7 @@ end
 return id
 end`
 
-const piece138 = `local once = window ~= '0'
+const piece139 = `local once = window ~= '0'
 local known = once and redis.pcall('GET', added)
 if type(known) == 'table' then
 return known
@@ -5693,7 +5768,7 @@ redis.call('SET', added, id, 'PX', window)
 end
 return id`
 
-const piece139 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+const piece140 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
 if wrong then
 return wrong
 end
@@ -5712,7 +5787,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece140 = `local id = redis.pcall('GET', added)
+const piece141 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5731,7 +5806,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece141 = `local of = places.open(held[1], held[2], ready, most)
+const piece142 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5800,7 +5875,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece142 = `local function pending(stream, group, ids, consumer)
+const piece143 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5826,7 +5901,7 @@ end
 return found
 end`
 
-const piece143 = `local MOST_TRIMMED = 5000
+const piece144 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5879,7 +5954,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece144 = `local outcomes = { open = nil }
+const piece145 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5890,7 +5965,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -5910,12 +5985,12 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece145 = `local function load_places()
+const piece146 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -6155,7 +6230,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece146 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6269,9 +6344,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece147 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece148 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece148 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece149 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6293,7 +6368,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece149 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece150 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6316,7 +6391,7 @@ end
 end
 return gone`
 
-const piece150 = `local left = redis.call('PTTL', paused)
+const piece151 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -6324,7 +6399,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece151 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6372,7 +6447,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece152 = `local due = string.match(action, '^move (%d+)$')
+const piece153 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6604,15 +6679,9 @@ if not place then
 break
 end
 end
-local _, _, committed = outcomes.read(kept, id)
-if committed and not outcome then
-local done = reply('done', nil)
-done[7] = 'd'
-return done
-end
 return reply('gone', nil)`
 
-const piece153 = `local MOST_FORGOTTEN = 5000
+const piece154 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6625,58 +6694,6 @@ trim_dead(dead, 'MAXLEN', entries)
 end
 if age ~= '0' then
 trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000) - age)))
-end
-end`
-
-const piece154 = `local function load_outcomes()
-local outcomes = { open = nil }
-local MOST_FORGOTTEN, WEEK = 20, 604800000
-function outcomes.open(results, due, channel)
-return { results = results, due = due, channel = channel }
-end
-function outcomes.kept_ms(delivery)
-return delivery.o and string.match(delivery.o, 'r(%d+)')
-end
-function outcomes.forget(of)
-local ms = math.floor(now / 1000)
-for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
-redis.call('ZREM', of.due, id)
-end
-end
-function outcomes.put(of, what, id, keep, text)
-outcomes.forget(of)
-local lasts = what == 'r' and keep or math.max(keep, WEEK)
-redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
-redis.pcall('SPUBLISH', of.channel .. id, what .. text)
-end
-function outcomes.keep(of, delivery, text)
-local keep = outcomes.kept_ms(delivery)
-if keep then
-outcomes.put(of, 'r', delivery.i, keep, text)
-end
-end
-function outcomes.read(of, id)
-local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
-if ends <= math.floor(now / 1000) then
-return false, false, false
-end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
-end
-return outcomes
-end
-local keeping = {}
-function keeping.outcome(held, channels, delivery, text)
-if delivery.o then
-local outcomes = load_outcomes()
-outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
-end
-end
-function keeping.forget(held, channels)
-if redis.call('EXISTS', held[4]) == 1 then
-local outcomes = load_outcomes()
-outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
@@ -6870,18 +6887,10 @@ const piece161 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash'
 if wrong then
 return wrong
 end
-local of = outcomes.open(held[1], held[2], channels)
-local what = string.sub(text, 1, 1)
-local refused
-if what == 'r' then
-refused = outcomes.read(of, id)
-else
-refused = not pending(stream, group, { position }, consumer)[position]
-end
-if refused then
+if not pending(stream, group, { position }, consumer)[position] then
 return 0
 end
-outcomes.put(of, what, id, keep, string.sub(text, 2))
+outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
 const piece162 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
@@ -9120,7 +9129,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: 'e13a0bf66cb52d956f543cc7b6339980bce95e95',
+  sha: '65358e6816f988806cf9fa20cf08ae3b2d79d80f',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -9578,7 +9587,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg], number | string> = {
   name: 'leaderboard/merge',
-  sha: '99fefde5ee26e6deb9b6bed50a6e45c0f0fadd93',
+  sha: '09f734ec1e41a67e8df9d730cfd7233a9f145b7f',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -9592,6 +9601,7 @@ local plan = ARGV[1]
 local PAGE, READS = 100, 500
 local PATIENCE = 60000
 local LARGEST = 1.7976931348623157e308
+local DAY = 86400000000
 local config = cjson.decode(plan)
 local function sets_at(time)
 local sets = {}
@@ -9610,8 +9620,11 @@ return sets
 end
 local function progress_of(rows, progress)
 local saved = redis.call('HMGET', progress, 'at', 'source', 'cursor', 'rows')
-if saved[1] and saved[2] and saved[3] and tonumber(saved[4]) == redis.call('ZCARD', rows) then
-return tonumber(saved[1]), tonumber(saved[2]), saved[3]
+local began, source, cursor = tonumber(saved[1] or ''), tonumber(saved[2] or ''), saved[3] or ''
+local whole = began and began >= 0 and began <= now + DAY and source and source % 1 == 0
+local known = whole and source >= 1 and source <= #config.sources
+if known and string.match(cursor, '^%d+$') and #cursor < 20 and tonumber(saved[4] or '') == redis.call('ZCARD', rows) then
+return began, source, cursor
 end
 return now, 1, '0', true
 end
@@ -11691,7 +11704,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '9ec9f00a89c83c6f97fc8be442dc12185e7cb355',
+  sha: '2d41456d808ca64c817364f825a6ccab50625176',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11737,7 +11750,7 @@ done = done + 1`, piece109, piece6),
  */
 export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: '2612a25d7dfe4235ccf8b28f02ec3dd46aa0fb07',
+  sha: '8f4ab4d99f60b7623822776037d38926a1a08e16',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11821,7 +11834,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: '4538359a7d85ca17ea9ad6bf3e43eed02035ebba',
+  sha: 'fdd688dda3bb17f3661aa31bd20c3d2a45d55c5b',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11993,17 +12006,18 @@ done = done + 1`, piece29, piece6),
  * - `live`: pub/sub channel of the channel; empty if nothing is published
  * - `process`: id of the process
  * - `lasts`: milliseconds until the lease ends
- * - replies '1' if the lease had not ended, else '0': its members must join again; '+' behind it: call again for more
+ * - `last`: the last change of the process: 1 (joined) or 0 (left), and the member; empty if the process does not know
+ * - replies '1' if the lease had not ended; '0' if it had: its members must join again; '2' if the last change is lost: its members must join again as another process; '+' behind it: call again for more
  * - on a full server runs: it frees memory; the history that it adds to has a bound
  */
-export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg], string> = {
+export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg, last: Arg], string> = {
   name: 'notifier/renew',
-  sha: 'c65214cf308ec198149c7ca9dcb8d6a41fc518e3',
+  sha: '57076175d933fb0ed8ab835ddae03972eace72cd',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
   keys: ["counts","entries","leases","history"],
-  args: ["live","process","lasts"],
+  args: ["live","process","lasts","last"],
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
@@ -12011,19 +12025,20 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local s
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
+local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 4
 if items == 1 then
-local counts, entries, leases, history, live, process, lasts = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+local counts, entries, leases, history, live, process, lasts, last = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 do`, piece117, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts)`, piece117, `end
+local function item(counts, entries, leases, history, live, process, lasts, last)`, piece117, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
-local arg = 4 + done * 3
-done = done + 1`, piece109, piece6),
+local arg = 4 + done * 4
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`, piece6),
 }
 
 /**
@@ -12184,20 +12199,20 @@ local reply = item(KEYS[key + 1])`, piece6),
  * commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
  *
  * When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
- * changes are done, and nobody handles it again. There is no moment between the two.
+ * changes are done, its outcome is kept if that was asked for, and nobody handles it again. There is no moment between the two.
  *
- * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
+ * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua), with channels of outcomes the results and their times (stream/outcomes.lua); then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
  * - shared `size`: how many texts the plan has
- * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; the id and the milliseconds to keep its outcome, or nothing, or ? to find them in the entry; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '1f798974ce54bc32278ea03d06c18a1dcde04a53',
+  sha: 'fcce147abddd7a446c1dde1b5ca53f35f05e2fd8',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15003,15 +15018,14 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end
-local keys = KEYS
+end`, piece124, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 5, 3)
-local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
+local of = effects.open(keys, plan, size, 6, 4)
+local group, consumer, declared, durable, most, channels = unpack(of.fields, 1, 6)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
@@ -15019,6 +15033,7 @@ or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
 wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
+local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -15027,22 +15042,33 @@ error(leases)
 end
 return leases[1] ~= nil
 end
-local function place_of(key, position)
-local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+local function read(key, position)
+local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
 for at = 1, #fields, 2 do
-if fields[at] == 'k' then
-return fields[at + 1]
+named[fields[at]] = named[fields[at]] or fields[at + 1]
 end
+return named
 end
-return ''
+local function place_of(key, position)
+return read(key, position).k or ''
+end
+local function kept_of(key, position, given)
+if channels == '' or given == '' then
+return nil
+elseif given ~= '?' then
+return string.match(given, '^(%S+) (%d+)$')
+end
+local named = read(key, position)
+local lasts = string.match(named.o or '', 'r(%d+)')
+return lasts and (named.i or position), lasts
 end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece124, `end
+do`, piece125, `end
 return nil
 end
-local function item(own, values)`, piece124, `end
+local function item(own, values)`, piece125, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18149,10 +18175,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece125, `end
+do`, piece126, `end
 return nil
 end
-local function item(own, values)`, piece125, `end
+local function item(own, values)`, piece126, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18186,10 +18212,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece126, `end
+do`, piece127, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece126, `end
+local function item(object, kind, cursor)`, piece127, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18240,10 +18266,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece127, `end
+do`, piece128, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece127, `end
+local function item(stream, object, kind, fields)`, piece128, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18276,10 +18302,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece128, `end
+do`, piece129, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece128, `end
+local function item(declaration, text, lasts)`, piece129, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18321,17 +18347,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece129, `end
+do`, piece130, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece129, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece130, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -18360,17 +18386,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece131, `end
+do`, piece132, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece131, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece132, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -18398,16 +18424,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece134, `end
+do`, piece135, `end
 return nil
 end
-local function item(payload, trace, due)`, piece134, `end
+local function item(payload, trace, due)`, piece135, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18443,7 +18469,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of[1], limits, of[2], of[3])
@@ -18451,10 +18477,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(written, number, payloads)`, piece135, `end
+local function item(written, number, payloads)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18491,7 +18517,7 @@ export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece136, piece122, piece1, piece137, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits)
 function stream.count()
@@ -18507,10 +18533,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece138, `end
+do`, piece139, `end
 return nil
 end
-local function item(added, payload, trace, own, window)`, piece138, `end
+local function item(added, payload, trace, own, window)`, piece139, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18547,7 +18573,7 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece136, piece122, piece1, piece137, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
 local stream = append.open(of[1], limits)
@@ -18571,10 +18597,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece139, `end
+do`, piece140, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece139, `end
+local function item(latest, payload, trace, due)`, piece140, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18611,16 +18637,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece140, `end
+do`, piece141, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece140, `end
+local function item(added, payload, trace, due, window)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18705,10 +18731,10 @@ local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece141, `end
+do`, piece142, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece141, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18740,15 +18766,15 @@ done = done + 1`, piece113, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '8e652bd82253859bb5049d23a5c6bd8556ec3d78',
+  sha: '8bbe74eef89ade8547bb351e5239072e361aa99b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece142, piece143, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece144, piece1, piece145, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece143, piece144, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece145, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18758,16 +18784,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece146, `end
+do`, piece147, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece146, `end
+local function item(stream, ready, delayed, last, place, from)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece147, piece6),
+done = done + 1`, piece148, piece6),
 }
 
 /**
@@ -18808,10 +18834,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece148, `end
+do`, piece149, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece148, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18888,10 +18914,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece149, `end
+do`, piece150, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece149, `end
+local function item(stream, ready, group, silent)`, piece150, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18928,10 +18954,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece150, `end
+local function item(paused, lasts, channel)`, piece151, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18971,7 +18997,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece1, piece145, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -18979,10 +19005,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece151, `end
+do`, piece152, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece151, `end
+local function item(stream, ready, delayed, settled, most)`, piece152, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19017,7 +19043,7 @@ done = done + 1`, piece68, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '233ef86aa3ca36810377fe3deb4eef385bc64996',
+  sha: 'f264152b235d7a5dda71fb1f264d561f52d4b80f',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -19026,7 +19052,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece144, piece1, piece145, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece145, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -19037,10 +19063,10 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece152, `end
+do`, piece153, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece152, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece153, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19085,7 +19111,7 @@ done = done + 1`, piece109, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'a98a323e643bd32f7f688d3a19a14db328c96da9',
+  sha: '9ffebb96ae39adcfce789aa1477ccbc3d6e39a1b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -19094,7 +19120,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece1, piece145, piece153, `local started = 1000000`, piece154, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, piece154, `local started = 1000000`, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19338,10 +19364,9 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
- * Store the progress of an entry that a worker has, that it is about to commit it, or the outcome after that, for those that wait for its
- * result.
+ * Store the progress of an entry that a worker has, for those that wait for its result.
  *
- * Invariant: a worker without the lease stores only an outcome, and that only of an entry that has none.
+ * Invariant: a worker without the lease stores nothing.
  *
  * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `group`: group
@@ -19350,33 +19375,33 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * - key `stream`: stream, or the group's stream of ready entries
  * - `position`: position of the entry there
  * - `id`: entry
- * - `keep`: milliseconds for which it is kept
- * - `text`: p and JSON; m; or r and an outcome, see lua/_lib/stream/outcomes.lua
+ * - `keep`: milliseconds for which its outcome will be kept
+ * - `json`: progress
  * - replies 1 when it was stored
  * - on a full server refused: it stores a value
  */
-export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
   name: 'stream/progress',
-  sha: 'df6c3a42c653236df0702d6a597c06b1480ea78d',
+  sha: '71bfcd989077886d8a3452c0154a01ad3d665613',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
   keys: ["stream"],
-  args: ["position","id","keep","text"],
+  args: ["position","id","keep","json"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece144, piece142, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece145, piece143, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
-local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 do`, piece161, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece161, `end
+local function item(stream, position, id, keep, json)`, piece161, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19483,7 +19508,7 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece142, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece143, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
@@ -19525,7 +19550,7 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
@@ -19567,7 +19592,7 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece145, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then`, piece162, `do`, piece166, `end
@@ -19634,7 +19659,7 @@ local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece147, piece6),
+done = done + 1`, piece148, piece6),
 }
 
 /**
@@ -19739,7 +19764,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece132, piece49, piece121, piece36, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece133, piece49, piece121, piece36, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -20652,7 +20677,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'c65d9eeffb15dc1b23c0ca26e2f5becf73248259',
+  sha: '352ba3f7e2aff388d8c7b9b3b8e9131962645ad6',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -20661,7 +20686,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece142, piece49, piece121, piece36, piece143, piece122, piece1, piece145, piece153, piece154, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece143, piece49, piece121, piece36, piece144, piece122, piece1, piece146, piece154, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -20759,7 +20784,7 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece142, piece143, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece143, piece144, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
@@ -20845,7 +20870,7 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece142, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece143, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576

@@ -130,6 +130,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     declared: scope.declared,
     places: scope.placesOf(group),
     most: scope.order?.places ?? 0,
+    outcomes: scope.outcomesOf(group),
     trouble,
   })
   const { leases, start, finish, fail, giveBack, progress, write, setAside } = deliveries
@@ -263,9 +264,11 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     },
     async commit(entry, effects) {
       const checked = committer.check(effects)
-      const source = SOURCES[entry.source]?.code as string
+      const { id, source, position, keyed, own } = entry
+      const from = SOURCES[source]?.code as string
+      const outcome = own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
       return deliveries.commit(entry, (mayRetry) =>
-        committer.commit(source, entry.position, entry.keyed?.place ?? '', checked, mayRetry),
+        committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
       )
     },
     stopped: () => (closing ? 'closing' : isPaused || held ? 'paused' : undefined),

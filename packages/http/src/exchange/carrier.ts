@@ -23,8 +23,8 @@ export interface Carrier {
   readonly peerAddress: string | undefined
   /** @param kept returns the body that an earlier body parser left, or a promise of it */
   readBody(limitBytes: number, kept: () => unknown): Promise<Uint8Array>
-  /** Calls the listener with the size of each chunk of the request's body that arrives from now on. */
-  countRequest(onBytes: (bytes: number) => void): void
+  /** Adds the sizes of the chunks of both bodies, from now on. */
+  count(bytes: { in: number; out: number }): void
   /** The declared length of the body, if all of it has arrived, perhaps before it was counted. */
   readonly arrivedBytes: number
 
@@ -34,8 +34,6 @@ export interface Carrier {
   getHeader(name: string): HeaderValue | undefined
   /** Called only before the headers were sent. */
   setHeader(name: string, value: HeaderValue): void
-  /** Calls the listener with the size of each chunk of the response's body. */
-  countResponse(onBytes: (bytes: number) => void): void
   /** Calls the listener for each chunk of the response's body. */
   tapResponse(onChunk: (chunk: Uint8Array) => void): void
 

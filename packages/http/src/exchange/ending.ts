@@ -3,6 +3,7 @@ import type { Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 
 import type { NativeRequest, NativeResponse } from './exchange.ts'
+import { stateOfResponse } from './state.ts'
 
 /**
  * How an exchange ended:
@@ -29,7 +30,9 @@ export class Ending {
   /** Whether the response ever had a socket. */
   #hadSocket: boolean
   #outcome: Outcome | undefined
-  #listeners: ((outcome: Outcome) => void)[] = []
+  /** The first listener, and further ones. Most exchanges have one, and need no list. */
+  #listener: ((outcome: Outcome) => void) | undefined
+  #others: ((outcome: Outcome) => void)[] | undefined
 
   constructor(response: NativeResponse) {
     this.#response = response
@@ -41,8 +44,8 @@ export class Ending {
       response.once('close', () => this.#end(outcomeOfStream(response)))
       return
     }
-    response.once('finish', () => this.#end('finished'))
-    response.once('close', () => this.closed())
+    response.on('finish', finished)
+    response.on('close', closed)
     if (!this.#hadSocket) response.once('socket', () => (this.#hadSocket = true))
     openOn(socketOf(response))?.add(this)
   }
@@ -55,7 +58,8 @@ export class Ending {
   /** Calls the listener once at the end, or at once if it has ended. The listener must not throw. */
   onEnd(listener: (outcome: Outcome) => void): void {
     if (this.#outcome) listener(this.#outcome)
-    else this.#listeners.push(listener)
+    else if (!this.#listener) this.#listener = listener
+    else (this.#others ??= []).push(listener)
   }
 
   /** Called when the response or its socket closed. */
@@ -65,21 +69,42 @@ export class Ending {
     this.#end(takenOver ? 'detached' : 'aborted')
   }
 
+  /** Called when the operating system has the whole response. */
+  finished(): void {
+    this.#end('finished')
+  }
+
   #end(outcome: Outcome): void {
     if (this.#outcome) return
     this.#outcome = outcome
     if (!isHttp2(this.#response)) openOn(socketOf(this.#response))?.delete(this)
-    const listeners = this.#listeners
-    this.#listeners = []
-    for (const listener of listeners) listener(outcome)
+    const first = this.#listener
+    const others = this.#others
+    this.#listener = undefined
+    this.#others = undefined
+    first?.(outcome)
+    if (others) for (const listener of others) listener(outcome)
   }
 }
 
 const ENDING = Symbol('penknife.ending')
 
+// Functions of all responses: a closure for each costs more than all that it does.
+function finished(this: ServerResponse): void {
+  knownEnding(this)?.finished()
+}
+
+function closed(this: ServerResponse): void {
+  knownEnding(this)?.closed()
+}
+
+function knownEnding(response: NativeResponse): Ending | undefined {
+  return (stateOfResponse(response) as { readonly [ENDING]?: Ending })[ENDING]
+}
+
 /** The ending of this response's exchange. All middlewares and frameworks share it. */
 export function endingOf(response: NativeResponse): Ending {
-  const known = response as NativeResponse & { [ENDING]?: Ending }
+  const known = stateOfResponse(response) as { [ENDING]?: Ending }
   return (known[ENDING] ??= new Ending(response))
 }
 

@@ -50,7 +50,8 @@ class HttpExchange<Context> implements Exchange<Context> {
   #abort: AbortController | undefined
   #watching = false
   #finish: Finish | undefined
-  #listeners: ((finish: Finish) => void)[] | undefined
+  #listener: ((finish: Finish) => void) | undefined
+  #others: ((finish: Finish) => void)[] | undefined
 
   constructor(view: View<Context>, context: Context) {
     this.#view = view
@@ -144,8 +145,7 @@ class HttpExchange<Context> implements Exchange<Context> {
   get bytes(): ByteCount {
     if (this.#bytes) return this.#bytes
     const bytes = { in: 0, out: 0 }
-    this.carrier.countRequest((count) => (bytes.in += count))
-    this.carrier.countResponse((count) => (bytes.out += count))
+    this.carrier.count(bytes)
     return (this.#bytes = bytes)
   }
 
@@ -174,8 +174,8 @@ class HttpExchange<Context> implements Exchange<Context> {
   onFinish(listener: (finish: Finish) => void): void {
     if (this.#finish) return call(listener, this.#finish)
     void this.bytes
-    this.#listeners ??= []
-    this.#listeners.push(listener)
+    if (!this.#listener) this.#listener = listener
+    else (this.#others ??= []).push(listener)
     this.#watch()
   }
 
@@ -202,12 +202,15 @@ class HttpExchange<Context> implements Exchange<Context> {
       bytesOut: this.#bytes?.out ?? 0,
       durationMs: performance.now() - this.#startedAt,
       aborted,
-      error: carrier.error,
+      error: outcome === 'finished' ? undefined : carrier.error,
     }
     if (aborted) this.#abort?.abort()
-    const listeners = this.#listeners ?? []
-    this.#listeners = undefined
-    for (const listener of listeners) call(listener, this.#finish)
+    const first = this.#listener
+    const others = this.#others
+    this.#listener = undefined
+    this.#others = undefined
+    if (first) call(first, this.#finish)
+    if (others) for (const listener of others) call(listener, this.#finish)
   }
 }
 

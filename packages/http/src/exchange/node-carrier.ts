@@ -5,7 +5,8 @@ import { arrivedBefore, endingOf, finalStatus, isGone, type Outcome } from './en
 import type { HeaderValue, NativeRequest, NativeResponse } from './exchange.ts'
 import { type HoldOptions, holdResponse } from './hold.ts'
 import { readRawBody } from './raw-body.ts'
-import { countRequest, tapResponse } from './tap.ts'
+import { stateOf } from './state.ts'
+import { countRequest, countResponse, tapResponse } from './tap.ts'
 
 /** Where a framework keeps the headers of a response until they are sent. Node keeps them in the response. */
 export interface HeaderStore {
@@ -27,7 +28,7 @@ export class NodeCarrier implements Carrier {
   }
 
   get holder(): object {
-    return this.request
+    return stateOf(this.request)
   }
 
   get method(): string {
@@ -51,8 +52,9 @@ export class NodeCarrier implements Carrier {
     return readRawBody(this.request, limitBytes, kept)
   }
 
-  countRequest(onBytes: (bytes: number) => void): void {
-    countRequest(this.request as IncomingMessage, onBytes)
+  count(bytes: { in: number; out: number }): void {
+    if (mayHaveBody(this.request)) countRequest(this.request as IncomingMessage, bytes)
+    countResponse(this.response as ServerResponse, this.method, bytes)
   }
 
   get arrivedBytes(): number {
@@ -73,12 +75,6 @@ export class NodeCarrier implements Carrier {
 
   setHeader(name: string, value: HeaderValue): void {
     this.#headers.setHeader(name, value)
-  }
-
-  countResponse(onBytes: (bytes: number) => void): void {
-    tapResponse(this.response as ServerResponse, this.method, (chunk, encoding) =>
-      onBytes(Buffer.byteLength(chunk, encoding)),
-    )
   }
 
   tapResponse(onChunk: (chunk: Uint8Array) => void): void {
@@ -115,4 +111,10 @@ export class NodeCarrier implements Carrier {
 /** The address at the other end of the socket. In-process servers may have no socket. */
 export function socketAddress(request: NativeRequest): string | undefined {
   return (request as Partial<IncomingMessage>).socket?.remoteAddress
+}
+
+/** Whether a request may have a body: a GET of HTTP/1 has one only if it declares it (RFC 9112, 6.3). */
+function mayHaveBody({ method, headers, httpVersionMajor }: NativeRequest): boolean {
+  if ((method !== 'GET' && method !== 'HEAD') || httpVersionMajor !== 1) return true
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }

@@ -8,7 +8,7 @@ import type { HeaderValue, NativeRequest, NativeResponse } from '../exchange/exc
 import { socketAddress } from '../exchange/node-carrier.ts'
 import { inherit } from '../exchange/state.ts'
 import type { HoldOptions } from '../exchange/hold.ts'
-import { countRequest, hasBody, tapResponse } from '../exchange/tap.ts'
+import { countRequest, countResponse, hasBody } from '../exchange/tap.ts'
 import { holdBody, refuseEvents } from './hold.ts'
 import { readBody, type Readable, watched, withBody } from './body.ts'
 import { FetchEnding } from './ending.ts'
@@ -98,11 +98,16 @@ export class FetchCarrier implements Carrier {
     return readBody(this.#request, limitBytes, kept, (next) => this.#replace(next))
   }
 
-  countRequest(onBytes: (bytes: number) => void): void {
-    if (this.#node) return countRequest(this.#node.incoming as IncomingMessage, onBytes)
+  count(bytes: { in: number; out: number }): void {
+    if (this.#node) {
+      countRequest(this.#node.incoming as IncomingMessage, bytes)
+      countResponse(this.#node.outgoing as ServerResponse, this.method, bytes)
+      return
+    }
+    this.tapResponse(({ byteLength }) => (bytes.out += byteLength))
     const { body } = this.#request
     if (!body || this.#request.bodyUsed || body.locked) return
-    const counted = watched(body as Readable, { onChunk: ({ byteLength }) => onBytes(byteLength) })
+    const counted = watched(body as Readable, { onChunk: ({ byteLength }) => (bytes.in += byteLength) })
     this.#replace(withBody(this.#request, counted))
   }
 
@@ -125,12 +130,6 @@ export class FetchCarrier implements Carrier {
   setHeader(name: string, value: HeaderValue): void {
     this.#pending ??= new Map()
     this.#pending.set(name.toLowerCase(), value)
-  }
-
-  countResponse(onBytes: (bytes: number) => void): void {
-    const out = this.#node?.outgoing as ServerResponse | undefined
-    if (!out) return this.tapResponse(({ byteLength }) => onBytes(byteLength))
-    tapResponse(out, this.method, (chunk, encoding) => onBytes(Buffer.byteLength(chunk, encoding)))
   }
 
   tapResponse(onChunk: (chunk: Uint8Array) => void): void {

@@ -20,6 +20,7 @@ import { requestIds } from './request-id.ts'
 import { samplerOf } from './sampling.ts'
 import { leavesOut } from './skip.ts'
 import { FULL, targetOf } from './target.ts'
+import { createTick } from './tick.ts'
 import { entryMaker, limitOf } from './to-entry.ts'
 
 const CODE = 'PENKNIFE_REQUEST_LOG'
@@ -29,7 +30,29 @@ const MAX_RESETS = 10
 const TOO_MANY_RESETS = `clients reset more than ${MAX_RESETS} connections a second at once; further requests of such clients are not logged`
 const TOO_MANY_REFUSED = `node refused more than ${MAX_RESETS} requests a second; further ones are not logged`
 
+/** The entry of a dropped request of which nothing is known. */
+const UNKNOWN = {
+  method: '',
+  path: '',
+  status: 0,
+  durationMs: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  aborted: false,
+} as const
+
 type Later = Promise<boolean> | false
+
+/** A request that has ended. */
+interface Ended {
+  readonly exchange: Exchange
+  readonly finish: Finish
+  /** When it arrived, milliseconds since 1970. */
+  readonly at: number
+  readonly notes: Notes
+  /** False when it is not skipped; a promise while that is asked. */
+  readonly skipped: Later
+}
 
 /**
  * Adds each finished request to a stream. No request waits for Redis or fails with it. Entries wait in memory, within a bound, and are
@@ -105,7 +128,15 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
       text.then((made) => delivery.add(made), lose).finally(() => (waiting -= 1))
     }
 
-    function finished(exchange: Exchange, finish: Finish, at: number, notes: Notes, skipped: Later): void {
+    const ended = createTick((request: Ended) => {
+      try {
+        finished(request)
+      } catch (error) {
+        lose(error)
+      }
+    })
+
+    function finished({ exchange, finish, at, notes, skipped }: Ended): void {
       const route = exchange.route()
       const limit = limitOf(exchange)
       const { status, durationMs } = finish
@@ -119,18 +150,14 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
           })
         : 1
       if (rate === 0 || isLeftOut?.(exchange.method, exchange.path, status)) return
-      try {
-        const entry = toEntry(exchange, { finish, at, notes, limit, route, rate })
-        if (!fields && !skipped) return write(entry, notes.fields, undefined)
-        if (waiting + delivery.pending >= bounds.maxPending) {
-          delivery.drop(1)
-          return counter.dropped(overflow, 1)
-        }
-        waiting += 1
-        void later(exchange, entry, notes, skipped).finally(() => (waiting -= 1))
-      } catch (error) {
-        lose(error)
+      const entry = toEntry(exchange, { finish, at, notes, limit, route, rate })
+      if (!fields && !skipped) return write(entry, notes.fields, undefined)
+      if (waiting + delivery.pending >= bounds.maxPending) {
+        delivery.drop(1)
+        return counter.dropped(overflow, 1)
       }
+      waiting += 1
+      void later(exchange, entry, notes, skipped).finally(() => (waiting -= 1))
     }
 
     async function later(
@@ -150,6 +177,7 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
     const handler: Handler = (exchange) => {
       const skipped = skips(exchange)
       if (skipped === true) return PASS
+      // It also reads the client's address, which Node then keeps after the socket closed.
       if (exchange.gone && !admitReset()) {
         delivery.drop(1)
         counter.dropped(TOO_MANY_RESETS, 1)
@@ -157,14 +185,23 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
       }
       const at = Date.now()
       const notes = takeNotes(exchange, idOf?.(exchange))
-      // Node keeps the address after the socket closed if it was read before.
-      void exchange.peerAddress
-      exchange.onFinish((finish) => finished(exchange, finish, at, notes, skipped))
+      exchange.onFinish((finish) => ended.add({ exchange, finish, at, notes, skipped }))
       return PASS
     }
 
     async function close(deadlineMs: number): Promise<void> {
-      if (await delivery.flush(deadlineMs)) return
+      // A server says that it is closed before its last sockets do.
+      await new Promise((resolve) => setImmediate(resolve))
+      ended.run()
+      const began = performance.now()
+      if (await delivery.flush(deadlineMs)) {
+        const dropped = delivery.takeDropped()
+        if (dropped === 0) return
+        // No entry follows that could tell of them.
+        write({ ...UNKNOWN, at: Date.now() }, undefined, undefined)
+        delivery.drop(dropped - 1)
+        if (await delivery.flush(Math.max(0, deadlineMs - (performance.now() - began)))) return
+      }
       const { unknown } = delivery
       const lost = delivery.abandon()
       if (lost === 0) return
@@ -183,14 +220,9 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
       }
       const ip = address === undefined ? undefined : toAddress(address)
       const entry: RequestEntry = {
+        ...UNKNOWN,
         at: Date.now(),
-        method: '',
-        path: '',
         status,
-        durationMs: 0,
-        bytesIn: 0,
-        bytesOut: 0,
-        aborted: false,
         ...(ip !== undefined && { ip }),
         error: toError(error),
       }

@@ -16,14 +16,17 @@ import {
 import { checkChannel } from '../checks.ts'
 import { Dues } from './dues.ts'
 import { announcingOf, settingsOf } from './options.ts'
-import { Room, type RoomCalls } from './room.ts'
+import { type Change, type Renewed, Room, type RoomCalls } from './room.ts'
 import type { Presence, PresenceMembers, PresenceOptions } from './types.ts'
 
-const LONGEST_MEMBER = 128
+/** As of a user. */
+const LONGEST_MEMBER = 256
 const MOST_MEMBERS = 1000
 /** Leases are renewed after a third of their time, a tenth of the channels at once. */
 const SLICES = 10
 const CLOSE_MS = 5000
+/** Of renew.lua. */
+const REPLIES: Readonly<Record<string, Renewed>> = { 0: 'ended', 1: 'kept', 2: 'lost' }
 /** The most calls in a row that remove members of dead processes. */
 const MOST_CALLS = 1000
 
@@ -55,7 +58,7 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
   const { keys, bind, onClose } = runtime
   const { route } = keys
   const announcing = announce && announcingOf(announce, runtime)
-  const process = randomBytes(12).toString('base64url')
+  const processId = randomBytes(12).toString('base64url')
   const { next, keep, ttl, age } = announcing?.plan ?? {
     next: keys.beginnings(name),
     keep: 1,
@@ -74,6 +77,7 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
   let reported = false
   let slice = 0
   let opened = 0
+  let named = 0
   let timer: NodeJS.Timeout | undefined
   let unregister = (): unknown => undefined
 
@@ -99,18 +103,21 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
 
   function callsOf(channel: string): RoomCalls {
     const target = targetOf(channel)
-    async function renewed(lastsMs: number): Promise<boolean> {
-      let reply = await renew(route, ...target, process, lastsMs)
-      const alive = reply.startsWith('1')
+    let process = `${processId}.${named++}`
+    async function renewed(lastsMs: number, last?: Change): Promise<Renewed> {
+      const text = last ? `${last.wanted === 'in' ? 1 : 0}${last.member}` : ''
+      let reply = await renew(route, ...target, process, lastsMs, text)
+      const answer = REPLIES[reply.charAt(0)] ?? 'kept'
       for (let call = 1; reply.endsWith('+') && call < MOST_CALLS; call++)
-        reply = await renew(route, ...target, process, lastsMs)
-      return alive
+        reply = await renew(route, ...target, process, lastsMs, '')
+      return answer
     }
     return {
       join: async (member) => (await join(route, ...target, process, member)) === 1,
       leave: (member) => leave(route, ...target, process, member),
-      renew: () => renewed(leaseMs),
+      renew: (last) => renewed(leaseMs, last),
       release: () => renewed(graceMs),
+      beginAgain: () => (process = `${processId}.${named++}`),
       failed,
     }
   }

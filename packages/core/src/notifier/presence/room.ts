@@ -1,15 +1,26 @@
 import { Attendance } from './attendance.ts'
 import type { PresenceMembership } from './types.ts'
 
+/** A change that Redis confirmed. */
+export interface Change {
+  readonly member: string
+  readonly wanted: 'in' | 'out'
+}
+
+/** The lease had ended; it is extended; or it is, and Redis lost its last writes. */
+export type Renewed = 'ended' | 'kept' | 'lost'
+
 /** The calls about one channel. */
 export interface RoomCalls {
   /** Resolves with whether the process had a lease. Else its other members must join again. */
   join(member: string): Promise<boolean>
   leave(member: string): Promise<unknown>
-  /** Extends the lease. Resolves as `join`. */
-  renew(): Promise<boolean>
+  /** Extends the lease. Looks whether Redis has the last change: if it lost any, it lost that one. */
+  renew(last: Change | undefined): Promise<Renewed>
   /** Lets the lease end soon. */
   release(): Promise<unknown>
+  /** Later calls are those of another process. The members of the one before leave when its lease ends. */
+  beginAgain(): void
   /** Reports a failure that is no outage. */
   failed(error: unknown): void
 }
@@ -26,6 +37,10 @@ export class Room {
   readonly #onEmpty: () => void
   readonly #members = new Map<string, Attendance>()
   #renewing = false
+  /** The last change. Undefined while that member changes again. */
+  #last: Change | undefined
+  /** Grows with `beginAgain`: what was sent before counts for nothing. */
+  #round = 0
 
   constructor(number: number, calls: RoomCalls, graceMs: number, onEmpty: () => void) {
     this.number = number
@@ -58,10 +73,11 @@ export class Room {
     if (this.#renewing) return
     this.#renewing = true
     this.#calls
-      .renew()
+      .renew(this.#last)
       .then(
-        (alive) => {
-          if (!alive) this.#joinAgain()
+        (renewed) => {
+          if (renewed === 'lost') this.#beginAgain()
+          if (renewed !== 'kept') this.#joinAgain()
           for (const [member, attendance] of this.#members) this.#settle(member, attendance)
         },
         (error: unknown) => this.#calls.failed(error),
@@ -90,6 +106,13 @@ export class Room {
     } else this.#settle(member, attendance)
   }
 
+  /** As another process, because nobody knows who else is a member of the one before. */
+  #beginAgain(): void {
+    this.#round += 1
+    this.#last = undefined
+    this.#calls.beginAgain()
+  }
+
   /** Redis removed the members of this process, or some of them. */
   #joinAgain(): void {
     for (const attendance of this.#members.values())
@@ -106,12 +129,16 @@ export class Room {
       return
     }
     attendance.sending = true
+    if (this.#last?.member === member) this.#last = undefined
+    const round = this.#round
     this.#send(wanted, member).then(
       (alive) => {
         attendance.sending = false
         const first = !alive && wanted === 'in'
         if (first) this.#joinAgain()
-        attendance.known = wanted
+        const counts = round === this.#round
+        attendance.known = counts ? wanted : 'unknown'
+        if (counts) this.#last = { member, wanted }
         if (first) for (const [other, each] of this.#members) this.#settle(other, each)
         this.#settle(member, attendance)
       },

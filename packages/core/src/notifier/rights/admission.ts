@@ -18,6 +18,16 @@ export interface AdmittedSubscription {
   end(): void
 }
 
+/**
+ * Makes a subscription that is not the notifier's depend on the rights of an admission. Returns a function that ends it. Does nothing for
+ * an admission that another object than a notifier made.
+ */
+export function coverWith(admission: NotifierAdmission, subscription: AdmittedSubscription): () => void {
+  if (!(admission instanceof UserAdmission)) return () => {}
+  admission.cover(subscription)
+  return () => admission.uncover(subscription)
+}
+
 /** One connection of a user: its subscriptions, and the end of its rights. */
 export class UserAdmission implements NotifierAdmission, RightsListener {
   readonly user: string

@@ -29,9 +29,10 @@ export class ViewSubscription {
     return this.#inside ? this.#channel.id : this.#id
   }
 
-  /** Resolves when the state was delivered. */
+  /** Resolves when the state was delivered; or when it is paused, because the state comes after that. */
   async begin(): Promise<void> {
     this.#channel.enter(this)
+    if (this.#paused) return
     if (this.#channel.id !== undefined) return this.#catchUp()
     const begun = new Promise<void>((resolve) => (this.#begun = resolve))
     // Rejects if it cannot be read now. The watch reads it too, at the same time.
@@ -47,6 +48,7 @@ export class ViewSubscription {
 
   pause(): void {
     this.#paused = true
+    this.#begun?.()
     this.#leaveAudience()
   }
 

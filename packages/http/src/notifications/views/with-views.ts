@@ -1,5 +1,5 @@
 import type { AnyNotifier, LiveView, NotifierSubscription } from '@penknife/core'
-import { checkChannel, invalid } from '@penknife/core/internal'
+import { type AdmittedSubscription, checkChannel, coverWith, disown, invalid } from '@penknife/core/internal'
 
 import { ViewChannel } from './view-channel.ts'
 import { ViewSubscription } from './view-subscription.ts'
@@ -21,8 +21,21 @@ export function checkViews(name: string, views: unknown): void {
 }
 
 function checkView(name: string, view: unknown): LiveView {
-  if (typeof (view as Partial<LiveView> | null)?.watch === 'function') return view as LiveView
+  if (isView(view)) return view
   throw invalid(name, view, 'give what live() returned')
+}
+
+/** Of a function. Its error is the application's, so it is no PENKNIFE_INVALID, which would be the client's. */
+function madeView(view: unknown): LiveView | undefined {
+  if (isView(view)) return view
+  if (view === undefined || view === null || view === false) return undefined
+  disown(view)
+  const fix = 'return what live() returned, or undefined'
+  throw new TypeError(invalid('the answer of notifications views', view, fix).message)
+}
+
+function isView(view: unknown): view is LiveView {
+  return typeof (view as Partial<LiveView> | null)?.watch === 'function'
 }
 
 type Subscribe = AnyNotifier['subscribe']
@@ -37,15 +50,12 @@ export interface ViewedNotifier {
 export function withViews(notifier: AnyNotifier, views: NotificationViews | undefined): ViewedNotifier {
   if (views === undefined) return { notifier, isView: undefined }
   const opened = new Map<string, ViewChannel>()
-  /** The live views that depend on an admission's rights. */
-  const admitted = new WeakMap<object, Set<JoinedSubscription>>()
 
   function viewOf(name: string): LiveView | undefined {
     const open = opened.get(name)
     if (open) return open.view
     if (typeof views !== 'function') return views && Object.hasOwn(views, name) ? views[name] : undefined
-    const made = views(name)
-    return made && checkView('the answer of notifications views', made)
+    return madeView(views(name))
   }
 
   function channelOf(name: string, view: LiveView): ViewChannel {
@@ -66,9 +76,7 @@ export function withViews(notifier: AnyNotifier, views: NotificationViews | unde
     if (chosen.size === 0) return notifier.subscribe(channels, options)
     const joined = new JoinedSubscription()
     const { admission, from = {} } = options
-    const covered = admission && admitted.get(admission)
-    covered?.add(joined)
-    joined.onClose = () => covered?.delete(joined)
+    if (admission) joined.onClose = coverWith(admission, joined)
     try {
       await Promise.all(
         [...chosen].map(([name, view]) => joined.follow(channelOf(name, view), options, from[name])),
@@ -85,40 +93,38 @@ export function withViews(notifier: AnyNotifier, views: NotificationViews | unde
     return joined
   }
 
-  const admit: AnyNotifier['admit'] = async (user, { onRevoked, onEnd }) => {
-    const covered = new Set<JoinedSubscription>()
-    const admission = await notifier.admit(user, {
-      onRevoked(channels) {
-        for (const joined of covered) joined.leave(channels)
-        onRevoked(channels)
-      },
-      onEnd(reason) {
-        for (const joined of covered) void joined.close()
-        onEnd(reason)
-      },
-    })
-    admitted.set(admission, covered)
-    return admission
-  }
-
   return {
-    notifier: { name: notifier.name, onClose: (end) => notifier.onClose(end), subscribe, admit },
+    notifier: {
+      name: notifier.name,
+      onClose: (end) => notifier.onClose(end),
+      subscribe,
+      admit: (user, admitting) => notifier.admit(user, admitting),
+    },
     isView: (channel) => opened.has(channel),
   }
 }
 
 /** A subscription to live views, and to channels of the notifier if there are others. */
-class JoinedSubscription implements NotifierSubscription {
+class JoinedSubscription implements NotifierSubscription, AdmittedSubscription {
   readonly #views = new Map<string, ViewSubscription>()
   #rest: NotifierSubscription | undefined
+  /** Whether the subscriber paused it. */
   #paused = false
+  /** Whether the admission paused the views, because revocations may be missing. It pauses the rest by itself. */
+  #blocked = false
   #closed = false
   onClose: (() => void) | undefined
 
-  follow(channel: ViewChannel, options: Parameters<Subscribe>[1], from: string | undefined): Promise<void> {
+  async follow(
+    channel: ViewChannel,
+    options: Parameters<Subscribe>[1],
+    from: string | undefined,
+  ): Promise<void> {
+    if (this.#closed) return
     const view = new ViewSubscription(channel, options, this, from)
     this.#views.set(channel.name, view)
-    return view.begin()
+    if (this.#paused || this.#blocked) view.pause()
+    await view.begin()
   }
 
   add(rest: NotifierSubscription): void {
@@ -143,8 +149,22 @@ class JoinedSubscription implements NotifierSubscription {
 
   resume(): void {
     this.#paused = false
-    for (const view of this.#views.values()) view.resume()
+    if (!this.#blocked) for (const view of this.#views.values()) view.resume()
     this.#rest?.resume()
+  }
+
+  block(): void {
+    this.#blocked = true
+    for (const view of this.#views.values()) view.pause()
+  }
+
+  unblock(): void {
+    this.#blocked = false
+    if (!this.#paused) for (const view of this.#views.values()) view.resume()
+  }
+
+  end(): void {
+    void this.close()
   }
 
   leave(channels: readonly string[]): void {

@@ -1,0 +1,29 @@
+import { configDefaults, defineConfig, mergeConfig } from 'vitest/config'
+
+import base from './vitest.config.ts'
+
+/** What needs clusters, processes, browsers, faults and builds. */
+const FOLDERS = 'cluster,servers,pack,demo,docs,examples,testing'
+const FAULTS =
+  'chaos,crash,fate,failover,outage,processes,silence,connection,lifecycle,spoiled,damaged,fuzz,hostile,suspects,browser'
+/** What tries many cases. */
+const MANY = 'property,policies,bounds,bound,outcome,computing,memory,table,random-gaps,worst-case,no-trace'
+/** What takes longest of the rest. */
+const LONG =
+  'factories,given-options,subscriber,slots,driver-contract,export,windows,ban,compressors,slow-clients'
+
+/** What a change is tried with while it is made: `pnpm test:quick`. */
+export default mergeConfig(
+  base,
+  defineConfig({
+    test: {
+      exclude: [
+        ...configDefaults.exclude,
+        `test/{${FOLDERS}}/**`,
+        `test/**/*{${FAULTS},${MANY},${LONG}}*.test.ts`,
+        'test/redis/scripts.test.ts',
+        'test/record/{cluster,workflow}.test.ts',
+      ],
+    },
+  }),
+)
