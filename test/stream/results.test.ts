@@ -280,6 +280,17 @@ test('an outcome is forgotten after its time', async () => {
   )
 })
 
+test('a wait that begins after a close, or during one, fails', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders', QUEUE)
+  const id = await stream.add(1, KEEP)
+  const closing = penknife.close()
+  const waits = [failure(stream.result(id))]
+  await closing
+  waits.push(failure(stream.result(id)))
+  expect((await Promise.all(waits)).map(({ code }) => code)).toEqual(['PENKNIFE_CLOSED', 'PENKNIFE_CLOSED'])
+})
+
 test('a wait ends with its signal, at a close, and for entries whose outcome is not kept', async () => {
   const stream = await openOrders(bench, QUEUE)
   const id = await stream.add(1, KEEP)
