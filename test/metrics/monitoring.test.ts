@@ -18,13 +18,16 @@ const alerts = read('docs/monitoring/alerts.yml')
 const { panels } = JSON.parse(read('docs/monitoring/grafana.json')) as Dashboard
 
 /** Expressions of the alert rules and of the dashboard, with the name of each. */
-const expressions = [
+const expressions: readonly (readonly [string, string])[] = [
   ...alerts
     .split('- alert: ')
     .slice(1)
-    .map((rule) => [rule.split('\n', 1)[0] ?? '', /expr:([^]*?)\n {8}(?:for|labels):/.exec(rule)?.[1] ?? '']),
-  ...panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr])),
-] as readonly (readonly [string, string])[]
+    .map((rule): [string, string] => [
+      rule.split('\n', 1)[0] ?? '',
+      /expr:([^]*?)\n {8}(?:for|labels):/.exec(rule)?.[1] ?? '',
+    ]),
+  ...panels.flatMap(({ title, targets }) => targets.map(({ expr }): [string, string] => [title, expr])),
+]
 
 /** Labels that Prometheus adds. */
 const OWN = ['redis', 'instance', 'le']
