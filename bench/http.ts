@@ -1,8 +1,9 @@
-import type { Bench } from './harness/bench.ts'
+import type { Bench, Probe } from './harness/bench.ts'
+import { logAway, logMemory } from './http/log-memory.ts'
 import { logsIn } from './http/logs.ts'
 import { limitersIn } from './http/served.ts'
 
-export const suite: readonly Bench[] = [
+export const suite: readonly (Bench | Probe)[] = [
   {
     name: 'http.fastify',
     ...limitersIn('fastify', [{ guard: '@fastify/rate-limit', packages: ['@fastify/rate-limit'] }]),
@@ -13,4 +14,6 @@ export const suite: readonly Bench[] = [
   },
   { name: 'http.requestLog', ...logsIn('express', 'pino-http', 'morgan') },
   { name: 'http.requestLogKoa', ...logsIn('koa', 'koa-pino-logger', 'koa-morgan') },
+  logMemory,
+  logAway,
 ]

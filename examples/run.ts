@@ -1,4 +1,4 @@
-/** `pnpm example express|ingest|instant|koa|nudges|quota|report|standalone|tickets|tokens` */
+/** `pnpm example express|ingest|instant|koa|nudges|quota|report|standalone|tickets|tokens|traffic|trial` */
 const names = [
   'express',
   'ingest',
@@ -10,6 +10,8 @@ const names = [
   'standalone',
   'tickets',
   'tokens',
+  'traffic',
+  'trial',
 ]
 const [name = ''] = process.argv.slice(2)
 if (names.includes(name)) await import(`./${name}/main.ts`)

@@ -4,7 +4,7 @@ import morgan from 'morgan'
 import { pinoHttp } from 'pino-http'
 
 import { expressOf } from '../harness/library.ts'
-import { file, pinoTo } from './log-files.ts'
+import { file, LOG_FILE, pinoTo } from './log-files.ts'
 import { listening, spaceOf, task } from './server.ts'
 
 /** Each set up as in its own documentation, writing to a file. */
@@ -22,4 +22,4 @@ const app = express()
 const log = logs[task.log]
 if (log) app.use(await log())
 app.get('/items/:id', (_request, response) => void response.send('hello'))
-listening(app.listen(0, '127.0.0.1'))
+listening(app.listen(0, '127.0.0.1'), LOG_FILE)

@@ -9,6 +9,8 @@ export interface Forked {
   readonly pool: Pool
   /** CPU time that the process used so far, in microseconds. */
   cpuUs(): Promise<number>
+  /** The file of a log that writes one, and the memory of the process. */
+  report(): Promise<{ readonly file: string; readonly rssMb: number }>
   close(): Promise<void>
 }
 
@@ -25,6 +27,11 @@ export async function forked(program: string, task: object, connections: number)
       server.send('cpu')
       const [cpu] = (await once(server, 'message')) as [number]
       return cpu
+    },
+    async report() {
+      server.send('report')
+      const [report] = (await once(server, 'message')) as [{ file: string; rssMb: number }]
+      return report
     },
     async close() {
       await pool.destroy()

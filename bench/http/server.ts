@@ -28,11 +28,15 @@ export async function spaceOf({ library, url }: LogTask): Promise<Space> {
 }
 
 /** Sends the port as soon as the server listens, and on request the CPU time of this process. */
-export function listening(server: Server): void {
+export function listening(server: Server, file = ''): void {
   const send = (): unknown => process.send?.((server.address() as AddressInfo).port)
   if (server.listening) send()
   else server.once('listening', send)
-  process.on('message', () => {
+  process.on('message', (asked) => {
+    if (asked === 'report') {
+      process.send?.({ file, rssMb: process.memoryUsage().rss / (1 << 20) })
+      return
+    }
     const { user, system } = process.cpuUsage()
     process.send?.(user + system)
   })

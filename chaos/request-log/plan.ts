@@ -20,7 +20,7 @@ export interface EndRecord {
   readonly k: 'end'
   /** Requests that its servers got. */
   readonly received: number
-  /** Entries that it lost, as onError was told. */
+  /** Entries that it lost, as onError reported. */
   readonly lost: number
 }
 

@@ -18,7 +18,7 @@ local ALIVE_MS = 30000
 
 local function item(stream, ready, delayed, dead, paused, queued, group)
   local length = redis.call('XLEN', stream)
-  local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+  local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
   local here, oldest
   for _, each in ipairs(all) do
     if each.name == group then
@@ -33,8 +33,13 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
   end
 
   local waiting, exact, next_up = 0, 1, nil
-  if length > 0 then
-    waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+  if here and here.lag then
+    -- The common case, with fewer commands than `undelivered` needs.
+    waiting = math.min(here.lag, length)
+    local first = waiting > 0 and redis.call('XRANGE', stream, '(' .. here['last-delivered-id'], '+', 'COUNT', 1)[1]
+    next_up = first and first[1]
+  elseif length > 0 then
+    waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
   end
   consider(next_up)
   local running, alive, consumers = 0, {}, {}
@@ -50,7 +55,9 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
   end
   if here then
     running = here.pending
-    workers_of(stream)
+    if here.consumers > 0 then
+      workers_of(stream)
+    end
     if running > 0 then
       consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
     end

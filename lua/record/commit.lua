@@ -5,7 +5,7 @@
 -- commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
 --
 -- When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
--- changes are done, and nobody handles it again. There is no moment between the two.
+-- changes are done, its outcome is kept if that was asked for, and nobody handles it again. There is no moment between the two.
 -- @batch 64
 -- @full refused      it adds entries, members and events; the entry stays with its worker
 -- @include record/effects
@@ -13,18 +13,19 @@
 -- @include typed
 -- @include stream/finishing
 -- @include stream/placing
--- @shared keys keys  stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
+-- @include stream/keeping
+-- @shared keys keys  stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua), with channels of outcomes the results and their times (stream/outcomes.lua); then those of the changes, at the indexes in the plan
 -- @shared each       how many keys an item has
 -- @shared size       how many texts the plan has
--- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
+-- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; then groups of changes, see lua/_lib/record/effects.lua
 -- @item keys own     of the changes
--- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; then those of the changes
+-- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; the id and the milliseconds to keep its outcome, or nothing, or ? to find them in the entry; then those of the changes
 -- @returns integer|string as record.lua; "=" and the first results of this delivery; "l": the lease is lost
 
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 5, 3)
-local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
+local of = effects.open(keys, plan, size, 6, 4)
+local group, consumer, declared, durable, most, channels = unpack(of.fields, 1, 6)
 local wrong = of.wrong
   or typed(stream, 'stream')
   or typed(ready, 'stream')
@@ -33,6 +34,7 @@ local wrong = of.wrong
 -- With order by key: what places.lua works on.
 local places, held = placing(most, keys[4], keys[5], ready)
 wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
+local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
 local expires = false
 
 -- Whether this consumer has the lease of a position. Without the group there are no leases.
@@ -44,15 +46,30 @@ local function is_leased(key, position)
   return leases[1] ~= nil
 end
 
+-- The fields of an entry.
+local function read(key, position)
+  local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
+  for at = 1, #fields, 2 do
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
+  end
+  return named
+end
+
 -- The place of an entry whose caller does not know it; empty when it has none.
 local function place_of(key, position)
-  local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
-  for at = 1, #fields, 2 do
-    if fields[at] == 'k' then
-      return fields[at + 1]
-    end
+  return read(key, position).k or ''
+end
+
+-- The id of an entry and the milliseconds to keep its outcome; nothing when it is not kept.
+local function kept_of(key, position, given)
+  if channels == '' or given == '' then
+    return nil
+  elseif given ~= '?' then
+    return string.match(given, '^(%S+) (%d+)$')
   end
-  return ''
+  local named = read(key, position)
+  local lasts = string.match(named.o or '', 'r(%d+)')
+  return lasts and (named.i or position), lasts
 end
 
 local function item(own, values)
@@ -60,7 +77,7 @@ local function item(own, values)
     return wrong
   end
   local texts = effects.texts(of, values)
-  local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+  local from, position, received, asked, place, location = texts[1], texts[2], texts[3], texts[4], '', nil
   if held then
     local given
     position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
@@ -83,13 +100,18 @@ local function item(own, values)
   if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
     return 'l'
   end
+  local id, lasts = kept_of(key, position, asked)
+  local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+  if refused then
+    return refused
+  end
   local may, stop = effects.prepare(of, own, texts)
   if not may then
     return stop
   end
-  local results = effects.apply(of, texts)
-  if type(results) == 'table' then
-    return results
+  local made = effects.apply(of, texts)
+  if type(made) == 'table' then
+    return made
   end
   if from == 'r' then
     redis.call('XACK', ready, group, position)
@@ -100,7 +122,10 @@ local function item(own, values)
   if place ~= '' then
     places.leave(held, place, location, 1)
   end
-  redis.call('HSET', answers, field, results)
+  if id then
+    keeping.done(results, due, channels, id, lasts)
+  end
+  redis.call('HSET', answers, field, made)
   if received ~= '' then
     local gone = {}
     for each in string.gmatch(received, '%S+') do
@@ -112,5 +137,5 @@ local function item(own, values)
     expires = true
     redis.call('PEXPIRE', answers, DAY)
   end
-  return effects.mark(of) .. results
+  return effects.mark(of) .. made
 end

@@ -294,11 +294,5 @@ local function item(stream, ready, delayed, dead, id, action, from)
       break
     end
   end
-  local _, _, committed = outcomes.read(kept, id)
-  if committed and not outcome then
-    local done = reply('done', nil)
-    done[7] = 'd'
-    return done
-  end
   return reply('gone', nil)
 end

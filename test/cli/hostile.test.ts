@@ -20,7 +20,7 @@ async function attacked(): Promise<string> {
   const app = await openReady(bench.raw)
   const space = app.space('shop')
   const stream = createStream<string>(space, 'orders', { groups: ['billing'] })
-  await stream.addMany([HOSTILE, `${HOSTILE}${'\u001b[5m<b>\u202E'.repeat(8000)}`])
+  const [id] = await stream.addMany([HOSTILE, `${HOSTILE}${'\u001b[5m<b>\u202E'.repeat(8000)}`])
   const worker = stream.worker('billing', ({ payload }) => Promise.reject(new Error(payload)), {
     maxAttempts: 1,
   })
@@ -40,7 +40,8 @@ async function attacked(): Promise<string> {
       .zadd(seen, Date.now(), member)
       .hset(options, member, HOSTILE)
       .exec()
-  return String((await stream.group('billing').deadLetters.list()).items[1]?.position)
+  const { items } = await stream.group('billing').deadLetters.list(id === undefined ? {} : { id })
+  return String(items[0]?.position)
 }
 
 test.runIf(process.platform === 'linux')(

@@ -18,9 +18,15 @@ export interface Running {
   signal(name: NodeJS.Signals): void
 }
 
+/** A busy machine takes its time. An option of the test comes later, and wins. */
+const PATIENT = ['--deadline', '30s']
+
 /** Starts the command line as a process of its own, without a terminal. */
 export function start(redis: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
-  return follow(process.execPath, [bundledProgram('cli'), ...args], { PENKNIFE_REDIS: redis, ...env })
+  return follow(process.execPath, [bundledProgram('cli'), ...PATIENT, ...args], {
+    PENKNIFE_REDIS: redis,
+    ...env,
+  })
 }
 
 /** Runs it to its end. */
@@ -46,7 +52,7 @@ export async function json(
  * terminal would show is in `stdout`.
  */
 export function inTerminal(redis: string, args: readonly string[], typed: string = ''): Promise<Run> {
-  const command = [process.execPath, bundledProgram('cli'), ...args].map(quoted).join(' ')
+  const command = [process.execPath, bundledProgram('cli'), ...PATIENT, ...args].map(quoted).join(' ')
   const terminal = follow(
     'script',
     ['-qec', `stty cols 100; ${command}`, '/dev/null'],

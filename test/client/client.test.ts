@@ -168,6 +168,26 @@ describe.each(transports)('over %s', (name, options) => {
     }
   })
 
+  test('a later subscription of the page gets the state too, and no subscription misses an event', async () => {
+    const notifier = features.notifier({ name: `second-${name.length}` })
+    let stored = 0
+    const client = open(await serveLive(() => notifier, { getState: () => stored }), options)
+    client.follow('a')
+    await client.sees(['a', 'state', 0])
+    await notifier.publish('a', { n: 1 })
+    await client.sees(['a', 1])
+    stored = 1
+    const later: unknown[] = []
+    client.live.subscribe('a', {
+      onState: (state) => later.push(['state', state]),
+      onEvent: ({ data }) => later.push(data),
+    })
+    await client.sees(['a', 'state', 1])
+    await notifier.publish('a', { n: 2 })
+    await client.sees(['a', 2])
+    expect(later).toEqual([['state', 1], { n: 2 }])
+  })
+
   test('a channel of latest values gives a newcomer the last of each', async () => {
     const notifier = features.notifier({ name: `latest-${name.length}` })
     const server = await serveLive(() => notifier, { start: 'oldest' })
@@ -271,4 +291,14 @@ test('an address that is none is a failed connect, and nothing throws', async ()
   onTestFinished(() => live.close())
   live.subscribe('a', {})
   await until('a wait', () => live.status.kind === 'waiting')
+})
+
+test('a renewal of rights that a broken connection interrupts was not refused', async () => {
+  const server = await serveLive(() => features.notifier(), { renew: () => new Promise(() => {}) })
+  const client = open(server)
+  client.follow('a')
+  await until('open', () => client.live.status.kind === 'open')
+  const renewed = client.live.auth('token')
+  server.cut()
+  expect(await renewed).toBe(true)
 })

@@ -24,6 +24,7 @@ export interface LiveServerOptions {
   readonly getState?: (channel: string) => unknown
   readonly start?: 'oldest'
   readonly views?: NotificationViews
+  readonly renew?: (exchange: unknown, token: string) => Promise<boolean>
   readonly other?: (request: IncomingMessage, response: ServerResponse) => void
 }
 
@@ -32,7 +33,7 @@ export async function serveLive(
   notifier: () => Notifier,
   options: LiveServerOptions = {},
 ): Promise<LiveServer> {
-  const { webSockets = true, perUser, getState, start: begin, views, other } = options
+  const { webSockets = true, perUser, getState, start: begin, views, renew, other } = options
   const asked = { streams: 0, upgrades: 0 }
   const common = {
     user: ({ query }: Exchange) => query.get('user') ?? undefined,
@@ -53,7 +54,7 @@ export async function serveLive(
       ...common,
       channels: ({ query }) => query.getAll('channel'),
     })
-    const sockets = notificationSockets(notifier(), common)
+    const sockets = notificationSockets(notifier(), { ...common, ...(renew ? { renew } : {}) })
     const server = createServer((request, response) => {
       if (!request.url?.startsWith('/events')) return other ? other(request, response) : response.end()
       asked.streams += 1

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 import { bundledProgram, runProgram } from '../support/program.ts'
+import { until } from '../support/until.ts'
 
 const at = (name: string): string => new URL(`../../examples/${name}/main.ts`, import.meta.url).pathname
 
@@ -17,6 +18,8 @@ test.each([
   'standalone',
   'tickets',
   'tokens',
+  'traffic',
+  'trial',
 ])('examples/%s fits on a screen', (name) => {
   expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
 })
@@ -153,10 +156,41 @@ test.each(['express', 'koa'])('the %s example limits, logs, ranks and notifies',
   expect(limited.status).toBe(429)
   expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
 
-  const log = (await (await fetch(`${url}/requests`)).json()) as {
-    payload: { path: string; status: number }
-  }[]
   const top = (await (await fetch(`${url}/visitors/top`)).json()) as { rows: { score: number }[] }
   expect(top.rows).toMatchObject([{ score: 5, rank: 1 }])
-  expect(log.some(({ payload }) => payload.path === '/' && payload.status === 429)).toBe(true)
+  await until('the denial is logged', async () => {
+    const log = (await (await fetch(`${url}/requests`)).json()) as {
+      payload: { path: string; status: number }
+    }[]
+    return log.some(({ payload }) => payload.path === '/' && payload.status === 429)
+  })
+})
+
+test('the traffic example ranks routes and callers, alerts once when requests fail, and shows a live tail', async () => {
+  await using program = runProgram(bundledProgram('example-traffic'), { PORT: '0' })
+  const url = await program.printed(/http:\/\/127\.0\.0\.1:\d+/)
+  const live = await fetch(`${url}/live`)
+  for (let nth = 0; nth < 8; nth++) expect((await fetch(`${url}/items/${nth}`)).status).toBe(200)
+  for (let nth = 0; nth < 6; nth++) expect((await fetch(`${url}/items/broken`)).status).toBe(500)
+  let seen = ''
+  for await (const chunk of live.body ?? []) {
+    seen += Buffer.from(chunk as Uint8Array).toString()
+    if (seen.includes('"channel":"alerts"') && seen.includes('"channel":"tail"')) break
+  }
+  expect(seen).toMatch(/\d of 1\d requests failed/)
+  await until('all are counted', async () => {
+    const { rows } = (await (await fetch(`${url}/busiest/top`)).json()) as {
+      rows: { member: string; score: number }[]
+    }
+    return rows[0]?.member === '/items/:id' && rows[0].score === 14
+  })
+  const callers = (await (await fetch(`${url}/callers/top`)).json()) as { rows: object[] }
+  expect(callers.rows).toMatchObject([{ member: '127.0.0.1', score: 14 }])
+})
+
+test('the trial example says who would have been limited, and when', async () => {
+  const { code, output } = await runProgram(bundledProgram('example-trial')).ended
+  expect(code, output).toBe(0)
+  expect(output).toMatch(/ann: 4 of 12 requests would have been limited, first at \d{4}-/)
+  expect(output).toContain('bob: 0 of 1 requests would have been limited')
 })

@@ -1,4 +1,4 @@
-import { createLock, type LockEvent } from '@penknife/core'
+import { createLock, createSemaphore, type LockEvent } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
@@ -77,4 +77,21 @@ test('when Redis is away acquiring fails, and await using does not', async () =>
   expect((await failure(lock.acquire('b'))).fate).toBeDefined()
   await held[Symbol.asyncDispose]()
   await failure(held.release())
+})
+
+test('locks and permits that are granted while penknife closes are released', async () => {
+  const penknife = await penknifeOf()
+  const space = penknife.space('shop')
+  const [lock, jobs] = [createLock(space, 'orders'), createSemaphore(space, 'jobs', { size: 3 })]
+  const asked = [
+    lock.acquire('a'),
+    lock.tryAcquire('b'),
+    lock.tryAcquire('c', { label: 'own' }),
+    lock.acquire(['d', 'e']),
+    jobs.tryAcquire('a'),
+  ].map(failure)
+  await penknife.close()
+  expect((await Promise.all(asked)).map(({ code }) => code)).toEqual(asked.map(() => 'PENKNIFE_CLOSED'))
+  expect(await bench.raw.keys('pk1:{shop}:lock:*')).toEqual([])
+  expect(await bench.raw.keys('pk1:{shop}:permit*')).toEqual([])
 })

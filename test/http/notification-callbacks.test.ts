@@ -1,7 +1,7 @@
 import type { NotificationsOptions } from '@penknife/http'
 import { notificationsPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { warningsOf } from '../support/warnings.ts'
 import { until } from '../support/until.ts'
@@ -82,5 +82,29 @@ test.each(['channels', 'user', 'authorize'])(
       expect((await call(url)).status).toBe(500)
       expect(errors).toEqual([expect.any(Error)])
     }
+  },
+)
+
+test.each([
+  ['format', 'PENKNIFE_CALLBACK', /the result of notifications format is a promise/],
+  ['views', 'PENKNIFE_NOTIFICATIONS', /the answer of notifications views is a promise/],
+] as const)(
+  '%s that is async is reported, and does not end the process when it rejects',
+  async (name, code, text) => {
+    const reports = warningsOf(code)
+    const unhandled: unknown[] = []
+    const note = (fault: unknown): unknown => unhandled.push(fault)
+    process.on('unhandledRejection', note)
+    onTestFinished(() => void process.off('unhandledRejection', note))
+    const { url } = await serve({ channels: ['async'], [name]: async () => expect.fail('on purpose') })
+    const client = await listen(url)
+    if (name === 'format') {
+      await client.positioned()
+      await features.notifier().publish('async', 1)
+      expect(await client.has(1)).toMatchObject([{ type: 'reset' }])
+    }
+    await until('it is reported', () => reports.length > 0)
+    expect(reports).toEqual([expect.stringMatching(text)])
+    expect(unhandled).toEqual([])
   },
 )

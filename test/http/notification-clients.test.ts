@@ -33,7 +33,11 @@ async function serve(notifier: Notifier, options: Partial<NotificationsOptions> 
     ...(format ? { format } : {}),
     ...common,
   })
-  const sockets = notificationSockets(notifier, { authorize: () => true, ...common } as never)
+  const sockets = notificationSockets(notifier, {
+    authorize: () => true,
+    renew: () => true,
+    ...common,
+  } as never)
   const server = createServer((request, response) => void events(request, response))
   sockets.attach(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -153,6 +157,21 @@ test('each user is present on its channels as long as a connection of it follows
     ['joined', { member: 'ann' }],
     ['left', { member: 'ann' }],
   ])
+})
+
+test('a user of any length is present, and does not leave while its rights are renewed or a channel begins again', async () => {
+  const notifier = features.notifier({ name: 'renewed' })
+  const presence = createPresence(features.space, 'renewed', { grace: 0, announce: notifier })
+  const user = 'u'.repeat(256)
+  const url = await serve(notifier, { presence, user: () => user })
+  const client = await openSocket(`${url}/live`)
+  await client.subscribe({ room: null })
+  await until('it is there', async () => (await presence.count('room')) === 1)
+  await client.ask({ kind: 'auth', token: 't' })
+  await client.subscribe({ room: null })
+  await client.ask({ kind: 'unsubscribe', channels: ['room'] })
+  await until('it left', async () => (await presence.count('room')) === 0)
+  expect((await notifier.history('room')).items.map(({ type }) => type)).toEqual(['joined', 'left'])
 })
 
 test('each client gets the types that it asks for, and its position passes over the others', async () => {

@@ -172,6 +172,32 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
+  test('a client that is gone before its rights are known replaces no connection of the user', async () => {
+    const notifier = features.notifier({ name: 'gone' })
+    const asked = deferred<Exchange>()
+    const answer = deferred<boolean>()
+    async function authorize(exchange: Exchange): Promise<boolean> {
+      if (!exchange.query.has('slow')) return true
+      asked.resolve(exchange)
+      return answer.promise
+    }
+    const { url, errors } = await start(adapter, [handlerOf(notifier, { perUser: 1, authorize })])
+    const first = await connected(`${url}/?user=ann&channel=a`)
+    const aborting = new AbortController()
+    const aborted = fetch(`${url}/?user=ann&channel=a&slow`, { signal: aborting.signal }).catch(() => 'gone')
+    const exchange = await asked.promise
+    aborting.abort()
+    expect(await aborted).toBe('gone')
+    await until('it is gone', () => exchange.gone)
+    answer.resolve(true)
+    await nextTurn()
+    await notifier.publish('a', 'still there')
+    expect(reported((await first.has(1), first))).toEqual([
+      ['message', { channel: 'a', data: 'still there' }],
+    ])
+    expect(errors).toEqual([])
+  })
+
   test('a client that disconnects frees its place and leaves nothing behind', async () => {
     const notifier = features.notifier({ name: 'leaving' })
     const { url } = await start(adapter, [handlerOf(notifier, { perUser: 5 })])

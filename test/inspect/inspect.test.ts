@@ -246,7 +246,7 @@ describe('limiters and the others', () => {
     expect((await limiter.take('eve')).blocked).toMatchObject({ reason: 'fraud' })
     expect((await opened.blocks()).items).toMatchObject([{ subject: 'eve', reason: 'fraud' }])
     expect(await opened.unblock('eve')).toBe(true)
-    expect(await opened.reset('ann')).toBe(true)
+    expect(await opened.reset('ann')).toMatchObject({ found: true, rules: ['minute'] })
     expect((await limiter.take('ann')).allowed).toBe(true)
     expect((await inspect(tool).limiters('shop')).items).toMatchObject([
       { name: 'api', rules: [{ name: 'minute', limit: 2, shadow: false }] },

@@ -39,6 +39,18 @@ test('the rows of a member on several boards are those that each board gives, re
   expect((await callsOf(bench.raw, 'evalsha')) - before).toBe(1)
 })
 
+test('boards may be made from several objects of one space, and a list of them may change', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const [one, two] = ['one', 'two'].map((name) => createLeaderboard(penknife.space('shop'), name))
+  await Promise.all([one?.increment('ann', 1), two?.increment('ann', 2)])
+  const list = [one] as Leaderboard[]
+  expect(await ranksOn(list, 'ann')).toMatchObject([{ score: 1 }])
+  list.push(two as Leaderboard)
+  expect(await ranksOn(list, 'ann')).toMatchObject([{ score: 1 }, { score: 2 }])
+  list.reverse()
+  expect(await ranksOn(list, 'ann')).toMatchObject([{ score: 2 }, { score: 1 }])
+})
+
 test('boards of several spaces, rolling windows and other mistakes are refused', async () => {
   const [stranger] = (await boards('other')) as [Leaderboard]
   const space = (await openReady(pattern(bench.server.url))).space('shop')
@@ -50,6 +62,7 @@ test('boards of several spaces, rolling windows and other mistakes are refused',
   const plain = createLeaderboard(space, 'plain')
   const wrong: readonly [() => Promise<unknown>, string][] = [
     [() => ranksOn([], 'ann'), 'boards'],
+    [() => ranksOn(undefined as never, 'ann'), 'boards'],
     [() => ranksOn([{} as never], 'ann'), 'boards'],
     [() => ranksOn([board, stranger], 'ann'), 'boards'],
     [() => ranksOn([rolling], 'ann'), 'window'],

@@ -182,6 +182,6 @@ test('names are checked, and a notifier of another space is refused', async () =
   expect(() => createPresence(penknife.space('shop'), 'main', { announce: other })).toThrow('same space')
   const presence = createPresence(penknife.space('shop'), 'main')
   expect(() => presence.join('a*', 'ann')).toThrow("give a name without '*'")
-  expect(() => presence.join('a', 'x'.repeat(129))).toThrow('give 1 to 128 characters')
+  expect(() => presence.join('a', 'x'.repeat(257))).toThrow('give 1 to 256 characters')
   await expect(presence.members('a', { limit: 0 })).rejects.toThrow('limit is 0')
 })

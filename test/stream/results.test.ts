@@ -127,6 +127,28 @@ test('a result that cannot be kept makes a dead letter, and the handler is not c
   expect(await deadLettersOf(stream, 'billing')).toHaveLength(2)
 })
 
+test('a commit finishes an entry and keeps its outcome in one step, also in a loop of the application', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const id = await stream.add(1, KEEP)
+  const waiting = stream.result(id)
+  await until('it follows', async () => {
+    const channels = (await bench.raw.call('PUBSUB', 'SHARDCHANNELS', `${RESULTS}:*`)) as unknown[]
+    return channels.length === 1
+  })
+  await bench.raw.xreadgroup('GROUP', 'billing', 'mine', 'COUNT', 1, 'STREAMS', ORDERS, '>')
+  const lease = { key: ORDERS, group: 'billing', consumer: 'mine', id }
+  expect(await stream.commit(lease, stream.adding(9))).toMatchObject({ ok: true, done: 'now' })
+  expect(await waiting).toEqual({ state: 'done', value: undefined })
+  expect(await stream.find(id)).toMatchObject({ state: 'done' })
+  // A worker that commits sends nothing else.
+  const other = await stream.add(2, KEEP)
+  const before = await callsOf(bench.raw, 'hset')
+  startWorker(stream, 'billing', ({ payload, commit }) => payload === 2 && commit(stream.adding(9)))
+  expect(await stream.result(other)).toEqual({ state: 'done', value: undefined })
+  // Its outcome, and its answer.
+  expect((await callsOf(bench.raw, 'hset')) - before).toBe(2)
+})
+
 test('a commit is no progress, and an ended wait gets none', async () => {
   const stream = await openOrders(bench, QUEUE)
   const gate = deferred()
@@ -256,6 +278,17 @@ test('an outcome is forgotten after its time', async () => {
   expect((await bench.raw.hkeys(RESULTS)).toSorted()).toEqual(
     [`p${kept}`, `p${next}`, `r${kept}`, `r${next}`].toSorted(),
   )
+})
+
+test('a wait that begins after a close, or during one, fails', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders', QUEUE)
+  const id = await stream.add(1, KEEP)
+  const closing = penknife.close()
+  const waits = [failure(stream.result(id))]
+  await closing
+  waits.push(failure(stream.result(id)))
+  expect((await Promise.all(waits)).map(({ code }) => code)).toEqual(['PENKNIFE_CLOSED', 'PENKNIFE_CLOSED'])
 })
 
 test('a wait ends with its signal, at a close, and for entries whose outcome is not kept', async () => {

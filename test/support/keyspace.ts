@@ -8,7 +8,13 @@ for at, key in ipairs(redis.call('KEYS', '*')) do
 end
 return all`
 
-/** Everything in a database: each key with its value, groups and pending lists included, and its time to live. */
+/** The lists of objects for tools: each process writes to them seconds after it created an object. */
+const LISTS = /\}:(?:registry|spaces):(?:names|seen|options)$/
+
+/**
+ * Everything in a database: each key with its value, groups and pending lists included, and its time to live. Without the lists of objects
+ * for tools.
+ */
 export async function keyspace(redis: Redis): Promise<Readonly<Record<string, string>>> {
   const found = (await redis.callBuffer('EVAL', EVERYTHING, '0')) as [Buffer, Buffer, number, Buffer][]
   return Object.fromEntries(
@@ -17,6 +23,7 @@ export async function keyspace(redis: Redis): Promise<Readonly<Record<string, st
         key.toString(),
         `${type.toString()} until ${expires}: ${dump.toString('latin1')}`,
       ])
+      .filter(([key]) => !LISTS.test(key))
       .toSorted(([one], [other]) => (one < other ? -1 : 1)),
   )
 }

@@ -153,7 +153,7 @@ const HELD_READY: NonNullable<Sample['before']> = [
 ]
 
 const RECORD = [60_000, 'print', 1, '']
-const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '', '0']
+const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '', '0', '']
 
 function commit(
   declared: string,
@@ -164,7 +164,7 @@ function commit(
   return {
     returns: 'string',
     shared: [[stream, ready, committed, ...KEYS], OWN.length, ...planOf(3, 0, workerOf(declared))],
-    item: [...OWN, values([from, position, 'm0-1 m0-2'])],
+    item: [...OWN, values([from, position, 'm0-1 m0-2', ''])],
     before: [...BEFORE, ['HSET', committed, 'm0-1', ''], ...before],
     channels: [live],
   }
@@ -176,6 +176,11 @@ const KEYED = [
   keys.busyPlaces('parts', 'encode'),
   keys.queued('parts', 'encode'),
 ] as const
+/** Its outcomes. */
+const RESULTS = {
+  keys: [keys.results('parts', 'encode'), keys.resultsDue('parts', 'encode')],
+  channels: keys.outcomes('parts', 'encode'),
+}
 const PARTS_READY = keys.ready('parts', 'encode')
 /** An entry of key ann is running, and another one waits for it. */
 const KEYED_BEFORE: NonNullable<Sample['before']> = [
@@ -263,17 +268,18 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'string',
       shared: [
-        [KEYED[0], PARTS_READY, committed, KEYED[1], KEYED[2], stream, ...KEYED],
+        [KEYED[0], PARTS_READY, committed, KEYED[1], KEYED[2], ...RESULTS.keys, stream, ...KEYED],
         0,
-        ...planned('encode', 'w1', 'encode', '', '1', ...KEYED_GROUPS(5)),
+        ...planned('encode', 'w1', 'encode', '', '1', RESULTS.channels, ...KEYED_GROUPS(7)),
       ],
-      item: [joined('m', '1-1 ann', '', ...KEYED_VALUES)],
+      item: [joined('m', '1-1 ann', '', '1-1 60000', ...KEYED_VALUES)],
       before: KEYED_BEFORE,
+      channels: [`${RESULTS.channels}1-1`],
     },
     {
       returns: 'integer',
       shared: [[stream, ready, committed, ...BEST], 0, ...past(3, workerOf('billing'))],
-      item: [['m', '1-1', '', 'i', 'ann', '1', ''].map((text) => `${text}\0`).join('')],
+      item: [['m', '1-1', '', '', 'i', 'ann', '1', ''].map((text) => `${text}\0`).join('')],
       before: HELD,
     },
   ],

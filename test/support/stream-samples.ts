@@ -340,13 +340,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-1', '1-1', 60_000, 'p5'],
+      item: [stream, '1-1', '1-1', 60_000, '5'],
       before: [...LEASED, ...ENDED],
     },
     {
       returns: 'integer',
       shared: [[results, resultsDue], 'billing', 'w1', outcomes],
-      item: [stream, '1-3', '1-3', 60_000, 'rd5'],
+      item: [stream, '1-3', '1-3', 60_000, '5'],
       before: ENDED,
     },
   ],
@@ -384,13 +384,13 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/drop': [
     {
       returns: 'integer',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 0],
       before: LEASED,
     },
     {
       returns: 'string',
-      shared: [HELD],
+      shared: [KEPT],
       item: [stream, ready, delayed, dead, paused, 'billing', 60_000],
       before: LEASED,
     },

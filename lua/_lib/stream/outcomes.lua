@@ -1,10 +1,10 @@
 -- `outcomes`: how the entries ended that were added with `result`, and their progress. Such an entry has r and the milliseconds to keep its
 -- outcome among its own terms (entry.lua).
 --
--- The hash `results` has of each entry the fields r<id>, its outcome, p<id>, its last progress as JSON, and m<id>
--- when its handler was about to commit it: if the entry is gone then, that commit finished it. An outcome is d and the handler's
--- result as JSON, or nothing; x, the kind of its dead letter, a space and the reason; or c when it was cancelled. The sorted set `due` has the
--- ids and when they are forgotten, in milliseconds: progress and marks a week later or more, because the entry has not ended. A message on the channel `channel` .. id has r or p and the same text.
+-- The hash `results` has of each entry the fields r<id>, its outcome, and p<id>, its last progress as JSON.
+-- An outcome is d and the handler's result as JSON, or nothing; x, the kind of its dead letter, a space and the reason; or c when it was
+-- cancelled. The sorted set `due` has the ids and when they are forgotten, in milliseconds: progress a week later or more, because the entry has
+-- not ended. A message on the channel `channel` .. id has r or p and the same text.
 -- @include now
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
@@ -21,12 +21,12 @@ end
 function outcomes.forget(of)
   local ms = math.floor(now / 1000)
   for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-    redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+    redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
     redis.call('ZREM', of.due, id)
   end
 end
 
--- `what` is r, p or m.
+-- `what` is r or p.
 function outcomes.put(of, what, id, keep, text)
   outcomes.forget(of)
   local lasts = what == 'r' and keep or math.max(keep, WEEK)
@@ -43,11 +43,11 @@ function outcomes.keep(of, delivery, text)
   end
 end
 
--- Outcome, progress and mark of an entry; false for what is not there, or is past its time.
+-- Outcome and progress of an entry; false for what is not there, or is past its time.
 function outcomes.read(of, id)
   local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
   if ends <= math.floor(now / 1000) then
-    return false, false, false
+    return false, false
   end
-  return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+  return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end

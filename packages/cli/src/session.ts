@@ -25,6 +25,8 @@ export interface Session {
   /** A plain client for questions about the server. */
   readonly raw: Redis | Cluster
   readonly output: Output
+  /** The keyPrefix of the application. */
+  readonly prefix: string
   /** The reply of a call of `raw`, within the deadline. */
   reply<Value>(call: Promise<Value>): Promise<Value>
   /** The space of `--space`, or the only one. */
@@ -58,6 +60,7 @@ export async function withSession<Result>(
       raw,
       output,
       signal,
+      prefix: options.prefix ?? '',
       reply: (call) => within(options.deadline, call),
       space: async () => options.space ?? (await onlySpace(inspector)),
     })

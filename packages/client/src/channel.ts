@@ -10,6 +10,8 @@ export class Channel {
   readonly listeners: Set<Listener> = new Set()
   /** Of a live view: its value, once the server sent it. */
   view: { value?: unknown } | undefined
+  /** Whether the server sent a state: it sends it to each client that begins. */
+  stated = false
 
   constructor(position: string | undefined) {
     this.position = position
@@ -18,6 +20,7 @@ export class Channel {
   receive(frame: Exclude<Frame, { kind: 'revoked' }>): void {
     const before = this.position
     if (frame.id !== null) this.position = frame.id
+    if (frame.kind === 'state') this.stated = true
     const { view } = this
     if (view && frame.kind === 'state') view.value = frame.state
     else if (view && frame.kind === 'event' && frame.type === 'change')

@@ -186,6 +186,13 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
     added.add(name)
   }
 
+  /** For the state, which the server sends at the beginning. */
+  function beginAgain(name: string, channel: Channel): void {
+    channel.position = undefined
+    channel.stated = false
+    add(name)
+  }
+
   function channelOf(name: string, from: string | undefined): Channel {
     let channel = channels.get(name)
     if (!channel) {
@@ -217,15 +224,13 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
     },
     subscribe(name, listener) {
       const channel = channelOf(name, listener.from ?? kept.of(name))
+      if (listener.onState && channel.stated) beginAgain(name, channel)
       return subscriptionOf(name, channel, listener as LiveSubscribeOptions)
     },
     view(name, { onValue, onEnd }) {
       const channel = channelOf(name, undefined)
       // Followed before as something else: it needs the state.
-      if (!channel.view && channel.position !== undefined) {
-        channel.position = undefined
-        add(name)
-      }
+      if (!channel.view && channel.position !== undefined) beginAgain(name, channel)
       const view = (channel.view ??= {})
       const show = (): void => onValue(view.value as never)
       const listener: LiveSubscribeOptions = { onState: show, onEvent: show, ...(onEnd ? { onEnd } : {}) }
@@ -233,9 +238,12 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
       return subscriptionOf(name, channel, listener)
     },
     async auth(token) {
-      if (link?.auth && status.kind === 'open') return link.auth(token)
-      begin()
-      return true
+      if (!link?.auth || status.kind !== 'open') {
+        begin()
+        return true
+      }
+      // A connection that broke refused nothing: the next one has its rights by its address.
+      return (await link.auth(token)) ?? true
     },
     on(listener) {
       listeners.add(listener)

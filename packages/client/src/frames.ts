@@ -39,8 +39,8 @@ export interface Link {
   /** Follows more channels. `all` are the channels that are followed then. */
   join(added: Positions, all: Positions): void
   leave(channel: string): void
-  /** Renews the rights. Undefined: only a reconnect does that. */
-  readonly auth?: (token: string) => Promise<boolean>
+  /** Renews the rights; only a reconnect does that if there is no such function. Resolves with undefined if the link ended first. */
+  readonly auth?: (token: string) => Promise<boolean | undefined>
   /** Makes sure that the server is there, for when time may have passed unnoticed. Else it ends. */
   probe(frozen: boolean): void
   close(): void

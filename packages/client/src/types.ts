@@ -26,7 +26,10 @@ export type LiveRefusal = 'revoked' | 'forbidden' | 'invalid' | 'too many'
 export interface LiveSubscribeOptions<Events extends LiveEventMap = LiveEventMap, State = unknown> {
   /** Called for each event, in order and once. */
   onEvent?(event: LiveEventOf<Events>): void
-  /** Called with the channel's state, if the server loads one: at the beginning, and when events were lost. */
+  /**
+   * Called with the channel's state, if the server loads one: at the beginning, when events were lost, and when another
+   * subscription with `onState` begins.
+   */
   onState?(state: State): void
   /** Called when events were lost: load the state of the channel again. Later events follow. */
   onReset?(): void
@@ -129,7 +132,7 @@ export interface Live<Events extends LiveEventMap = LiveEventMap> {
   view<Value = unknown>(channel: string, options: LiveViewOptions<Value>): LiveSubscription
   /**
    * Renews the rights with a token, without a reconnect. Resolves with whether the server accepted it. Over server-sent
-   * events it reconnects, and resolves with true: give the token in the address.
+   * events, and when the connection breaks meanwhile, it reconnects, and resolves with true: give the token in the address.
    */
   auth(token: string): Promise<boolean>
   /** Calls the listener with each change of the status. Returns a function that removes it. */

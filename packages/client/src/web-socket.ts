@@ -142,7 +142,7 @@ export function openWebSocket(
     },
     async auth(token) {
       const reply = await ask({ kind: 'auth', token })
-      return reply !== undefined && reply.error === undefined
+      return reply && reply.error === undefined
     },
     probe,
     close() {

@@ -1,5 +1,5 @@
 /** Internals for penknife's own packages and plugins. They may change in any version. */
-export { isPromiseLike, reportFault, runSafely } from './callbacks.ts'
+export { disown, isPromiseLike, reportFault, runSafely } from './callbacks.ts'
 export { closeDeadlineMs } from './closing.ts'
 export { durationMs } from './duration.ts'
 export { invalid } from './errors.ts'

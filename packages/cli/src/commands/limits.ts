@@ -116,7 +116,9 @@ async function show(
 /** The state of a subject, for `limits show` and `explain subject`. */
 export function printSubject(output: Session['output'], found: InspectedSubject): void {
   const { style } = output
-  output.line(`${found.allowed ? style.green('passes') : style.red('denied')}  ${visible(found.text)}`)
+  output.line(
+    `${found.allowed ? style.green('passes') : `${style.red('denied')} (${found.reason ?? ''})`}  ${visible(found.text)}`,
+  )
   if (found.blocked) return
   output.table({
     head: ['RULE', 'ALGORITHM', 'LIMIT', 'LEFT', 'NEXT IN', 'FULL IN', ''],
@@ -242,8 +244,12 @@ async function reset(
   const limiter = await inspector.limiter(of, name)
   await output.confirm(`Forget everything about ${subjectText(subject)} under limiter ${name}?`)
   const found = await limiter.reset(subject)
-  output.either({ space: of, limiter: name, subject, reset: found }, () =>
-    output.line(found ? 'forgotten: its quota is full' : 'nothing was stored'),
+  output.either({ space: of, limiter: name, subject, ...found }, () =>
+    output.line(
+      found.found
+        ? `forgotten: its quota is full${found.blocks.length > 0 ? ', and it is not blocked any more' : ''}`
+        : 'nothing was stored',
+    ),
   )
-  return found ? EXIT.done : EXIT.no
+  return found.found ? EXIT.done : EXIT.no
 }

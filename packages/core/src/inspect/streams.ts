@@ -17,30 +17,38 @@ export async function readStreams(
   space: Space,
   registered: readonly Registered[],
 ): Promise<readonly InspectedStream[]> {
+  const { keys, bind } = space.runtime
+  // Bound once, so that the calls of a tick are batched.
+  const port = bind(inspectGroup, [])
+  const read: ReadGroup = (stream, group) =>
+    port(
+      keys.route,
+      keys.stream(stream),
+      keys.ready(stream, group),
+      keys.delayed(stream, group),
+      keys.deadLetters(stream, group),
+      keys.paused(stream, group),
+      keys.queued(stream, group),
+      group,
+    )
   const found: InspectedStream[] = []
   for (let at = 0; at < registered.length; at += AT_ONCE) {
     const part = registered.slice(at, at + AT_ONCE)
-    found.push(...(await Promise.all(part.map((each) => readStream(space, each)))))
+    found.push(...(await Promise.all(part.map((each) => readStream(space.name, read, each)))))
   }
   return found
 }
 
-async function readStream(space: Space, { member, seenAtMs, text }: Registered): Promise<InspectedStream> {
-  const { keys, bind } = space.runtime
-  const read = bind(inspectGroup, [])
+type ReadGroup = (stream: string, group: string) => Promise<readonly Reply[]>
+
+async function readStream(
+  space: string,
+  read: ReadGroup,
+  { member, seenAtMs, text }: Registered,
+): Promise<InspectedStream> {
   const options = (parsedOptions(text) ?? {}) as { readonly groups?: unknown; readonly retain?: unknown }
   const declared = groupNames(options.groups)
-  const of = (group: string): Promise<readonly Reply[]> =>
-    read(
-      keys.route,
-      keys.stream(member),
-      keys.ready(member, group),
-      keys.delayed(member, group),
-      keys.deadLetters(member, group),
-      keys.paused(member, group),
-      keys.queued(member, group),
-      group,
-    )
+  const of = (group: string): Promise<readonly Reply[]> => read(member, group)
 
   // Without a group the names of the stream's groups are still needed.
   const names = declared.length > 0 ? declared : ['-']
@@ -51,7 +59,7 @@ async function readStream(space: Space, { member, seenAtMs, text }: Registered):
   const [length] = replies[0] ?? []
   if (typeof length !== 'number') throw badReply(inspectGroup.name, 'the first value is not a number')
   return {
-    space: space.name,
+    space,
     name: member,
     kind: declared.length > 0 && options.retain === undefined ? 'queue' : 'log',
     entries: length,

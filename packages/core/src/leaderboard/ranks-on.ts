@@ -16,6 +16,7 @@ const MOST_BOARDS = 50
 
 /** Boards that are read together, in one window each. */
 interface Together {
+  readonly boards: readonly AnyLeaderboard[]
   readonly parts: readonly BoardParts[]
   readonly call: Call<[member: string, style: string]>
 }
@@ -24,7 +25,7 @@ const known = new WeakMap<readonly AnyLeaderboard[], Map<string, Together>>()
 
 /**
  * A member's rows on several boards of one space, in the order of the boards; null where it is not on one. One script reads all of them at
- * the same moment. Pass the same array again where you can: an array is checked once.
+ * the same moment. Pass the same array again where you can: it is prepared once.
  *
  *     const [points, wins] = await ranksOn([pointsBoard, winsBoard], 'ann')
  *
@@ -65,11 +66,15 @@ function checkStyle(style: BoardRankStyle, parts: readonly BoardParts[]): void {
 function togetherOf(boards: readonly AnyLeaderboard[], window: string | undefined): Together {
   const of = known.get(boards) ?? new Map<string, Together>()
   const found = of.get(window ?? '')
-  if (found) return found
+  if (found && isUnchanged(boards, found)) return found
   const made = create(boards, window)
   of.set(window ?? '', made)
   known.set(boards, of)
   return made
+}
+
+function isUnchanged(boards: readonly AnyLeaderboard[], { boards: before }: Together): boolean {
+  return before.length === boards.length && before.every((board, at) => board === boards[at])
 }
 
 function create(given: readonly AnyLeaderboard[], name: string | undefined): Together {
@@ -91,5 +96,9 @@ function create(given: readonly AnyLeaderboard[], name: string | undefined): Tog
       period: { startMs: -Infinity, endMs },
     }
   }
-  return { parts, call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout) }
+  return {
+    boards: [...given],
+    parts,
+    call: createCall(first.runtime, leaderboardRanksOn, createBoardClock(), layout),
+  }
 }

@@ -27,8 +27,21 @@ export interface CommitterParts {
   /** With order by key: the keys of lua/_lib/stream/places.lua, and the places of a key. */
   readonly places: readonly string[]
   readonly most: number
+  /** The keys of lua/_lib/stream/outcomes.lua and the prefix of their channels; undefined where no outcomes are kept. */
+  readonly outcomes: { readonly keys: readonly string[]; readonly channels: string } | undefined
   /** Called with each failure after which a commit is sent again. */
   readonly trouble: (error: unknown) => void
+}
+
+/** An entry under lease. */
+export interface CommitSource {
+  /** 'm' or 'r', and the position there. */
+  readonly from: string
+  readonly position: string
+  /** Its place of a key; empty: none; undefined: unknown. */
+  readonly place: string | undefined
+  /** Its id, a space and the milliseconds to keep its outcome; empty: it is not kept; '?': unknown. */
+  readonly outcome: string
 }
 
 /** The effects of a commit, checked. */
@@ -41,16 +54,10 @@ export interface Committer {
   /** Checks the effects of a commit; throws for wrong ones. */
   check(effects: readonly Effect[]): CheckedCommit
   /**
-   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'), which has that place of a key; empty: none; undefined: unknown. A call of unknown fate is sent again, and one
-   * that did not reach Redis, while `mayRetry`: the script answers a repetition with the first results.
+   * Makes the changes and finishes the entry. A call of unknown fate is sent again, and one that did not reach Redis, while `mayRetry`: the
+   * script answers a repetition with the first results.
    */
-  commit(
-    source: string,
-    position: string,
-    place: string | undefined,
-    checked: CheckedCommit,
-    mayRetry: () => boolean,
-  ): Promise<CommitAnswer<never>>
+  commit(source: CommitSource, checked: CheckedCommit, mayRetry: () => boolean): Promise<CommitAnswer<never>>
 }
 
 const RETRY_MS = 200
@@ -60,8 +67,20 @@ const MOST_RECEIVED = 100
 const LOST: CommitAnswer<never> = { ok: false, lost: true, refused: [] }
 
 export function createCommitter(parts: CommitterParts): Committer {
-  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble, places, most } =
-    parts
+  const {
+    runtime,
+    space,
+    title,
+    sourceKeys,
+    answersKey,
+    group,
+    consumer,
+    declared,
+    trouble,
+    places,
+    most,
+    outcomes,
+  } = parts
   const callers = new WeakMap<Shape, Caller>()
   /** Positions whose answers were received, and which Redis still stores. */
   let received: string[] = []
@@ -70,8 +89,8 @@ export function createCommitter(parts: CommitterParts): Committer {
     let caller = callers.get(shape)
     if (!caller) {
       const safety = safetyOfTargets(shape)
-      const plan = [group, consumer, declared, safety ? 1 : '', most]
-      const keys = [...sourceKeys, answersKey, ...places]
+      const plan = [group, consumer, declared, safety ? 1 : '', most, outcomes?.channels ?? '']
+      const keys = [...sourceKeys, answersKey, ...places, ...(outcomes?.keys ?? [])]
       caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
       callers.set(shape, caller)
     }
@@ -80,9 +99,7 @@ export function createCommitter(parts: CommitterParts): Committer {
 
   async function send(
     call: Caller,
-    source: string,
-    position: string,
-    place: string | undefined,
+    { from, position, place, outcome }: CommitSource,
     { placed, shape }: CheckedCommit,
   ): Promise<string> {
     const own: string[] = []
@@ -90,7 +107,8 @@ export function createCommitter(parts: CommitterParts): Committer {
     if (reported === received) received = []
     try {
       const where = place === undefined || most === 0 ? position : `${position} ${place}`
-      const texts = encode(shape, placed, own, source + END + where + END + reported.join(' ') + END)
+      const head = [from, where, reported.join(' '), outcome].map((text) => text + END).join('')
+      const texts = encode(shape, placed, own, head)
       const reply = await call(own, typeof texts === 'string' ? texts : await texts)
       // The script forgets them only with a new answer.
       if (!reply.startsWith('+')) received.push(...reported)
@@ -114,14 +132,14 @@ export function createCommitter(parts: CommitterParts): Committer {
       }
       return { placed, shape: shapeOf(placed) }
     },
-    async commit(source, position, place, checked, mayRetry) {
+    async commit(source, checked, mayRetry) {
       const { placed, shape } = checked
       for (const { used } of shape.targets) used?.()
       const call = callerOf(shape)
       let reply: string
       for (;;) {
         try {
-          reply = await send(call, source, position, place, checked)
+          reply = await send(call, source, checked)
           break
         } catch (error) {
           if (!isOutage(error) || refusedForMemory(error) || !mayRetry()) throw error
@@ -131,7 +149,7 @@ export function createCommitter(parts: CommitterParts): Committer {
       }
       const kind = reply.charAt(0)
       if (kind === '+' || kind === '=') {
-        received.push(`${source}${position}`)
+        received.push(source.from + source.position)
         const results = readResults(title, shape, placed, reply.slice(1))
         return { ok: true, done: kind === '+' ? 'now' : 'before', results: results as never }
       }

@@ -1423,7 +1423,7 @@ return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end`
 
 const piece39 = `local length = redis.call('XLEN', stream)
-local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
 local here, oldest
 for _, each in ipairs(all) do
 if each.name == group then
@@ -1437,8 +1437,12 @@ oldest = ms
 end
 end
 local waiting, exact, next_up = 0, 1, nil
-if length > 0 then
-waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+if here and here.lag then
+waiting = math.min(here.lag, length)
+local first = waiting > 0 and redis.call('XRANGE', stream, '(' .. here['last-delivered-id'], '+', 'COUNT', 1)[1]
+next_up = first and first[1]
+elseif length > 0 then
+waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
 end
 consider(next_up)
 local running, alive, consumers = 0, {}, {}
@@ -1454,7 +1458,9 @@ end
 end
 if here then
 running = here.pending
+if here.consumers > 0 then
 workers_of(stream)
+end
 if running > 0 then
 consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
 end
@@ -1904,34 +1910,37 @@ local wrong = typed(merged, 'zset') or typed(rows, 'zset') or typed(progress, 'h
 if wrong then
 return wrong
 end
+local ended = joined ~= '' and ended_since(progress, tonumber(joined))
+if ended then
+return ended
+end
 local began, source, cursor, anew = progress_of(rows, progress)
 local sets = sets_at(began)
 if not sets or sets.err then
 return sets or began
 end
 if anew then
-redis.call('UNLINK', rows, progress)
+redis.call('UNLINK', rows)
+if ended_since(progress, began) then
+redis.call('HDEL', progress, 'ended')
+end
 end
 local most = math.max(10, math.floor(READS / (#sets + 1)))
 local members, next_cursor = page_of(sets[source], rows, cursor, most)
 if #members > 0 then
-local values, large = merged_values(sets, members)
-if not values then
-return redis.error_reply('ERR the merged score of ' .. large .. ' would be too large')
-end
-add(rows, members, values)
+add(rows, members, merged_values(sets, members))
 end
 if next_cursor == '0' and (cursor ~= '0' or #members < most) then
 source = source + 1
 end
 if source > #sets then
-return string.format('%d %.0f', complete(merged, rows, progress, life), began)
+return complete(merged, rows, progress, life, began)
 end
 local began_text = string.format('%.0f', began)
 redis.call('HSET', progress, 'at', began_text, 'source', source, 'cursor', next_cursor, 'rows', redis.call('ZCARD', rows))
 redis.call('PEXPIRE', progress, PATIENCE)
 redis.call('PEXPIRE', rows, PATIENCE)
-return 0`
+return '+' .. began_text`
 
 const piece54 = `local rank = redis.call('ZRANK', keys[1], member)
 return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)`
@@ -4218,11 +4227,67 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece124 = `if wrong then
+const piece124 = `local function load_outcomes()
+local outcomes = { open = nil }
+local MOST_FORGOTTEN, WEEK = 20, 604800000
+function outcomes.open(results, due, channel)
+return { results = results, due = due, channel = channel }
+end
+function outcomes.kept_ms(delivery)
+return delivery.o and string.match(delivery.o, 'r(%d+)')
+end
+function outcomes.forget(of)
+local ms = math.floor(now / 1000)
+for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('ZREM', of.due, id)
+end
+end
+function outcomes.put(of, what, id, keep, text)
+outcomes.forget(of)
+local lasts = what == 'r' and keep or math.max(keep, WEEK)
+redis.call('HSET', of.results, what .. id, text)
+redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
+redis.pcall('SPUBLISH', of.channel .. id, what .. text)
+end
+function outcomes.keep(of, delivery, text)
+local keep = outcomes.kept_ms(delivery)
+if keep then
+outcomes.put(of, 'r', delivery.i, keep, text)
+end
+end
+function outcomes.read(of, id)
+local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
+if ends <= math.floor(now / 1000) then
+return false, false
+end
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
+end
+return outcomes
+end
+local keeping = {}
+function keeping.outcome(held, channels, delivery, text)
+if delivery.o then
+local outcomes = load_outcomes()
+outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
+end
+end
+function keeping.done(results, due, channels, id, lasts)
+local outcomes = load_outcomes()
+outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
+end
+function keeping.forget(held, channels)
+if redis.call('EXISTS', held[4]) == 1 then
+local outcomes = load_outcomes()
+outcomes.forget(outcomes.open(held[3], held[4], channels))
+end
+end`
+
+const piece125 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
-local from, position, received, place, location = texts[1], texts[2], texts[3], '', nil
+local from, position, received, asked, place, location = texts[1], texts[2], texts[3], texts[4], '', nil
 if held then
 local given
 position, given, place = string.match(position, '^(%S+)( ?)(.*)$')
@@ -4243,13 +4308,18 @@ end
 if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
 return 'l'
 end
+local id, lasts = kept_of(key, position, asked)
+local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+if refused then
+return refused
+end
 local may, stop = effects.prepare(of, own, texts)
 if not may then
 return stop
 end
-local results = effects.apply(of, texts)
-if type(results) == 'table' then
-return results
+local made = effects.apply(of, texts)
+if type(made) == 'table' then
+return made
 end
 if from == 'r' then
 redis.call('XACK', ready, group, position)
@@ -4260,7 +4330,10 @@ end
 if place ~= '' then
 places.leave(held, place, location, 1)
 end
-redis.call('HSET', answers, field, results)
+if id then
+keeping.done(results, due, channels, id, lasts)
+end
+redis.call('HSET', answers, field, made)
 if received ~= '' then
 local gone = {}
 for each in string.gmatch(received, '%S+') do
@@ -4272,9 +4345,9 @@ if not expires then
 expires = true
 redis.call('PEXPIRE', answers, DAY)
 end
-return effects.mark(of) .. results`
+return effects.mark(of) .. made`
 
-const piece125 = `if wrong then
+const piece126 = `if wrong then
 return wrong
 end
 if window then
@@ -4307,7 +4380,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece126 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece127 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4318,7 +4391,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece127 = `local list = position_of(stream)
+const piece128 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4333,7 +4406,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece128 = `local before = redis.pcall('GET', declaration)
+const piece129 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4344,7 +4417,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece129 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece130 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4366,9 +4439,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece130 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece131 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece131 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece132 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4382,12 +4455,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece132 = `local function due_at(due)
+const piece133 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece133 = `local function load_limits()
+const piece134 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5077,13 +5150,13 @@ end
 return id
 end`
 
-const piece134 = `local may = append.prepare(stream)
+const piece135 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece135 = `local before = redis.pcall('GET', written)
+const piece136 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5118,7 +5191,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece136 = `local function reserve(stream)
+const piece137 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5137,7 +5210,7 @@ stream.last = id
 return id
 end`
 
-const piece137 = `local function load_limits()
+const piece138 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5678,7 +5751,7 @@ end
 return id
 end`
 
-const piece138 = `local once = window ~= '0'
+const piece139 = `local once = window ~= '0'
 local known = once and redis.pcall('GET', added)
 if type(known) == 'table' then
 return known
@@ -5698,7 +5771,7 @@ redis.call('SET', added, id, 'PX', window)
 end
 return id`
 
-const piece139 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+const piece140 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
 if wrong then
 return wrong
 end
@@ -5717,7 +5790,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece140 = `local id = redis.pcall('GET', added)
+const piece141 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5736,7 +5809,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece141 = `local of = places.open(held[1], held[2], ready, most)
+const piece142 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5805,7 +5878,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece142 = `local function pending(stream, group, ids, consumer)
+const piece143 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5831,7 +5904,7 @@ end
 return found
 end`
 
-const piece143 = `local MOST_TRIMMED = 5000
+const piece144 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5884,7 +5957,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece144 = `local outcomes = { open = nil }
+const piece145 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5895,7 +5968,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -5915,12 +5988,12 @@ end
 function outcomes.read(of, id)
 local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
 if ends <= math.floor(now / 1000) then
-return false, false, false
+return false, false
 end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
+return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece145 = `local function load_places()
+const piece146 = `local function load_places()
 local places = { open = nil }
 local STEP, MOST_BYTES = 4, 65536
 function places.open(busy, queued, ready, most)
@@ -6160,7 +6233,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece146 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6274,9 +6347,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece147 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece148 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece148 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece149 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6298,7 +6371,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece149 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece150 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6321,7 +6394,7 @@ end
 end
 return gone`
 
-const piece150 = `local left = redis.call('PTTL', paused)
+const piece151 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -6329,7 +6402,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece151 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6377,7 +6450,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece152 = `local due = string.match(action, '^move (%d+)$')
+const piece153 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6609,15 +6682,9 @@ if not place then
 break
 end
 end
-local _, _, committed = outcomes.read(kept, id)
-if committed and not outcome then
-local done = reply('done', nil)
-done[7] = 'd'
-return done
-end
 return reply('gone', nil)`
 
-const piece153 = `local MOST_FORGOTTEN = 5000
+const piece154 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6630,58 +6697,6 @@ trim_dead(dead, 'MAXLEN', entries)
 end
 if age ~= '0' then
 trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000) - age)))
-end
-end`
-
-const piece154 = `local function load_outcomes()
-local outcomes = { open = nil }
-local MOST_FORGOTTEN, WEEK = 20, 604800000
-function outcomes.open(results, due, channel)
-return { results = results, due = due, channel = channel }
-end
-function outcomes.kept_ms(delivery)
-return delivery.o and string.match(delivery.o, 'r(%d+)')
-end
-function outcomes.forget(of)
-local ms = math.floor(now / 1000)
-for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, 'm' .. id)
-redis.call('ZREM', of.due, id)
-end
-end
-function outcomes.put(of, what, id, keep, text)
-outcomes.forget(of)
-local lasts = what == 'r' and keep or math.max(keep, WEEK)
-redis.call('HSET', of.results, what .. id, text)
-redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts), id)
-redis.pcall('SPUBLISH', of.channel .. id, what .. text)
-end
-function outcomes.keep(of, delivery, text)
-local keep = outcomes.kept_ms(delivery)
-if keep then
-outcomes.put(of, 'r', delivery.i, keep, text)
-end
-end
-function outcomes.read(of, id)
-local ends = tonumber(redis.call('ZSCORE', of.due, id) or '0')
-if ends <= math.floor(now / 1000) then
-return false, false, false
-end
-return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id, 'm' .. id))
-end
-return outcomes
-end
-local keeping = {}
-function keeping.outcome(held, channels, delivery, text)
-if delivery.o then
-local outcomes = load_outcomes()
-outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
-end
-end
-function keeping.forget(held, channels)
-if redis.call('EXISTS', held[4]) == 1 then
-local outcomes = load_outcomes()
-outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
@@ -6875,18 +6890,10 @@ const piece161 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash'
 if wrong then
 return wrong
 end
-local of = outcomes.open(held[1], held[2], channels)
-local what = string.sub(text, 1, 1)
-local refused
-if what == 'r' then
-refused = outcomes.read(of, id)
-else
-refused = not pending(stream, group, { position }, consumer)[position]
-end
-if refused then
+if not pending(stream, group, { position }, consumer)[position] then
 return 0
 end
-outcomes.put(of, what, id, keep, string.sub(text, 2))
+outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
 const piece162 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
@@ -9125,7 +9132,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: 'e13a0bf66cb52d956f543cc7b6339980bce95e95',
+  sha: '65358e6816f988806cf9fa20cf08ae3b2d79d80f',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -9569,26 +9576,28 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  *
  * Invariant: nobody reads a part of a merge. Its rows are collected in a second set, which takes the place of the merged board in the step
  * that completes it. The score of a row is what the member's scores on all boards gave at one moment after the merge began. A member
- * that is on one of the boards during the whole merge has a row.
+ * that is on one and the same board during the whole merge has a row.
  *
  * A step reads members of one board that have no row yet, with their scores on all boards, and writes their rows together with the place
  * at which the next step continues. So a process may die after any step, and steps of several processes make one merge. If Redis evicted
  * a key of the merge, or no step followed for a minute, the next one begins anew. The merge stays in the calendar periods in which it began.
+ * The end of a merge is kept for a minute, so that it ends for all callers that took part, and none of them begins another one.
  *
  * - shared keys `keys`: the merged board, the rows of the merge under way, its progress, and the boards' sorted sets
  * - shared `plan`: JSON: `best` (else the sum); `reverse` and `limit` as in lua/_lib/leaderboard/board.lua; and for each board of `sources`: `z`, the indexes of the set of the period and of the next one, with `start`, `next` and `finish`, and its `shift` and `reverse`
  * - `life`: milliseconds after which a merged board expires
- * - replies 0 when the merge is not complete: call again; the time at which it began, when that is outside of the periods that the client sent; else the number of members, and that time in microseconds
+ * - `joined`: microseconds at which the merge began in which the caller takes part; empty in its first step
+ * - replies "+" and the time at which the merge began, when it is not complete: call again with it; that time as a number, when it is outside of the periods that the client sent; else the number of members, and that time in microseconds
  * - on a full server refused: it stores rows
  */
-export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg], number | string> = {
+export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg, joined: Arg], number | string> = {
   name: 'leaderboard/merge',
-  sha: '09f734ec1e41a67e8df9d730cfd7233a9f145b7f',
+  sha: 'a82164c550bb9027c5b6c692f643b994e06886e3',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
-  args: ["life"],
+  args: ["life","joined"],
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
@@ -9624,6 +9633,11 @@ return began, source, cursor
 end
 return now, 1, '0', true
 end
+local function ended_since(progress, time)
+local ended = redis.call('HGET', progress, 'ended') or ''
+local began = tonumber(string.match(ended, '^%d+ (%d+)$') or '')
+return began and began >= time and ended or nil
+end
 local function page_of(set, rows, cursor, most)
 local next_cursor, found = unpack(redis.call('ZSCAN', set, cursor, 'COUNT', math.min(PAGE, most)))
 local members = {}
@@ -9657,10 +9671,9 @@ end
 end
 end
 end
-for at, member in ipairs(members) do
-if not (math.abs(values[at]) <= (config.limit or LARGEST)) then
-return nil, member
-end
+local most = config.limit or LARGEST
+for at, value in ipairs(values) do
+values[at] = value ~= value and most or math.max(-most, math.min(most, value))
 end
 return values
 end
@@ -9672,28 +9685,31 @@ put[2 * at] = member
 end
 redis.call('ZADD', rows, unpack(put))
 end
-local function complete(merged, rows, progress, life)
+local function complete(merged, rows, progress, life, began)
 local members = redis.call('ZCARD', rows)
 redis.call('UNLINK', merged, progress)
 if members > 0 then
 redis.call('RENAME', rows, merged)
 redis.call('PEXPIRE', merged, life)
 end
-return members
+local ended = string.format('%d %.0f', members, began)
+redis.call('HSET', progress, 'ended', ended)
+redis.call('PEXPIRE', progress, PATIENCE)
+return ended
 end
-local items = (#ARGV - 1) / 1
+local items = (#ARGV - 1) / 2
 if items == 1 then
-local life = ARGV[2]
+local life, joined = ARGV[2], ARGV[3]
 do`, piece53, `end
 return nil
 end
-local function item(life)`, piece53, `end
+local function item(life, joined)`, piece53, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
-local arg = 1 + done * 1
+local arg = 1 + done * 2
 done = done + 1
-local reply = item(ARGV[arg + 1])`, piece6),
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -12195,20 +12211,20 @@ local reply = item(KEYS[key + 1])`, piece6),
  * commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
  *
  * When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
- * changes are done, and nobody handles it again. There is no moment between the two.
+ * changes are done, its outcome is kept if that was asked for, and nobody handles it again. There is no moment between the two.
  *
- * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua); then those of the changes, at the indexes in the plan
+ * - shared keys `keys`: stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua), with channels of outcomes the results and their times (stream/outcomes.lua); then those of the changes, at the indexes in the plan
  * - shared `each`: how many keys an item has
  * - shared `size`: how many texts the plan has
- * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; then groups of changes, see lua/_lib/record/effects.lua
+ * - shared `plan`: texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; then groups of changes, see lua/_lib/record/effects.lua
  * - key `own`: of the changes
- * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; then those of the changes
+ * - `values`: texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; the id and the milliseconds to keep its outcome, or nothing, or ? to find them in the entry; then those of the changes
  * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
  * - on a full server refused: it adds entries, members and events; the entry stays with its worker
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '1f798974ce54bc32278ea03d06c18a1dcde04a53',
+  sha: 'fcce147abddd7a446c1dde1b5ca53f35f05e2fd8',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15014,15 +15030,14 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end
-local keys = KEYS
+end`, piece124, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 5, 3)
-local group, consumer, declared, durable, most = unpack(of.fields, 1, 5)
+local of = effects.open(keys, plan, size, 6, 4)
+local group, consumer, declared, durable, most, channels = unpack(of.fields, 1, 6)
 local wrong = of.wrong
 or typed(stream, 'stream')
 or typed(ready, 'stream')
@@ -15030,6 +15045,7 @@ or typed(answers, 'hash')
 or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
 local places, held = placing(most, keys[4], keys[5], ready)
 wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
+local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
 local expires = false
 local function is_leased(key, position)
 local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
@@ -15038,22 +15054,33 @@ error(leases)
 end
 return leases[1] ~= nil
 end
-local function place_of(key, position)
-local fields = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2]
+local function read(key, position)
+local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
 for at = 1, #fields, 2 do
-if fields[at] == 'k' then
-return fields[at + 1]
+named[fields[at]] = named[fields[at]] or fields[at + 1]
 end
+return named
 end
-return ''
+local function place_of(key, position)
+return read(key, position).k or ''
+end
+local function kept_of(key, position, given)
+if channels == '' or given == '' then
+return nil
+elseif given ~= '?' then
+return string.match(given, '^(%S+) (%d+)$')
+end
+local named = read(key, position)
+local lasts = string.match(named.o or '', 'r(%d+)')
+return lasts and (named.i or position), lasts
 end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece124, `end
+do`, piece125, `end
 return nil
 end
-local function item(own, values)`, piece124, `end
+local function item(own, values)`, piece125, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18160,10 +18187,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece125, `end
+do`, piece126, `end
 return nil
 end
-local function item(own, values)`, piece125, `end
+local function item(own, values)`, piece126, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18197,10 +18224,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece126, `end
+do`, piece127, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece126, `end
+local function item(object, kind, cursor)`, piece127, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18251,10 +18278,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece127, `end
+do`, piece128, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece127, `end
+local function item(stream, object, kind, fields)`, piece128, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18287,10 +18314,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece128, `end
+do`, piece129, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece128, `end
+local function item(declaration, text, lasts)`, piece129, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18332,17 +18359,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece129, `end
+do`, piece130, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece129, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece130, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -18371,17 +18398,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece131, `end
+do`, piece132, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece131, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece132, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece130, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -18409,16 +18436,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece134, `end
+do`, piece135, `end
 return nil
 end
-local function item(payload, trace, due)`, piece134, `end
+local function item(payload, trace, due)`, piece135, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18454,7 +18481,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of[1], limits, of[2], of[3])
@@ -18462,10 +18489,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(written, number, payloads)`, piece135, `end
+local function item(written, number, payloads)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18502,7 +18529,7 @@ export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece136, piece122, piece1, piece137, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits)
 function stream.count()
@@ -18518,10 +18545,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece138, `end
+do`, piece139, `end
 return nil
 end
-local function item(added, payload, trace, own, window)`, piece138, `end
+local function item(added, payload, trace, own, window)`, piece139, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18558,7 +18585,7 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece136, piece122, piece1, piece137, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
 local stream = append.open(of[1], limits)
@@ -18582,10 +18609,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece139, `end
+do`, piece140, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece139, `end
+local function item(latest, payload, trace, due)`, piece140, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18622,16 +18649,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece140, `end
+do`, piece141, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece140, `end
+local function item(added, payload, trace, due, window)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18716,10 +18743,10 @@ local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece141, `end
+do`, piece142, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece141, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18751,15 +18778,15 @@ done = done + 1`, piece113, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '8e652bd82253859bb5049d23a5c6bd8556ec3d78',
+  sha: '8bbe74eef89ade8547bb351e5239072e361aa99b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece142, piece143, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece144, piece1, piece145, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece143, piece144, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece145, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -18769,16 +18796,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece146, `end
+do`, piece147, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece146, `end
+local function item(stream, ready, delayed, last, place, from)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece147, piece6),
+done = done + 1`, piece148, piece6),
 }
 
 /**
@@ -18819,10 +18846,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece148, `end
+do`, piece149, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece148, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18899,10 +18926,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece149, `end
+do`, piece150, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece149, `end
+local function item(stream, ready, group, silent)`, piece150, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18939,10 +18966,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece150, `end
+local function item(paused, lasts, channel)`, piece151, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18982,7 +19009,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece1, piece145, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -18990,10 +19017,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece151, `end
+do`, piece152, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece151, `end
+local function item(stream, ready, delayed, settled, most)`, piece152, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19028,7 +19055,7 @@ done = done + 1`, piece68, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '233ef86aa3ca36810377fe3deb4eef385bc64996',
+  sha: 'f264152b235d7a5dda71fb1f264d561f52d4b80f',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -19037,7 +19064,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece144, piece1, piece145, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece145, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -19048,10 +19075,10 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece152, `end
+do`, piece153, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece152, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece153, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19096,7 +19123,7 @@ done = done + 1`, piece109, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'a98a323e643bd32f7f688d3a19a14db328c96da9',
+  sha: '9ffebb96ae39adcfce789aa1477ccbc3d6e39a1b',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -19105,7 +19132,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece142, piece143, piece122, piece1, piece145, piece153, `local started = 1000000`, piece154, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, piece154, `local started = 1000000`, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19349,10 +19376,9 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
- * Store the progress of an entry that a worker has, that it is about to commit it, or the outcome after that, for those that wait for its
- * result.
+ * Store the progress of an entry that a worker has, for those that wait for its result.
  *
- * Invariant: a worker without the lease stores only an outcome, and that only of an entry that has none.
+ * Invariant: a worker without the lease stores nothing.
  *
  * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `group`: group
@@ -19361,33 +19387,33 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * - key `stream`: stream, or the group's stream of ready entries
  * - `position`: position of the entry there
  * - `id`: entry
- * - `keep`: milliseconds for which it is kept
- * - `text`: p and JSON; m; or r and an outcome, see lua/_lib/stream/outcomes.lua
+ * - `keep`: milliseconds for which its outcome will be kept
+ * - `json`: progress
  * - replies 1 when it was stored
  * - on a full server refused: it stores a value
  */
-export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, text: Arg], number> = {
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
   name: 'stream/progress',
-  sha: 'df6c3a42c653236df0702d6a597c06b1480ea78d',
+  sha: '71bfcd989077886d8a3452c0154a01ad3d665613',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
   keys: ["stream"],
-  args: ["position","id","keep","text"],
+  args: ["position","id","keep","json"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece144, piece142, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece145, piece143, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
-local stream, position, id, keep, text = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 do`, piece161, `end
 return nil
 end
-local function item(stream, position, id, keep, text)`, piece161, `end
+local function item(stream, position, id, keep, json)`, piece161, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19494,7 +19520,7 @@ export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, i
   keys: ["stream"],
   args: ["ids","starting"],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece142, `local started = 1000000`, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece143, `local started = 1000000`, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
@@ -19536,7 +19562,7 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece132, piece49, piece121, piece133, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
@@ -19578,7 +19604,7 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece145, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then`, piece162, `do`, piece166, `end
@@ -19645,7 +19671,7 @@ local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece147, piece6),
+done = done + 1`, piece148, piece6),
 }
 
 /**
@@ -19750,7 +19776,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece132, piece49, piece121, piece36, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece133, piece49, piece121, piece36, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -20663,7 +20689,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'c65d9eeffb15dc1b23c0ca26e2f5becf73248259',
+  sha: '352ba3f7e2aff388d8c7b9b3b8e9131962645ad6',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -20672,7 +20698,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece142, piece49, piece121, piece36, piece143, piece122, piece1, piece145, piece153, piece154, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece143, piece49, piece121, piece36, piece144, piece122, piece1, piece146, piece154, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -20770,7 +20796,7 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece142, piece143, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece143, piece144, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
@@ -20856,7 +20882,7 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece142, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece143, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576

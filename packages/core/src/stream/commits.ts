@@ -7,8 +7,6 @@ import type { LeasedEntry } from './leased-entry.ts'
 export type SendCommit = (mayRetry: () => boolean) => Promise<CommitAnswer<never>>
 
 export interface CommitsOptions {
-  /** Stores a mark before the commit of an entry whose outcome is kept, see lua/_lib/stream/outcomes.lua. */
-  readonly mark: (entry: LeasedEntry) => Promise<unknown>
   /** The commit finished the entry. */
   readonly done: (entry: LeasedEntry) => void
   readonly lost: (entry: LeasedEntry) => void
@@ -33,7 +31,7 @@ export interface Commits {
   end(entries: Iterable<LeasedEntry>): Promise<void>
 }
 
-export function createCommits({ mark, done, lost, full }: CommitsOptions): Commits {
+export function createCommits({ done, lost, full }: CommitsOptions): Commits {
   let hurried = false
 
   async function commit(entry: LeasedEntry, send: SendCommit): Promise<CommitAnswer<never>> {
@@ -57,8 +55,7 @@ export function createCommits({ mark, done, lost, full }: CommitsOptions): Commi
     if (!state.commit(entry)) return { ok: false, lost: true, refused: [] }
     const mayRetry = (): boolean =>
       entry.stage === 'committing' && !hurried && performance.now() < entry.leaseEndsAt
-    const sending = entry.own?.keepMs === undefined ? send(mayRetry) : mark(entry).then(() => send(mayRetry))
-    entry.commit = sending.then(
+    entry.commit = send(mayRetry).then(
       (answer) => {
         if (answer.ok) done(entry)
         else if (answer.lost) lost(entry)

@@ -91,7 +91,6 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   })
 
   const commits = createCommits({
-    mark: (entry) => scripts.progress(entry, 'm'),
     done: committed,
     lost: (entry) => lose(entry),
     full: () => full(FULL_MS),
@@ -156,7 +155,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   async function progress(entry: LeasedEntry, value: unknown): Promise<boolean> {
     const json = encodeProgress(value)
     if (entry.own?.keepMs === undefined || entry.stage !== 'running') return false
-    return scripts.progress(entry, `p${json}`)
+    return scripts.progress(entry, json)
   }
 
   async function write(entry: LeasedEntry, text: string): Promise<boolean> {
@@ -194,10 +193,6 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     state.settled(entry)
     entry.keyed?.over?.()
     events.settled(entry, undefined)
-    // For those that wait. If this process dies before, the mark says the same.
-    if (entry.own?.keepMs !== undefined) {
-      scripts.progress(entry, `r${encodeResult(undefined)}`).catch(events.trouble)
-    }
     endRun(entry, true)
     ended(entry)
   }

@@ -9,6 +9,7 @@ import type { CommitAnswer } from '../record/types.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
 import { createAnnouncer } from './announcer.ts'
+import { isUnsettled } from './delivery-state.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
@@ -130,6 +131,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     declared: scope.declared,
     places: scope.placesOf(group),
     most: scope.order?.places ?? 0,
+    outcomes: scope.outcomesOf(group),
     trouble,
   })
   const { leases, start, finish, fail, giveBack, progress, write, setAside } = deliveries
@@ -255,6 +257,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     write,
     setAside,
     async limited(entry, ms) {
+      // What a handler does after its time is over has no effect.
+      if (!isUnsettled(entry)) return
       await scripts.hold(ms)
       // It is due when the pause ends.
       setAside(entry, ms)
@@ -263,9 +267,11 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     },
     async commit(entry, effects) {
       const checked = committer.check(effects)
-      const source = SOURCES[entry.source]?.code as string
+      const { id, source, position, keyed, own } = entry
+      const from = SOURCES[source]?.code as string
+      const outcome = own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
       return deliveries.commit(entry, (mayRetry) =>
-        committer.commit(source, entry.position, entry.keyed?.place ?? '', checked, mayRetry),
+        committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
       )
     },
     stopped: () => (closing ? 'closing' : isPaused || held ? 'paused' : undefined),

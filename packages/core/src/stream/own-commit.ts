@@ -34,6 +34,7 @@ export function createOwnCommit(
         declared,
         places: scope.placesOf(group),
         most: scope.order?.places ?? 0,
+        outcomes: scope.outcomesOf(group),
         trouble: () => {},
       })
       committers.set(name, committer)
@@ -54,6 +55,8 @@ export function createOwnCommit(
     }
     const committer = committerOf(group, consumer)
     // The end of the lease is not known, so a call of unknown fate is not sent again: the caller may repeat it.
-    return committer.commit(source.code, id, undefined, committer.check(effects), () => false)
+    const outcome = scope.outcomesOf(group) ? '?' : ''
+    const entry = { from: source.code, position: id, place: undefined, outcome }
+    return committer.commit(entry, committer.check(effects), () => false)
   }
 }

@@ -104,7 +104,6 @@ export function createResults(
         unfollow = runtime.subscriber.follow(route, keys.outcomes(stream, group) + id, {
           message(text) {
             messages += 1
-            // A further kind only says that a commit begins.
             const kind = text[0]
             const rest = text.slice(1)
             if (kind === 'p') progressed(rest)

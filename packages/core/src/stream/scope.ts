@@ -34,6 +34,8 @@ export interface Scope {
   placesOf(group: string): readonly string[]
   /** The keys of places, and those of outcomes: lua/_lib/stream/outcomes.lua. */
   heldOf(group: string): readonly string[]
+  /** The keys of outcomes and the prefix of their channels; undefined for a stream that keeps none. */
+  outcomesOf(group: string): { readonly keys: readonly string[]; readonly channels: string } | undefined
   /** Its name in errors, such as `stream 'orders' of space 'shop'`. */
   readonly title: string
   /** `bind` of the runtime, with errors that name the stream and its space. */
@@ -89,6 +91,13 @@ export function createScope(
       keys.results(stream, group),
       keys.resultsDue(stream, group),
     ],
+    outcomesOf: (group) =>
+      declared === group
+        ? {
+            keys: [keys.results(stream, group), keys.resultsDue(stream, group)],
+            channels: keys.outcomes(stream, group),
+          }
+        : undefined,
     title,
     bind: (script, shared) => runtime.bind(script, shared, undefined, title),
     bindSafe: (script, shared, safety) =>

@@ -33,7 +33,7 @@ export interface WorkerScripts {
     after: string,
   ): Promise<readonly [cursor: string, after: string, repaired: number]>
   /** lua/stream/progress.lua, for an entry whose outcome is kept: resolves with whether it was stored. */
-  progress(entry: LeasedEntry, text: string): Promise<boolean>
+  progress(entry: LeasedEntry, json: string): Promise<boolean>
   /** lua/stream/write.lua, for an entry whose outcome is kept: appends to its output, and resolves with whether the worker has it. */
   write(entry: LeasedEntry, keepMs: number, text: string): Promise<boolean>
   /** Pauses the group for that time. */
@@ -139,8 +139,8 @@ export function bindWorkerScripts(
       ) as Promise<Checked>,
     checkPlaces: async (cursor, after) =>
       (await checkPlaces(route, stream, ready, delayed, dead, cursor, after)) as [string, string, number],
-    progress: async ({ source, position, id, own }, text) =>
-      (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, text)) === 1,
+    progress: async ({ source, position, id, own }, json) =>
+      (await progress(route, sourceKeys[source] as string, position, id, own?.keepMs ?? 0, json)) === 1,
     write: async ({ source, position, id, fence }, keepMs, text) => {
       const output = keys.output(name, group, id)
       return written(

@@ -127,7 +127,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
         })
       }
       const user = userOf(await options.user?.(exchange))
-      const authorized = (): Promise<readonly string[]> => allowedOf(exchange, list)
+      async function authorized(): Promise<readonly string[]> {
+        const allowed = await allowedOf(exchange, list)
+        // A client that is gone must not push out another connection of the user.
+        return exchange.gone ? [] : allowed
+      }
       const wanted = typesOf(typeof types === 'function' ? await types(exchange) : types)
       const refusal = refusalOf(wanted)
       if (refusal) return refusal

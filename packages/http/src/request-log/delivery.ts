@@ -93,6 +93,13 @@ export class Delivery {
     this.#dropped += requests
   }
 
+  /** Takes the number of dropped requests that no entry tells of. */
+  takeDropped(): number {
+    const dropped = this.#dropped
+    this.#dropped = 0
+    return dropped
+  }
+
   /** Resolves with true when all entries so far are written, and with false after `withinMs`. */
   async flush(withinMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined

@@ -11,7 +11,10 @@ export interface RequestEntry {
   readonly path: string
   /** The matched route's pattern, if the framework knows it; at most 256 characters. */
   readonly route?: string
-  /** 499 when the client left before there was an answer. */
+  /**
+   * 499 when the client left before there was an answer. 0: a dropped request of which nothing is known; only `close` writes such an entry, when
+   * drops are counted and no other entry follows.
+   */
   readonly status: number
   /** Milliseconds to two decimals, from the first penknife middleware to the last byte. */
   readonly durationMs: number

@@ -6,7 +6,8 @@ const OWN: Readonly<Record<string, (value: unknown) => boolean>> = {
   method: isText,
   path: isText,
   route: isOptionalText,
-  status: isNumber,
+  // An aborted one is negative in the list.
+  status: (value) => isNumber(value) && (value as number) > 0,
   durationMs: isNumber,
   bytesIn: isNumber,
   bytesOut: isNumber,
@@ -91,7 +92,9 @@ export function packEntry(entry: RequestEntry, more?: MoreFields): string {
 
 function restOf(entry: RequestEntry, fields: MoreFields | undefined): Rest | undefined {
   const { user, query, trace, error, limit, rate, anonymised } = entry
-  if (!(user ?? query ?? trace ?? error ?? limit ?? rate ?? anonymised ?? fields)) return undefined
+  const isUsual =
+    user === undefined && !query && !trace && !error && !limit && rate === undefined && !anonymised && !fields
+  if (isUsual) return undefined
   const rest: Rest = {}
   if (user !== undefined) rest.u = user
   if (query) rest.q = query

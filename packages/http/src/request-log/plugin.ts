@@ -20,7 +20,7 @@ import { requestIds } from './request-id.ts'
 import { samplerOf } from './sampling.ts'
 import { leavesOut } from './skip.ts'
 import { FULL, targetOf } from './target.ts'
-import { createTurn } from './turn.ts'
+import { createTick } from './tick.ts'
 import { entryMaker, limitOf } from './to-entry.ts'
 
 const CODE = 'PENKNIFE_REQUEST_LOG'
@@ -29,6 +29,17 @@ const CODE = 'PENKNIFE_REQUEST_LOG'
 const MAX_RESETS = 10
 const TOO_MANY_RESETS = `clients reset more than ${MAX_RESETS} connections a second at once; further requests of such clients are not logged`
 const TOO_MANY_REFUSED = `node refused more than ${MAX_RESETS} requests a second; further ones are not logged`
+
+/** The entry of a dropped request of which nothing is known. */
+const UNKNOWN = {
+  method: '',
+  path: '',
+  status: 0,
+  durationMs: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  aborted: false,
+} as const
 
 type Later = Promise<boolean> | false
 
@@ -117,7 +128,7 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
       text.then((made) => delivery.add(made), lose).finally(() => (waiting -= 1))
     }
 
-    const ended = createTurn((request: Ended) => {
+    const ended = createTick((request: Ended) => {
       try {
         finished(request)
       } catch (error) {
@@ -179,8 +190,18 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
     }
 
     async function close(deadlineMs: number): Promise<void> {
+      // A server says that it is closed before its last sockets do.
+      await new Promise((resolve) => setImmediate(resolve))
       ended.run()
-      if (await delivery.flush(deadlineMs)) return
+      const began = performance.now()
+      if (await delivery.flush(deadlineMs)) {
+        const dropped = delivery.takeDropped()
+        if (dropped === 0) return
+        // No entry follows that could tell of them.
+        write({ ...UNKNOWN, at: Date.now() }, undefined, undefined)
+        delivery.drop(dropped - 1)
+        if (await delivery.flush(Math.max(0, deadlineMs - (performance.now() - began)))) return
+      }
       const { unknown } = delivery
       const lost = delivery.abandon()
       if (lost === 0) return
@@ -199,14 +220,9 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
       }
       const ip = address === undefined ? undefined : toAddress(address)
       const entry: RequestEntry = {
+        ...UNKNOWN,
         at: Date.now(),
-        method: '',
-        path: '',
         status,
-        durationMs: 0,
-        bytesIn: 0,
-        bytesOut: 0,
-        aborted: false,
         ...(ip !== undefined && { ip }),
         error: toError(error),
       }

@@ -49,7 +49,9 @@ export function announcingOf(
       announce.publishing(channel as never, { member: 'm' } as never, { type: 'joined' } as never)
     if (!(effect instanceof Effect)) throw invalid('announce', announce, fix)
     const { target, texts, key } = effect.parts
-    const same = target.runtime.keys.beginnings('x') === runtime.keys.beginnings('x')
+    const same =
+      target.runtime.subscriber === runtime.subscriber &&
+      target.runtime.keys.beginnings('x') === runtime.keys.beginnings('x')
     if (!same || typeof texts !== 'string' || key === undefined) throw invalid('announce', announce, fix)
     return { texts, key, effect }
   }

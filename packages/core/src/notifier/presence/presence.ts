@@ -19,7 +19,8 @@ import { announcingOf, settingsOf } from './options.ts'
 import { type Change, type Renewed, Room, type RoomCalls } from './room.ts'
 import type { Presence, PresenceMembers, PresenceOptions } from './types.ts'
 
-const LONGEST_MEMBER = 128
+/** As of a user. */
+const LONGEST_MEMBER = 256
 const MOST_MEMBERS = 1000
 /** Leases are renewed after a third of their time, a tenth of the channels at once. */
 const SLICES = 10

@@ -49,7 +49,7 @@ export interface PresenceMembership {
 export interface Presence extends NotifierClosable {
   readonly name: string
   /**
-   * Makes somebody (1 to 128 characters) a member of a channel as long as this process lives, until `leave`. Further memberships of
+   * Makes somebody (1 to 256 characters) a member of a channel as long as this process lives, until `leave`. Further memberships of
    * the same member cost nothing.
    *
    * @throws PENKNIFE_INVALID for a wrong name; PENKNIFE_CLOSED after `close`.

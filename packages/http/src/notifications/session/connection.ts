@@ -4,6 +4,7 @@ import type { Client, Clients } from './clients.ts'
 import { soleCursor } from './cursor.ts'
 import { isInvalid, isOutage } from './faults.ts'
 import type { ChannelFanOut } from './fan-out.ts'
+import { Memberships } from './memberships.ts'
 import { startOf } from './resume.ts'
 import { Session } from './session.ts'
 import type { SessionOwner, SessionSettings } from './settings.ts'
@@ -62,6 +63,8 @@ export class Connection implements Client, SessionOwner<Session> {
   #admission: NotifierAdmission | undefined
   #transport: ConnectionTransport | undefined
   #ending: Farewell | undefined
+  /** Memberships of channels that begin again, so that the user does not leave in between. */
+  #kept: { readonly memberships: Memberships; readonly channels: readonly string[] } | undefined
   #closed = false
 
   constructor(context: ConnectionContext) {
@@ -115,6 +118,7 @@ export class Connection implements Client, SessionOwner<Session> {
    * Rejects with what `authorize` rejects with.
    */
   async join(wanted: Wanted, authorize: Authorize): Promise<Map<string, Refusal>> {
+    this.#keepMemberships([...wanted.keys()].filter((channel) => this.channels.includes(channel)))
     this.leave([...wanted.keys()])
     const refused = new Map<string, Refusal>()
     const sessions = new Map<string, Session>()
@@ -134,6 +138,7 @@ export class Connection implements Client, SessionOwner<Session> {
       allowed = await authorize([...sessions.keys()])
     } catch (error) {
       this.leave([...sessions.keys()])
+      this.#endMemberships()
       throw error
     }
     await Promise.all(
@@ -155,6 +160,7 @@ export class Connection implements Client, SessionOwner<Session> {
       const session = this.#sessions.get(channel)
       if (session && this.#transport && !this.#closed) session.open(this.#transport.channel(channel))
     }
+    this.#endMemberships()
   }
 
   /** Stops following these channels. */
@@ -208,6 +214,7 @@ export class Connection implements Client, SessionOwner<Session> {
     if (this.#closed) return
     this.#closed = true
     this.leave([...this.#sessions.keys()])
+    this.#endMemberships()
     void this.#admission?.close()
     this.#context.clients.remove(this)
   }
@@ -241,6 +248,17 @@ export class Connection implements Client, SessionOwner<Session> {
     // Revoked while it was looked up: the result may be from before the revocation.
     if (this.#revoked?.has(channel)) return 'revoked'
     return session.farewell || this.#sessions.get(channel) !== session ? 'unavailable' : undefined
+  }
+
+  #keepMemberships(channels: readonly string[]): void {
+    const { presence } = this.#context.settings
+    if (!presence || this.user === undefined || channels.length === 0) return
+    this.#kept = { memberships: new Memberships(presence, this.user, channels), channels }
+  }
+
+  #endMemberships(): void {
+    this.#kept?.memberships.leave(this.#kept.channels)
+    this.#kept = undefined
   }
 
   #lose(channels: readonly string[]): void {

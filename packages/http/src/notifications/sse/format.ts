@@ -1,5 +1,5 @@
 import type { NotifierMessage, NotifierState } from '@penknife/core'
-import { invalid } from '@penknife/core/internal'
+import { disown, invalid } from '@penknife/core/internal'
 
 import type { Report } from '../../warn.ts'
 
@@ -74,6 +74,7 @@ function typeOf(event: NotifierMessage | NotifierState): string {
 function checked(fields: NotificationFields, type: string): Fields {
   const { data, event = type, id } = fields
   const what = 'the result of notifications format'
+  disown(fields)
   if (typeof data !== 'string') throw invalid(what, fields, 'return an object with the text data')
   if (typeof event !== 'string' || !NAME.test(event)) {
     throw invalid(what, fields, 'return as event 1 to 128 characters without line breaks')

@@ -1,5 +1,5 @@
 import type { AnyNotifier, LiveView, NotifierSubscription } from '@penknife/core'
-import { type AdmittedSubscription, checkChannel, coverWith, invalid } from '@penknife/core/internal'
+import { type AdmittedSubscription, checkChannel, coverWith, disown, invalid } from '@penknife/core/internal'
 
 import { ViewChannel } from './view-channel.ts'
 import { ViewSubscription } from './view-subscription.ts'
@@ -21,8 +21,21 @@ export function checkViews(name: string, views: unknown): void {
 }
 
 function checkView(name: string, view: unknown): LiveView {
-  if (typeof (view as Partial<LiveView> | null)?.watch === 'function') return view as LiveView
+  if (isView(view)) return view
   throw invalid(name, view, 'give what live() returned')
+}
+
+/** Of a function. Its error is the application's, so it is no PENKNIFE_INVALID, which would be the client's. */
+function madeView(view: unknown): LiveView | undefined {
+  if (isView(view)) return view
+  if (view === undefined || view === null || view === false) return undefined
+  disown(view)
+  const fix = 'return what live() returned, or undefined'
+  throw new TypeError(invalid('the answer of notifications views', view, fix).message)
+}
+
+function isView(view: unknown): view is LiveView {
+  return typeof (view as Partial<LiveView> | null)?.watch === 'function'
 }
 
 type Subscribe = AnyNotifier['subscribe']
@@ -42,8 +55,7 @@ export function withViews(notifier: AnyNotifier, views: NotificationViews | unde
     const open = opened.get(name)
     if (open) return open.view
     if (typeof views !== 'function') return views && Object.hasOwn(views, name) ? views[name] : undefined
-    const made = views(name)
-    return made && checkView('the answer of notifications views', made)
+    return madeView(views(name))
   }
 
   function channelOf(name: string, view: LiveView): ViewChannel {

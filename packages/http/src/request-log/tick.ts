@@ -1,5 +1,5 @@
-/** Values that are handled together at the end of a turn of the event loop. */
-export interface Turn<T> {
+/** Values that are handled together at the end of a tick. */
+export interface Tick<T> {
   add(value: T): void
   /** Handles at once what waits. */
   run(): void
@@ -9,12 +9,12 @@ export interface Turn<T> {
 const MOST = 256
 
 /**
- * Handles the values of a turn together, which takes less time for each under load: the code and its data are in the processor's
+ * Handles the values of a tick together, which takes less time for each under load: the code and its data are in the processor's
  * caches from the second value on.
  *
  * @param handle must not throw
  */
-export function createTurn<T>(handle: (value: T) => void): Turn<T> {
+export function createTick<T>(handle: (value: T) => void): Tick<T> {
   let values: T[] = []
 
   function run(): void {

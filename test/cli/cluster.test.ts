@@ -1,0 +1,43 @@
+import { createLeaderboard, createStream } from '@penknife/core'
+import { Cluster } from 'ioredis'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { openReady } from '../support/connect.ts'
+import { useCluster } from '../support/redis.ts'
+import { json, penknife } from './run.ts'
+
+const bench = useCluster()
+
+test('--cluster, --prefix and --space: finds the objects of an application on a cluster, and asks for a space if there are several', async () => {
+  const [first] = bench.cluster.nodes
+  const options = { keyPrefix: 'app:', lazyConnect: true }
+  const client = new Cluster([{ host: '127.0.0.1', port: first?.port ?? 0 }], options)
+  onTestFinished(() => client.disconnect())
+  const app = await openReady(client)
+  for (const name of ['blog', 'shop']) {
+    const space = app.space(name)
+    await createStream(space, 'orders', { groups: ['billing'] }).add(1)
+    await createLeaderboard(space, 'points').increment('ann', 5)
+    await space.runtime.registered()
+  }
+  const url = `redis://127.0.0.1:${first?.port}`
+  const flags = ['--cluster', '--prefix', 'app:']
+  const [overview, streams, board, doctor] = await Promise.all([
+    json(url, ...flags, 'overview'),
+    penknife(url, ...flags, 'streams'),
+    penknife(url, ...flags, '--space', 'shop', 'board', 'top', 'points'),
+    json(url, ...flags, 'doctor'),
+  ])
+  expect(overview.value).toMatchObject([
+    { space: 'blog', waiting: 1 },
+    { space: 'shop', waiting: 1 },
+  ])
+  expect(streams).toMatchObject({ code: 2, stderr: 'give --space, one of: blog, shop\n' })
+  expect(board.stdout).toMatch(/1 +5 +ann/)
+  expect(doctor.value).toMatchObject({
+    features: ['leaderboard', 'stream'],
+    checks: expect.arrayContaining([
+      expect.objectContaining({ check: 'permissions', status: 'ok' }),
+    ]) as unknown,
+  })
+})
