@@ -30,6 +30,7 @@ const NOTIFIER = 'packages/core/src/notifier'
 const GUARD = 'packages/core/src/guard'
 const REDIS = 'packages/core/src/redis'
 const HTTP = 'packages/http/src'
+const METRICS = 'packages/core/src/metrics'
 
 test.each([
   ['docs/rate-limiting.md', LIMITER, 'RateLimiterOptions'],
@@ -46,6 +47,9 @@ test.each([
   ['docs/rate-limiting.md', LIMITER, 'LimiterBanOptions'],
   ['docs/leaderboards.md', BOARD, 'RanksOnOptions'],
   ['docs/leaderboards.md', BOARD, 'BoardMergeOptions'],
+  ['docs/metrics.md', METRICS, 'MetricsOptions'],
+  ['docs/metrics.md', METRICS, 'MetricsSharedOptions'],
+  ['docs/metrics.md', METRICS, 'Metrics'],
   ['docs/middleware.md', HTTP, 'RateLimitOptions'],
   ['docs/middleware.md', HTTP, 'HeaderOptions'],
   ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],

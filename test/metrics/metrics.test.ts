@@ -1,10 +1,9 @@
 import { createRateLimiter, createStream, createNotifier, type Penknife, PenknifeError } from '@penknife/core'
 import { createMetrics, type Metrics, type MetricsOptions } from '@penknife/core/metrics'
-import { Redis } from 'ioredis'
 import { Registry } from 'prom-client'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { openReady } from '../support/connect.ts'
+import { open, openReady } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -188,6 +187,25 @@ test('the number of series is bounded: more names are counted together', async (
   })
 })
 
+test('at most maxStreams streams are read, and a gauge says when there are more', async () => {
+  const penknife = await openPenknife()
+  const space = penknife.space('shop')
+  for (const name of ['first', 'second']) createStream(space, name, { groups: ['work'] })
+  await space.runtime.registered()
+  for (const [maxStreams, complete] of [
+    [2, 1],
+    [1, 0],
+  ] as const) {
+    await using metrics = createMetrics(penknife, { shared: { maxStreams, space: `elects-${maxStreams}` } })
+    await until('it read', async () => 'penknife_metrics_complete' in (await scrape(metrics)))
+    const found = await scrape(metrics)
+    expect(found['penknife_metrics_complete']).toBe(complete)
+    expect(Object.keys(found).filter((name) => name.startsWith('penknife_stream_workers'))).toHaveLength(
+      maxStreams,
+    )
+  }
+})
+
 test('names that another program wrote cannot add lines to the exposition, and do not stop the reading', async () => {
   const penknife = await openPenknife()
   const space = penknife.space('shop')
@@ -254,8 +272,19 @@ test.each([
   [{ shared: { maxStreams: 0 } }, 'maxStreams'],
   [{ share: false }, 'shared'],
 ])('createMetrics refuses %j', async (options, name) => {
-  const client = new Redis(bench.server.socket)
-  onTestFinished(() => client.disconnect())
   const penknife = await openPenknife()
   expect(() => createMetrics(penknife, options as never)).toThrow(name)
+})
+
+test('while Redis is away there are no gauges of streams; they return with it', async () => {
+  const penknife = open(bench.raw, { deadline: '200ms' })
+  const metrics = metricsOf(penknife, { shared: { interval: '1s' } })
+  const reads = async (): Promise<boolean> => 'penknife_metrics_complete' in (await scrape(metrics))
+  await until('it read', reads)
+  await bench.server.kill()
+  await until('old numbers are gone', async () => !(await reads()))
+  expect((await scrape(metrics))['penknife_redis_up']).toBe(0)
+  await bench.server.start()
+  await until('it reads again', reads)
+  expect(await scrape(metrics)).toMatchObject({ penknife_redis_up: 1, penknife_redis_reconnects_total: 1 })
 })

@@ -88,25 +88,31 @@ export function createSharedGauges(
     }
   }
 
-  /** Reads all streams, up to the bound, page by page. */
+  async function* pages(): AsyncGenerator<readonly InspectedStream[]> {
+    for await (const name of spaceNames()) {
+      let after: string | undefined
+      do {
+        const page = { limit: PAGE, ...(after === undefined ? {} : { after }) }
+        const { items, next } = await inspector.streams(name, page)
+        if (items.length > 0) yield items
+        after = next
+      } while (after !== undefined)
+    }
+  }
+
+  /** Reads all streams, up to the bound and at most a page more. */
   async function read(signal: AbortSignal): Promise<void> {
     const seen = new Set<string>()
     let left = maxStreams
     let complete = true
-    for await (const name of spaceNames()) {
-      let after: string | undefined
-      do {
-        if (left === 0) break
-        const page = { limit: Math.min(PAGE, left), ...(after === undefined ? {} : { after }) }
-        const { items, next } = await inspector.streams(name, page)
-        if (signal.aborted) return
-        for (const stream of items) if (!setStream(stream, seen)) complete = false
-        left -= items.length
-        after = next
-      } while (after !== undefined)
-      if (left > 0) continue
-      complete = false
-      break
+    for await (const page of pages()) {
+      if (signal.aborted) return
+      for (const stream of page.slice(0, left)) if (!setStream(stream, seen)) complete = false
+      if (page.length > left) {
+        complete = false
+        break
+      }
+      left -= page.length
     }
     if (signal.aborted) return
     for (const metric of OF_GROUPS) {
