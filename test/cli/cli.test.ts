@@ -24,7 +24,7 @@ const bench = useRedis()
 const url = (): string => bench.server.socket
 
 async function shop(): Promise<{ app: Penknife; space: Space; listed: () => Promise<void> }> {
-  const app = await openReady(bench.raw)
+  const app = await openReady(bench.raw, { deadline: '30s' })
   const space = app.space('shop')
   return { app, space, listed: () => space.runtime.registered() }
 }
@@ -312,7 +312,7 @@ describe('when something is wrong', () => {
   test('without Redis a command ends with 3 within its deadline; one that watches goes on when Redis is back', async () => {
     const server = await ownRedis()
     const client = new Redis(server.socket, { lazyConnect: true })
-    const app = await openReady(client)
+    const app = await openReady(client, { deadline: '30s' })
     createStream(app.space('shop'), 'orders', { groups: ['a'] })
     await app.space('shop').runtime.registered()
     const watching = start(server.socket, ['--deadline', '500ms', 'overview', '--watch', '10'])

@@ -13,7 +13,7 @@ test('--cluster, --prefix and --space: finds the objects of an application on a 
   const options = { keyPrefix: 'app:', lazyConnect: true }
   const client = new Cluster([{ host: '127.0.0.1', port: first?.port ?? 0 }], options)
   onTestFinished(() => client.disconnect())
-  const app = await openReady(client)
+  const app = await openReady(client, { deadline: '30s' })
   for (const name of ['blog', 'shop']) {
     const space = app.space(name)
     await createStream(space, 'orders', { groups: ['billing'] }).add(1)
