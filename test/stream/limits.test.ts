@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createRateLimiter, createStream, type LimiterRule, type WorkerLimitOptions } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
@@ -173,6 +174,29 @@ test('when a handler says that another service refused it, all processes of the 
   expect(later.find(({ n }) => n === 1)).toMatchObject({ attempt: 1, fence: 2 })
   expect(workers.flatMap(({ of }) => of('failed'))).toEqual([])
   expect(await bench.raw.exists(PAUSED)).toBe(0)
+})
+
+test('a handler whose time is over makes nobody wait, and a wait of 0 is one', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const late = deferred()
+  let twos = 0
+  const { saw, of } = startWorker(
+    stream,
+    'billing',
+    async ({ payload, attempt, limited, signal }) => {
+      if (payload === 2 && twos++ === 0) return limited(0)
+      if (payload === 2 || attempt === 2) return
+      await once(signal, 'abort')
+      await limited('1h')
+      late.resolve()
+    },
+    { concurrency: 1, timeout: 50, retryDelay: 1 },
+  )
+  await stream.add(1)
+  await late.promise
+  await stream.add(2)
+  await saw('done', 2)
+  expect(of('returned').map(({ why }) => why)).toEqual(['limited'])
 })
 
 test('a wait for another service does not end a pause of an operator, and such a pause outlasts the wait', async () => {

@@ -10,7 +10,7 @@ export class Channel {
   readonly listeners: Set<Listener> = new Set()
   /** Of a live view: its value, once the server sent it. */
   view: { value?: unknown } | undefined
-  /** Whether the server sent a state: it sends it to whoever begins. */
+  /** Whether the server sent a state: it sends it to each client that begins. */
   stated = false
 
   constructor(position: string | undefined) {

@@ -80,7 +80,10 @@ export class HandlerDelivery<T> implements Delivery<T> {
     const entry = this.#entry
     const { limited } = this.#context
     return async (retryAfter) =>
-      limited(entry, Math.ceil(durationMs('retryAfter', retryAfter, { max: LONGEST_DEADLINE_MS })))
+      limited(
+        entry,
+        Math.max(1, Math.ceil(durationMs('retryAfter', retryAfter, { min: 0, max: LONGEST_DEADLINE_MS }))),
+      )
   }
 
   get lease(): StreamEntryLease {

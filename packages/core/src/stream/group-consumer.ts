@@ -9,6 +9,7 @@ import type { CommitAnswer } from '../record/types.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
 import { createAnnouncer } from './announcer.ts'
+import { isUnsettled } from './delivery-state.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
@@ -89,7 +90,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const name = `${cut(hostname(), 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const scripts = bindWorkerScripts(scope, group, name, settings)
   const { sourceKeys } = scripts
-  const events = createWorkerEvents({ ...identity, group, consumer: name })
+  const events = createWorkerEvents({ ...identity, group, consumer: name }, runtime.taps)
   const { trouble } = events
   let isPaused = false
   /** This worker alone is paused. */
@@ -256,6 +257,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     write,
     setAside,
     async limited(entry, ms) {
+      // What a handler does after its time is over has no effect.
+      if (!isUnsettled(entry)) return
       await scripts.hold(ms)
       // It is due when the pause ends.
       setAside(entry, ms)

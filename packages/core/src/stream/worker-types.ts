@@ -67,7 +67,8 @@ export interface Delivery<T> extends StreamEntry<T> {
   /**
    * Another service refused a call because of its limit, such as with a 429. All workers of the group, in all processes, start nothing for
    * that long, and this entry is handled again after it; that uses up no attempt. What the handler does afterwards is ignored, so return.
-   * A worker that gets no message notices within ten seconds. Resolves once Redis has the pause. Up to 24 d.
+   * A worker that gets no message notices within ten seconds. Resolves once Redis has the pause. 0 to 24 d. After the
+   * handler's time is over it does nothing.
    *
    * @throws PENKNIFE_INVALID for a wrong duration; the errors of outages: the entry then runs on.
    */

@@ -15,7 +15,7 @@ export interface RoomCalls {
   /** Resolves with whether the process had a lease. Else its other members must join again. */
   join(member: string): Promise<boolean>
   leave(member: string): Promise<unknown>
-  /** Extends the lease. Looks whether Redis has the last change: if it lost any, it lost that one. */
+  /** Extends the lease. Checks whether Redis has the last change: if it lost any, it lost that one. */
   renew(last: Change | undefined): Promise<Renewed>
   /** Lets the lease end soon. */
   release(): Promise<unknown>
