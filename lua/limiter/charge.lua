@@ -24,7 +24,7 @@
 -- @shared rules       for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
 -- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
 -- @item arg cost      whole tokens: fewer than 0 for a refund, 0 to read only
--- @item arg how       'take'; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+-- @item arg how       'take'; 'lease' to take tokens that may be used later; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others, and l for leased tokens
 -- @item arg lease     id of the lease, if a slot may be charged
 -- @returns list       1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; with "ban …" four numbers follow for each ban that begins or is in shadow: number of its state, 1 if it begins, bans in a row, microseconds until it ends; 3 and Redis' time when the calendar periods that the client sent do not contain that time
 
@@ -39,7 +39,7 @@ local function item(places, cost, how, lease)
   local banning, ban = ban_of(how)
   if how == 'set' then
     -- What this writes can be read again, so the charge that follows is not refused.
-    local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+    local all, wrong = charging.prepare(of, places, -LARGEST, 'set', '')
     if not all then
       return wrong
     end

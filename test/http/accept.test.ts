@@ -1,8 +1,10 @@
+import { Agent, get } from 'node:http'
+
 import { createStream, NeverRetryError, type Stream } from '@penknife/core'
 import { type AcceptOptions, type Exchange, type Handler, HttpError } from '@penknife/http'
 import { acceptPlugin } from '@penknife/http/adapter'
 import { call, type Called } from '@penknife/http/testkit'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { deferred } from '../support/deferred.ts'
 import { until } from '../support/until.ts'
@@ -190,6 +192,12 @@ test('clients cancel what waits and what runs, and learn when it is too late', a
   await until('it failed', async () => (json(await call(url + bad)) as { state: string }).state === 'dead')
   expect((await call(url + bad)).text).not.toContain('1234')
   expect(json(await call(url + bad))).toMatchObject({ why: 'never-retry' })
+  // After its outcome was forgotten the dead letter is still there, and both ways say so.
+  await features.raw.del('pk1:{test}:stream:cancel:results:work', 'pk1:{test}:stream:cancel:results-due:work')
+  expect(json(await call(url + bad))).toMatchObject({ state: 'dead' })
+  const forgotten = await listen(url + bad, undefined, EVENTS)
+  await until('it ended', () => forgotten.ended || forgotten.events.some(({ type }) => type === 'end'))
+  expect(forgotten.events.at(-1)).toMatchObject({ type: 'end', data: { state: 'dead' } })
   const readOnly = await serve(anywhere, stream, { ...SECRET, cancel: false })
   const refused = await call(readOnly.url + done, { method: 'DELETE' })
   expect([refused.status, refused.headers.allow]).toEqual([405, 'GET, HEAD'])
@@ -239,10 +247,16 @@ test('only a client that got an id can use it: ids are signed, for a user if one
 test('bad requests are refused before anything is added, and an outage is 503', async () => {
   const stream = queue('bad')
   const { url, errors } = await serve(anywhere, stream, { ...SECRET, maxRequestBytes: 40 })
-  const send = (body: string, type: string): Promise<Called> =>
-    call(`${url}/jobs`, { method: 'POST', headers: { 'content-type': type }, body })
+  const send = (body: string, type: string, coding?: string): Promise<Called> =>
+    call(`${url}/jobs`, {
+      method: 'POST',
+      headers: { 'content-type': type, ...(coding !== undefined && { 'content-encoding': coding }) },
+      body,
+    })
   expect((await send('{"job":', 'application/json')).status).toBe(400)
   expect((await send('{"job":"a"}', 'text/plain')).status).toBe(415)
+  expect((await send('{"job":"a"}', 'application/json; charset=utf-16')).status).toBe(415)
+  expect((await send('{"job":"a"}', 'application/json', 'gzip')).status).toBe(415)
   expect((await send('{"job":"a"}', 'application/x-www-form-urlencoded')).status).toBe(415)
   expect((await send(JSON.stringify({ job: 'a'.repeat(99) }), 'application/json')).status).toBe(413)
   const refused = await post(url, 5)
@@ -261,6 +275,28 @@ test('bad requests are refused before anything is added, and an outage is 503', 
   await first.has(1)
   const second = await call(few.url + path, { headers: EVENTS })
   expect([second.status, second.headers['retry-after']]).toEqual([503, '5'])
+})
+
+test('a connection is used again after an event stream ended', async () => {
+  const stream = queue('agent')
+  startWorker(stream, 'work', () => 1)
+  const { url } = await serve(anywhere, stream)
+  const path = await submit(url, 'a')
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => agent.destroy())
+  const sockets = new Set<unknown>()
+  for (let at = 0; at < 5; at++) {
+    const ended = await new Promise<string>((resolve, reject) => {
+      get(url + path, { agent, headers: EVENTS }, (response) => {
+        sockets.add(response.socket)
+        let text = ''
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+        response.on('end', () => resolve(text))
+      }).on('error', reject)
+    })
+    expect(ended).toContain('event: end')
+  }
+  expect(sockets.size).toBe(1)
 })
 
 test('a server that closes asks its clients to reconnect', async () => {

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import {
   connect,
   createRateLimiter,
@@ -125,6 +127,27 @@ test.each(['block', 'set', 'reset'] as const)(
     else await limiter.reset('ann')
     expect(limiter.takeNow('ann')).toBe(undefined)
     expect((await limiter.take('ann')).allowed).toBe(change === 'reset')
+  },
+)
+
+test.each(['set', 'reset'] as const)(
+  'tokens that %s of another process wiped are not given back',
+  async (change) => {
+    const limiter = await open({ tokens: 96, idle: '200ms' })
+    const other = await open(undefined)
+    await twice(limiter, 'ann')
+    if (change === 'reset') await other.reset('ann')
+    else await other.set('ann', { used: 1000 })
+    if (change === 'reset') await other.take('ann', { cost: 900 })
+    const before = await used(other)
+    expect(before).toBe(change === 'set' ? 1000 : 900)
+    await until('the lease ended', () => limiter.takeNow('ann') === undefined)
+    await delay(300)
+    expect(await used(other)).toBe(before)
+    // A later lease is given back as usual.
+    await other.set('ann', { used: 0 })
+    await twice(limiter, 'ann')
+    await until('it was given back', async () => (await used(other)) <= 2)
   },
 )
 

@@ -21,6 +21,9 @@ local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
 -- Larger than every number of a state.
 local HUGE = 2 ^ 62
+-- The entry that says since when a subject has leased tokens; larger than the ids of rules, and none of those of bans. It is there as long as
+-- such tokens may be given back, unless the count was set or reset since: they are not given back then.
+local LEASED, LEASED_FOR = 2 ^ 48 + 7, 7200 * SECOND
 local ZERO = string.byte('0')
 -- Redis counts a TTL from the millisecond in which the script started.
 local MARGIN = 2
@@ -92,7 +95,10 @@ local function open(of, key, place)
     end
   end
   for _, other in ipairs(others) do
-    if found[other[1]] and other[2] > now then
+    if other[1] == LEASED then
+      state.leased = other[2] > now and found[LEASED][1] or nil
+      state.leased_until = other[2]
+    elseif found[other[1]] and other[2] > now then
       state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
       state.count = state.count + 1
     end
@@ -133,6 +139,9 @@ local function write(state)
   if fits then
     redis.call('SETRANGE', state.key, state.start, after)
   else
+    if state.leased then
+      after = after .. struct.pack('<ddddd', LEASED, state.leased_until, 1, state.leased, 0)
+    end
     redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
   end
 end
@@ -140,11 +149,11 @@ end
 -- The settled charge, if any: its time, and the rules that were charged. After Redis' clock was set back the time of the
 -- charge is too late; the time that passed by the caller's clock counts then.
 local function settled(how)
-  local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+  local charged, elapsed, rules, leased = string.match(how, '^(%d+) (%d+) ([01]+)(l?)$')
   if not charged then
     return nil
   end
-  return { since = math.min(charged, now - elapsed), rules = rules }
+  return { since = math.min(charged, now - elapsed), rules = rules, leased = leased == 'l' }
 end
 
 local function charge(rule, tokens, lease, charged)
@@ -164,7 +173,8 @@ end
 -- Reads and decides. Writes nothing.
 local function read(of, places, cost, how, lease)
   local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-  local asked = counting or how == 'take' or how == 'look'
+  local leasing = how == 'lease'
+  local asked = counting or leasing or how == 'take' or how == 'look'
   local plan = { states = {}, apart = {}, tokens = tokens }
   local blocked = nil
   for place, key in ipairs(places) do
@@ -175,6 +185,13 @@ local function read(of, places, cost, how, lease)
     else
       local state = open(of, key, place)
       plan.states[#plan.states + 1] = state
+      if leasing then
+        state.leased, state.leased_until, state.plain = state.leased or now, now + LEASED_FOR, false
+      elseif how == 'set' then
+        state.leased, state.plain = nil, false
+      elseif charged and charged.leased and not (state.leased and state.leased <= charged.since) then
+        charged.wiped = true
+      end
       if asked and state.ends and not (blocked and blocked.ends > state.ends) then
         blocked = state
       end
@@ -191,7 +208,7 @@ local function read(of, places, cost, how, lease)
   plan.charges = how ~= 'look' and (allowed or counting and not blocked)
   if plan.charges and tokens ~= 0 then
     for at, rule in ipairs(of.list) do
-      local spared = charged and string.byte(charged.rules, at) == ZERO
+      local spared = charged and (charged.wiped or string.byte(charged.rules, at) == ZERO)
       if not (asked and allowed and rule.refuses or spared) then
         charge(rule, tokens, allowed and lease or '', charged)
       end

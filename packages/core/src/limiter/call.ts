@@ -39,7 +39,7 @@ export interface CallContext {
 export class Call implements ChargeRequest, Receiver<Outcome> {
   readonly subject: LimiterSubject
   readonly cost: number
-  readonly correctable: boolean
+  readonly correctable: ChargeRequest['correctable']
   readonly #context: CallContext
   readonly #plan: Plan
   /** The subject as the caller gave it. */
@@ -57,7 +57,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
     subject: LimiterSubject,
     text: string,
     cost: number,
-    correctable: boolean,
+    correctable: ChargeRequest['correctable'],
   ) {
     this.#context = context
     this.#plan = plan
@@ -108,7 +108,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
   }
 
   /** Makes one of several charges. */
-  async #take(charge: Charge, cost: number, correctable: boolean): Promise<Taken> {
+  async #take(charge: Charge, cost: number, correctable: ChargeRequest['correctable']): Promise<Taken> {
     const { subject } = this
     const outcome = await new Promise<Outcome>((received, failed) =>
       charge.take({ subject, cost, correctable }, { received, failed }),

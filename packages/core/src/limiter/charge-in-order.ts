@@ -1,11 +1,15 @@
-import type { Charge } from './charge.ts'
+import type { Charge, ChargeRequest } from './charge.ts'
 import { type Taken, together } from './correction.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import { joinLeases } from './leases.ts'
 import type { Plan } from './plan.ts'
 
 /** Makes one charge. A correctable charge returns its correction. */
-export type TakeOne = (charge: Charge, cost: number, correctable: boolean) => Promise<Taken>
+export type TakeOne = (
+  charge: Charge,
+  cost: number,
+  correctable: ChargeRequest['correctable'],
+) => Promise<Taken>
 
 /**
  * Makes several charges one after the other, for rules that no single script can charge together. When one denies or fails,
@@ -14,7 +18,7 @@ export type TakeOne = (charge: Charge, cost: number, correctable: boolean) => Pr
 export async function takeInOrder(
   { charges, rules }: Plan,
   cost: number,
-  correctable: boolean,
+  correctable: ChargeRequest['correctable'],
   take: TakeOne,
 ): Promise<Taken> {
   const taken = await takeEach(charges, cost, correctable, take)
@@ -22,7 +26,7 @@ export async function takeInOrder(
   const names = rules.map(({ name }) => name)
   const decision = joinDecisions(names, decisions)
   const corrections = taken.flatMap(({ correct }) => correct ?? [])
-  if (!correctable || !decision.allowed || corrections.length === 0) return { decision }
+  if (correctable === false || !decision.allowed || corrections.length === 0) return { decision }
   return {
     decision,
     correct: (tokens) => together(corrections.map((each) => each(tokens))).then((states) => states.flat()),
@@ -32,7 +36,7 @@ export async function takeInOrder(
 async function takeEach(
   charges: readonly Charge[],
   cost: number,
-  correctable: boolean,
+  correctable: ChargeRequest['correctable'],
   take: TakeOne,
 ): Promise<readonly Taken[]> {
   const taken: Taken[] = []
@@ -47,7 +51,11 @@ async function takeEach(
     let next: Taken
     try {
       // The last charge needs no correction, because no later one can deny.
-      next = await take(charge, cost, correctable || (cost > 0 && charge !== charges.at(-1)))
+      next = await take(
+        charge,
+        cost,
+        correctable !== false ? correctable : cost > 0 && charge !== charges.at(-1),
+      )
     } catch (error) {
       await undo().catch(() => {})
       throw error

@@ -20,7 +20,7 @@ export interface ChargeRequest {
   readonly subject: LimiterSubject
   readonly cost: number
   /** Whether the charge may be corrected later. The fast scripts cannot be used then: they do not reply the time of the charge. */
-  readonly correctable: boolean
+  readonly correctable: boolean | 'lease'
 }
 
 /** The rules that one script call charges. */
@@ -77,12 +77,13 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   async function sendCharge({ subject, cost, correctable }: ChargeRequest): Promise<Outcome> {
     const where = keys.all(subject)
     const id = leaseUs === undefined || cost === 0 ? '' : leases.nextId()
-    const reply: ChargeReply = await call(where, cost, how, id)
+    const leased = correctable === 'lease'
+    const reply: ChargeReply = await call(where, cost, leased ? 'lease' : how, id)
     if (reply.kind === 'blocked') return reply
     const { allowed, numbers, at, bans } = reply
-    if (!allowed || (id === '' && !correctable)) return { kind: 'decided', allowed, numbers, bans }
+    if (!allowed || (id === '' && correctable === false)) return { kind: 'decided', allowed, numbers, bans }
     const charged = chargedOf(numbers)
-    const corrected: CorrectableCharge = { at, repliedAt: performance.now(), charged }
+    const corrected: CorrectableCharge = { at, repliedAt: performance.now(), charged, leased }
     const slotKeys = rules.flatMap((rule, nth) =>
       rule.letter === 's' && charged[nth] ? [where.keys[keys.numberOf(rule) - 1] as string] : [],
     )
@@ -91,7 +92,8 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
       allowed,
       numbers,
       bans,
-      correct: correctable ? (tokens) => add(subject, tokens, correctionText(corrected)) : undefined,
+      correct:
+        correctable !== false ? (tokens) => add(subject, tokens, correctionText(corrected)) : undefined,
       lease:
         id !== '' && slotKeys.length > 0
           ? leases.create(where.route, slotKeys, id, leaseUs as number)
@@ -105,7 +107,7 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   return {
     rules,
     take(request, receiver) {
-      if (fast === undefined || request.correctable) {
+      if (fast === undefined || request.correctable !== false) {
         takeByChargeScript(request, receiver)
         return
       }

@@ -21,12 +21,14 @@ export interface CorrectableCharge {
   readonly repliedAt: number
   /** Whether each rule was charged: a shadow rule that would have denied was not. */
   readonly charged: readonly boolean[]
+  /** Of leased tokens: nothing is given back if the count was set or reset since. */
+  readonly leased: boolean
 }
 
 /** The argument of charge.lua to correct a charge. */
-export function correctionText({ at, repliedAt, charged }: CorrectableCharge): string {
+export function correctionText({ at, repliedAt, charged, leased }: CorrectableCharge): string {
   const elapsedUs = Math.max(0, Math.floor((performance.now() - repliedAt) * 1000))
-  return `${at} ${elapsedUs} ${charged.map(Number).join('')}`
+  return `${at} ${elapsedUs} ${charged.map(Number).join('')}${leased ? 'l' : ''}`
 }
 
 /** The results of calls that belong together. If one failed and another was carried out, the fate of the whole is unknown. */

@@ -146,7 +146,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
       movedTime,
       onCloseWaiting,
       onDecision,
-      lease: (subject, cost) => charging.takeCorrectable(subject, { cost }),
+      lease: (subject, cost) => charging.takeCorrectable(subject, { cost }, true),
       takeOne: (subject, cost) => takes.take(subject, { cost }),
     })
   }

@@ -17,7 +17,7 @@ export interface TakeContext extends CallContext {
 export interface Takes {
   take(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<LimiterDecision>
   /** Like `take`, with the correction of the charge. */
-  takeCorrectable(subject: LimiterSubject, options: LimiterTakeOptions): Promise<Taken>
+  takeCorrectable(subject: LimiterSubject, options: LimiterTakeOptions, leased?: boolean): Promise<Taken>
 }
 
 /**
@@ -31,7 +31,7 @@ export function createTakes(context: TakeContext): Takes {
   function begin(
     given: LimiterSubject,
     options: LimiterTakeOptions | undefined,
-    correctable: boolean,
+    correctable: boolean | 'lease',
   ): Call | Denied {
     let [plan, cost] = [ownPlan, 1]
     if (options !== undefined) {
@@ -64,8 +64,8 @@ export function createTakes(context: TakeContext): Takes {
       const sending = call
       return new Promise((resolve, reject) => sending.send(resolve, reject))
     },
-    async takeCorrectable(subject, options) {
-      const call = begin(subject, options, true)
+    async takeCorrectable(subject, options, leased = false) {
+      const call = begin(subject, options, leased ? 'lease' : true)
       if (!(call instanceof Call)) return { decision: call.decision }
       return new Promise((resolve, reject) =>
         call.send((decision, correct) => resolve({ decision, correct }), reject),

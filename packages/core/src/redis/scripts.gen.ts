@@ -2917,6 +2917,7 @@ local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
 local HUGE = 2 ^ 62
+local LEASED, LEASED_FOR = 2 ^ 48 + 7, 7200 * SECOND
 local ZERO = string.byte('0')
 local MARGIN = 2
 function charging.open(rules)
@@ -2982,7 +2983,10 @@ state.plain = state.plain and same ~= nil and same[1] == rule.id
 end
 end
 for _, other in ipairs(others) do
-if found[other[1]] and other[2] > now then
+if other[1] == LEASED then
+state.leased = other[2] > now and found[LEASED][1] or nil
+state.leased_until = other[2]
+elseif found[other[1]] and other[2] > now then
 state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
 state.count = state.count + 1
 end
@@ -3019,15 +3023,18 @@ end
 if fits then
 redis.call('SETRANGE', state.key, state.start, after)
 else
+if state.leased then
+after = after .. struct.pack('<ddddd', LEASED, state.leased_until, 1, state.leased, 0)
+end
 redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
 end
 end
 local function settled(how)
-local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+local charged, elapsed, rules, leased = string.match(how, '^(%d+) (%d+) ([01]+)(l?)$')
 if not charged then
 return nil
 end
-return { since = math.min(charged, now - elapsed), rules = rules }
+return { since = math.min(charged, now - elapsed), rules = rules, leased = leased == 'l' }
 end
 local function charge(rule, tokens, lease, charged)
 if rule.letter == 's' then
@@ -3044,7 +3051,8 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take' or how == 'look'
+local leasing = how == 'lease'
+local asked = counting or leasing or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -3055,6 +3063,13 @@ plan.apart[#plan.apart + 1] = owner
 else
 local state = open(of, key, place)
 plan.states[#plan.states + 1] = state
+if leasing then
+state.leased, state.leased_until, state.plain = state.leased or now, now + LEASED_FOR, false
+elseif how == 'set' then
+state.leased, state.plain = nil, false
+elseif charged and charged.leased and not (state.leased and state.leased <= charged.since) then
+charged.wiped = true
+end
 if asked and state.ends and not (blocked and blocked.ends > state.ends) then
 blocked = state
 end
@@ -3070,7 +3085,7 @@ end
 plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
+local spared = charged and (charged.wiped or string.byte(charged.rules, at) == ZERO)
 if not (asked and allowed and rule.refuses or spared) then
 charge(rule, tokens, allowed and lease or '', charged)
 end
@@ -3113,7 +3128,7 @@ return { 3, now }
 end
 local banning, ban = ban_of(how)
 if how == 'set' then
-local all, wrong = charging.prepare(of, places, -LARGEST, 'add', '')
+local all, wrong = charging.prepare(of, places, -LARGEST, 'set', '')
 if not all then
 return wrong
 end
@@ -10743,14 +10758,14 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
- * - `how`: 'take'; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+ * - `how`: 'take'; 'lease' to take tokens that may be used later; 'try' to charge also when denied, up to twice what a rule allows; 'set' to charge as many tokens as were never charged before; "ban …" to take, and to count a denial (see banning.lua); 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others, and l for leased tokens
  * - `lease`: id of the lease, if a slot may be charged
  * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; with "ban …" four numbers follow for each ban that begins or is in shadow: number of its state, 1 if it begins, bans in a row, microseconds until it ends; 3 and Redis' time when the calendar periods that the client sent do not contain that time
  * - on a full server refused: it may add a subject; a refused refund is safe, because tokens come back with time
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '8fe8007bb7059a884f390c01fe00b36b69b4680b',
+  sha: '03499a83381adaf623843dd3ddd1e986f3b158a4',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -10979,7 +10994,7 @@ done = done + 1`, piece11, piece6),
  */
 export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Arg], readonly Reply[]> = {
   name: 'limiter/explain',
-  sha: '0256f475b3383cf1c08b9a02c1d46db4eb6f2879',
+  sha: '373e8cef14443ad7aa048a93b240d2fb5ff1a253',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -12224,7 +12239,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'fcce147abddd7a446c1dde1b5ca53f35f05e2fd8',
+  sha: '42625abb94335158750b170ab95097cd125c6c5f',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14559,6 +14574,7 @@ local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
 local HUGE = 2 ^ 62
+local LEASED, LEASED_FOR = 2 ^ 48 + 7, 7200 * SECOND
 local ZERO = string.byte('0')
 local MARGIN = 2
 function charging.open(rules)
@@ -14624,7 +14640,10 @@ state.plain = state.plain and same ~= nil and same[1] == rule.id
 end
 end
 for _, other in ipairs(others) do
-if found[other[1]] and other[2] > now then
+if other[1] == LEASED then
+state.leased = other[2] > now and found[LEASED][1] or nil
+state.leased_until = other[2]
+elseif found[other[1]] and other[2] > now then
 state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
 state.count = state.count + 1
 end
@@ -14661,15 +14680,18 @@ end
 if fits then
 redis.call('SETRANGE', state.key, state.start, after)
 else
+if state.leased then
+after = after .. struct.pack('<ddddd', LEASED, state.leased_until, 1, state.leased, 0)
+end
 redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
 end
 end
 local function settled(how)
-local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+local charged, elapsed, rules, leased = string.match(how, '^(%d+) (%d+) ([01]+)(l?)$')
 if not charged then
 return nil
 end
-return { since = math.min(charged, now - elapsed), rules = rules }
+return { since = math.min(charged, now - elapsed), rules = rules, leased = leased == 'l' }
 end
 local function charge(rule, tokens, lease, charged)
 if rule.letter == 's' then
@@ -14686,7 +14708,8 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take' or how == 'look'
+local leasing = how == 'lease'
+local asked = counting or leasing or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -14697,6 +14720,13 @@ plan.apart[#plan.apart + 1] = owner
 else
 local state = open(of, key, place)
 plan.states[#plan.states + 1] = state
+if leasing then
+state.leased, state.leased_until, state.plain = state.leased or now, now + LEASED_FOR, false
+elseif how == 'set' then
+state.leased, state.plain = nil, false
+elseif charged and charged.leased and not (state.leased and state.leased <= charged.since) then
+charged.wiped = true
+end
 if asked and state.ends and not (blocked and blocked.ends > state.ends) then
 blocked = state
 end
@@ -14712,7 +14742,7 @@ end
 plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
+local spared = charged and (charged.wiped or string.byte(charged.rules, at) == ZERO)
 if not (asked and allowed and rule.refuses or spared) then
 charge(rule, tokens, allowed and lease or '', charged)
 end
@@ -15114,7 +15144,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'b11c0c55a7cd91bf653347473fca127389446996',
+  sha: '605a02eb1d170a6302f26a4af4b3749b8cc83e5c',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17807,6 +17837,7 @@ local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
 local HUGE = 2 ^ 62
+local LEASED, LEASED_FOR = 2 ^ 48 + 7, 7200 * SECOND
 local ZERO = string.byte('0')
 local MARGIN = 2
 function charging.open(rules)
@@ -17872,7 +17903,10 @@ state.plain = state.plain and same ~= nil and same[1] == rule.id
 end
 end
 for _, other in ipairs(others) do
-if found[other[1]] and other[2] > now then
+if other[1] == LEASED then
+state.leased = other[2] > now and found[LEASED][1] or nil
+state.leased_until = other[2]
+elseif found[other[1]] and other[2] > now then
 state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
 state.count = state.count + 1
 end
@@ -17909,15 +17943,18 @@ end
 if fits then
 redis.call('SETRANGE', state.key, state.start, after)
 else
+if state.leased then
+after = after .. struct.pack('<ddddd', LEASED, state.leased_until, 1, state.leased, 0)
+end
 redis.call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
 end
 end
 local function settled(how)
-local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+local charged, elapsed, rules, leased = string.match(how, '^(%d+) (%d+) ([01]+)(l?)$')
 if not charged then
 return nil
 end
-return { since = math.min(charged, now - elapsed), rules = rules }
+return { since = math.min(charged, now - elapsed), rules = rules, leased = leased == 'l' }
 end
 local function charge(rule, tokens, lease, charged)
 if rule.letter == 's' then
@@ -17934,7 +17971,8 @@ end
 end
 local function read(of, places, cost, how, lease)
 local tokens, counting, charged = tonumber(cost), how == 'try', settled(how)
-local asked = counting or how == 'take' or how == 'look'
+local leasing = how == 'lease'
+local asked = counting or leasing or how == 'take' or how == 'look'
 local plan = { states = {}, apart = {}, tokens = tokens }
 local blocked = nil
 for place, key in ipairs(places) do
@@ -17945,6 +17983,13 @@ plan.apart[#plan.apart + 1] = owner
 else
 local state = open(of, key, place)
 plan.states[#plan.states + 1] = state
+if leasing then
+state.leased, state.leased_until, state.plain = state.leased or now, now + LEASED_FOR, false
+elseif how == 'set' then
+state.leased, state.plain = nil, false
+elseif charged and charged.leased and not (state.leased and state.leased <= charged.since) then
+charged.wiped = true
+end
 if asked and state.ends and not (blocked and blocked.ends > state.ends) then
 blocked = state
 end
@@ -17960,7 +18005,7 @@ end
 plan.charges = how ~= 'look' and (allowed or counting and not blocked)
 if plan.charges and tokens ~= 0 then
 for at, rule in ipairs(of.list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
+local spared = charged and (charged.wiped or string.byte(charged.rules, at) == ZERO)
 if not (asked and allowed and rule.refuses or spared) then
 charge(rule, tokens, allowed and lease or '', charged)
 end

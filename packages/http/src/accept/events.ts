@@ -73,7 +73,7 @@ export function createEventStreams(
   }
 
   function end(writer: StreamWriter, found: StreamEntryState, outcome: StreamOutcome | undefined): void {
-    const state = outcome?.state ?? 'gone'
+    const state = outcome?.state ?? (found.state === 'dead' ? 'dead' : 'gone')
     writer.write(frame('end', viewOf({ ...found, ...NOTHING, state, outcome }), ENDED))
     writer.end()
   }
@@ -119,7 +119,6 @@ export function createEventStreams(
     reply: (found, { after }) => ({
       status: 200,
       headers: HEADERS,
-      endless: true,
       stream(writer) {
         if (closed) reconnect(writer)
         else void follow(writer, found, after)
