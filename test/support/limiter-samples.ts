@@ -30,6 +30,16 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'limiter/charge': [
     {
       returns: 'list',
+      shared: ['g 1 0 1 5 1000000 5000000 0'],
+      item: [limiter, 5, 'lease', ''],
+    },
+    {
+      returns: 'list',
+      shared: ['g 1 0 1 5 1000000 5000000 0'],
+      item: [limiter, -5, '1000000 5 1l', ''],
+    },
+    {
+      returns: 'list',
       shared: [
         [
           'g 1 0 1 5 1000000 5000000 0',
