@@ -276,6 +276,40 @@ test.each([
   expect(() => createMetrics(penknife, options as never)).toThrow(name)
 })
 
+test('counts bans, decisions without Redis, and open circuits to a server that does not answer', async () => {
+  const penknife = await openReady(bench.raw, {
+    deadline: '200ms',
+    breaker: { failures: 1, probeEvery: '10ms' },
+  })
+  const metrics = metricsOf(penknife)
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
+    rules: [{ name: 'hour', limit: 1, window: '1h' }],
+    ban: { denials: 1, within: '1h', duration: '1h' },
+    denyCache: false,
+    whenUnavailable: 'open',
+  })
+  await limiter.take('ann')
+  await limiter.take('ann')
+  bench.server.freeze()
+  try {
+    await limiter.take('bob')
+    expect((await limiter.take('bob')).decidedBy).toBe('policy')
+    expect(await metrics.register.metrics()).toMatch(
+      /^penknife_breaker_open\{redis="default",node=".+"\} 1$/m,
+    )
+  } finally {
+    bench.server.thaw()
+  }
+  await until('the circuit is closed', async () =>
+    /^penknife_breaker_open\{.+\} 0$/m.test(await metrics.register.metrics()),
+  )
+  expect(await metrics.register.metrics()).toMatch(/^penknife_breaker_opened_total\{.+\} 1$/m)
+  const found = await scrape(metrics)
+  expect(found['penknife_limiter_bans_total{space="shop",limiter="api"}']).toBe(1)
+  const policy = Object.entries(found).filter(([name]) => name.includes('decided_by="policy"'))
+  expect(policy).toMatchObject([[expect.stringContaining('outcome="allowed"'), 2]])
+})
+
 test('while Redis is away there are no gauges of streams; they return with it', async () => {
   const penknife = open(bench.raw, { deadline: '200ms' })
   const metrics = metricsOf(penknife, { shared: { interval: '1s' } })
