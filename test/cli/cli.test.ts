@@ -18,13 +18,13 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { openReady } from '../support/connect.ts'
 import { freeze, ownRedis, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
-import { inTerminal, json, penknife, start } from './run.ts'
+import { inShell, inTerminal, json, penknife, start } from './run.ts'
 
 const bench = useRedis()
 const url = (): string => bench.server.socket
 
 async function shop(): Promise<{ app: Penknife; space: Space; listed: () => Promise<void> }> {
-  const app = await openReady(bench.raw)
+  const app = await openReady(bench.raw, { deadline: '30s' })
   const space = app.space('shop')
   return { app, space, listed: () => space.runtime.registered() }
 }
@@ -312,7 +312,7 @@ describe('when something is wrong', () => {
   test('without Redis a command ends with 3 within its deadline; one that watches goes on when Redis is back', async () => {
     const server = await ownRedis()
     const client = new Redis(server.socket, { lazyConnect: true })
-    const app = await openReady(client)
+    const app = await openReady(client, { deadline: '30s' })
     createStream(app.space('shop'), 'orders', { groups: ['a'] })
     await app.space('shop').runtime.registered()
     const watching = start(server.socket, ['--deadline', '500ms', 'overview', '--watch', '10'])
@@ -322,10 +322,9 @@ describe('when something is wrong', () => {
     expect(away.code).toBe(3)
     expect(away.stderr).toMatch(/Redis could not be reached within 300 ms/)
     await watching.printed('Redis could not be reached')
-    expect(await penknife(server.socket, '--deadline', '300ms', 'doctor')).toMatchObject({
-      code: 3,
-      stdout: '',
-    })
+    const doctor = await penknife(server.socket, '--deadline', '300ms', 'doctor')
+    expect(doctor).toMatchObject({ code: 3, stdout: '' })
+    expect(doctor.stderr).toContain('ECONNREFUSED')
     await server.start()
     expect((await penknife(server.socket, 'overview')).code).toBe(0)
     watching.signal('SIGINT')
@@ -336,6 +335,26 @@ describe('when something is wrong', () => {
     )
     expect(frozen.map(({ code }) => code)).toEqual([3, 3])
   })
+})
+
+test('leaves out a space that another program wrote into the list, and says so', async () => {
+  const { space, listed } = await shop()
+  createStream(space, 'orders')
+  await listed()
+  const { names, seen } = space.runtime.keys.spaces
+  await bench.raw.multi().zadd(names, 0, 'no space!').zadd(seen, Date.now(), 'no space!').exec()
+  const { code, stdout, stderr } = await penknife(url(), 'overview')
+  expect([code, stderr]).toEqual([0, '1 names in the list of spaces are not of penknife, and are left out\n'])
+  expect(stdout).toContain('shop')
+})
+
+test.runIf(process.platform === 'linux')('output that cannot be written is an error', async () => {
+  const { space, listed } = await shop()
+  createStream(space, 'orders')
+  await listed()
+  const full = await inShell(url(), 'streams > /dev/full')
+  expect(full.code).toBe(1)
+  expect(full.stderr).toContain('the output cannot be written: ')
 })
 
 describe.runIf(process.platform === 'linux')('in a terminal', () => {
@@ -361,6 +380,9 @@ describe.runIf(process.platform === 'linux')('in a terminal', () => {
     expect(no).toMatchObject({ code: 1 })
     expect(no.stdout).toContain('Delete 2 dead letters of group billing of orders? Type yes to go on:')
     expect(no.stdout).toContain('nothing was done')
+    expect(await letters()).toBe(2)
+    const left = await inTerminal(url(), ['dead', 'purge', 'orders', '--all'], '\u0003')
+    expect(left.code).toBe(130)
     expect(await letters()).toBe(2)
     expect((await inTerminal(url(), ['dead', 'purge', 'orders', '--all'], 'yes\n')).code).toBe(0)
     expect(await letters()).toBe(0)

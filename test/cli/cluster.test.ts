@@ -13,7 +13,7 @@ test('--cluster, --prefix and --space: finds the objects of an application on a 
   const options = { keyPrefix: 'app:', lazyConnect: true }
   const client = new Cluster([{ host: '127.0.0.1', port: first?.port ?? 0 }], options)
   onTestFinished(() => client.disconnect())
-  const app = await openReady(client)
+  const app = await openReady(client, { deadline: '30s' })
   for (const name of ['blog', 'shop']) {
     const space = app.space(name)
     await createStream(space, 'orders', { groups: ['billing'] }).add(1)
@@ -34,6 +34,12 @@ test('--cluster, --prefix and --space: finds the objects of an application on a 
   ])
   expect(streams).toMatchObject({ code: 2, stderr: 'give --space, one of: blog, shop\n' })
   expect(board.stdout).toMatch(/1 +5 +ann/)
+  const without = await Promise.all(
+    bench.cluster.nodes.map(({ port }) =>
+      penknife(`redis://127.0.0.1:${port}`, '--deadline', '500ms', '--prefix', 'app:', 'streams'),
+    ),
+  )
+  expect(without.map(({ stderr }) => stderr).join('')).toContain('give --cluster')
   expect(doctor.value).toMatchObject({
     features: ['leaderboard', 'stream'],
     checks: expect.arrayContaining([

@@ -17,7 +17,7 @@ const bench = useRedis()
 
 /** Everything that an attacker may have chosen, hostile: payloads, errors, members, subjects, reasons, events; and what is in the registry. */
 async function attacked(): Promise<string> {
-  const app = await openReady(bench.raw)
+  const app = await openReady(bench.raw, { deadline: '30s' })
   const space = app.space('shop')
   const stream = createStream<string>(space, 'orders', { groups: ['billing'] })
   const [id] = await stream.addMany([HOSTILE, `${HOSTILE}${'\u001b[5m<b>\u202E'.repeat(8000)}`])

@@ -62,6 +62,12 @@ export function inTerminal(redis: string, args: readonly string[], typed: string
   return terminal.ended
 }
 
+/** Runs a line of a shell that begins with a command of it. */
+export function inShell(redis: string, line: string): Promise<Run> {
+  const program = [process.execPath, bundledProgram('cli')].map(quoted).join(' ')
+  return follow('sh', ['-c', `${program} ${line}`], { PENKNIFE_REDIS: redis }).ended
+}
+
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

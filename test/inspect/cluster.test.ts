@@ -12,7 +12,7 @@ test('on a cluster: lists every space, though each is in a slot of its own, and 
   const [first] = bench.cluster.nodes
   const client = new Cluster([{ host: '127.0.0.1', port: first?.port ?? 0 }], { lazyConnect: true })
   onTestFinished(() => client.disconnect())
-  const app = await openReady(client)
+  const app = await openReady(client, { deadline: '30s' })
   const names = ['blog', 'mail', 'shop', 'wiki']
   for (const name of names) {
     const space = app.space(name)
@@ -22,7 +22,7 @@ test('on a cluster: lists every space, though each is in a slot of its own, and 
     await createStream(space, 'orders', { groups: ['billing'] }).add(1)
     await space.runtime.registered()
   }
-  const inspector = inspect(await openReady(client))
+  const inspector = inspect(await openReady(client, { deadline: '30s' }))
   expect((await inspector.spaces()).items.map(({ name }) => name)).toEqual(names)
   for (const name of names) {
     expect(await inspector.totals(name)).toMatchObject({ objects: { stream: 1, limiter: 1 }, waiting: 1 })

@@ -10,7 +10,7 @@ const bench = useRedis()
 
 /** A stream whose entries all became dead letters with these errors. */
 async function dead(errors: readonly string[]): Promise<{ inspector: Inspector; stream: Stream<string> }> {
-  const penknife = await openReady(bench.raw)
+  const penknife = await openReady(bench.raw, { deadline: '30s' })
   const stream = createStream<string>(penknife.space('shop'), 'orders', { groups: ['billing'] })
   await penknife.space('shop').runtime.registered()
   await stream.addMany(errors)

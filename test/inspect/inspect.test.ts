@@ -21,10 +21,10 @@ const bench = useRedis()
 
 /** An application that has registered what it created, and a tool that knows nothing of it. */
 async function application(create: (space: Space) => unknown): Promise<{ app: Penknife; tool: Penknife }> {
-  const app = await openReady(bench.raw)
+  const app = await openReady(bench.raw, { deadline: '30s' })
   await create(app.space('shop'))
   await app.space('shop').runtime.registered()
-  return { app, tool: await openReady(bench.raw) }
+  return { app, tool: await openReady(bench.raw, { deadline: '30s' }) }
 }
 
 describe('the registry', () => {
@@ -67,7 +67,7 @@ describe('the registry', () => {
   })
 
   test('costs the hot path nothing: what registers is one call for all objects, later', async () => {
-    const app = await openReady(bench.raw)
+    const app = await openReady(bench.raw, { deadline: '30s' })
     const space = app.space('shop')
     const limiter = createRateLimiter(space, 'api', { rules: [{ name: 'minute', limit: 100, window: '1m' }] })
     for (let at = 0; at < 20; at++) createStream(space, `s${at}`)
@@ -121,7 +121,7 @@ describe('the registry', () => {
   })
 
   test('refuses a tool what is not registered, and says why that may be', async () => {
-    const tool = await openReady(bench.raw)
+    const tool = await openReady(bench.raw, { deadline: '30s' })
     const error = await failure(inspect(tool).stream('shop', 'ordres'))
     expect(error.code).toBe('PENKNIFE_INVALID')
     expect(error.message).toContain("stream 'ordres' of space 'shop'")

@@ -15,7 +15,7 @@ const step = fc.oneof(
 )
 
 test('a stream has the same counts as in stats, whatever happened to it', async () => {
-  const penknife = await openReady(bench.raw)
+  const penknife = await openReady(bench.raw, { deadline: '30s' })
   const inspector = inspect(penknife)
   let run = 0
   await fc.assert(

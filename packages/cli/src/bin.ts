@@ -4,8 +4,12 @@ import { runCli } from './cli.ts'
 // Warnings of libraries would break the output. What matters is in the errors and in `doctor`.
 process.removeAllListeners('warning')
 process.on('warning', () => {})
-// The reader of a pipe, such as head, may end first.
-process.stdout.on('error', () => process.exit(0))
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe, such as head, may end first.
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`the output cannot be written: ${error.message}\n`)
+  process.exit(1)
+})
 
 const { stdin, stdout, stderr, env } = process
 const stopping = new AbortController()

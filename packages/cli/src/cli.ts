@@ -18,10 +18,12 @@ import { visible } from './text.ts'
 /** The longest message of an error that is printed. */
 const LONGEST = 1000
 
+const CLUSTER_HINT = '\nThe server is a node of a Redis Cluster: give --cluster'
+
 const EPILOGUE = `
 Redis: --redis, or the variable PENKNIFE_REDIS or REDIS_URL. A variable keeps the password out of the list of processes.
 
-Exit codes: 0 done; 1 nothing found, problems found, or you said no; 2 wrong command or argument; 3 Redis is away or refused.`
+Exit codes: 0 done; 1 nothing found, problems found, or you said no; 2 wrong command or argument; 3 Redis is away or refused; 130 interrupted.`
 
 /**
  * Runs the command line with these arguments (without those of Node). Never rejects.
@@ -53,7 +55,7 @@ export async function runCli(
     await program.parseAsync([...args], { from: 'user' })
     return code
   } catch (error) {
-    return report(error, streams, signal)
+    return report(error, streams, signal, program.opts<{ cluster?: boolean }>().cluster === true)
   }
 }
 
@@ -94,11 +96,15 @@ function inherit(command: Command): void {
   }
 }
 
-function report(error: unknown, { stderr }: Streams, signal: AbortSignal): number {
+function report(error: unknown, { stderr }: Streams, signal: AbortSignal, cluster: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
-  if (signal.aborted) return EXIT.no
+  if (signal.aborted && !(error instanceof Failure)) {
+    stderr.write('interrupted\n')
+    return EXIT.interrupted
+  }
   const message = error instanceof Error ? error.message : String(error)
-  stderr.write(`${visible(message, LONGEST)}\n`)
+  const hint = !cluster && /\bMOVED \d/.test(message) ? CLUSTER_HINT : ''
+  stderr.write(`${visible(message.trim(), LONGEST)}${hint}\n`)
   if (error instanceof Failure) return error.exit
   if (error instanceof PenknifeError) return error.outage ? EXIT.redis : exitOf(error)
   return EXIT.redis

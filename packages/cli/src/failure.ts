@@ -7,6 +7,8 @@ export const EXIT = {
   usage: 2,
   /** Redis is away, or refused the call. */
   redis: 3,
+  /** Ctrl-C, before it was done. */
+  interrupted: 130,
 } as const
 
 /** Ends the command with a message and an exit code. */

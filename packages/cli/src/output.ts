@@ -76,7 +76,9 @@ export function createOutput(
         throw new Failure(EXIT.usage, `${question} Nobody can be asked here: give --yes`)
       const asking = createInterface({ input: stdin, output: stderr })
       try {
-        const answer = await asking.question(`${visible(question)} Type yes to go on: `)
+        const answer = await asking.question(`${visible(question)} Type yes to go on: `).catch(() => {
+          throw new Failure(EXIT.interrupted, '\ninterrupted: nothing was done')
+        })
         if (answer.trim().toLowerCase() !== 'yes') throw new Failure(EXIT.no, 'nothing was done')
       } finally {
         asking.close()

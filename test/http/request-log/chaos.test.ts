@@ -31,7 +31,7 @@ test.runIf(LONG)(
   async () => {
     const { claims } = await runRequestLogChaos({
       seed: SEED,
-      seconds: 10,
+      seconds: 25,
       betweenMs: [100, 300],
       breaks: [
         {

@@ -249,13 +249,19 @@ async function change(
   }
   const act = action === 'requeue' ? inspector.requeueDead : inspector.purgeDead
   const most = options.most === undefined ? {} : { most: countOf('--most', options.most) }
-  const run = (dryRun: boolean): Promise<InspectedDeadAction> =>
+  const run = (
+    dryRun: boolean,
+    onPage: (soFar: InspectedDeadAction) => void = () => {},
+  ): Promise<InspectedDeadAction> =>
     act(of, name, group, filter, {
       dryRun,
       signal,
       ...most,
-      onProgress: ({ read, matched, done }) =>
-        output.progress(dryRun ? `${matched} of ${read} letters match` : `${done} letters done`),
+      onProgress(soFar) {
+        onPage(soFar)
+        const { read, matched, done } = soFar
+        output.progress(dryRun ? `${matched} of ${read} letters match` : `${done} letters done`)
+      },
     })
   const found = await run(true)
   output.progress()
@@ -269,14 +275,21 @@ async function change(
   await output.confirm(
     `${verb} ${plural(found.matched, 'dead letter', 'dead letters')} of group ${group} of ${name}?`,
   )
-  const result = await run(false)
+  let result: InspectedDeadAction = { read: 0, matched: 0, done: 0 }
+  let interrupted = false
+  try {
+    result = await run(false, (soFar) => (result = soFar))
+  } catch (error) {
+    if (!signal.aborted) throw error
+    interrupted = true
+  }
   output.progress()
-  output.either({ space: of, stream: name, group, action, ...result }, () =>
+  output.either({ space: of, stream: name, group, action, ...result, interrupted }, () =>
     output.line(
-      `${plural(result.done, 'letter', 'letters')} ${action === 'requeue' ? 'requeued' : 'deleted'}`,
+      `${interrupted ? 'interrupted: ' : ''}${plural(result.done, 'letter', 'letters')} ${action === 'requeue' ? 'requeued' : 'deleted'}`,
     ),
   )
-  return EXIT.done
+  return interrupted ? EXIT.interrupted : EXIT.done
 }
 
 async function single(

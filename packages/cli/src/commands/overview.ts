@@ -58,7 +58,13 @@ async function pause({ penknife, signal }: Session, ms: number): Promise<void> {
 
 async function show(session: Session, before: () => void = () => {}): Promise<void> {
   const { inspector, output } = session
-  const spaces = await allPages((page) => inspector.spaces(page))
+  let foreign = 0
+  const spaces = await allPages(async (page) => {
+    const found = await inspector.spaces(page)
+    foreign += found.foreign
+    return found
+  })
+  if (foreign > 0) output.warn(`${foreign} names in the list of spaces are not of penknife, and are left out`)
   const found: InspectedTotals[] = []
   for (const { name } of spaces) {
     output.progress(`reading space ${name}`)

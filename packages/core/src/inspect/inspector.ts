@@ -18,7 +18,7 @@ import type { InspectLimiter, Inspector, InspectNotifier } from './inspector-typ
 import { explainLock, forceRelease } from './locks.ts'
 import { limiterOf, objectOf, spaceOf } from './objects.ts'
 import { optionsOf, quietSpace } from './opened.ts'
-import { checkPage, readRegistered, type Registered } from './registered.ts'
+import { checkPage, FEATURE_AND_NAME, NAME, readRegistered, type Registered } from './registered.ts'
 import { readStreams } from './streams.ts'
 import { createTotals } from './totals.ts'
 import type { InspectFeature, InspectPage, InspectPageOptions } from './types.ts'
@@ -42,8 +42,9 @@ export function inspect(penknife: Penknife): Inspector {
     const of = opened(space)
     const { bind, keys, registered } = runtimeOf(of)
     await registered()
-    const { items, next } = await readRegistered(bind, keys.registry, feature, checked)
-    return { items: await toItems(of, items), next }
+    const pattern = feature === '' ? FEATURE_AND_NAME : NAME
+    const { items, ...rest } = await readRegistered(bind, keys.registry, feature, pattern, checked)
+    return { items: await toItems(of, items), ...rest }
   }
 
   async function open<Opened>(
@@ -71,8 +72,8 @@ export function inspect(penknife: Penknife): Inspector {
       // The list of spaces belongs to the server. Any space knows its key.
       const { bind, keys, registered } = runtimeOf(opened('inspect'))
       await registered()
-      const { items, next } = await readRegistered(bind, keys.spaces, '', checked)
-      return { items: items.map(spaceOf), next }
+      const { items, ...rest } = await readRegistered(bind, keys.spaces, '', NAME, checked)
+      return { items: items.map(spaceOf), ...rest }
     },
     objects(space, { feature, ...page } = {}) {
       const prefix = feature === undefined ? '' : `${feature} `

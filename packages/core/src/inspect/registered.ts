@@ -29,11 +29,16 @@ export function checkPage(
   return { limit: wholeNumber('limit', page.limit ?? 100, 1, 1000), after }
 }
 
-/** Reads a page of the members that begin with `prefix`. One script call. */
+/** The name of a space or an object; and a feature with a name. */
+export const NAME: RegExp = /^[\w.-]{1,64}$/
+export const FEATURE_AND_NAME: RegExp = /^[a-z]+ [\w.-]{1,64}$/
+
+/** Reads a page of the members that begin with `prefix`, and whose rest is like `pattern`. One script call. */
 export async function readRegistered(
   bind: Runtime['bind'],
   { route, names, seen, options }: RegistryKeys,
   prefix: string,
+  pattern: RegExp,
   { limit, after }: { readonly limit: number; readonly after: string | undefined },
 ): Promise<InspectPage<Registered>> {
   const read = bind(spaceRegistered, [])
@@ -42,11 +47,14 @@ export async function readRegistered(
   if (!reply.every((text) => typeof text === 'string') || reply.length % 3 !== 0)
     throw badReply(spaceRegistered.name, 'it is not members with a time and options')
   const items: Registered[] = []
+  let foreign = 0
   for (let at = 0; at < reply.length; at += 3) {
     const [member, time, text] = reply.slice(at, at + 3) as [string, string, string]
-    if (time !== '') items.push({ member: member.slice(prefix.length), seenAtMs: Number(time), text })
+    const own = member.slice(prefix.length)
+    if (!pattern.test(own)) foreign += 1
+    else if (time !== '') items.push({ member: own, seenAtMs: Number(time), text })
   }
   const last = reply.at(-3)
   const full = reply.length === 3 * limit
-  return { items, next: full && last !== undefined ? last.slice(prefix.length) : undefined }
+  return { items, foreign, next: full && last !== undefined ? last.slice(prefix.length) : undefined }
 }

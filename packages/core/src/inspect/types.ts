@@ -12,6 +12,8 @@ export interface InspectPage<Item> {
   readonly items: readonly Item[]
   /** For the next page; undefined after the last. A page may have fewer items than `limit`, or none, and a next page. */
   readonly next: string | undefined
+  /** Members of the list on this page that penknife did not write. They are left out. */
+  readonly foreign: number
 }
 
 /** The kind of an object: `limiter` for what createRateLimiter makes, `requests` for the middleware `idempotent`, and so on. */

@@ -52,6 +52,8 @@ export class Delivery {
   readonly #options: DeliveryOptions
   readonly #buffer: BoundedBuffer
   #batch: OpenBatch | undefined
+  /** Whether a call with the open batch has no reply yet. */
+  #sending = false
   #number = 0
   #dropped = 0
   #timer: NodeJS.Timeout | undefined
@@ -71,9 +73,10 @@ export class Delivery {
     return this.#buffer.size + (this.#batch?.texts.length ?? 0)
   }
 
-  /** Of them, those of a batch that may be written already. */
+  /** Of them, those of a batch that may be written: it is on its way, or its fate is unknown. */
   get unknown(): number {
-    return this.#batch?.unknownSince === undefined ? 0 : this.#batch.texts.length
+    const { texts = [], unknownSince } = this.#batch ?? {}
+    return this.#sending || unknownSince !== undefined ? texts.length : 0
   }
 
   add(text: string): void {
@@ -114,9 +117,10 @@ export class Delivery {
     }
   }
 
-  /** Gives up all entries. Returns how many there were. */
+  /** Gives up all entries. Returns how many are certainly lost: not those that may be written. */
   abandon(): number {
-    const lost = this.#buffer.clear() + (this.#batch?.texts.length ?? 0)
+    const lost = this.pending - this.unknown
+    this.#buffer.clear()
     this.#dropped += lost
     this.#batch = undefined
     this.#wake?.()
@@ -165,12 +169,15 @@ export class Delivery {
   async #send(batch: OpenBatch): Promise<void> {
     const { number, texts } = batch
     let written: BatchWritten
+    this.#sending = true
     try {
       written = await this.#options.write(number, texts)
     } catch (error) {
+      this.#sending = false
       if (this.#batch === batch) await this.#failed(batch, error)
       return
     }
+    this.#sending = false
     // It may have been given up meanwhile.
     if (this.#batch !== batch) return
     this.#batch = undefined

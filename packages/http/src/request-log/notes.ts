@@ -10,8 +10,13 @@ import type { RequestError } from './entry.ts'
 export interface Notes {
   readonly id: string | undefined
   error: RequestError | undefined
-  fields: object | undefined
+  fields: Record<string, unknown> | undefined
+  /** How many names `fields` has. */
+  names: number
 }
+
+/** The most names that handlers may add. Further ones are left out. */
+const MOST_NAMES = 64
 
 const NOTES: unique symbol = Symbol.for('penknife.request-log') as never
 
@@ -21,7 +26,12 @@ interface Noted {
 
 /** The notes about a request that is logged. The first log of a request makes them. */
 export function takeNotes(exchange: Exchange, id: string | undefined): Notes {
-  return ((carrierOf(exchange).holder as Noted)[NOTES] = { id, error: undefined, fields: undefined })
+  return ((carrierOf(exchange).holder as Noted)[NOTES] = {
+    id,
+    error: undefined,
+    fields: undefined,
+    names: 0,
+  })
 }
 
 function notesOn(request: object): Notes | undefined {
@@ -44,20 +54,28 @@ export function requestIdOf(request: object): string | undefined {
 }
 
 /**
- * Adds fields to the entry of a request. Later values of a name win. Does nothing when no `requestLog` middleware got the request,
+ * Adds fields to the entry of a request, at most 64 names; further ones are left out. Later values of a name win. Does nothing when no `requestLog` middleware got the request,
  * or after the response has ended.
  *
  *     logFields(request, { tenant: 'acme', cached: true })
  *
  * @param request as for `requestIdOf`
- * @param fields values that JSON can represent. They replace the entry's own fields of the same name.
+ * @param fields values that JSON can represent; others are left out. They replace the entry's own fields of the same name.
  * @throws PENKNIFE_INVALID when `fields` is no object
  */
 export function logFields(request: object, fields: object): void {
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
     throw invalid('fields', fields, 'give an object with the fields to add')
   const notes = notesOn(request)
-  if (notes) notes.fields = { ...notes.fields, ...fields }
+  if (!notes) return
+  const own = (notes.fields ??= Object.create(null) as Record<string, unknown>)
+  for (const name of Object.keys(fields)) {
+    if (!(name in own)) {
+      if (notes.names >= MOST_NAMES) continue
+      notes.names += 1
+    }
+    own[name] = (fields as Record<string, unknown>)[name]
+  }
 }
 
 /**

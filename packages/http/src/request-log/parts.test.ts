@@ -122,9 +122,20 @@ test('values of the application lose secrets and what breaks a log, however deep
   expect(cleanValue(value)).toEqual({
     a: [{ 'X-Api-Key': '[redacted]', note: 'token=[redacted] \ufffd' }],
     Password: '[redacted]',
-    when: new Date(0),
-    n: Number.NaN,
+    when: '1970-01-01T00:00:00.000Z',
+    n: undefined,
   })
+  const circle: Record<string, unknown> = {
+    big: 10n,
+    map: new Map(),
+    get bad(): never {
+      throw new Error('on purpose')
+    },
+  }
+  for (let nth = 0; nth < 50; nth++) circle[`k${nth}`] = circle
+  const began = performance.now()
+  expect(JSON.stringify(cleanValue(circle))).toContain('"big":"10"')
+  expect(performance.now() - began).toBeLessThan(500)
   const polluting = JSON.parse('{"__proto__":{"polluted":1},"a":"\\ud800"}') as object
   const cleaned = cleanValue(polluting) as { a: string; polluted?: unknown }
   expect([cleaned.a, cleaned.polluted]).toEqual(['\ufffd', undefined])

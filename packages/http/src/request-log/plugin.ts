@@ -190,24 +190,26 @@ export const requestLogPlugin: Plugin<RequestLogArguments, RequestLogHandler> = 
     }
 
     async function close(deadlineMs: number): Promise<void> {
+      // Before the caller's deadline, so that the report comes before `close` resolves.
+      const ends = performance.now() + deadlineMs - Math.min(100, deadlineMs / 2)
+      const left = (): number => Math.max(0, ends - performance.now())
       // A server says that it is closed before its last sockets do.
       await new Promise((resolve) => setImmediate(resolve))
       ended.run()
-      const began = performance.now()
-      if (await delivery.flush(deadlineMs)) {
+      if (await delivery.flush(left())) {
         const dropped = delivery.takeDropped()
         if (dropped === 0) return
         // No entry follows that could tell of them.
         write({ ...UNKNOWN, at: Date.now() }, undefined, undefined)
         delivery.drop(dropped - 1)
-        if (await delivery.flush(Math.max(0, deadlineMs - (performance.now() - began)))) return
+        if (await delivery.flush(left())) return
       }
       const { unknown } = delivery
       const lost = delivery.abandon()
-      if (lost === 0) return
-      const why = unknown > 0 ? `; ${unknown} of them may be in Redis` : ''
+      if (lost + unknown === 0) return
+      const maybe = unknown > 0 ? `; of ${unknown} more it is unknown` : ''
       counter.lost(
-        new Error(`${lost} entries had not reached Redis within ${deadlineMs} ms of close()${why}`),
+        new Error(`${lost} entries had not reached Redis within ${deadlineMs} ms of close()${maybe}`),
         lost,
       )
     }

@@ -8,6 +8,7 @@ test.each([
   'X-Api-Key',
   'user[password]',
   'AUTHORIZATION',
+  'pass%77ord',
   'Set-Cookie',
   'sig',
   'X-Amz-Signature',
@@ -38,6 +39,10 @@ test.each([
   ['sent bearer hunter2hunter2 to it', `sent bearer ${REDACTED} to it`],
   ['got eyJhbGciOiJIUzI1NiJ9.hunter2.hunter2', `got ${REDACTED}`],
   ['http://ann:hunter2@host/path', `http://${REDACTED}@host/path`],
+  ['token="abc\\"hunter2" x', `token=${REDACTED} x`],
+  ['run --password hunter2 -v', `run --password ${REDACTED} -v`],
+  ['//ann:hunter2@host/path', `//${REDACTED}@host/path`],
+  ['{"tok\\u0065n":"hunter2"}', `{"token":${REDACTED}}`],
   ['password=hunter2?hunter2/hunter2', `password=${REDACTED}`],
 ])('%s loses its secret', (text, expected) => {
   expect(redact(text)).toBe(expected)

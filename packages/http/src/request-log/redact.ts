@@ -9,7 +9,7 @@ const SECRET_NAMES = new Set(['auth', 'code', 'key', 'otp', 'pass', 'pin', 'sid'
 
 /** Whether something of this name is a secret. Case and separators do not matter: `X-Api-Key`, `api_key`, `user[apiKey]`. */
 export function isSecretName(name: string): boolean {
-  const plain = plainName(name)
+  const plain = plainName(isEncoded(name) ? decodeOnce(name) : name)
   return SECRET_NAMES.has(plain) || isSecretPart(plain)
 }
 
@@ -22,13 +22,15 @@ function plainName(name: string): string {
 }
 
 /** Text without any of these has no secret that `redact` recognises. */
-const SUSPICIOUS = /[=:%@]|eyJ|bearer|basic /i
+const SUSPICIOUS = /[=:%@\\]|eyJ|bearer|basic |--/i
 /** A name and the separator before its value. */
 const NAMED = /([\w.\-[\]$]{1,100})["']?\s{0,3}([=:])\s{0,3}/g
 /** Schemes of an Authorization header and their credentials, also without the header's name. */
 const SCHEME = /\b(bearer|basic|negotiate|digest)\s{1,3}[\w.~+/=-]{4,}/gi
 const JWT = /\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}/g
-const USER_INFO = /(:\/\/)[^/?#\s@]{1,256}@/g
+const USER_INFO = /((?:^|[:\s])\/\/)[^/?#\s@]{1,256}@/g
+/** An option of a command line and its value. */
+const OPTION = /(--[\w-]{1,100})\s{1,3}[^\s-]\S{0,500}/g
 /** The end of a value that is not quoted. */
 const VALUE_END = /[&;,#\s"'<>()]/
 const HEADER_OF_SECRETS = /^(?:proxy-?)?authorization$|^(?:set-?)?cookie2?$/i
@@ -42,7 +44,7 @@ const MOST_DECODED = 5
 export function redact(text: string): string {
   if (!SUSPICIOUS.test(text)) return text
   const plain = redactPlain(text)
-  if (!text.includes('%')) return plain
+  if (!isEncoded(text)) return plain
   let decoded = text
   for (let round = 0; round < MOST_DECODED; round++) {
     const next = decodeOnce(decoded)
@@ -54,16 +56,23 @@ export function redact(text: string): string {
   return REDACTED
 }
 
-/** Decodes the percent-encoded ASCII characters of a text, which all names and separators consist of. Never throws. */
+function isEncoded(text: string): boolean {
+  return text.includes('%') || text.includes('\\u00')
+}
+
+/** Decodes the encoded ASCII characters of a text (`%65`, `\\u0065`), which all names and separators consist of. Never throws. */
 function decodeOnce(text: string): string {
-  return text.replace(/%([0-7][\da-f])/gi, (_all, hex: string) =>
+  return text.replace(/(?:%|\\u00)([0-7][\da-f])/gi, (_all, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   )
 }
 
 function redactPlain(text: string): string {
   const named = redactNamed(text)
-  return named.replace(SCHEME, `$1 ${REDACTED}`).replace(JWT, REDACTED).replace(USER_INFO, `$1${REDACTED}@`)
+  const options = named.includes('--')
+    ? named.replace(OPTION, (all, name: string) => (isSecretName(name) ? `${name} ${REDACTED}` : all))
+    : named
+  return options.replace(SCHEME, `$1 ${REDACTED}`).replace(JWT, REDACTED).replace(USER_INFO, `$1${REDACTED}@`)
 }
 
 function redactNamed(text: string): string {
@@ -88,8 +97,10 @@ function redactNamed(text: string): string {
 function valueEnd(text: string, from: number, wholeLine: boolean): number {
   const quote = text[from]
   if (quote === '"' || quote === "'") {
-    const close = text.indexOf(quote, from + 1)
-    return close < 0 ? text.length : close + 1
+    let close = from + 1
+    // An escaped quote does not end it.
+    while (close < text.length && text[close] !== quote) close += text[close] === '\\' ? 2 : 1
+    return Math.min(close + 1, text.length)
   }
   const rest = text.slice(from)
   const end = rest.search(wholeLine ? /[\r\n]/ : VALUE_END)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { checkOptions, invalid } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
+import { isSecretName, redact } from './redact.ts'
 
 export interface RequestIdOptions {
   /** The header of the request and the response. Default: 'X-Request-Id'. */
@@ -32,10 +33,16 @@ export function requestIds(
   const { header = 'X-Request-Id', trust = true } = options
   if (typeof header !== 'string' || !/^[\w!#$%&'*+.^`|~-]{1,64}$/.test(header))
     throw invalid('requestLog requestId.header', header, "give the name of a header, such as 'X-Request-Id'")
+  if (isSecretName(header))
+    throw invalid(
+      'requestLog requestId.header',
+      header,
+      'its value is a secret, which is never logged; give another header',
+    )
   if (typeof trust !== 'boolean') throw invalid('requestLog requestId.trust', trust, 'give true or false')
   return (exchange) => {
     const given = trust ? exchange.header(header) : undefined
-    const id = given !== undefined && WELL_FORMED.test(given) ? given : makeId()
+    const id = given !== undefined && WELL_FORMED.test(given) && redact(given) === given ? given : makeId()
     exchange.setHeader(header, id)
     return id
   }
