@@ -3,6 +3,8 @@ import { createMetrics, type Metrics, type MetricsOptions } from '@penknife/core
 import { Registry } from 'prom-client'
 import { expect, onTestFinished, test } from 'vitest'
 
+import { join } from '../../packages/core/src/metrics/registry.ts'
+import { createSeries } from '../../packages/core/src/metrics/series.ts'
 import { open, openReady } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -225,9 +227,18 @@ test('names that another program wrote cannot add lines to the exposition, and d
   const metrics = metricsOf(penknife, { shared: { interval: '1s' } })
   await until('it read', async () => 'penknife_metrics_complete' in (await scrape(metrics)))
   const text = await metrics.register.metrics()
-  // As prom-client escapes it.
-  expect(text).toContain(String.raw`stream="x\"} 1\nadmin{a=\"\\",group`)
+  expect(text).not.toContain('admin')
   expect(text).toContain(`penknife_stream_workers{redis="default",${BILLING}} 0`)
+  for (const line of text.split('\n')) expect(line).toMatch(/^($|# |penknife_\w+(\{|\s))/)
+})
+
+test('a label value of any text stays one value of one line', async () => {
+  const register = new Registry()
+  const { metrics } = join(register, { redis: 'default', refresh: () => Promise.resolve() }, [1])
+  const series = createSeries(metrics, 'default', 10)
+  series.add('penknife_breaker_opened_total', ['x"} 1\nadmin{a="\\'])
+  const text = await register.metrics()
+  expect(text).toContain(String.raw`{redis="default",node="x\"} 1\nadmin{a=\"\\"} 1`)
   for (const line of text.split('\n')) expect(line).toMatch(/^($|# |penknife_\w+(\{|\s))/)
 })
 
