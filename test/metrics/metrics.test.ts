@@ -3,6 +3,8 @@ import { createMetrics, type Metrics, type MetricsOptions } from '@penknife/core
 import { Registry } from 'prom-client'
 import { expect, onTestFinished, test } from 'vitest'
 
+import { join } from '../../packages/core/src/metrics/registry.ts'
+import { createSeries } from '../../packages/core/src/metrics/series.ts'
 import { open, openReady } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -225,9 +227,18 @@ test('names that another program wrote cannot add lines to the exposition, and d
   const metrics = metricsOf(penknife, { shared: { interval: '1s' } })
   await until('it read', async () => 'penknife_metrics_complete' in (await scrape(metrics)))
   const text = await metrics.register.metrics()
-  // As prom-client escapes it.
-  expect(text).toContain(String.raw`stream="x\"} 1\nadmin{a=\"\\",group`)
+  expect(text).not.toContain('admin')
   expect(text).toContain(`penknife_stream_workers{redis="default",${BILLING}} 0`)
+  for (const line of text.split('\n')) expect(line).toMatch(/^($|# |penknife_\w+(\{|\s))/)
+})
+
+test('a label value of any text stays one value of one line', async () => {
+  const register = new Registry()
+  const { metrics } = join(register, { redis: 'default', refresh: () => Promise.resolve() }, [1])
+  const series = createSeries(metrics, 'default', 10)
+  series.add('penknife_breaker_opened_total', ['x"} 1\nadmin{a="\\'])
+  const text = await register.metrics()
+  expect(text).toContain(String.raw`{redis="default",node="x\"} 1\nadmin{a=\"\\"} 1`)
   for (const line of text.split('\n')) expect(line).toMatch(/^($|# |penknife_\w+(\{|\s))/)
 })
 
@@ -274,6 +285,40 @@ test.each([
 ])('createMetrics refuses %j', async (options, name) => {
   const penknife = await openPenknife()
   expect(() => createMetrics(penknife, options as never)).toThrow(name)
+})
+
+test('counts bans, decisions without Redis, and open circuits to a server that does not answer', async () => {
+  const penknife = await openReady(bench.raw, {
+    deadline: '200ms',
+    breaker: { failures: 1, probeEvery: '10ms' },
+  })
+  const metrics = metricsOf(penknife)
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
+    rules: [{ name: 'hour', limit: 1, window: '1h' }],
+    ban: { denials: 1, within: '1h', duration: '1h' },
+    denyCache: false,
+    whenUnavailable: 'open',
+  })
+  await limiter.take('ann')
+  await limiter.take('ann')
+  bench.server.freeze()
+  try {
+    await limiter.take('bob')
+    expect((await limiter.take('bob')).decidedBy).toBe('policy')
+    expect(await metrics.register.metrics()).toMatch(
+      /^penknife_breaker_open\{redis="default",node=".+"\} 1$/m,
+    )
+  } finally {
+    bench.server.thaw()
+  }
+  await until('the circuit is closed', async () =>
+    /^penknife_breaker_open\{.+\} 0$/m.test(await metrics.register.metrics()),
+  )
+  expect(await metrics.register.metrics()).toMatch(/^penknife_breaker_opened_total\{.+\} 1$/m)
+  const found = await scrape(metrics)
+  expect(found['penknife_limiter_bans_total{space="shop",limiter="api"}']).toBe(1)
+  const policy = Object.entries(found).filter(([name]) => name.includes('decided_by="policy"'))
+  expect(policy).toMatchObject([[expect.stringContaining('outcome="allowed"'), 2]])
 })
 
 test('while Redis is away there are no gauges of streams; they return with it', async () => {

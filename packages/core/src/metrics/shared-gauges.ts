@@ -4,7 +4,6 @@ import { createLeader } from '../guard/leader.ts'
 import type { Inspector } from '../inspect/inspector-types.ts'
 import { quietSpace } from '../inspect/opened.ts'
 import type { InspectedStream } from '../inspect/types.ts'
-import { isName } from '../options.ts'
 import type { Penknife } from '../redis/penknife.ts'
 import type { MetricName } from './definitions.ts'
 import type { SharedSettings } from './options.ts'
@@ -81,8 +80,7 @@ export function createSharedGauges(
         limit: 1000,
         ...(after === undefined ? {} : { after }),
       })
-      // Another program may have written the rest.
-      for (const { name } of items) if (isName(name, 64)) yield name
+      for (const { name } of items) yield name
       after = next
       more = next !== undefined
     }
