@@ -21,7 +21,7 @@ export function createAct(streams: Streams, signal: AbortSignal, ended: (code: n
     async (...given) => {
       const command = given.at(-1) as Command
       const globals = command.optsWithGlobals<GlobalOptions>()
-      const output = createOutput(streams, globals)
+      const output = createOutput(streams, globals, signal)
       const args = command.processedArgs as readonly (string | undefined)[]
       try {
         const code = await withSession(globals, streams.env, output, signal, (session) =>

@@ -44,6 +44,7 @@ const WIDE = 400
 export function createOutput(
   { stdin, stdout, stderr, env }: Streams,
   { json = false, yes = false }: { readonly json?: boolean; readonly yes?: boolean },
+  signal: AbortSignal,
 ): Output {
   const style = createStyle(wantsColour(stdout.isTTY === true, env) && !json)
   const columns = stdout.isTTY ? stdout.columns || 80 : WIDE
@@ -76,9 +77,11 @@ export function createOutput(
         throw new Failure(EXIT.usage, `${question} Nobody can be asked here: give --yes`)
       const asking = createInterface({ input: stdin, output: stderr })
       try {
-        const answer = await asking.question(`${visible(question)} Type yes to go on: `).catch(() => {
-          throw new Failure(EXIT.interrupted, '\ninterrupted: nothing was done')
-        })
+        const answer = await asking
+          .question(`${visible(question)} Type yes to go on: `, { signal })
+          .catch(() => {
+            throw new Failure(EXIT.interrupted, '\ninterrupted: nothing was done')
+          })
         if (answer.trim().toLowerCase() !== 'yes') throw new Failure(EXIT.no, 'nothing was done')
       } finally {
         asking.close()
