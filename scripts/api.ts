@@ -8,9 +8,9 @@ import { Extractor, ExtractorConfig, type ExtractorResult, type IConfigFile } fr
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const REPORTS = join(ROOT, 'api')
 
-/** The entries of the packages. A feature's entry of the core has a part of what `index` has. */
+/** The entries of the packages. A feature's entry of the core has a part of what `index` has, but that of metrics. */
 const ENTRIES: Readonly<Record<string, readonly string[]>> = {
-  core: ['index', 'internal'],
+  core: ['index', 'internal', 'metrics/index'],
   http: ['index', 'adapter', 'plugins', 'websocket'],
   express: ['index'],
   koa: ['index'],
@@ -47,7 +47,7 @@ function report(name: string, entry: string, check: boolean): ExtractorResult {
       enabled: true,
       reportFolder: REPORTS,
       reportTempFolder: join(folder, 'dist', '.api'),
-      reportFileName: entry === 'index' ? name : `${name}-${entry}`,
+      reportFileName: entry === 'index' ? name : `${name}-${entry.replace('/index', '')}`,
     },
     docModel: { enabled: false },
     dtsRollup: { enabled: false },

@@ -47,6 +47,11 @@ const PATHS = [
   '/api/points/top?count=7&from=2&window=day&previous=1',
   '/api/points/around/ann?each=3',
   '/api/points/rank/%00',
+  '/api/jobs',
+  '/api/jobs/1-0',
+  '/api/jobs/1-0',
+  '/api/jobs/2-0',
+  '/api/jobs/3-0',
 ]
 
 const ODD = [
@@ -85,6 +90,9 @@ const IDS = [
   'room=9999999999999999-999999999999999-ffffff',
   'room=1764000000000-1-0af9b0',
   'room=1764000000000-1-0af9b0&other=1-0',
+  '1-5',
+  '1-999999999999999',
+  'end',
   '%',
   ','.repeat(500),
   'x'.repeat(5000),
@@ -182,7 +190,7 @@ function headerOf(random: Random): string {
     case 14:
       return `Idempotency-Key: ${random.pick(random.int(0, 1) ? KEYS : ODD)}`
     case 12:
-      return `Accept: ${random.pick(['text/event-stream', '*/*', ''])}`
+      return `Accept: ${random.pick(['text/event-stream', 'text/event-stream', '*/*', ''])}`
     default:
       return `${random.pick(['A', 'Range', 'Cookie', '__proto__', 'X\u0000'])}: ${random.pick(ODD)}`
   }
@@ -194,8 +202,8 @@ function addressOf(random: Random): string {
 
 /** A body with the declared length, or with another one. */
 function upload(random: Random): string {
-  const body = 'b'.repeat(random.pick([0, 1, 100, 5000, 70_000]))
-  const path = random.pick(['/raw', '/echo', '/captured', '/', '/events'])
+  const body = random.int(0, 3) ? 'b'.repeat(random.pick([0, 1, 100, 5000, 70_000])) : '{"a":[1,"\\ud800"]}'
+  const path = random.pick(['/raw', '/echo', '/captured', '/', '/events', '/api/jobs'])
   const length =
     random.int(0, 2) === 0
       ? 'Transfer-Encoding: chunked'
@@ -204,7 +212,7 @@ function upload(random: Random): string {
   const end = random.int(0, 3) ? '0\r\n\r\n' : random.pick(['', '0\r\n', 'zz\r\n', '-1\r\n'])
   const content = chunked ? `${body.length.toString(16)}\r\n${body}\r\n${end}` : body
   const version = random.pick(['1.1', '1.0'])
-  return `POST ${path} HTTP/${version}\r\nHost: x\r\n${length}\r\n${headerOf(random)}\r\n\r\n${content}`
+  return `POST ${path} HTTP/${version}\r\nHost: x\r\nContent-Type: application/json\r\n${length}\r\n${headerOf(random)}\r\n\r\n${content}`
 }
 
 /** Some bytes changed, taken out, put in or repeated. */

@@ -15,6 +15,7 @@ import {
 } from '@penknife/core'
 import { type Exchange, type Handler, PASS, type RequestEntry } from '@penknife/http'
 import {
+  acceptPlugin,
   idempotentPlugin,
   leaderboardPlugin,
   notificationsPlugin,
@@ -76,6 +77,17 @@ const notifier = createNotifier(space, 'main')
 const board = createLeaderboard(space, 'points', { windows: { all: 'all-time', day: { calendar: 'day' } } })
 const requests = createStream<RequestEntry>(space, 'requests', { retain: { entries: 1000 } })
 
+/** No worker: one follows a channel, and then it is not seen that clients left none. */
+const jobs = createStream(space, 'jobs', { groups: ['work'] })
+const endless = await jobs.add('endless', { result: { keep: '1h' } })
+/** What clients call 1-0 is a job that nobody handles. */
+const real = (id: string): string => (id === '1-0' ? endless : id)
+const accepting: typeof jobs = {
+  ...jobs,
+  find: (id) => jobs.find(real(id)),
+  result: (id, options) => jobs.result(real(id), options),
+}
+
 const routes: Readonly<Record<string, Handler>> = {
   '/raw': async (exchange) => ({ status: 200, body: { bytes: (await exchange.rawBody(4096)).byteLength } }),
   '/captured': (exchange) => {
@@ -110,6 +122,14 @@ function handlersOf(): Handler[] {
     heartbeat: 50,
     retry: 10,
   })
+  const accept = acceptPlugin.setup(accepting, {
+    path: '/api/jobs',
+    payload: (_, body) => body ?? null,
+    authorize: (_, id) => id !== '3-0',
+    keep: '1s',
+    maxRequestBytes: 4096,
+    heartbeat: '1s',
+  })
   const noting: Handler = ({ method, url }) => {
     served = [...served, `${method} ${url.slice(0, 200)}`].slice(-4)
     return PASS
@@ -133,6 +153,7 @@ function handlersOf(): Handler[] {
       wait: 20,
     }),
     leaderboardPlugin.setup(board, { path: '/api/points', windows: ['all', 'day'] }),
+    accept,
     routing,
   ]
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 import {
   createLeaderboard,
   createLock,
@@ -95,11 +97,15 @@ describe('what it shows', () => {
       penknife(url(), 'locks', 'jobs', 'a'),
       penknife(url(), 'explain', 'entry', 'orders', id),
     ])
-    expect(denied.stdout).toMatch(/^denied {2}A call that costs 1 is denied: rule 'minute' has 0 of 1 left/)
+    expect(denied.stdout).toMatch(
+      /^denied \(rule\) {2}A call that costs 1 is denied: rule 'minute' has 0 of 1 left/,
+    )
     expect(part.value).toMatchObject({ allowed: false, violated: ['minute'] })
     expect(top.stdout).toMatch(/1 +5 +ann/)
     expect(held.stdout).toMatch(/^worker-7 has it. Its lease ends in \d+ s/)
-    expect(entry.stdout).toBe('waiting  No worker of its group sent a command within 30 s. Start a worker.\n')
+    expect(entry.stdout).toBe(
+      'waiting (no-worker)  No worker of its group sent a command within 30 s. Start a worker.\n',
+    )
   })
 
   test('a channel: its last events, then new ones until Ctrl-C', async () => {
@@ -240,8 +246,43 @@ describe('doctor', () => {
     onTestFinished(async () => void (await bench.raw.call('ACL', 'DELUSER', 'narrow')))
     const narrow = `redis://narrow:pw@${bench.server.host}:${bench.server.port}`
     const { stdout } = await penknife(narrow, 'doctor')
-    expect(stdout).toContain('the user may not run XADD, SSUBSCRIBE')
+    expect(stdout).toMatch(/FAIL +permissions +the user may not run XADD, SSUBSCRIBE/)
   })
+})
+
+test('the documented user who may only read sees everything, and Redis refuses its changes', async () => {
+  const { space, listed } = await shop()
+  const stream = await deadLetters(space, ['broken'])
+  const id = await stream.add('again')
+  const limiter = createRateLimiter(space, 'api', { rules: [{ name: 'minute', limit: 1, window: '1m' }] })
+  await limiter.take('ann')
+  await createNotifier(space, 'main').publish('room', 'hi')
+  await listed()
+  const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+  const [, rights = ''] = /ACL SETUSER viewer ([^`]+)```/.exec(page) ?? []
+  await bench.raw.call('ACL', 'SETUSER', 'viewer', ...rights.trim().split(/\s+/))
+  onTestFinished(async () => void (await bench.raw.call('ACL', 'DELUSER', 'viewer')))
+  const viewer = `redis://viewer:secret@${bench.server.host}:${bench.server.port}`
+  const reads: readonly (readonly string[])[] = [
+    ['overview'],
+    ['streams', 'orders'],
+    ['dead', 'list', 'orders'],
+    ['limits', 'show', 'api', 'ann'],
+    ['channel', 'tail', 'main', 'room', '--no-follow'],
+    ['locks', 'show', 'jobs', 'a'],
+    ['explain', 'entry', 'orders', id],
+  ]
+  const seen = await Promise.all(reads.map((args) => penknife(viewer, ...args)))
+  expect(seen.map(({ code, stderr }) => [code, stderr])).toEqual(reads.map(() => [0, '']))
+  const changes: readonly (readonly string[])[] = [
+    ['--yes', 'dead', 'purge', 'orders', '--all'],
+    ['streams', 'pause', 'orders'],
+    ['limits', 'block', 'api', 'ann', '--for', '1h', '--reason', 'x'],
+  ]
+  const refused = await Promise.all(changes.map((args) => penknife(viewer, ...args)))
+  expect(refused.map(({ code }) => code)).toEqual([3, 3, 3])
+  expect((await stream.group('billing').deadLetters.list()).items).toHaveLength(1)
+  expect((await stream.stats({ over: 0 })).groups[0]?.paused).toBe(false)
 })
 
 describe('when something is wrong', () => {

@@ -57,7 +57,7 @@ const folderOf = (clients: string): string => clients.replaceAll(' ', '-')
 
 const EVERYTHING: Dependencies = {
   ...Object.fromEntries(PACKAGES.map((name) => [`@penknife/${name}`, '*'])),
-  ...versions('ioredis', 'express', 'koa', 'fastify', 'hono', 'ws'),
+  ...versions('ioredis', 'express', 'koa', 'fastify', 'hono', 'ws', 'prom-client'),
   ...versions('typescript', '@types/express', '@types/koa', '@types/node'),
 }
 

@@ -176,6 +176,7 @@ test('events of an entry are sent to the diagnostics channels, with space, name 
   expect(events[0]).toEqual({ kind: 'added', space: 'shop', name: 'orders', id })
   expect(events.at(-1)).toEqual({
     kind: 'done',
+    runMs: expect.any(Number),
     space: 'shop',
     id,
     attempt: 2,

@@ -168,10 +168,18 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
     {
       returns: 'integer',
       shared: [
+        [part('merged:x'), part('merged:x:rows'), part('merged:x:progress'), board],
+        '{"sources":[{"z":[4,4],"start":0,"next":1,"finish":2}]}',
+      ],
+      item: [60_000, ''],
+    },
+    {
+      returns: 'string',
+      shared: [
         [part('merged:x'), part('merged:x:rows'), part('merged:x:progress'), board, distinct],
         '{"sources":[{"z":[4]},{"z":[5]}]}',
       ],
-      item: [60_000],
+      item: [60_000, ''],
       before: SCORES,
     },
     {
@@ -180,7 +188,7 @@ export const LEADERBOARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = 
         [part('merged:x'), part('merged:x:rows'), part('merged:x:progress'), board],
         '{"best":true,"sources":[{"z":[4]}]}',
       ],
-      item: [60_000],
+      item: [60_000, ''],
       before: SCORES,
     },
   ],

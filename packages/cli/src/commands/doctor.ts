@@ -11,6 +11,8 @@ import type { Session } from '../session.ts'
 import { visible } from '../text.ts'
 
 const MARKS = { ok: 'ok', warning: 'warn', problem: 'FAIL' } as const
+/** Columns of the marks and of the names of checks. */
+const WIDTHS = [6, 13] as const
 const TONES = { ok: 'green', warning: 'yellow', problem: 'red' } as const
 
 export function doctorCommand(program: Command, act: Act): void {
@@ -39,9 +41,10 @@ async function doctor(session: Session): Promise<number> {
     output.line(
       `${server.kind} ${visible(server.version ?? 'of an unknown version')}, in use: ${[...used].toSorted().join(', ') || 'nothing yet'}`,
     )
-    for (const { status, text: message, fix } of checks) {
-      output.line(`${output.style[TONES[status]](MARKS[status].padEnd(5))}${visible(message)}`)
-      if (fix !== undefined) output.line(output.style.dim(`     ${visible(fix)}`))
+    for (const { check, status, text: message, fix } of checks) {
+      const mark = output.style[TONES[status]](MARKS[status].padEnd(WIDTHS[0]))
+      output.line(`${mark}${check.padEnd(WIDTHS[1])}${visible(message)}`)
+      if (fix !== undefined) output.line(output.style.dim(' '.repeat(WIDTHS[0] + WIDTHS[1]) + visible(fix)))
     }
   })
   return checks.some(({ status }) => status === 'problem') ? EXIT.no : EXIT.done

@@ -35,7 +35,10 @@ export function explainCommands(program: Command, act: Act): void {
     .action(
       act(async ({ inspector, output, space }, [name = '', id = '']) => {
         const found = await inspector.explainEntry(await space(), name, id)
-        output.either(found, () => output.line(`${output.style.bold(found.state)}  ${visible(found.text)}`))
+        const why = found.reason === found.state ? '' : ` (${found.reason})`
+        output.either(found, () =>
+          output.line(`${output.style.bold(found.state)}${why}  ${visible(found.text)}`),
+        )
         return found.state === 'gone' ? EXIT.no : EXIT.done
       }),
     )

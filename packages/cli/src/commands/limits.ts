@@ -116,7 +116,9 @@ async function show(
 /** The state of a subject, for `limits show` and `explain subject`. */
 export function printSubject(output: Session['output'], found: InspectedSubject): void {
   const { style } = output
-  output.line(`${found.allowed ? style.green('passes') : style.red('denied')}  ${visible(found.text)}`)
+  output.line(
+    `${found.allowed ? style.green('passes') : `${style.red('denied')} (${found.reason ?? ''})`}  ${visible(found.text)}`,
+  )
   if (found.blocked) return
   output.table({
     head: ['RULE', 'ALGORITHM', 'LIMIT', 'LEFT', 'NEXT IN', 'FULL IN', ''],

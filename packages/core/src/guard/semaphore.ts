@@ -45,7 +45,7 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
   const tickets = createTickets(runtime, 'permit', name, title)
   const { channel } = tickets
   const fence = keys.guard('fence', 'last')
-  const topic = createTopic<SemaphoreEvent>('penknife:semaphore')
+  const topic = createTopic<SemaphoreEvent>('penknife:semaphore', runtime.taps)
   const take = bind(guardPermit, [[fence], channel, size, leaseMs, CLAIM_MS], undefined, title)
   const give = bind(guardUnpermit, [channel, size, CLAIM_MS], undefined, title)
   const renew = bind(guardRepermit, [leaseMs], undefined, title)

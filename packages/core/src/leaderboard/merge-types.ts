@@ -29,15 +29,14 @@ export interface MergedLeaderboard extends Omit<BoardReads, 'data'> {
   readonly name: string
   /**
    * Reads all boards in bounded steps, then puts the result into the place of the last one. Until then reads give the last merge, and no
-   * rows if there was none. A call joins a merge that is under way, also one of another process or of one that died within the last minute.
+   * rows if there was none. A call joins a merge that is under way, also one of another process or of one that died within the last minute,
+   * and ends with it.
    *
-   * The score of a row is what the boards gave together at one moment after `startedAt`. A member that is on one of the boards during the
-   * whole merge has a row.
+   * The score of a row is what the boards gave together at one moment after `startedAt`. A member that is on one and the same board
+   * during the whole merge has a row. A score that would be too large is the largest one.
    *
    * Cost: for n boards one script call for each 500 / (n + 1) members, at most 100, one call after the other. A later call
    * repeats all of it.
-   *
-   * @throws PENKNIFE_REJECTED when a merged score would be too large. Nothing is stored then, and the last merge stays.
    */
   merge(): Promise<BoardMerge>
 }

@@ -78,14 +78,17 @@ export function createMergedLeaderboard(
       reverse: settings.reverse,
       limit: settings.limit,
     })
-  const step = createCall<[life: Arg]>(runtime, leaderboardMerge, createBoardClock(), layoutAt)
+  const step = createCall<[life: Arg, joined: Arg]>(runtime, leaderboardMerge, createBoardClock(), layoutAt)
 
   return {
     name,
     ...reads,
     async merge() {
       await Promise.all(parts.map(async ({ gate }) => gate()))
-      const reply = String(await step(1, life))
+      let reply = ''
+      // It takes part in the merge of its first step, and ends with it.
+      do reply = String(await step(1, life, reply.slice(1)))
+      while (reply.startsWith('+'))
       return readReply(leaderboardMerge.name, () => {
         const [, members, us] = /^(\d+) (\d+)$/.exec(reply) ?? []
         if (members === undefined) throw new Error(`'${reply}' is no merge`)

@@ -110,7 +110,7 @@ export function createOnBans(
   return (subject, decision, bans, rules) => {
     const parts = [...new Set(rules.map((rule) => rule.per))]
     for (const { state, begins, ban, endsInUs } of bans) {
-      if (!begins || !topic.hasListeners) continue
+      if (!begins || !topic.observed) continue
       const per = parts[state - 1]
       topic.emit({ kind: 'banned', ...about, subject, per, ban, endsInMs: msUp(endsInUs), reason, shadow })
     }

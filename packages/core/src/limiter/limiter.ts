@@ -49,7 +49,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   const settings = readOptions(options)
   const { routeBy, hashSubjects, place, deadlineMs, denyCache, ban, countDenied } = settings
   const runtime = runtimeOf(space)
-  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtime
+  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime, taps } = runtime
   const title = `limiter '${name}' of space '${space.name}'`
   const breaker = breakers.of(deadlineMs)
   const locate = createLocate(keys, routeBy, hashSubjects, place)
@@ -102,9 +102,9 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     onChange: (before) => reportRedeclared(redeclared, about, { title, before, now: text }),
   })
 
-  const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter')
+  const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter', taps)
   function onDecision(subject: LimiterSubject, decision: LimiterDecision): void {
-    if (decisions.hasListeners) decisions.emit({ kind: 'decision', ...about, subject, decision })
+    if (decisions.observed) decisions.emit({ kind: 'decision', ...about, subject, decision })
   }
 
   /** A part can belong to many subjects: a change of one part makes all cached denials uncertain. */
@@ -118,7 +118,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     if (failure.code === 'PENKNIFE_INVALID') throw failure
     policies.decided({ ...about, policy: 'local' }, failure)
   }
-  const banned = createTopic<LimiterBannedEvent>('penknife:limiter-ban')
+  const banned = createTopic<LimiterBannedEvent>('penknife:limiter-ban', taps)
   const takeContext: TakeContext = {
     space: space.name,
     name,

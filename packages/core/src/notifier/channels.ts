@@ -37,12 +37,14 @@ export interface ChannelsOptions {
   readonly unreadable: Unreadable
   /** Stores in Redis which options this process uses. */
   readonly declare: () => void
+  /** Called when a subscription was opened (1) or ended (-1). */
+  readonly counted: (by: 1 | -1) => void
 }
 
 const NOT_SHARED: Shared = {}
 
 export function createChannels(options: ChannelsOptions): Channels {
-  const { name, runtime, ttlMs, histories, arrivals, unreadable, declare } = options
+  const { name, runtime, ttlMs, histories, arrivals, unreadable, declare, counted } = options
   const { keys, bind, subscriber, deadlineMs, onClose } = runtime
   const { route } = keys
   // Often enough that a history lives for its ttl after a process last followed it.
@@ -100,6 +102,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       const { from, types, getState } = followed
       const subscription = new ChannelSubscription(onEvent, leave, admission)
       if (!subscription.open) return subscription
+      counted(1)
+      subscription.onEnd(() => counted(-1))
       declare()
       const ready: Promise<void>[] = []
       for (const channel of new Set(channels)) {

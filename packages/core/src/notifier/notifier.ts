@@ -90,7 +90,17 @@ export function createNotifier(
   const arrivals = createArrivals()
   const histories = createHistories(name, runtime, retention.age)
   const { publish, publishing, nudge } = createPublishing(about, runtime, retention, options.schemas, declare)
-  const channelsOptions = { name, runtime, ttlMs: retention.ttl, histories, arrivals, unreadable, declare }
+  const counted = (by: 1 | -1): void => runtime.subscriptions.change(space.name, name, by)
+  const channelsOptions = {
+    name,
+    runtime,
+    ttlMs: retention.ttl,
+    histories,
+    arrivals,
+    unreadable,
+    declare,
+    counted,
+  }
   const { subscribe, behind } = createChannels(channelsOptions)
   const control = createControl(createControlChannel(name, runtime, arrivals, unreadable), deadlineMs)
   const connections = createConnections(name, runtime)

@@ -19,6 +19,7 @@ export class ChannelSubscription implements NotifierSubscription {
   readonly #leave: (channel: string, follower: Follower) => void
   readonly #admission: UserAdmission | undefined
   #open = true
+  #ended: () => void = () => {}
   /** Whether the subscriber paused it. */
   #paused = false
   /** Whether the admission paused it, because revocations may be missing. */
@@ -41,6 +42,11 @@ export class ChannelSubscription implements NotifierSubscription {
       }
     }
     admission?.cover(this)
+  }
+
+  /** Calls a function once, when it ends. */
+  onEnd(ended: () => void): void {
+    this.#ended = ended
   }
 
   get open(): boolean {
@@ -100,6 +106,7 @@ export class ChannelSubscription implements NotifierSubscription {
 
   /** As `close`, for callers that need no promise. */
   end(): void {
+    if (this.#open) this.#ended()
     this.#open = false
     this.leave([...this.#followers.keys()])
     this.#admission?.uncover(this)

@@ -1,6 +1,6 @@
 import { durationMs, type Duration } from '../duration.ts'
 import { PenknifeError } from '../errors.ts'
-import { createTopic } from '../events.ts'
+import { createTopic, type Taps } from '../events.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 
 /** When calls to a server that does not answer fail at once. */
@@ -74,7 +74,7 @@ export interface Probed {
  * costs no time. An open circuit probes at once and then every `probeEvery`, and closes at the first answer in time. So no
  * caller waits for a probe, and a server that was slow for a moment gets calls again after one round trip.
  */
-export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probed): Breakers {
+export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probed, taps: Taps): Breakers {
   checkOptions('breaker', options, ['failures', 'within', 'probeEvery'])
   const most = wholeNumber('failures', options.failures ?? 5, 1, 1_000_000)
   const withinMs = durationMs('within', options.within ?? 10_000)
@@ -84,13 +84,13 @@ export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probe
   let ended = false
 
   function createBreaker(deadlineMs: number): Breaker {
-    const topic = createTopic<BreakerEvent>('penknife:breaker')
+    const topic = createTopic<BreakerEvent>('penknife:breaker', taps)
     /** Servers that failed recently. Empty while all answer, so that `refusal` costs nothing. */
     const circuits = new Map<string, Circuit>()
 
     function open(circuit: Circuit, slot: number, key: string, reason: string): void {
       const { node } = circuit
-      if (topic.hasListeners) topic.emit({ kind: 'open', node, deadlineMs, reason })
+      if (topic.observed) topic.emit({ kind: 'open', node, deadlineMs, reason })
       circuit.outage = new Outage(
         () => probe(slot, key, deadlineMs),
         probeEveryMs,
@@ -104,7 +104,7 @@ export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probe
       if (!outage) return
       outage.end()
       outages.delete(outage)
-      if (topic.hasListeners) topic.emit({ kind: 'closed', node, deadlineMs, openMs: outage.lastedMs() })
+      if (topic.observed) topic.emit({ kind: 'closed', node, deadlineMs, openMs: outage.lastedMs() })
     }
 
     return {

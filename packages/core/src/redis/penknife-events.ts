@@ -1,4 +1,4 @@
-import { createTopic, type Topic } from '../events.ts'
+import { createTopic, type Taps, type Topic } from '../events.ts'
 import type { ConnectionPurpose } from './driver.ts'
 import type { PolicyInUse } from './policies.ts'
 import type { RefusedCalls } from './refusals.ts'
@@ -46,8 +46,8 @@ export interface PenknifeEvents {
   close(): void
 }
 
-export function createPenknifeEvents(): PenknifeEvents {
-  const topic = createTopic<PenknifeEvent>('penknife:connection')
+export function createPenknifeEvents(taps: Taps): PenknifeEvents {
+  const topic = createTopic<PenknifeEvent>('penknife:connection', taps)
   const warned = new Set<string>()
   const found = new Set<string>()
   /** Why Redis is unavailable; undefined while it is available. */

@@ -1,6 +1,7 @@
 import { closeDeadlineMs } from '../closing.ts'
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
+import { createTaps, type Taps } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
@@ -24,6 +25,7 @@ import { type Feature, watchServer } from './server.ts'
 import { openServers } from './servers.ts'
 import { answersWithin, createSink } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
+import { createTally, type Tally } from './tally.ts'
 import type { WaitLimit } from './wait-limit.ts'
 
 export interface ConnectOptions {
@@ -98,6 +100,10 @@ export interface Runtime {
   readonly movedTime: MovedTime
   /** Where a limiter reports that its policy decided, or that Redis did. */
   readonly policies: Policies
+  /** Give them to each topic whose events metrics count. */
+  readonly taps: Taps
+  /** Open subscriptions of notifiers. */
+  readonly subscriptions: Tally
   /**
    * As `bind`, on connections that wait until the writes are safe. A call may take four deadlines. A call that is not confirmed
    * in time fails with PENKNIFE_NOT_DURABLE.
@@ -142,12 +148,15 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
   const maxPendingBytes = wholeNumber('maxPendingBytes', options.maxPendingBytes ?? 32 << 20, 1024, 2 ** 40)
 
-  const breakers = createBreakers(options.breaker ?? {}, {
-    nodeOf: (slot) => servers.nameOf(slot),
-    probe: (slot, key, ms) => answersWithin(sink, slot, key, ms),
-  })
+  const taps = createTaps()
+  const subscriptions = createTally()
+  const probed = {
+    nodeOf: (slot: number) => servers.nameOf(slot),
+    probe: (slot: number, key: string, ms: number) => answersWithin(sink, slot, key, ms),
+  }
+  const breakers = createBreakers(options.breaker ?? {}, probed, taps)
 
-  const events = createPenknifeEvents()
+  const events = createPenknifeEvents(taps)
   const roster = createRoster(events.connecting)
   const driver = driverOf(redis, roster)
   const servers = openServers(driver)
@@ -216,6 +225,8 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         breakers,
         movedTime,
         policies,
+        taps,
+        subscriptions,
         bind: (script, shared, ms = deadlineMs, of = '', breaker, waitLimit, gate) =>
           runner.bind(script, shared, ms, of, breaker, waitLimit, gate),
         createWaitLimit: () => runner.createWaitLimit(),

@@ -1910,34 +1910,37 @@ local wrong = typed(merged, 'zset') or typed(rows, 'zset') or typed(progress, 'h
 if wrong then
 return wrong
 end
+local ended = joined ~= '' and ended_since(progress, tonumber(joined))
+if ended then
+return ended
+end
 local began, source, cursor, anew = progress_of(rows, progress)
 local sets = sets_at(began)
 if not sets or sets.err then
 return sets or began
 end
 if anew then
-redis.call('UNLINK', rows, progress)
+redis.call('UNLINK', rows)
+if ended_since(progress, began) then
+redis.call('HDEL', progress, 'ended')
+end
 end
 local most = math.max(10, math.floor(READS / (#sets + 1)))
 local members, next_cursor = page_of(sets[source], rows, cursor, most)
 if #members > 0 then
-local values, large = merged_values(sets, members)
-if not values then
-return redis.error_reply('ERR the merged score of ' .. large .. ' would be too large')
-end
-add(rows, members, values)
+add(rows, members, merged_values(sets, members))
 end
 if next_cursor == '0' and (cursor ~= '0' or #members < most) then
 source = source + 1
 end
 if source > #sets then
-return string.format('%d %.0f', complete(merged, rows, progress, life), began)
+return complete(merged, rows, progress, life, began)
 end
 local began_text = string.format('%.0f', began)
 redis.call('HSET', progress, 'at', began_text, 'source', source, 'cursor', next_cursor, 'rows', redis.call('ZCARD', rows))
 redis.call('PEXPIRE', progress, PATIENCE)
 redis.call('PEXPIRE', rows, PATIENCE)
-return 0`
+return '+' .. began_text`
 
 const piece54 = `local rank = redis.call('ZRANK', keys[1], member)
 return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)`
@@ -9573,26 +9576,28 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  *
  * Invariant: nobody reads a part of a merge. Its rows are collected in a second set, which takes the place of the merged board in the step
  * that completes it. The score of a row is what the member's scores on all boards gave at one moment after the merge began. A member
- * that is on one of the boards during the whole merge has a row.
+ * that is on one and the same board during the whole merge has a row.
  *
  * A step reads members of one board that have no row yet, with their scores on all boards, and writes their rows together with the place
  * at which the next step continues. So a process may die after any step, and steps of several processes make one merge. If Redis evicted
  * a key of the merge, or no step followed for a minute, the next one begins anew. The merge stays in the calendar periods in which it began.
+ * The end of a merge is kept for a minute, so that it ends for all callers that took part, and none of them begins another one.
  *
  * - shared keys `keys`: the merged board, the rows of the merge under way, its progress, and the boards' sorted sets
  * - shared `plan`: JSON: `best` (else the sum); `reverse` and `limit` as in lua/_lib/leaderboard/board.lua; and for each board of `sources`: `z`, the indexes of the set of the period and of the next one, with `start`, `next` and `finish`, and its `shift` and `reverse`
  * - `life`: milliseconds after which a merged board expires
- * - replies 0 when the merge is not complete: call again; the time at which it began, when that is outside of the periods that the client sent; else the number of members, and that time in microseconds
+ * - `joined`: microseconds at which the merge began in which the caller takes part; empty in its first step
+ * - replies "+" and the time at which the merge began, when it is not complete: call again with it; that time as a number, when it is outside of the periods that the client sent; else the number of members, and that time in microseconds
  * - on a full server refused: it stores rows
  */
-export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg], number | string> = {
+export const leaderboardMerge: Script<[keys: readonly string[], plan: Arg], [life: Arg, joined: Arg], number | string> = {
   name: 'leaderboard/merge',
-  sha: '09f734ec1e41a67e8df9d730cfd7233a9f145b7f',
+  sha: 'a82164c550bb9027c5b6c692f643b994e06886e3',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
-  args: ["life"],
+  args: ["life","joined"],
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
@@ -9628,6 +9633,11 @@ return began, source, cursor
 end
 return now, 1, '0', true
 end
+local function ended_since(progress, time)
+local ended = redis.call('HGET', progress, 'ended') or ''
+local began = tonumber(string.match(ended, '^%d+ (%d+)$') or '')
+return began and began >= time and ended or nil
+end
 local function page_of(set, rows, cursor, most)
 local next_cursor, found = unpack(redis.call('ZSCAN', set, cursor, 'COUNT', math.min(PAGE, most)))
 local members = {}
@@ -9661,10 +9671,9 @@ end
 end
 end
 end
-for at, member in ipairs(members) do
-if not (math.abs(values[at]) <= (config.limit or LARGEST)) then
-return nil, member
-end
+local most = config.limit or LARGEST
+for at, value in ipairs(values) do
+values[at] = value ~= value and most or math.max(-most, math.min(most, value))
 end
 return values
 end
@@ -9676,28 +9685,31 @@ put[2 * at] = member
 end
 redis.call('ZADD', rows, unpack(put))
 end
-local function complete(merged, rows, progress, life)
+local function complete(merged, rows, progress, life, began)
 local members = redis.call('ZCARD', rows)
 redis.call('UNLINK', merged, progress)
 if members > 0 then
 redis.call('RENAME', rows, merged)
 redis.call('PEXPIRE', merged, life)
 end
-return members
+local ended = string.format('%d %.0f', members, began)
+redis.call('HSET', progress, 'ended', ended)
+redis.call('PEXPIRE', progress, PATIENCE)
+return ended
 end
-local items = (#ARGV - 1) / 1
+local items = (#ARGV - 1) / 2
 if items == 1 then
-local life = ARGV[2]
+local life, joined = ARGV[2], ARGV[3]
 do`, piece53, `end
 return nil
 end
-local function item(life)`, piece53, `end
+local function item(life, joined)`, piece53, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
-local arg = 1 + done * 1
+local arg = 1 + done * 2
 done = done + 1
-local reply = item(ARGV[arg + 1])`, piece6),
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**

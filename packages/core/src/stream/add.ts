@@ -139,12 +139,12 @@ export function createAdder<T>(
   ): Promise<string | undefined> {
     const answer = await appendBy(dedupId, json, terms)
     if (answer === null) {
-      if (topic.hasListeners) topic.emit({ kind: 'full', ...identity })
+      if (topic.observed) topic.emit({ kind: 'full', ...identity })
       return undefined
     }
     const known = answer.startsWith('=')
     const id = known ? answer.slice(1) : answer
-    if (topic.hasListeners) topic.emit({ kind: known ? 'duplicate' : 'added', ...identity, id })
+    if (topic.observed) topic.emit({ kind: known ? 'duplicate' : 'added', ...identity, id })
     return id
   }
 
@@ -182,7 +182,7 @@ export function createAdder<T>(
         if (options === undefined && traceparent === undefined && !order) {
           const json = checked(payload)
           // The usual case returns the promise of the script call itself, which is faster.
-          if (typeof json === 'string' && !limited && !topic.hasListeners)
+          if (typeof json === 'string' && !limited && !topic.observed)
             return append(json, '', '') as Promise<string>
           return typeof json === 'string'
             ? addJson(json, undefined, DEFAULT_TERMS)
@@ -225,7 +225,7 @@ export function createAdder<T>(
         if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
         if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at)))
       }
-      const plain = !idOf && !limited && !topic.hasListeners && !terms.high && !terms.replace
+      const plain = !idOf && !limited && !topic.observed && !terms.high && !terms.replace
       const ids: string[] = []
       for (let from = 0; from < texts.length;) {
         const sent: Promise<string>[] = []
@@ -269,7 +269,7 @@ export function createAdder<T>(
   }
 
   function readAdded(id: string): string {
-    if (topic.hasListeners) topic.emit({ kind: 'added', ...identity, id })
+    if (topic.observed) topic.emit({ kind: 'added', ...identity, id })
     return id
   }
 }

@@ -127,6 +127,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   function settle(entry: LeasedEntry, move?: Move): void {
+    if (entry.startedAt > 0) entry.endedAt = performance.now()
     settler.settle({ entry, move })
     endRun(entry, move === undefined || move.to === 'done')
   }

@@ -69,12 +69,15 @@ export interface WorkerIdentity {
 
 /** The kinds of events of a worker, without the fields that all have. */
 export type WorkerEventDetails =
-  /** Its handler is called. */
-  | DeliveryEvent<'started'>
+  /**
+   * Its handler is called. `waitMs`: milliseconds since the entry could be handled: since it was added, its delay ended, or it was given back.
+   * The clocks of Redis and of this process are compared.
+   */
+  | (DeliveryEvent<'started'> & { readonly waitMs: number })
   /** Its handler succeeded, and Redis has stored that. */
-  | DeliveryEvent<'done'>
+  | (DeliveryEvent<'done'> & WorkerRunTime)
   /** The attempt failed. 'retrying' or 'dead' follows when Redis has stored that. */
-  | (DeliveryEvent<'failed'> & { readonly error: unknown })
+  | (DeliveryEvent<'failed'> & WorkerRunTime & { readonly error: unknown })
   /** It waits for its next attempt. */
   | (DeliveryEvent<'retrying'> & { readonly delayMs: number })
   /** It was added with a delay and waits until that time. */
@@ -103,6 +106,11 @@ interface DeliveryEvent<Kind extends string> {
   readonly id: string
   readonly attempt: number
   readonly fence: number
+}
+
+interface WorkerRunTime {
+  /** Milliseconds that the handler ran. Undefined if nobody listened when it started, or if it was not called. */
+  readonly runMs: number | undefined
 }
 
 /** Why a worker gave an entry back to its group. */

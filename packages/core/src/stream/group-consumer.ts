@@ -90,7 +90,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const name = `${cut(hostname(), 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const scripts = bindWorkerScripts(scope, group, name, settings)
   const { sourceKeys } = scripts
-  const events = createWorkerEvents({ ...identity, group, consumer: name })
+  const events = createWorkerEvents({ ...identity, group, consumer: name }, runtime.taps)
   const { trouble } = events
   let isPaused = false
   /** This worker alone is paused. */

@@ -43,6 +43,9 @@ export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Stag
   leaseEndsAt: number
   /** The commit under way, or the one that finished it. Only `commits.ts` changes it. */
   commit: Promise<CommitAnswer<never>> | undefined
+  /** When its handler was called and when it ended, by the clock of this process. 0 before, and always while nobody listens to the worker's events. */
+  startedAt: number
+  endedAt: number
   /** Whether its commit was refused because the memory of Redis is full. Only `commits.ts` changes it. */
   full: boolean
   /** The call of the handler that has it. Only `handler-calls.ts` changes it. */
@@ -87,6 +90,8 @@ export function leasedEntry(
     fetchedAt,
     leaseEndsAt,
     commit: undefined,
+    startedAt: 0,
+    endedAt: 0,
     full: false,
     call: undefined,
     abortController: undefined,

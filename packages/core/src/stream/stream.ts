@@ -66,7 +66,7 @@ export function createStream<T, Out>(
   const { runtime, keys, route, key, title, identity, bind, checkGroup } = scope
   const page = bind(streamPage, [])
   const locator = createLocator(scope)
-  const topic = createTopic<StreamEvent>('penknife:stream')
+  const topic = createTopic<StreamEvent>('penknife:stream', scope.runtime.taps)
   const watch = createWatch(scope, topic, () => stats({ over: 0 }))
   const stats = createStats(scope, watch.sampled)
   const declare = createDeclaration(runtime.bind, {

@@ -1,4 +1,4 @@
-import { createTopic } from '../events.ts'
+import { createTopic, type Taps } from '../events.ts'
 import { errorText, printable } from '../text.ts'
 import type { DeadLetterKind } from './dead-letter-types.ts'
 import type { WorkerEvent, WorkerEventDetails, WorkerIdentity } from './event-types.ts'
@@ -29,8 +29,8 @@ export interface WorkerEvents {
 }
 
 /** Every event has the fields of `identity`. */
-export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
-  const topic = createTopic<WorkerEvent>('penknife:worker')
+export function createWorkerEvents(identity: WorkerIdentity, taps?: Taps): WorkerEvents {
+  const topic = createTopic<WorkerEvent>('penknife:worker', taps)
   const { space, name, group, consumer } = identity
   let warned = false
 
@@ -57,29 +57,34 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
   return {
     on: (listener) => topic.on(listener),
     started(entry) {
-      if (!topic.hasListeners) return
+      if (!topic.observed) return
       // Literals: spreading objects for each entry cost more than handling it.
-      const { id, attempt, fence } = entry
-      topic.emit({ kind: 'started', id, attempt, fence, space, name, group, consumer })
+      const { id, attempt, fence, position } = entry
+      entry.startedAt = performance.now()
+      // A position begins with the time by Redis' clock at which the entry got its place.
+      const waitMs = Math.max(0, Date.now() - Number.parseInt(position, 10))
+      topic.emit({ kind: 'started', id, attempt, fence, waitMs, space, name, group, consumer })
     },
     failed(entry, error) {
-      if (topic.hasListeners) emit({ kind: 'failed', ...idOf(entry), error })
+      if (topic.observed) emit({ kind: 'failed', ...idOf(entry), runMs: runMsOf(entry), error })
     },
     lost: (entry) => emit({ kind: 'lost', ...idOf(entry) }),
     cancelled: (entry) => emit({ kind: 'cancelled', ...idOf(entry) }),
     settled(entry, move) {
       if (move?.to === 'dead') return dead(idOf(entry), move.why, move.error)
-      if (!topic.hasListeners) return
+      if (!topic.observed) return
       const { id, attempt, fence } = entry
-      if (!move || move.to === 'done')
-        return topic.emit({ kind: 'done', id, attempt, fence, space, name, group, consumer })
+      if (!move || move.to === 'done') {
+        const runMs = runMsOf(entry)
+        return topic.emit({ kind: 'done', id, attempt, fence, runMs, space, name, group, consumer })
+      }
       const delivery = { id, attempt, fence }
       if (move.to === 'retrying') emit({ kind: 'retrying', ...delivery, delayMs: move.delayMs })
       else if (move.to === 'delayed') emit({ kind: 'delayed', id: entry.id, untilMs: move.dueMs })
       else emit({ kind: 'returned', ...delivery, why: move.why })
     },
     recovered(delivery) {
-      if (topic.hasListeners) emit({ kind: 'recovered', ...delivery })
+      if (topic.observed) emit({ kind: 'recovered', ...delivery })
     },
     dead,
     paused: (paused) => emit({ kind: paused ? 'paused' : 'unpaused' }),
@@ -93,4 +98,9 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
 
 function idOf({ id, attempt, fence }: LeasedEntry): DeliveryId {
   return { id, attempt, fence }
+}
+
+/** How long its handler ran, until now if it has not ended; undefined if nobody listened when it started. */
+function runMsOf({ startedAt, endedAt }: LeasedEntry): number | undefined {
+  return startedAt === 0 ? undefined : (endedAt || performance.now()) - startedAt
 }

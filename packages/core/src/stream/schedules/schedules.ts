@@ -74,7 +74,7 @@ export function createSchedules<T>(
   }
 
   function ticked(schedule: string, outcome: Ticked, atMs: number, nowMs: number): void {
-    if (!topic.hasListeners) return
+    if (!topic.observed) return
     const event = { ...identity, schedule, atMs }
     if (outcome.startsWith('+')) {
       topic.emit({ kind: 'scheduled', ...event, id: outcome.slice(1), lateMs: nowMs - atMs })
