@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. Leases of tokens took 5 KB. */
-const MOST = 161_500
+const MOST = 162_000
 
 const { outputFiles, metafile } = await build({
   stdin: {
