@@ -13,6 +13,7 @@ export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: 'test/support/provision.ts',
+    setupFiles: 'test/support/quiet-registry.ts',
     // The files of a test process share its modules: loading them anew for each file took more time than most files. So a file must
     // undo what it changes in a module, and no file may use vi.mock.
     isolate: false,

@@ -139,7 +139,9 @@ export function check(
   )
   const once = claim('a request is one entry')
   const seen = new Set<string>()
-  for (const { id = '' } of entries) {
+  for (const { id } of entries) {
+    // One that only tells of drops has none.
+    if (id === undefined || id === '') continue
     once(!seen.has(id), () => `request ${id} has two entries`)
     seen.add(id)
   }

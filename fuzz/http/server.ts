@@ -75,7 +75,7 @@ const slots = createRateLimiter(space, 'slots', {
 })
 const notifier = createNotifier(space, 'main')
 const board = createLeaderboard(space, 'points', { windows: { all: 'all-time', day: { calendar: 'day' } } })
-const requests = createStream<RequestEntry>(space, 'requests', { retain: { entries: 1000 } })
+const requests = createStream<RequestEntry>(space, 'requests', { retain: { entries: 1000, lossy: true } })
 
 /** No worker: one follows a channel, and then it is not seen that clients left none. */
 const jobs = createStream(space, 'jobs', { groups: ['work'] })

@@ -86,13 +86,15 @@ export function createLeader(space: Space, name: string, options: LeaderOptions 
     }
   }
 
+  let forget: (() => void) | undefined
   const running = run()
-  const forget = runtime.onClose((ms) => close(ms))
+  // After penknife.close() it is called at once.
+  forget = runtime.onClose((ms) => close(ms))
 
   function close(ms: number): Promise<void> {
     if (!ended) {
       deadlineMs = ms
-      forget()
+      forget?.()
       closing.abort(new PenknifeError('PENKNIFE_CLOSED', `leader '${name}' was closed`))
       ended = running
     }

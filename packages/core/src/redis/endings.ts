@@ -6,8 +6,8 @@ export type End = (deadlineMs: number) => Promise<void>
 /** Functions to call before penknife's connections close: they end workers, subscriptions and waiting callers. */
 export interface Endings {
   /**
-   * Registers a function. Returns a function that removes it, so that unused objects are not kept in memory. After `run` it is called at once,
-   * in a microtask.
+   * Registers a function. Returns a function that removes it, so that unused objects are not kept in memory. After `run` it is called at once:
+   * before the caller has the returned function.
    */
   add(end: End): () => void
   /** Calls all, also those added meanwhile. Resolves within the deadline, with the number that did not end. */
@@ -28,8 +28,7 @@ export function createEndings(): Endings {
 
   return {
     add(end) {
-      // Later, because the caller does not have the returned function yet.
-      if (over) queueMicrotask(() => void endOne(end, 0))
+      if (over) void endOne(end, 0)
       else endings.add(end)
       return () => endings.delete(end)
     },

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { createKeys } from './keys.ts'
-import { createRegistry, type Registry } from './registry.ts'
+import { createRegistry, FIRST, type Registry } from './registry.ts'
 
 const keys = createKeys('shop', { keyPrefix: '', db: 0 })
 const SECOND = 1000
@@ -12,7 +12,10 @@ let ready: boolean
 let refuses: boolean
 let registry: Registry
 
+const { ms: inTests } = FIRST
+
 beforeEach(() => {
+  FIRST.ms = 5000
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   sent = []
   ready = true
@@ -26,6 +29,7 @@ beforeEach(() => {
 })
 
 afterEach(() => {
+  FIRST.ms = inTests
   registry.close()
   vi.useRealTimers()
 })

@@ -96,12 +96,14 @@ interface Growth {
 function watchGrowth({ runtime, route, key, title }: Scope, signal: AbortSignal | undefined): Growth {
   let reader: Reader | undefined
   let closed = false
+  let forget: (() => void) | undefined
   const close = (): void => {
     void reader?.close()
-    forget()
+    forget?.()
     signal?.removeEventListener('abort', close)
   }
-  const forget = runtime.onClose(async () => {
+  // After penknife.close() it is called at once.
+  forget = runtime.onClose(async () => {
     closed = true
     close()
   })

@@ -40,6 +40,7 @@ export function createResults(
       let timer: NodeJS.Timeout | undefined
       let unfollow: (() => void) | undefined
       let ended = false
+      let offClose: (() => void) | undefined
       let messages = 0
       let followed = false
       let looking: NodeJS.Timeout | undefined
@@ -56,7 +57,7 @@ export function createResults(
         if (ended) return
         ended = true
         unfollow?.()
-        offClose()
+        offClose?.()
         clearTimeout(timer)
         clearTimeout(looking)
         signal?.removeEventListener('abort', aborted)
@@ -123,9 +124,11 @@ export function createResults(
         lookUnfollowed()
       }
 
-      const offClose = runtime.onCloseWaiting(async () =>
+      offClose = runtime.onCloseWaiting(async () =>
         end(reject, new PenknifeError('PENKNIFE_CLOSED', `result in ${scope.title}: penknife was closed`)),
       )
+      // penknife was closed before.
+      if (ended) return
       signal?.addEventListener('abort', aborted, { once: true })
       if (timeoutMs !== undefined) {
         timer = setTimeout(() => end(resolve, { state: 'unfinished' } as const), timeoutMs)

@@ -30,7 +30,7 @@ export interface RequestScanOptions {
   /** Most entries that one call reads: 1 to 1,000. Default: 1,000. */
   readonly limit?: number
   /** `next` of the call before. Default: the first call. */
-  readonly after?: string
+  readonly after?: string | undefined
 }
 
 export interface RequestScan {
