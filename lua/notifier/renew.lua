@@ -16,14 +16,14 @@
 -- @item arg live     pub/sub channel of the channel; empty if nothing is published
 -- @item arg process  id of the process
 -- @item arg lasts    milliseconds until the lease ends
--- @item arg last     the last change of the process: 1 (joined) or 0 (left), and the member; empty if the process does not know
--- @returns string    '1' if the lease had not ended; '0' if it had: its members must join again; '2' if the last change is lost: its members must join again as another process; '+' behind it: call again for more
+-- @item arg changes  changes of the process, one a line, at most 64: 1 (joined) or 0 (left), and the member
+-- @returns string    '1' if the lease had not ended; '0' if it had: its members must join again; '2' if one of the changes is lost: its members must join again as another process; '+' behind it: call again for more
 
 lease = tonumber(lease)
 
 local room = presence.room(sets, keep, ttl, tonumber(age))
 
-local function item(counts, entries, leases, history, live, process, lasts, last)
+local function item(counts, entries, leases, history, live, process, lasts, changes)
   room.counts, room.entries, room.leases = counts, entries, leases
   room.channel.history, room.channel.live = history, live
   local wrong = presence.open(room)
@@ -33,6 +33,9 @@ local function item(counts, entries, leases, history, live, process, lasts, last
   local alive = presence.extend(room, process, tonumber(lasts), lease)
   local more = presence.expire(room)
   presence.mark(room)
-  local lost = alive and last ~= '' and not presence.has(room, process, last)
+  local lost = false
+  for change in string.gmatch(alive and changes or '', '[^\n]+') do
+    lost = lost or not presence.has(room, process, change)
+  end
   return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')
 end

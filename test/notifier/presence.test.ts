@@ -134,6 +134,19 @@ test('after Redis lost its last writes the members are those of now again, also 
   await until('the events', () => seen.slice(-2).join() === 'joined eve,left ben')
 })
 
+test('a change after a loss of writes does not hide the loss', async () => {
+  const { presence } = await open({ lease: '3s' })
+  await presence.join('room', 'ann').joined
+  const keys = ['counts', 'entries', 'leases'].map((part) => `pk1:{shop}:presence-${part}:main:room`)
+  const saved = await Promise.all(keys.map((key) => bench.raw.dumpBuffer(key)))
+  await presence.join('room', 'ben').joined
+  for (const [at, key] of keys.entries()) await bench.raw.restore(key, 60_000, saved[at] as Buffer, 'REPLACE')
+  await presence.join('room', 'cem').joined
+  const now = async (): Promise<string> => (await presence.members('room')).members.join()
+  expect(await now()).toBe('ann,cem')
+  await until('all are there', async () => (await now()) === 'ann,ben,cem', 10_000)
+})
+
 test('while Redis is away nothing is lost: the members are those of now when it is back', async () => {
   const server = await ownRedis({ persist: true })
   const penknife = await openReady(pattern(server.url), { deadline: 100 })

@@ -100,10 +100,10 @@ function presence.remove(room, process, member)
   end
 end
 
--- Whether the last change of a process is there, see renew.lua. Else Redis lost its last writes, such as in a failover.
-function presence.has(room, process, last)
-  local found = redis.call('ZSCORE', room.entries, process .. '\n' .. string.sub(last, 2))
-  return (found and '1' or '0') == string.sub(last, 1, 1)
+-- Whether a change of a process is there, see renew.lua. Else Redis lost its last writes, such as in a failover.
+function presence.has(room, process, change)
+  local found = redis.call('ZSCORE', room.entries, process .. '\n' .. string.sub(change, 2))
+  return (found and '1' or '0') == string.sub(change, 1, 1)
 end
 
 -- Keeps the place of the room in `due`. Call it after `leases` may have changed.

@@ -3674,9 +3674,9 @@ tell(room, 'left', member)
 end
 end
 end
-function presence.has(room, process, last)
-local found = redis.call('ZSCORE', room.entries, process .. '\\n' .. string.sub(last, 2))
-return (found and '1' or '0') == string.sub(last, 1, 1)
+function presence.has(room, process, change)
+local found = redis.call('ZSCORE', room.entries, process .. '\\n' .. string.sub(change, 2))
+return (found and '1' or '0') == string.sub(change, 1, 1)
 end
 function presence.mark(room)
 if room.channel.live == '' then
@@ -3796,7 +3796,10 @@ end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
 local more = presence.expire(room)
 presence.mark(room)
-local lost = alive and last ~= '' and not presence.has(room, process, last)
+local lost = false
+for change in string.gmatch(alive and changes or '', '[^\\n]+') do
+lost = lost or not presence.has(room, process, change)
+end
 return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
 const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
@@ -11731,7 +11734,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '2d41456d808ca64c817364f825a6ccab50625176',
+  sha: '67443ba41e1c0fa4f776682f7778d85a5bead1af',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11777,7 +11780,7 @@ done = done + 1`, piece109, piece6),
  */
 export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: '8f4ab4d99f60b7623822776037d38926a1a08e16',
+  sha: '6a42672b4fb1d93c426cce8a0404c5a4cc5d80c1',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -11861,7 +11864,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: 'fdd688dda3bb17f3661aa31bd20c3d2a45d55c5b',
+  sha: 'cf394cb1930edba6a9fcbafe7492b4e03b2bd96a',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12033,18 +12036,18 @@ done = done + 1`, piece29, piece6),
  * - `live`: pub/sub channel of the channel; empty if nothing is published
  * - `process`: id of the process
  * - `lasts`: milliseconds until the lease ends
- * - `last`: the last change of the process: 1 (joined) or 0 (left), and the member; empty if the process does not know
- * - replies '1' if the lease had not ended; '0' if it had: its members must join again; '2' if the last change is lost: its members must join again as another process; '+' behind it: call again for more
+ * - `changes`: changes of the process, one a line, at most 64: 1 (joined) or 0 (left), and the member
+ * - replies '1' if the lease had not ended; '0' if it had: its members must join again; '2' if one of the changes is lost: its members must join again as another process; '+' behind it: call again for more
  * - on a full server runs: it frees memory; the history that it adds to has a bound
  */
-export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg, last: Arg], string> = {
+export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg, changes: Arg], string> = {
   name: 'notifier/renew',
-  sha: '57076175d933fb0ed8ab835ddae03972eace72cd',
+  sha: 'a0bb9708044d1c74f10c9e72e49b6ce4df1f8066',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
   keys: ["counts","entries","leases","history"],
-  args: ["live","process","lasts","last"],
+  args: ["live","process","lasts","changes"],
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
@@ -12054,11 +12057,11 @@ local ttl = ARGV[2]
 local age = ARGV[3]
 local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 4
 if items == 1 then
-local counts, entries, leases, history, live, process, lasts, last = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local counts, entries, leases, history, live, process, lasts, changes = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 do`, piece117, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts, last)`, piece117, `end
+local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece117, `end
 local replies, done = {}, 0
 local function run()
 while done < items do

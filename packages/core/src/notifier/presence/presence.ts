@@ -104,8 +104,8 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
   function callsOf(channel: string): RoomCalls {
     const target = targetOf(channel)
     let process = `${processId}.${named++}`
-    async function renewed(lastsMs: number, last?: Change): Promise<Renewed> {
-      const text = last ? `${last.wanted === 'in' ? 1 : 0}${last.member}` : ''
+    async function renewed(lastsMs: number, changes: readonly Change[] = []): Promise<Renewed> {
+      const text = changes.map(({ member, wanted }) => `${wanted === 'in' ? 1 : 0}${member}`).join('\n')
       let reply = await renew(route, ...target, process, lastsMs, text)
       const answer = REPLIES[reply.charAt(0)] ?? 'kept'
       for (let call = 1; reply.endsWith('+') && call < MOST_CALLS; call++)
@@ -115,7 +115,7 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
     return {
       join: async (member) => (await join(route, ...target, process, member)) === 1,
       leave: (member) => leave(route, ...target, process, member),
-      renew: (last) => renewed(leaseMs, last),
+      renew: (changes) => renewed(leaseMs, changes),
       release: () => renewed(graceMs),
       beginAgain: () => (process = `${processId}.${named++}`),
       failed,

@@ -15,8 +15,8 @@ export interface RoomCalls {
   /** Resolves with whether the process had a lease. Else its other members must join again. */
   join(member: string): Promise<boolean>
   leave(member: string): Promise<unknown>
-  /** Extends the lease. Checks whether Redis has the last change: if it lost any, it lost that one. */
-  renew(last: Change | undefined): Promise<Renewed>
+  /** Extends the lease, and checks whether Redis still has these changes. */
+  renew(changes: readonly Change[]): Promise<Renewed>
   /** Lets the lease end soon. */
   release(): Promise<unknown>
   /** Later calls are those of another process. The members of the one before leave when its lease ends. */
@@ -24,6 +24,9 @@ export interface RoomCalls {
   /** Reports a failure that is no outage. */
   failed(error: unknown): void
 }
+
+/** The most changes that one renewal checks. With so many it is made at once. */
+const MOST_CHECKED = 64
 
 /**
  * The members of a channel in this process. It keeps Redis in step with them: what Redis does not know, or may not know after a
@@ -37,8 +40,11 @@ export class Room {
   readonly #onEmpty: () => void
   readonly #members = new Map<string, Attendance>()
   #renewing = false
-  /** The last change. Undefined while that member changes again. */
-  #last: Change | undefined
+  /**
+   * The changes since the last renewal, and the last one before it, by member: if Redis lost any writes, it lost one of these. What it was
+   * asked after a loss hides none of them. Without a member while that changes again.
+   */
+  readonly #changes = new Map<string, Change>()
   /** Grows with `beginAgain`: what was sent before counts for nothing. */
   #round = 0
 
@@ -72,10 +78,12 @@ export class Room {
   renew(): void {
     if (this.#renewing) return
     this.#renewing = true
+    const checked = [...this.#changes.values()].slice(0, MOST_CHECKED)
     this.#calls
-      .renew(this.#last)
+      .renew(checked)
       .then(
         (renewed) => {
+          this.#forget(checked)
           if (renewed === 'lost') this.#beginAgain()
           if (renewed !== 'kept') this.#joinAgain()
           for (const [member, attendance] of this.#members) this.#settle(member, attendance)
@@ -106,10 +114,17 @@ export class Room {
     } else this.#settle(member, attendance)
   }
 
+  /** Forgets changes that were checked, but the last of all. */
+  #forget(checked: readonly Change[]): void {
+    const last = [...this.#changes.values()].at(-1)
+    for (const change of checked)
+      if (change !== last && this.#changes.get(change.member) === change) this.#changes.delete(change.member)
+  }
+
   /** As another process, because nobody knows who else is a member of the one before. */
   #beginAgain(): void {
     this.#round += 1
-    this.#last = undefined
+    this.#changes.clear()
     this.#calls.beginAgain()
   }
 
@@ -129,7 +144,7 @@ export class Room {
       return
     }
     attendance.sending = true
-    if (this.#last?.member === member) this.#last = undefined
+    this.#changes.delete(member)
     const round = this.#round
     this.#send(wanted, member).then(
       (alive) => {
@@ -138,7 +153,7 @@ export class Room {
         if (first) this.#joinAgain()
         const counts = round === this.#round
         attendance.known = counts ? wanted : 'unknown'
-        if (counts) this.#last = { member, wanted }
+        if (counts) this.#note({ member, wanted })
         if (first) for (const [other, each] of this.#members) this.#settle(other, each)
         this.#settle(member, attendance)
       },
@@ -148,6 +163,11 @@ export class Room {
         this.#calls.failed(error)
       },
     )
+  }
+
+  #note(change: Change): void {
+    this.#changes.set(change.member, change)
+    if (this.#changes.size >= MOST_CHECKED) this.renew()
   }
 
   async #send(wanted: 'in' | 'out', member: string): Promise<boolean> {
