@@ -139,11 +139,12 @@ describe('a schedule', () => {
   })
 
   test('is served by the process of a worker that declares none', async () => {
-    const { stream } = await openStream()
+    const { stream, penknife } = await openStream()
     await stream.schedule('hourly', HOURLY)
+    await penknife.close()
     const { stream: workers, events } = await openStream()
     startWorker(workers, 'mail', () => {})
-    await setTime(NOON_MS + HOUR_MS)
+    await goTo(NOON_MS + HOUR_MS)
     await until('added by the worker process', () => kinds(events, 'scheduled') === 1)
   })
 })
