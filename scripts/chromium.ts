@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -20,16 +21,22 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** What a Chromium is started with to open a page without a window. */
-export function headless(profile: string, url: string): readonly string[] {
-  return [
-    '--headless=new',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-dev-shm-usage',
-    '--no-first-run',
-    '--remote-debugging-port=0',
-    `--user-data-dir=${profile}`,
-    url,
-  ]
+/** Starts a Chromium without a window that opens a page. It ends with this process, however that ends. */
+export function startChromium(binary: string, profile: string, url: string): ChildProcess {
+  return spawn(
+    binary,
+    [
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--no-first-run',
+      // Chromium ends when this pipe closes, which the system does when a killed process leaves it.
+      '--remote-debugging-pipe',
+      '--remote-debugging-port=0',
+      `--user-data-dir=${profile}`,
+      url,
+    ],
+    { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] },
+  )
 }

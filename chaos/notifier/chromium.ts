@@ -1,5 +1,4 @@
 // A process with a headless Chromium. Its page has an EventSource for each client and reports the messages.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { rm } from 'node:fs/promises'
@@ -7,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-import { headless } from '../../scripts/chromium.ts'
+import { startChromium } from '../../scripts/chromium.ts'
 import { openJournal } from '../harness/journal.ts'
 import type { ChromiumConfig, Life } from './plan.ts'
 import type { ClientRecord } from './records.ts'
@@ -66,7 +65,7 @@ for (const { w, channels } of clients) {
 }
 const profile = join(config.folder, config.life)
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-const browser = spawn(binary, headless(profile, url), { stdio: 'ignore' })
+const browser = startChromium(binary, profile, url)
 
 process.once('SIGTERM', () => {
   browser.kill('SIGTERM')

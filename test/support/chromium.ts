@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -7,14 +6,14 @@ import { join } from 'node:path'
 
 import { onTestFinished } from 'vitest'
 
-import { headless } from '../../scripts/chromium.ts'
+import { startChromium } from '../../scripts/chromium.ts'
 
 export { findChromium } from '../../scripts/chromium.ts'
 
 /** Opens a page for the rest of the test. The page must report its results to its server. Returns the folder of its profile. */
 export function openPage(chromium: string, url: string): string {
   const profile = mkdtempSync(join(tmpdir(), 'penknife-chromium-'))
-  const browser = spawn(chromium, headless(profile, url), { stdio: 'ignore' })
+  const browser = startChromium(chromium, profile, url)
   const ended = once(browser, 'close')
   onTestFinished(async () => {
     browser.kill()
