@@ -1,9 +1,9 @@
-// Creates objects in a loop (argv[3]) and drops them. Prints how many bytes of the heap each leaves behind.
+// Creates objects of each kind in a loop and drops them. Prints each kind, and how many bytes of the heap an object leaves behind.
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
 import { idempotent, notifications, rateLimit, requestLog } from '@penknife/express'
 import { pattern } from '../../../scripts/redis/clients.ts'
 
-const [, , url = '', what = ''] = process.argv
+const [, , url = ''] = process.argv
 const penknife = connect(pattern(url))
 const space = penknife.space('shop')
 const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
@@ -28,8 +28,8 @@ const MAKE: Readonly<Record<string, () => unknown>> = {
   idempotent: () => idempotent(space, { tenant: () => 'ann' }),
 }
 
-async function heapAfter(times: number): Promise<number> {
-  for (let nth = 0; nth < times; nth++) await make()
+async function heapAfter(make: () => unknown): Promise<number> {
+  for (let nth = 0; nth < TIMES; nth++) await make()
   // Runs finalizers and callbacks at the end of the tick.
   for (let nth = 0; nth < 5; nth++) {
     await new Promise((resolve) => setTimeout(resolve, 10))
@@ -38,8 +38,9 @@ async function heapAfter(times: number): Promise<number> {
   return process.memoryUsage().heapUsed
 }
 
-const make = MAKE[what] as () => unknown
-const TIMES = 1000
-const before = await heapAfter(TIMES)
-console.log(JSON.stringify(Math.round(((await heapAfter(TIMES)) - before) / TIMES)))
+const TIMES = 400
+for (const [what, make] of Object.entries(MAKE)) {
+  const before = await heapAfter(make)
+  console.log(JSON.stringify([what, Math.round(((await heapAfter(make)) - before) / TIMES)]))
+}
 await penknife.close()
