@@ -26,6 +26,8 @@ const AT_ONCE = 40
 const WAIT_MS = 5000
 /** What may remain of clients that left, until the server noticed. */
 const REST_MS = 10_000
+/** So many inputs before a block of the event loop are played again. */
+const AGAIN = 500
 /** Codes of the WebSocket protocol. The others are those of penknife.v1, or repeat that of the client. */
 const CODES = new Set([1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009])
 
@@ -67,7 +69,9 @@ export const sockets: Fuzzer = {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
     let next = 0
-    const loop = watchLoop(findings, () => `about input ${next} of seed ${seed}`)
+    /** The inputs at which the event loop was blocked. */
+    const blocks: number[] = []
+    const loop = watchLoop({ add: () => blocks.push(next) }, () => '')
     const publishing = setInterval(() => {
       for (const channel of ['a', 'b', SECRET, `${SECRET}:1`, UNNAMED])
         notifier
@@ -75,16 +79,28 @@ export const sockets: Fuzzer = {
           .catch((error: unknown) => findings.add('publish failed', String(error)))
     }, 2)
 
-    async function attack(): Promise<void> {
-      while (next < inputs) {
+    async function attack(end: number): Promise<void> {
+      while (next < end) {
         const nth = next++
         const input = makeSocketInput(randomOf(seed, nth))
         check(await playSocket(port, input, WAIT_MS), input, `input ${nth} of seed ${seed}`, findings)
         if (nth % 10_000 === 9999) log([`${nth + 1} inputs`, ...findings.lines].join('\n  found: '))
       }
     }
+    async function attackFrom(from: number, end: number): Promise<void> {
+      next = from
+      await Promise.all(Array.from({ length: AT_ONCE }, () => attack(end)))
+    }
+
     try {
-      await Promise.all(Array.from({ length: AT_ONCE }, attack))
+      await attackFrom(0, inputs)
+      loop.stop()
+      // An input that blocks does it again, unlike a busy machine.
+      for (const block of blocks) {
+        const again = watchLoop(findings, () => `about input ${block} of seed ${seed}`)
+        await attackFrom(Math.max(0, block - AGAIN), block)
+        again.stop()
+      }
       clearInterval(publishing)
       await rest(raw, server, findings)
       if (clients.size > 0) findings.add('clients are listed after all left', String(clients.size))
@@ -101,7 +117,7 @@ export const sockets: Fuzzer = {
       hearWarnings()
       watching.stop()
     }
-    return { inputs: next, findings: findings.lines }
+    return { inputs, findings: findings.lines }
   },
 }
 
