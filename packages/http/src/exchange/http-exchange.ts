@@ -39,9 +39,14 @@ export function carrierOf(exchange: Exchange): Carrier {
   return (exchange as HttpExchange<unknown>).carrier
 }
 
+/** Gives an exchange another request and response, so that it keeps the old ones no longer. */
+export function moveExchange<Context>(exchange: Exchange<Context>, context: Context): void {
+  ;(exchange as HttpExchange<Context>).move(context)
+}
+
 class HttpExchange<Context> implements Exchange<Context> {
   context: Context
-  readonly carrier: Carrier
+  carrier: Carrier
   readonly #view: View<Context>
   readonly #startedAt = performance.now()
   #query: URLSearchParams | undefined
@@ -57,6 +62,11 @@ class HttpExchange<Context> implements Exchange<Context> {
     this.#view = view
     this.context = context
     this.carrier = view.carrier(context)
+  }
+
+  move(context: Context): void {
+    this.context = context
+    this.carrier = this.#view.carrier(context)
   }
 
   get request(): NativeRequest {

@@ -12,7 +12,7 @@ export interface NotificationSocketsOptions {
   /**
    * Whether the client may follow the channels that it named, or which of them. Called with no channels before the upgrade,
    * where `false` refuses the connection with 403, and then with the channels of each subscription. Only `true` and a list of
-   * channels allow any. Give it, or `channels`.
+   * channels allow any. Give it, or `channels`. After the upgrade nothing sends what it sets in `exchange.response`.
    */
   readonly authorize?: (
     exchange: Exchange<NodeContext>,

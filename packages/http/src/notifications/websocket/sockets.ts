@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 
 import type { AnyNotifier, CloseOptions, NotifierMessage } from '@penknife/core'
 import { atMost, closeDeadlineMs, reportFault } from '@penknife/core/internal'
@@ -85,6 +85,8 @@ export function notificationSockets(
     'PENKNIFE_CALLBACK',
     'notificationSockets denies clients for which a callback failed',
   )
+  /** The response of every request that became a WebSocket. */
+  const upgraded = new ServerResponse(new IncomingMessage(new Socket()))
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -168,7 +170,7 @@ export function notificationSockets(
     try {
       const refused = await admit(asked, connection)
       if (refused === undefined) {
-        asked.release()
+        asked.release(upgraded)
         let begun = false
         server.handleUpgrade(request, socket, head, (webSocket) => {
           begun = true

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 
 import { PASS, type Reply, send, type StreamReply } from '../../answer.ts'
 import type { Exchange } from '../../exchange/exchange.ts'
+import { moveExchange } from '../../exchange/http-exchange.ts'
 import { exchangeOf, type NodeContext } from '../../node.ts'
 import { problem } from '../../problem.ts'
 
@@ -12,8 +13,8 @@ export interface UpgradeRequest {
   readonly response: ServerResponse
   /** Answers the request instead, and ends its connection. */
   refuse(reply: Reply | StreamReply): void
-  /** Gives the socket back, for the upgrade. */
-  release(): void
+  /** Gives the socket back, for the upgrade. The exchange has `upgraded` as its response from then on. */
+  release(upgraded: ServerResponse): void
 }
 
 /** Undefined, and the connection ends, if the response to an earlier request of the connection is not complete. */
@@ -34,7 +35,11 @@ export function upgradeRequest(request: IncomingMessage, socket: Duplex): Upgrad
     exchange,
     response,
     refuse: (reply) => send(exchange, reply),
-    release: () => response.detachSocket(socket as never),
+    release(upgraded) {
+      response.detachSocket(socket as never)
+      // The connection keeps its exchange, and a response for each would cost more memory than the exchange itself.
+      moveExchange(exchange, { request, response: upgraded })
+    },
   }
 }
 
