@@ -186,7 +186,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       // It also checks, because the pause may have ended since.
       if (text === PAUSED) pause(true)
       // lua/stream/locate.lua took an entry away.
-      const [, code, position] = /^x([mr])(\d+-\d+)$/.exec(text) ?? []
+      const [, code, position] = /^x([mr])(\d+-\d+(?:\/\d+)?)$/.exec(text) ?? []
       const source = SOURCES.findIndex((each) => each.code === code)
       if (position === undefined) checkNow()
       else deliveries.cancelled(source, position)
