@@ -60,16 +60,16 @@ local function place_of(key, position)
   return read(key, position).k or ''
 end
 
--- The id of an entry and the milliseconds to keep its outcome; nothing when it is not kept.
+-- The entry, with its id and own terms; nil when its outcome is not kept and it has no dedup id.
 local function kept_of(key, position, given)
   if channels == '' or given == '' then
     return nil
   elseif given ~= '?' then
-    return string.match(given, '^(%S+) (%d+)$')
+    local id, lasts = string.match(given, '^(%S+) (%d+)$')
+    return { i = id, o = 'r' .. lasts }
   end
   local named = read(key, position)
-  local lasts = string.match(named.o or '', 'r(%d+)')
-  return lasts and (named.i or position), lasts
+  return named.o and string.find(named.o, '[ru]%d') and { i = named.i or position, o = named.o } or nil
 end
 
 -- Whether an entry before it has to be finished first, or it is not in its run any more. A run as a whole cannot be finished.
@@ -111,8 +111,8 @@ local function item(own, values)
   if place ~= '' and out_of_order(place, location) then
     return 'l'
   end
-  local id, lasts = kept_of(key, position, asked)
-  local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+  local kept = kept_of(key, base, asked)
+  local refused = kept and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
   if refused then
     return refused
   end
@@ -133,8 +133,8 @@ local function item(own, values)
     redis.call('XACK', ready, group, base)
     redis.call('XDEL', ready, base)
   end
-  if id then
-    keeping.done(results, due, channels, id, lasts)
+  if kept then
+    keeping.outcome({ '', '', results, due }, channels, kept, 'd')
   end
   redis.call('HSET', answers, field, made)
   if received ~= '' then

@@ -250,6 +250,29 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: LEASED }],
+  'stream/add_unfinished': [
+    {
+      returns: 'null',
+      shared: [[stream], '1 60 0 0 0 0 0 '],
+      item: [results, resultsDue, 'u12', '{}', '', ';u12', 1000],
+      before: MANY,
+    },
+    {
+      returns: 'string',
+      shared: [[stream], LOG],
+      item: [results, resultsDue, 'u12', '{}', '', ';u12', 1000],
+    },
+    {
+      returns: 'string',
+      shared: [[stream], LOG],
+      item: [results, resultsDue, 'u12', '{}', '', ';u12', 1000],
+      before: [
+        ['XADD', stream, '1-1', 'd', '{}', 'o', 'u12'],
+        ['HSET', results, 'u12', '1-1'],
+        ['ZADD', resultsDue, 9e15, 'u12'],
+      ],
+    },
+  ],
   'stream/renew': [
     {
       returns: 'string',

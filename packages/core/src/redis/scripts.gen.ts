@@ -4382,7 +4382,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -4394,6 +4394,11 @@ redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
+local unique = delivery.o and string.match(delivery.o, 'u%d+')
+if unique and redis.call('HGET', of.results, unique) == delivery.i then
+redis.call('HDEL', of.results, unique)
+redis.call('ZREM', of.due, unique)
+end
 local keep = outcomes.kept_ms(delivery)
 if keep then
 outcomes.put(of, 'r', delivery.i, keep, text)
@@ -4414,10 +4419,6 @@ if delivery.o then
 local outcomes = load_outcomes()
 outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
 end
-end
-function keeping.done(results, due, channels, id, lasts)
-local outcomes = load_outcomes()
-outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
 end
 function keeping.forget(held, channels)
 if redis.call('EXISTS', held[4]) == 1 then
@@ -4452,8 +4453,8 @@ end
 if place ~= '' and out_of_order(place, location) then
 return 'l'
 end
-local id, lasts = kept_of(key, position, asked)
-local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+local kept = kept_of(key, base, asked)
+local refused = kept and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
 if refused then
 return refused
 end
@@ -4474,8 +4475,8 @@ elseif base == position or places.left(held, place, position) then
 redis.call('XACK', ready, group, base)
 redis.call('XDEL', ready, base)
 end
-if id then
-keeping.done(results, due, channels, id, lasts)
+if kept then
+keeping.outcome({ '', '', results, due }, channels, kept, 'd')
 end
 redis.call('HSET', answers, field, made)
 if received ~= '' then
@@ -6085,7 +6086,29 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece147 = `local of = places.open(held[1], held[2], ready, most)
+const piece147 = `local wrong = typed(results, 'hash') or typed(ends, 'zset')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+local known = redis.call('HGET', results, id)
+if known and tonumber(redis.call('ZSCORE', ends, id) or '0') > ms then
+redis.call('HSET', results, id, known)
+return '=' .. known
+end
+local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+local added = append.apply(stream, payload, trace, due)
+if type(added) == 'string' then
+local starts = math.max(ms, due_at(string.match(due, '^[^%s;]*')))
+redis.call('HSET', results, id, added)
+redis.call('ZADD', ends, string.format('%.0f', starts + bound), id)
+end
+return added`
+
+const piece148 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -6163,7 +6186,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece148 = `local function pending(stream, group, ids, consumer)
+const piece149 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -6187,7 +6210,7 @@ end
 return found
 end`
 
-const piece149 = `local MOST_TRIMMED = 5000
+const piece150 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -6240,7 +6263,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece150 = `local outcomes = { open = nil }
+const piece151 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -6251,7 +6274,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -6263,6 +6286,11 @@ redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
+local unique = delivery.o and string.match(delivery.o, 'u%d+')
+if unique and redis.call('HGET', of.results, unique) == delivery.i then
+redis.call('HDEL', of.results, unique)
+redis.call('ZREM', of.due, unique)
+end
 local keep = outcomes.kept_ms(delivery)
 if keep then
 outcomes.put(of, 'r', delivery.i, keep, text)
@@ -6276,7 +6304,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece151 = `local function load_places()
+const piece152 = `local function load_places()
 local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
@@ -6580,7 +6608,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece153 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6704,9 +6732,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece153 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece154 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece154 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece155 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6728,7 +6756,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece155 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6751,7 +6779,7 @@ end
 end
 return gone`
 
-const piece156 = `local left = redis.call('PTTL', paused)
+const piece157 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -6759,7 +6787,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece157 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece158 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6812,7 +6840,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece158 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
+const piece159 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
 local started = {}
 function started.recorded(count)
 return count >= RECORDED
@@ -6831,7 +6859,7 @@ end
 return row[4] < FIRST_MS and started.since(row, ms) or nil
 end`
 
-const piece159 = `local due = string.match(action, '^move (%d+)$')
+const piece160 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -7090,7 +7118,7 @@ end
 end
 return reply('gone', nil)`
 
-const piece160 = `local MOST_FORGOTTEN = 5000
+const piece161 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -7106,7 +7134,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece161 = `local ms = math.floor(now / 1000)
+const piece162 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -7205,7 +7233,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece162 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -7213,7 +7241,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece163 = `local wrong = typed(output, 'string')
+const piece164 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -7249,7 +7277,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece164 = `if redis.call('EXISTS', stream) == 0 then
+const piece165 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -7259,7 +7287,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece165 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece166 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -7285,7 +7313,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece166 = `local changed
+const piece167 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -7297,7 +7325,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece167 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece168 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -7307,9 +7335,9 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece168 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece169 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece169 = `local of = places.open(held[1], held[2], ready, most)
+const piece170 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -7323,7 +7351,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece170 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
+const piece171 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
@@ -7371,7 +7399,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece171 = `local may = append.prepare(stream)
+const piece172 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -7388,7 +7416,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece172 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece173 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7411,7 +7439,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece173 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece174 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7442,7 +7470,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece174 = `local schedule = { seen = nil, state = nil }
+const piece175 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7464,7 +7492,7 @@ found[5] or '',
 }
 end`
 
-const piece175 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece176 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7474,7 +7502,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece176 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece177 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7482,7 +7510,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece177 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece178 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7541,9 +7569,9 @@ end
 end
 return outcome`
 
-const piece178 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece179 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece179 = `local schedules, due, ids = unpack(all)
+const piece180 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7570,7 +7598,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece180 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece181 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7589,7 +7617,7 @@ end
 end
 return reply`
 
-const piece181 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece182 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7607,7 +7635,7 @@ end
 end
 return reply`
 
-const piece182 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece183 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7866,7 +7894,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece183 = `local here, again = find(stream, group), find(ready, group)
+const piece184 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -7924,7 +7952,7 @@ end
 end
 return reply`
 
-const piece184 = `local wrong = typed(stream, 'stream')
+const piece185 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -7948,13 +7976,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece185 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece186 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece186 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece187 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -12719,7 +12747,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '1c0a9e73cffa3f4b95667403004122bb9d63505f',
+  sha: '03eaa2850c9076a1bb1e9722ccb46ee3d1d2220f',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15576,11 +15604,11 @@ local function kept_of(key, position, given)
 if channels == '' or given == '' then
 return nil
 elseif given ~= '?' then
-return string.match(given, '^(%S+) (%d+)$')
+local id, lasts = string.match(given, '^(%S+) (%d+)$')
+return { i = id, o = 'r' .. lasts }
 end
 local named = read(key, position)
-local lasts = string.match(named.o or '', 'r(%d+)')
-return lasts and (named.i or position), lasts
+return named.o and string.find(named.o, '[ru]%d') and { i = named.i or position, o = named.o } or nil
 end
 local function out_of_order(place, location)
 local value = places.get(held, place) or ''
@@ -19266,6 +19294,806 @@ done = done + 1`, piece11, piece6),
 }
 
 /**
+ * Append an entry to a work queue with one group, unless one with the same dedup id is unfinished.
+ *
+ * Invariant: of the adds with one dedup id at most one entry is unfinished: waiting, queued, delayed, running or retrying. The entry has the
+ * id among its own terms, and the script that ends it frees the id (outcomes.lua): when it is done, a dead letter, cancelled or cleared. If
+ * the entry was deleted by hand, the id is free after `bound`. The invariant of `stream/add` too.
+ * If a process dies before a script, nothing changed; after it, the entry and its id are both there, or both gone.
+ *
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - key `results`: hash of lua/_lib/stream/outcomes.lua
+ * - key `ends`: its sorted set
+ * - `id`: u and the digits of the dedup id, which are among the entry's own terms
+ * - `payload`: JSON text
+ * - `trace`: traceparent, or empty
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
+ * - `bound`: milliseconds after which the id is free in any case, counted from the time to handle it
+ * - replies the entry's id, with a leading = if it was added before; null when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
+  name: 'stream/add_unfinished',
+  sha: 'a4a2d9f686decb00303e8344513b13d45624acbe',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: ["results","ends"],
+  args: ["id","payload","trace","due","bound"],
+  returns: 'string|null',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece1, `local function load_limits()
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+local function load_members()
+return members
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
+if not fields then
+return nil
+end
+if position then
+return load_members().of_run(fields, nth)
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place = delivery.k
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
+local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key = places.key_of(place)
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+function ordered.add(stream, key, payload, trace, own)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+return id
+end
+local id
+if trace == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits, busy, queued)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+count = nil,
+put = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.counts then
+local most = stream.most - stream.prepared
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
+function append.apply(stream, payload, trace, due)
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id, key
+local own = ''
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
+elseif trace == '' and due == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
+end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
+id = redis.pcall(unpack(add))
+end
+if (stream.ordered or stream.put) and type(id) == 'string' then
+stream.last = id
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+if counts then
+added(stream, payload)
+end
+return id
+end
+local of = KEYS
+local limits = ARGV[1]
+local stream = append.open(of[1], limits, of[2], of[3])
+local items = (#ARGV - 1) / 5
+if items == 1 then
+local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+do`, piece147, `end
+return nil
+end
+local function item(results, ends, id, payload, trace, due, bound)`, piece147, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 1 + done * 5
+done = done + 1`, piece29, piece6),
+}
+
+/**
  * Publish events of a worker to all processes that watch its stream; store nothing.
  *
  * - key `channel`: pub/sub channel
@@ -19341,10 +20169,10 @@ local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece147, `end
+do`, piece148, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece147, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19376,15 +20204,15 @@ done = done + 1`, piece115, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: 'a862e0dfa5d092e4a24bbdf44b1fe9c429ec4968',
+  sha: '2fb2bcd1b5c9b478b8cac88d244ef2d5e046ae42',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece123, piece36, piece148, piece149, piece124, piece125, piece126, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece150, piece1, piece151, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece123, piece36, piece149, piece150, piece124, piece125, piece126, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece151, piece1, piece152, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -19394,16 +20222,16 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece152, `end
+do`, piece153, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece152, `end
+local function item(stream, ready, delayed, last, place, from)`, piece153, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece153, piece6),
+done = done + 1`, piece154, piece6),
 }
 
 /**
@@ -19444,10 +20272,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece154, `end
+do`, piece155, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece154, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece155, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19524,10 +20352,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece155, `end
+do`, piece156, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece155, `end
+local function item(stream, ready, group, silent)`, piece156, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19564,10 +20392,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece156, `end
+do`, piece157, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece156, `end
+local function item(paused, lasts, channel)`, piece157, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19607,7 +20435,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece148, piece149, piece124, piece125, piece126, piece1, piece151, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece1, piece152, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -19615,10 +20443,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece157, `end
+do`, piece158, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece157, `end
+local function item(stream, ready, delayed, settled, most)`, piece158, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19653,7 +20481,7 @@ done = done + 1`, piece70, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: 'eb3245574f0d10f8f1bee54f1466398b76488ee5',
+  sha: 'a294b32b2edf31163186db1ba16e36ecf141bc29',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -19662,7 +20490,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece148, piece149, piece124, piece125, piece126, piece150, piece1, piece151, piece158, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece151, piece1, piece152, piece159, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -19673,10 +20501,10 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece159, `end
+do`, piece160, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece159, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece160, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19721,7 +20549,7 @@ done = done + 1`, piece111, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'c83b527bb32f7a0129534c7679db77114d93ed39',
+  sha: '40f6892b11ca18164d24d0977e9680b3e0d5c4de',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -19730,7 +20558,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece148, piece149, piece124, piece125, piece126, piece1, piece151, piece160, piece158, piece129, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece1, piece152, piece161, piece159, piece129, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -19757,10 +20585,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece161, `end
+do`, piece162, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece161, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece162, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19799,10 +20627,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece162, `end
+do`, piece163, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece162, `end
+local function item(stream, ready, paused, group, from)`, piece163, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19841,10 +20669,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece163, `end
+do`, piece164, `end
 return nil
 end
-local function item(output, fence, from)`, piece163, `end
+local function item(output, fence, from)`, piece164, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19873,10 +20701,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece164, `end
+do`, piece165, `end
 return nil
 end
-local function item(stream)`, piece164, `end
+local function item(stream)`, piece165, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19919,10 +20747,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece165, `end
+do`, piece166, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece165, `end
+local function item(stream, first, last, count, bytes, order)`, piece166, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -19959,10 +20787,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece166, `end
+do`, piece167, `end
 return nil
 end
-local function item(paused, on, channel)`, piece166, `end
+local function item(paused, on, channel)`, piece167, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19992,7 +20820,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
   name: 'stream/progress',
-  sha: '69c9c7b9a02a14420fc4c31a210a29345a53b5b6',
+  sha: '2214080f649dd06fa1160f5af369febf3399802a',
   batch: 64,
   sharedKeys: true,
   shared: ["group","consumer","channels"],
@@ -20001,17 +20829,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece150, piece148, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece151, piece149, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece167, `end
+do`, piece168, `end
 return nil
 end
-local function item(stream, position, id, keep, json)`, piece167, `end
+local function item(stream, position, id, keep, json)`, piece168, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20082,10 +20910,10 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece127, piece1, piece128, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece168, `do`, piece169, `end
+if items == 1 then`, piece169, `do`, piece170, `end
 return nil
 end
-local function item(dead, ready, position)`, piece169, `end
+local function item(dead, ready, position)`, piece170, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20122,16 +20950,16 @@ export const streamRenew: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece127, piece148, piece158, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece127, piece149, piece159, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece170, `end
+do`, piece171, `end
 return nil
 end
-local function item(stream, ids, places, starting)`, piece170, `end
+local function item(stream, ids, places, starting)`, piece171, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20170,10 +20998,10 @@ local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece171, `end
+do`, piece172, `end
 return nil
 end
-local function item(id, payload)`, piece171, `end
+local function item(id, payload)`, piece172, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20206,13 +21034,13 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece1, piece151, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece1, piece152, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece168, `do`, piece172, `end
+if items == 1 then`, piece169, `do`, piece173, `end
 return nil
 end
-local function item(dead, ready, position)`, piece172, `end
+local function item(dead, ready, position)`, piece173, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20263,17 +21091,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece173, `end
+do`, piece174, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece173, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece153, piece6),
+done = done + 1`, piece154, piece6),
 }
 
 /**
@@ -20295,13 +21123,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece175, `end
+do`, piece176, `end
 return nil
 end
-local function item(schedules, due, id)`, piece175, `end
+local function item(schedules, due, id)`, piece176, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -20334,10 +21162,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece176, `end
+do`, piece177, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece176, `end
+local function item(schedules, due, ids, id)`, piece177, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -21117,7 +21945,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece174, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece175, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -21191,17 +22019,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece177, `end
+do`, piece178, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece177, `end
+local function item(all, id, seen, next, payload, names, name)`, piece178, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece178, piece6),
+done = done + 1`, piece179, piece6),
 }
 
 /**
@@ -21233,21 +22061,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece179, `end
+do`, piece180, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece179, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece180, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece178, piece6),
+done = done + 1`, piece179, piece6),
 }
 
 /**
@@ -21271,14 +22099,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece180, `end
+do`, piece181, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece180, `end
+local function item(schedules, due, skip)`, piece181, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -21312,14 +22140,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece181, `end
+do`, piece182, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece181, `end
+local function item(schedules, due, ids, after, count)`, piece182, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -21360,7 +22188,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '96ad7a34ac238c86520975bfda6b84c6948bcb74',
+  sha: '92338934d44951ac4b8a9abb90b25a93a02bc51d',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -21369,7 +22197,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece148, piece51, piece123, piece36, piece149, piece124, piece125, piece126, piece1, piece151, piece160, piece129, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece149, piece51, piece123, piece36, piece150, piece124, piece125, piece126, piece1, piece152, piece161, piece129, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -21384,10 +22212,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece182, `end
+do`, piece183, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece182, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece183, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21431,10 +22259,10 @@ end
 end
 end
 local items = #KEYS / 7
-if items == 1 then`, piece39, `do`, piece183, `end
+if items == 1 then`, piece39, `do`, piece184, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece183, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece184, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -21465,15 +22293,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece123, piece148, piece149, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece123, piece149, piece150, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece184, `end
+do`, piece185, `end
 return nil
 end
-local function item(stream, first)`, piece184, `end
+local function item(stream, first)`, piece185, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -21508,10 +22336,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece185, `end
+do`, piece186, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece185, `end
+local function item(watched, lasts, channels)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -21551,17 +22379,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece148, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece149, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece186, `end
+do`, piece187, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece186, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece187, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

@@ -269,7 +269,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       const checked = committer.check(effects)
       const { id, source, position, keyed, own } = entry
       const from = SOURCES[source]?.code as string
-      const outcome = own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
+      const outcome = own?.unique ? '?' : own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
       return deliveries.commit(entry, (mayRetry) =>
         committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
       )
