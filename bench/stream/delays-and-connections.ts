@@ -54,10 +54,10 @@ async function lateness(open: OpenQueue, count: number): Promise<Float64Array> {
   )
   await delay(200)
   for (let at = 0; at < count; at += 100) {
-    const adding = Array.from({ length: Math.min(100, count - at) }, (_, nth) => {
+    const adding = Array.from({ length: Math.min(100, count - at) }, async (_, nth) => {
       const delayMs = SHORTEST_DELAY_MS + (((at + nth) * 7919) % DELAYS_MS)
       due[at + nth] = performance.now() + delayMs
-      return open.addLater?.(jobOf(at + nth), delayMs)
+      await open.addLater?.(jobOf(at + nth), delayMs)
     })
     await Promise.all(adding)
   }
