@@ -1,5 +1,6 @@
 import type { Bench, Probe } from './harness/bench.ts'
 import { adding, addingMany, contenders, draining, drainingInBatches, keyed } from './stream/contenders.ts'
+import { connections, delayed } from './stream/delays-and-connections.ts'
 import { backlog, idle, latency, memory } from './stream/probes.ts'
 
 /** Jobs of about 115 bytes of JSON, each acknowledged and retryable. */
@@ -47,7 +48,9 @@ export const suite: readonly (Bench | Probe)[] = [
     ...keyed(1, draining(100)),
   },
   latency,
+  delayed,
   memory,
   backlog,
   idle,
+  connections,
 ]

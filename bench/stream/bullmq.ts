@@ -20,11 +20,14 @@ export const bullmq: readonly Queue[] = SETUPS.map((setup) => ({
     const producing = new Redis(url, settings)
     const queue = new BullQueue<Job>('bench', { connection: producing })
     await queue.waitUntilReady()
+    // Shared by all workers, as its documentation says; each has a blocking connection of its own too.
+    let working: Redis | undefined
     return {
+      addLater: (job, delayMs) => queue.add('job', job, { ...OPTIONS, delay: delayMs }),
       add: (job) => queue.add('job', job, OPTIONS),
       addMany: (all) => queue.addBulk(all.map((data) => ({ name: 'job', data, opts: OPTIONS }))),
       async work(concurrency, handle, ended) {
-        const connection = new Redis(url, settings)
+        const connection = (working ??= new Redis(url, settings))
         const worker = new Worker<Job>('bench', async ({ data }) => handle(data), {
           connection,
           concurrency,
@@ -34,13 +37,11 @@ export const bullmq: readonly Queue[] = SETUPS.map((setup) => ({
         worker.on('error', console.error)
         await worker.waitUntilReady()
         void worker.run()
-        return async () => {
-          await worker.close()
-          connection.disconnect()
-        }
+        return () => worker.close()
       },
       async close() {
         await queue.close()
+        working?.disconnect()
         producing.disconnect()
       },
     }

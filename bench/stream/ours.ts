@@ -29,6 +29,7 @@ function oursOf(name: string, keys: number = 0): Queue {
       })
       return {
         add: (job) => (keys > 0 ? stream.add(job, { key: keyOf(job) }) : stream.add(job)),
+        addLater: (job, delayMs) => stream.add(job, { delay: delayMs }),
         addMany: (all) => stream.addMany(all, keys > 0 ? { key: keyOf } : {}),
         async work(concurrency, handle, ended) {
           const worker = stream.worker('workers', ({ payload }) => handle(payload), { concurrency })

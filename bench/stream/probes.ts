@@ -19,12 +19,12 @@ const QUEUES: readonly Queue[] = [
   ...[bullmq, groupmq, [beeQueue], raw].map((queues) => queues[0] as Queue),
 ]
 
-function seriesOf({ name, setup }: Queue, values: Series['values']): Series {
+export function seriesOf({ name, setup }: Queue, values: Series['values']): Series {
   return { name, setup, ours: name === ours.name, values }
 }
 
 /** Runs over a queue on an emptied Redis. */
-async function onEmpty<T>(
+export async function onEmpty<T>(
   url: string,
   queue: Queue,
   use: (open: OpenQueue, control: Redis) => Promise<T>,

@@ -20,6 +20,8 @@ export interface Queue {
 export interface OpenQueue {
   /** Resolves when Redis has it. */
   add(job: Job): Promise<unknown>
+  /** Adds a job that is to be handled that much later, if it is measured how the library does that. */
+  addLater?(job: Job, delayMs: number): Promise<unknown>
   /** Adds many in as few calls as the library offers. */
   addMany(jobs: readonly Job[]): Promise<unknown>
   /** Starts a worker on this queue. Calls `ended` for each job when its end is stored in Redis. */

@@ -9,6 +9,7 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item key paused exists while the group is paused
+-- @item key busy   hash of places of keys, see lua/_lib/stream/places.lua
 -- @item key queued sorted set of entries that wait for a place of their key
 -- @item arg group  group
 -- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
@@ -16,7 +17,7 @@
 -- A worker sends a command every ten seconds.
 local ALIVE_MS = 30000
 
-local function item(stream, ready, delayed, dead, paused, queued, group)
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)
   local length = redis.call('XLEN', stream)
   local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
   local here, oldest
@@ -75,6 +76,8 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
     for at = 1, first and #first[2] or 0, 2 do
       if first[2][at] == 'i' then
         consider(first[2][at + 1])
+      elseif first[2][at] == 'm' then
+        consider(string.match(first[2][at + 1], '%z%u(%d+)'))
       end
     end
   end
@@ -92,7 +95,7 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
     exact,
     running,
     redis.call('ZCARD', delayed),
-    redis.call('ZCARD', queued),
+    redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
     redis.call('XLEN', dead),
     redis.call('PTTL', paused),
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,

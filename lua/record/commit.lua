@@ -60,16 +60,25 @@ local function place_of(key, position)
   return read(key, position).k or ''
 end
 
--- The id of an entry and the milliseconds to keep its outcome; nothing when it is not kept.
+-- The entry, with its id and own terms; nil when its outcome is not kept and it has no dedup id.
 local function kept_of(key, position, given)
   if channels == '' or given == '' then
     return nil
   elseif given ~= '?' then
-    return string.match(given, '^(%S+) (%d+)$')
+    local id, lasts = string.match(given, '^(%S+) (%d+)$')
+    return { i = id, o = 'r' .. lasts }
   end
   local named = read(key, position)
-  local lasts = string.match(named.o or '', 'r(%d+)')
-  return lasts and (named.i or position), lasts
+  return named.o and string.find(named.o, '[ru]%d') and { i = named.i or position, o = named.o } or nil
+end
+
+-- Whether an entry before it has to be finished first, or it is not in its run any more. A run as a whole cannot be finished.
+local function out_of_order(place, location)
+  local value = places.get(held, place) or ''
+  if places.run(location) then
+    return not places.in_run(value, string.sub(location, 2)) or places.follows(value, location)
+  end
+  return places.follows(value, location) or string.find(' ' .. value, ' ' .. location .. '/', 1, true) ~= nil
 end
 
 local function item(own, values)
@@ -88,7 +97,9 @@ local function item(own, values)
   end
   local field = from .. position
   local key = from == 'r' and ready or stream
-  if not is_leased(key, position) then
+  -- That of a run, if the entry is in one.
+  local base = held and string.match(position, '^[^/]*') or position
+  if not is_leased(key, base) then
     local first = redis.call('HGET', answers, field)
     if first and durable == '1' then
       -- A write, so that WAIT also covers this reply.
@@ -97,11 +108,11 @@ local function item(own, values)
     return first and '=' .. first or 'l'
   end
   -- Another entry of its key has to be finished first, so the lease counts as lost.
-  if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
+  if place ~= '' and out_of_order(place, location) then
     return 'l'
   end
-  local id, lasts = kept_of(key, position, asked)
-  local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+  local kept = kept_of(key, base, asked)
+  local refused = kept and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
   if refused then
     return refused
   end
@@ -113,17 +124,17 @@ local function item(own, values)
   if type(made) == 'table' then
     return made
   end
-  if from == 'r' then
-    redis.call('XACK', ready, group, position)
-    redis.call('XDEL', ready, position)
-  else
-    finishing(stream, group, declared, position)
-  end
   if place ~= '' then
     places.leave(held, place, location, 1)
   end
-  if id then
-    keeping.done(results, due, channels, id, lasts)
+  if from ~= 'r' then
+    finishing(stream, group, declared, position)
+  elseif base == position or places.left(held, place, position) then
+    redis.call('XACK', ready, group, base)
+    redis.call('XDEL', ready, base)
+  end
+  if kept then
+    keeping.outcome({ '', '', results, due }, channels, kept, 'd')
   end
   redis.call('HSET', answers, field, made)
   if received ~= '' then

@@ -6,6 +6,7 @@
 -- @batch 1
 -- @full runs         it makes entries ready
 -- @include now
+-- @include stream/expanded
 -- @include stream/places
 -- @include typed
 -- @shared keys held  its places, see lua/_lib/stream/places.lua
@@ -59,10 +60,11 @@ local function item(stream, ready, delayed, dead, cursor, after)
     if where == 'd' then
       return due ~= nil and in_delayed(due, id)
     end
-    if not where or not string.match(rest, '^%d+%-%d+$') then
+    local position = where == 'r' and string.match(rest, '^(%d+%-%d+)/%d+$') or rest
+    if not where or not string.match(position, '^%d+%-%d+$') then
       return false
     end
-    return in_stream(where == 'm' and stream or where == 'r' and ready or dead, rest)
+    return in_stream(where == 'm' and stream or where == 'r' and ready or dead, position)
   end
 
   local page = redis.call('HSCAN', of.busy, cursor, 'COUNT', COUNT)
@@ -70,14 +72,23 @@ local function item(stream, ready, delayed, dead, cursor, after)
   local pairs_found = #page[2] / 2
   for nth = 1, pairs_found do
     local at = (nth + now) % pairs_found * 2 + 1
-    local place, value = page[2][at], page[2][at + 1]
+    local place, value = page[2][at], expanded(page[2][at + 1])
     local location = string.match(value, '^%S+') or value
-    if place ~= '' and bytes < MOST_BYTES and not exists(location) then
-      places.leave(of, place, location, 1)
+    if place ~= '' and place ~= '\1' and bytes < MOST_BYTES and not exists(location) then
+      local run = places.run(location)
+      for each in string.gmatch(value, '%S+') do
+        if each == location or run and places.run(each) == run then
+          places.leave(of, place, each, 1)
+        end
+      end
       repaired = repaired + 1
     end
   end
 
+  if redis.call('XLEN', ready) == 0 then
+    -- Without runs none of them is behind another.
+    redis.call('HDEL', of.busy, '\1')
+  end
   for _ = 1, bytes < MOST_BYTES and KEYS_OF_QUEUE or 0 do
     local from = after == '' and '-' or '(' .. after .. '\1'
     local found = redis.call('ZRANGE', of.queued, from, '+', 'BYLEX', 'LIMIT', 0, 1)[1]

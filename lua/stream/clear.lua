@@ -105,14 +105,24 @@ local function item(stream, ready, delayed, last, place, from)
     local positions, all = ids(ready, first, '+', STEP)
     local count = 0
     for _, position in ipairs(positions) do
-      local delivery = entry.read_ready(ready, position)
-      if not delivery.foreign and is_meant(delivery.i) then
-        redis.call('XDEL', ready, position)
-        if of and delivery.k then
-          places.leave(of, delivery.k, 'r' .. position, 1)
+      local each_of = of and places.positions(of, position) or { position }
+      for _, each in ipairs(each_of) do
+        local delivery = entry.read_ready(ready, each)
+        if not delivery.foreign and is_meant(delivery.i) then
+          if of and delivery.k then
+            places.leave(of, delivery.k, 'r' .. each, 1)
+          end
+          if each == position then
+            redis.call('XDEL', ready, position)
+          end
+          outcomes.keep(ends, delivery, 'c')
+          count = count + 1
+        elseif each ~= position then
+          places.give_back(of, delivery, 'r' .. each)
         end
-        outcomes.keep(ends, delivery, 'c')
-        count = count + 1
+      end
+      if each_of[1] ~= position then
+        redis.call('XDEL', ready, position)
       end
     end
     return count, not all and '(' .. positions[#positions] or nil

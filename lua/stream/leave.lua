@@ -29,6 +29,18 @@ local function item(stream, ready, delayed, settled, most)
   if wrong then
     return wrong
   end
+  local function give_back(delivery, location)
+    if of and delivery.k then
+      delivery.f = delivery.f + 1
+      places.give_back(of, delivery, location)
+    elseif of and delivery.q then
+      delivery.f = delivery.f + 1
+      entry.put_delayed(delayed, delivery, delivery.n or 0)
+    else
+      entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+    end
+  end
+
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -43,17 +55,11 @@ local function item(stream, ready, delayed, settled, most)
         break
       end
       ids[at] = row[1]
-      local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
-      if delivery then
-        bytes = bytes + #(delivery.d or '')
-        if of and delivery.k then
-          delivery.f = delivery.f + 1
-          places.give_back(of, delivery, (key == ready and 'r' or 'm') .. row[1])
-        elseif of and delivery.q then
-          delivery.f = delivery.f + 1
-          entry.put_delayed(delayed, delivery, delivery.n or 0)
-        else
-          entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+      for _, position in ipairs(of and key == ready and places.positions(of, row[1]) or { row[1] }) do
+        local delivery = (key == ready and entry.read_ready or entry.read)(key, position)
+        if delivery then
+          bytes = bytes + #(delivery.d or '')
+          give_back(delivery, (key == ready and 'r' or 'm') .. position)
         end
       end
     end

@@ -12,8 +12,10 @@
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include stream/groups
+-- @include stream/sortable
 -- @include stream/outcomes
 -- @include stream/placing
+-- @include stream/started
 -- @include typed
 -- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
 -- @shared most     places of a key; 0 without order
@@ -27,7 +29,7 @@
 -- @item arg id     entry
 -- @item arg action find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
 -- @item arg from   where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
--- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
+-- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
 
 local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
 -- A worker sends a command every ten seconds.
@@ -80,22 +82,24 @@ local function item(stream, ready, delayed, dead, id, action, from)
       return code, entry_id, time
     end
     local found = code == 'm' and { i = position } or code and entry.read_ready(code == 'x' and dead or ready, position)
-    local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, position)
+    local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, string.match(position, '^[^/]*'))
     return code, found and found.i, nil, held_by and held_by[2], held_by and held_by[3]
   end
 
-  local function reply(state, delivery, done, consumer, idle, time)
+  -- `row` is that of its lease, if any.
+  local function reply(state, delivery, done, row, time)
     local outcome, progress = outcomes.read(kept, id)
     local told = {
       state,
       done and '1' or '',
-      consumer or '',
-      tostring(idle or 0),
+      row and row[2] or '',
+      tostring(row and row[3] or 0),
       tostring(delivery and delivery.a or 0),
       time and string.format('%.0f', time) or '',
       outcome or '',
       progress or '',
       delivery and outcomes.kept_ms(delivery) and '1' or '',
+      row and string.format('%.0f', started.since(row, ms)) or '',
     }
     if action == 'why' then
       local alive, all = consumers_of_group()
@@ -152,17 +156,23 @@ local function item(stream, ready, delayed, dead, id, action, from)
       move(delivery, location)
       time = tonumber(due)
     end
-    return reply(state, delivery, acts, nil, nil, time)
+    return reply(state, delivery, acts, nil, time)
   end
 
   local function running(key, position, delivery, held_by)
     local code = key == ready and 'r' or 'm'
     if action == 'cancel' then
-      acknowledge(key, group, group, { position })
       cancelled(delivery, code .. position)
+      local left = position
+      if of and delivery.k then
+        left = places.left(of, delivery.k, position)
+      end
+      if left then
+        acknowledge(key, group, group, { left })
+      end
       redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
     end
-    return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
+    return reply('running', delivery, action == 'cancel', held_by)
   end
 
   local function in_stream()
@@ -230,7 +240,9 @@ local function item(stream, ready, delayed, dead, id, action, from)
       end, time)
   end
 
-  -- The position of the entry in ready or among the dead letters.
+  local wanted = '\0' .. sortable(id) .. '\0'
+
+  -- The position of the entry in ready or among the dead letters. One of a run that was handled is not there any more.
   local function find_in(key)
     local first, bytes = cursor == '0' and '-' or cursor, 0
     for _ = 1, 2000 do
@@ -239,6 +251,11 @@ local function item(stream, ready, delayed, dead, id, action, from)
         for at = 1, #found[2], 2 do
           if found[2][at] == 'i' and found[2][at + 1] == id then
             return found[1]
+          elseif of and key == ready and found[2][at] == 'm' and string.find(found[2][at + 1], wanted, 1, true) then
+            local position = found[1] .. '/' .. (at - 1) / 2
+            if places.in_run(places.get(of, found[2][2]), position) then
+              return position
+            end
           end
           bytes = bytes + #found[2][at + 1]
         end
@@ -257,9 +274,21 @@ local function item(stream, ready, delayed, dead, id, action, from)
       return
     end
     local delivery = entry.read_ready(ready, position)
-    local held_by = lease(ready, position)
+    local base = string.match(position, '^[^/]*')
+    local held_by = lease(ready, base)
     if held_by then
       return running(ready, position, delivery, held_by)
+    end
+    if base ~= position and (action == 'cancel' or due) then
+      places.dissolve(of, base)
+      local key = places.key_of(delivery.k)
+      if places.is_queued(of, key, id) then
+        delivery.q, delivery.k = key, nil
+        return act('waiting', delivery, nil, function()
+          places.unqueue(of, key, delivery)
+        end)
+      end
+      position = string.sub(places.first(of, delivery.k), 2)
     end
     return act('waiting', delivery, 'r' .. position, function()
       redis.call('XDEL', ready, position)

@@ -95,9 +95,9 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
   local function take(key, cursor, count)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
-    for _, id in ipairs(ids) do
-      local recorded = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
-      local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+    local function take_over(id, position)
+      local recorded = started.recorded(redis.call('XPENDING', key, group, id, id, 1)[1][4])
+      local delivery = (key == ready and entry.read_ready or entry.read)(key, position)
       bytes = bytes + #(delivery.d or '')
       if delivery.foreign then
         entry.put_dead(dead, delivery, group, 'invalid', 'an entry among the retries cannot be read: something other than penknife wrote it')
@@ -110,17 +110,17 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
         delivery.f = delivery.f + 1
         places.enter(of, delivery.q, delivery)
       else
-        local location = (key == ready and 'r' or 'm') .. id
+        local location = (key == ready and 'r' or 'm') .. position
         delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
         local used = recorded or delivery.v > MOST_UNRECORDED
         delivery.a = delivery.a + (used and 1 or 0)
         local over = used and delivery.a >= entry.attempts(delivery, attempts)
         if over then
           local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
-          local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+          local letter = entry.put_dead(dead, delivery, group, 'vanished', reason)
           keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
           if of and delivery.k then
-            places.bury(of, delivery, location, position, stops == '1')
+            places.bury(of, delivery, location, letter, stops == '1')
           end
         elseif of and delivery.k then
           places.give_back(of, delivery, location)
@@ -128,6 +128,11 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
           entry.put_ready(ready, delivery)
         end
         reply[#reply + 1] = { delivery.i, over and -delivery.a or delivery.a, delivery.f }
+      end
+    end
+    for _, id in ipairs(ids) do
+      for _, position in ipairs(of and key == ready and places.positions(of, id) or { id }) do
+        take_over(id, position)
       end
     end
     if ids[1] and key == stream then

@@ -31,13 +31,15 @@
 -- @item key dead   stream of its dead letters
 -- @item key settled string: number and reply of the worker's last batch
 -- @item arg number number of this batch
--- @item arg finished JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
+-- @item arg finished JSON: two lists of positions, ascending: in the stream and in ready, where <position>/1:3 are the first three entries of a run; with order by key two lists of their places, and how many queued entries a worker may get at once
 -- @item arg moves  JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason or outcome]
 -- @returns string  positions whose lease is lost, separated by spaces; a position in ready has a leading r
 
 local DAY = 86400
--- With more, each place is passed on to one entry.
-local MOST_PASSED_ON = 128
+-- A place whose only entry, or whole run, was finished.
+local NONE = { from = 1 }
+-- Beyond these bytes each place is passed on to one entry.
+local MOST_PASSED_ON = 262144
 local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream', done = 'hash' }
 
 local function item(stream, ready, delayed, dead, settled, number, finished, moves)
@@ -74,14 +76,38 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     keeping.outcome(held, channels, delivery, text)
   end
 
+  -- The position of an entry or of its run, see lua/_lib/stream/members.lua.
+  local function base_of(id)
+    return of and string.match(id, '^[^/]*') or id
+  end
+
+  local function bases_of(ids)
+    local bases = {}
+    for _, id in ipairs(ids) do
+      local base = base_of(id)
+      if base ~= bases[#bases] then
+        bases[#bases + 1] = base
+      end
+    end
+    return bases
+  end
+
+  local function lose(prefix, id)
+    local base, first, last = string.match(id, '^([^/]*/)(%d+):(%d+)$')
+    for nth = first or 1, last or 1 do
+      lost[#lost + 1] = prefix .. (base and base .. nth or id)
+    end
+  end
+
   -- The positions under the worker's lease. The others are added to `lost`.
   local function leased(key, ids, prefix)
-    local mine, found = {}, pending(key, group, ids, consumer)
+    local runs = of and key == ready
+    local mine, found = {}, pending(key, group, runs and bases_of(ids) or ids, consumer)
     for _, id in ipairs(ids) do
-      if found[id] then
+      if found[runs and base_of(id) or id] then
         mine[#mine + 1] = id
       else
-        lost[#lost + 1] = prefix .. id
+        lose(prefix, id)
       end
     end
     return mine
@@ -114,14 +140,17 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     end
   end
 
-  -- Moves an entry that has a key. Returns false when an entry before it in its place has to be finished first.
+  -- Moves an entry that has a key. Returns false when an entry before it in its place has to be finished first, or it is gone from its run.
   local function put_keyed(delivery, location, to, ms, kind, reason)
     local place = delivery.k
+    local value = place and places.get(of, place)
     if delivery.q then
       entry.put_delayed(delayed, delivery, delivery.n or ms)
+    elseif places.run(location) and not places.in_run(value, string.sub(location, 2)) then
+      return false
     elseif to == 'waiting' then
       places.give_back(of, delivery, location)
-    elseif places.follows(redis.call('HGET', of.busy, place), location) then
+    elseif places.follows(value, location) then
       return false
     elseif to == 'dead' then
       places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
@@ -139,33 +168,60 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
 
   -- Removes the finished entries that have to wait for one before them in their place, and passes the places of the others on.
   local function finish_in_order(lists, theirs, run)
-    local names = {}
+    local names, left_of, touched = {}, {}, {}
     for at, ids in ipairs(lists) do
       for _, id in ipairs(ids) do
-        names[#names + 1] = theirs[at][id]
+        local name = theirs[at][id]
+        if name and not left_of[name] then
+          left_of[name] = true
+          names[#names + 1] = name
+        end
       end
     end
     if not names[1] then
       return lists
     end
-    local left_of, touched = {}, {}
     for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
-      left_of[names[nth]] = left_of[names[nth]] or places.list(value)
+      left_of[names[nth]] = value
     end
-    local left, waiting = { {}, {} }, {}
-    local function finish(at, id, wait)
+    local left, waiting, behind, runs = { {}, {} }, {}, 0, {}
+    local function finish_one(at, id, base, wait)
       local place = theirs[at][id]
+      if place and type(left_of[place]) ~= 'table' then
+        left_of[place] = places.list(left_of[place])
+      end
       if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
-        left[at][#left[at] + 1] = id
+        left[at][#left[at] + 1] = base
+        if base ~= id then
+          behind = behind - 1
+          runs[base] = true
+        end
         touched[place or ''] = true
       else
         wait(at, id)
       end
     end
+    local function finish(at, id, wait)
+      local place = theirs[at][id]
+      if place and left_of[place] == (at == 1 and 'm' or 'r') .. id then
+        -- The usual case: nothing else has the place.
+        left_of[place], touched[place] = NONE, true
+        local base, last = string.match(id, '^([^/]*)/1:(%d+)$')
+        left[at][#left[at] + 1] = base or base_of(id)
+        behind = behind - (last and last - 1 or 0)
+        return
+      end
+      local base, first, last = string.match(id, '^([^/]*)/(%d+):(%d+)$')
+      for nth = first or 1, last or 1 do
+        local each = base and base .. '/' .. nth or id
+        theirs[at][each] = place
+        finish_one(at, each, base or base_of(id), wait)
+      end
+    end
     for at, ids in ipairs(lists) do
       for _, id in ipairs(ids) do
-        finish(at, id, function()
-          waiting[#waiting + 1] = { at, id }
+        finish(at, id, function(_, each)
+          waiting[#waiting + 1] = { at, each }
         end)
       end
     end
@@ -178,24 +234,37 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     if waiting[1] then
       table.sort(left[2], earlier)
     end
-    local later = { busy = {}, free = {} }
+    -- Runs of which entries are left stay in ready.
+    local stays = {}
+    local later = { busy = {}, free = {}, behind = 0 }
     local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
     for _, place in ipairs(names) do
       if touched[place] then
-        touched[place] = nil
         local rest = left_of[place]
-        if rest[rest.from] then
+        if rest ~= NONE and rest[rest.from] then
           later.busy[#later.busy + 1] = place
           later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
+          for at = rest.from, #rest do
+            stays[string.match(rest[at], '^r([^/]*)/') or ''] = true
+          end
         elseif queued then
-          budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
+          budget = budget - places.pass_on(of, place, budget > 0 and run or 1, later)
         else
           later.free[#later.free + 1] = place
         end
       end
     end
+    local over = {}
+    for _, base in ipairs(left[2]) do
+      if base ~= over[#over] and not stays[base] then
+        over[#over + 1] = base
+        -- The first entry of a run is not counted.
+        behind = behind + (runs[base] and 1 or 0)
+      end
+    end
+    later.behind = later.behind + behind
     places.done(of, later)
-    return left
+    return { left[1], over }
   end
 
   local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))
@@ -242,7 +311,10 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
         end
       end
       if done then
-        leave(key, { id })
+        local base = base_of(id)
+        if base == id or not delivery or places.left(of, delivery.k, id) then
+          leave(key, { base })
+        end
       else
         lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
       end

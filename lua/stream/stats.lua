@@ -50,6 +50,8 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
   for at = 1, first and #first[2] or 0, 2 do
     if first[2][at] == 'i' then
       consider(first[2][at + 1])
+    elseif first[2][at] == 'm' then
+      consider(string.match(first[2][at + 1], '%z%u(%d+)'))
     end
   end
 
@@ -72,7 +74,7 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
     redis.call('XLEN', dead),
     redis.call('EXISTS', paused),
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
-    redis.call('ZCARD', queued),
+    redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
   }
   for key, there in pairs({ [stream] = here, [ready] = again }) do
     for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do

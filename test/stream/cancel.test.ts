@@ -1,11 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Stream, StreamAddOptions, StreamEntryState, StreamOptions } from '@penknife/core'
+import { createStream } from '@penknife/core'
 import { expect, test } from 'vitest'
 
-import { failure } from '../support/connect.ts'
+import { createScope } from '../../packages/core/src/stream/scope.ts'
+import { streamSettings } from '../../packages/core/src/stream/settings.ts'
+import { bindWorkerScripts } from '../../packages/core/src/stream/worker-scripts.ts'
+import { failure, openReady } from '../support/connect.ts'
 import { type Deferred, deferred } from '../support/deferred.ts'
 import { abandon, delayedOf, openOrders, ORDERS, pendingOf, readyOf } from '../support/orders.ts'
-import { useRedis } from '../support/redis.ts'
+import { pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker, type Watched } from '../support/workers.ts'
 
@@ -92,6 +96,7 @@ test.each<[string, StreamOptions<string>, StreamAddOptions]>([
     const running = await stream.find(ids['running'] ?? '')
     expect(running.consumer).toBe(worker.consumer)
     expect(running.idleMs).toBeLessThan(60_000)
+    expect(Math.abs((running.runningSinceMs ?? 0) - Date.now())).toBeLessThan(60_000)
     expect(await stream.find('1-1')).toMatchObject({ state: 'gone', attempts: 0, dueMs: undefined })
 
     for (const [name, state] of Object.entries(states)) {
@@ -123,6 +128,31 @@ test.each<[string, StreamOptions<string>, StreamAddOptions]>([
     if (options.order) expect(await bench.raw.hkeys(`${ORDERS}:busy:billing`)).toEqual([''])
   },
 )
+
+test('find says since when a worker has an entry, also after renewals of its lease', async () => {
+  const space = (await openReady(pattern(bench.server.url))).space('shop')
+  const stream = createStream<string>(space, 'orders', QUEUE)
+  const gate = deferred()
+  const { worker } = startWorker(stream, 'billing', () => gate.promise)
+  const id = await stream.add('slow')
+  await until('it runs', async () => (await stream.find(id)).state === 'running')
+  const { runningSinceMs: since = 0, consumer } = await stream.find(id)
+  expect(consumer).toBe(worker.consumer)
+  const { renew } = bindWorkerScripts(
+    createScope(space, 'orders', streamSettings(QUEUE)),
+    'billing',
+    worker.consumer,
+    { leaseMs: 30_000, maxAttempts: 5 },
+  )
+  for (let renewal = 0; renewal < 2; renewal++) {
+    await until('time passed', async () => ((await stream.find(id)).idleMs ?? 0) > 50)
+    expect(await renew(0, id, '', false)).toBe('')
+    const { idleMs = 0, runningSinceMs = 0 } = await stream.find(id)
+    expect(Math.abs(runningSinceMs - since)).toBeLessThanOrEqual(2)
+    expect(idleMs).toBeLessThan(Date.now() - since)
+  }
+  gate.resolve()
+})
 
 test('of a cancel and a finish at the same moment one happens, and both sides learn which', async () => {
   const stream = await openOrders(bench, QUEUE)

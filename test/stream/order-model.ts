@@ -8,6 +8,8 @@ export interface ModelEntry {
   /** Who read it, and where it was. */
   lease: string
   dueMs: number
+  /** No worker had it. Only such entries are passed on together. */
+  fresh: boolean
 }
 
 /** Order by key in plain words: for each key lists of entries that have a place, and the others by age. */
@@ -41,7 +43,15 @@ export class OrderModel {
   }
 
   add(id: string, key: string, dueMs: number | undefined): void {
-    const entry: ModelEntry = { id, key, state: 'over', phase: 'ready', lease: '', dueMs: dueMs ?? 0 }
+    const entry: ModelEntry = {
+      id,
+      key,
+      state: 'over',
+      phase: 'ready',
+      lease: '',
+      dueMs: dueMs ?? 0,
+      fresh: true,
+    }
     this.entries.set(id, entry)
     if (dueMs === undefined) this.#enter(entry)
     // A worker has to read it before it is set aside.
@@ -49,7 +59,7 @@ export class OrderModel {
   }
 
   read(id: string, lease: string): void {
-    Object.assign(this.#of(id), { phase: 'held', lease })
+    Object.assign(this.#of(id), { phase: 'held', lease, fresh: false })
   }
 
   /** Whether nothing that has the same place is before it. */
@@ -104,6 +114,7 @@ export class OrderModel {
   cancel(id: string): boolean {
     const entry = this.#of(id)
     if (entry.state === 'over' || entry.state === 'dead') return false
+    this.#dissolve(entry)
     if (this.#placeOf(entry)) this.#leave(entry, 'over', 1)
     else entry.state = 'over'
     return true
@@ -114,6 +125,7 @@ export class OrderModel {
     const entry = this.#of(id)
     if (entry.state === 'over' || entry.state === 'dead') return false
     if (entry.state === 'placed' && entry.phase === 'held') return false
+    this.#dissolve(entry)
     if (entry.state === 'placed') entry.phase = 'retrying'
     else Object.assign(entry, { state: 'delayed', phase: 'ready' })
     entry.dueMs = dueMs
@@ -145,10 +157,18 @@ export class OrderModel {
     place.splice(place.indexOf(entry.id), 1)
     entry.state = state
     if (place.length > 0) return
-    for (const next of this.queuedOf(entry.key).slice(0, run)) {
+    for (const [at, next] of this.queuedOf(entry.key).slice(0, run).entries()) {
+      if (at > 0 && !(next.fresh && this.#of(place[0] as string).fresh)) return
       place.push(next.id)
       Object.assign(next, { state: 'placed', phase: 'ready' })
     }
+  }
+
+  /** An entry of a run that nobody read is to change: only the first of the run keeps the place. */
+  #dissolve(entry: ModelEntry): void {
+    const place = this.#placeOf(entry) ?? []
+    if (!place.every((id) => this.#of(id).phase === 'ready')) return
+    for (const id of place.splice(1)) this.#of(id).state = 'queued'
   }
 }
 

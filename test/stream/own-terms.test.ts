@@ -60,7 +60,18 @@ test('an entry whose worker vanished in its only attempt is a dead letter, also 
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
   await bench.raw.xreadgroup('GROUP', 'billing', 'crashed', 'STREAMS', ORDERS, '>')
   // Its start was recorded.
-  await bench.raw.xclaim(ORDERS, 'billing', 'crashed', 0, id, 'IDLE', 1000, 'RETRYCOUNT', 1_000_000, 'JUSTID')
+  await bench.raw.xclaim(
+    ORDERS,
+    'billing',
+    'crashed',
+    0,
+    id,
+    'IDLE',
+    1000,
+    'RETRYCOUNT',
+    100_000_000_000_000,
+    'JUSTID',
+  )
   const { of, saw } = startWorker(stream, 'billing', () => {}, { lease: 200 })
   await saw('dead')
   expect(of('dead').map((event) => [event.id, event.why, event.attempt])).toEqual([[id, 'vanished', 1]])

@@ -49,7 +49,7 @@ test('a payload that kills its process becomes a dead letter, and uses up no att
 
 test.each([
   [0, 'those that were only in hand'],
-  [1_000_000, 'those whose handler was known to have started'],
+  [100_000_000_000_000, 'those whose handler was known to have started'],
 ])('an entry of a vanished worker with delivery count %i uses up an attempt: %s', async (count) => {
   const stream = await openOrders(bench, QUEUE)
   await addNumbers(stream, 1)
@@ -100,7 +100,7 @@ test('suspects start one after another, each start is recorded, and other entrie
       number,
       number,
     ][]
-    expect(pending.filter(([, , , count]) => count >= 1_000_000)).toHaveLength(1)
+    expect(pending.filter(([, , , count]) => count >= 100_000_000_000_000)).toHaveLength(1)
     gates[round - 1]!.resolve()
     await saw('done', 50 + round)
   }

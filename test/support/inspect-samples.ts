@@ -16,6 +16,7 @@ export const INSPECT_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
         keys.delayed('orders', 'billing'),
         keys.deadLetters('orders', 'billing'),
         keys.paused('orders', 'billing'),
+        keys.busyPlaces('orders', 'billing'),
         keys.queued('orders', 'billing'),
         'billing',
       ],

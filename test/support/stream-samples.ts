@@ -58,7 +58,16 @@ const KEYED: NonNullable<Sample['before']> = [
   ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', stream, '>'],
   ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM'],
   ['HSET', busy, 'ann', 'm1-1'],
-  ['ZADD', queued, 0, Buffer.from('ann\0A1A2\x95\0\0\xa2{}\xa0\0', 'latin1')],
+  ['ZADD', queued, 0, 'ann\0A1A2\0\0\0{}'],
+]
+/** A run of two entries of key ann under the lease of w1, and one that is queued behind it. */
+const RUN: NonNullable<Sample['before']> = [
+  ['XGROUP', 'CREATE', stream, 'billing', '0', 'MKSTREAM'],
+  ['XADD', ready, '2-1', 'k', 'ann', 'm', 'ann\0A1A1\0\0\0{}', 'm', 'ann\0A1A2\0\0\0{}'],
+  ['XGROUP', 'CREATE', ready, 'billing', '0'],
+  ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', ready, '>'],
+  ['HSET', busy, 'ann', 'r2-1/1:2', '\x01', 1],
+  ['ZADD', queued, 0, 'ann\0A1A3\0\0\0{}'],
 ]
 /** A dead letter that stops its key. */
 const STOPPED: NonNullable<Sample['before']> = [
@@ -241,10 +250,50 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: LEASED }],
+  'stream/add_unfinished': [
+    {
+      returns: 'null',
+      shared: [[stream], '1 60 0 0 0 0 0 '],
+      item: [results, resultsDue, 'u12', '{}', '', ';u12', 1000],
+      before: MANY,
+    },
+    {
+      returns: 'string',
+      shared: [[stream], LOG],
+      item: [results, resultsDue, 'u12', '{}', '', ';u12', 1000],
+    },
+    {
+      returns: 'string',
+      shared: [[stream], LOG],
+      item: [results, resultsDue, 'u12', '{}', '', ';u12', 1000],
+      before: [
+        ['XADD', stream, '1-1', 'd', '{}', 'o', 'u12'],
+        ['HSET', results, 'u12', '1-1'],
+        ['ZADD', resultsDue, 9e15, 'u12'],
+      ],
+    },
+  ],
   'stream/renew': [
-    { returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2', 1], before: LEASED },
+    {
+      returns: 'string',
+      shared: [[], 'billing', 'w1'],
+      item: [stream, '1-1 1-2', '', 1],
+      before: LEASED,
+    },
+    {
+      returns: 'string',
+      shared: [HELD, 'billing', 'w1'],
+      item: [ready, '2-1/1 2-1/2 2-1/3', '["ann","ann","ann"]', 0],
+      before: RUN,
+    },
   ],
   'stream/settle': [
+    ...['[[],["2-1/1:2"],[],["ann"],2]', '[[],["2-1/2"],[],["ann"],2]'].map((finished): Sample => ({
+      returns: 'string',
+      shared: [...ORDERED, 'billing', 'w1', 'billing'],
+      item: [stream, ready, delayed, dead, settled, 1, finished, '[]'],
+      before: RUN,
+    })),
     {
       returns: 'string',
       shared: [...PLAIN, ...WORKER],

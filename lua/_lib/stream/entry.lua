@@ -4,11 +4,12 @@
 --   i  the entry's id          d  payload                    t  traceparent, if any
 --   a  used attempts           f  deliveries (the fence)     n  earliest time to handle it, in ms, if any
 --   v  how often in a row its worker vanished before a start of its handler was recorded; 1 after a recorded start; if any
---   k  its place, q  its key while it has no place (places.lua), p  id of the entry before it in its place, if any
+--   k  its place, q  its key while it has no place (places.lua)
 --   o  its own terms, such as a3b1000t60000r9000: attempts, back-off, time limit and how long its outcome is kept (outcomes.lua), if any
 --
 -- The meaning of the fields depends on the stream that they are in. An entry that something other than penknife wrote has another
 -- shape; only its payload is used: field d, or else the first value. In the group's own streams it is `foreign` and has the id 0-0.
+-- @lazy stream/members
 local entry = {}
 
 local function fields_of(stream, id)
@@ -51,10 +52,15 @@ function entry.read(stream, id)
   return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 
+-- `id` may be the position of an entry of a run (members.lua).
 function entry.read_ready(stream, id)
-  local fields, named = fields_of(stream, id)
+  local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+  local fields, named = fields_of(stream, position or id)
   if not fields then
     return nil
+  end
+  if position then
+    return load_members().of_run(fields, nth)
   end
   if named.k and not named.a and not named.f then
     named.a, named.f = '0', '0'
@@ -73,16 +79,13 @@ function entry.put_ready(ready, delivery)
   if delivery.foreign then
     return redis.call('XADD', ready, '*', 'd', delivery.d)
   end
-  local place, before = delivery.k, delivery.p
+  local place = delivery.k
   -- With order by key most entries come here before their first delivery.
   if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
-    if before then
-      return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
-    end
     return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
   end
   local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-  for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+  for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
     if delivery[name] then
       add[#add + 1] = name
       add[#add + 1] = delivery[name]

@@ -1,8 +1,7 @@
 -- `keeping`: what scripts need of outcomes.lua that mostly move entries without one, and then do not load it. `held` has the keys of results
 -- as its third and fourth, `channels` is the prefix of their channels.
 --
--- - `keeping.outcome(held, channels, delivery, text)` keeps the outcome of an entry that was added with `result`.
--- - `keeping.done(results, due, channels, id, lasts)` keeps for so many milliseconds that an entry is done, without a result.
+-- - `keeping.outcome(held, channels, delivery, text)` keeps the outcome of an entry that was added with `result`, and frees its dedup id.
 -- - `keeping.forget(held, channels)` deletes some outcomes whose time is over.
 -- @lazy stream/outcomes
 local keeping = {}
@@ -12,11 +11,6 @@ function keeping.outcome(held, channels, delivery, text)
     local outcomes = load_outcomes()
     outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
   end
-end
-
-function keeping.done(results, due, channels, id, lasts)
-  local outcomes = load_outcomes()
-  outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
 end
 
 function keeping.forget(held, channels)

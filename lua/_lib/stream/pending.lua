@@ -1,5 +1,5 @@
--- `pending(stream, group, ids, consumer)`: the set of those ids (ascending) that are in the pending list of a group, or of one of
--- its consumers. A position is delivered once, so an id that is pending for a consumer is under its lease. One XPENDING of the whole
+-- `pending(stream, group, ids, consumer)`: which of those ids (ascending) are in the pending list of a group, or of one of its
+-- consumers: a table from id to row of XPENDING. A position is delivered once, so an id that is pending for a consumer is under its lease. One XPENDING of the whole
 -- range finds the ids in the usual case; those that it does not return are queried one by one.
 local function pending(stream, group, ids, consumer)
   local found = {}
@@ -18,12 +18,10 @@ local function pending(stream, group, ids, consumer)
     error(range)
   end
   for at = 1, #range do
-    found[range[at][1]] = true
+    found[range[at][1]] = range[at]
   end
   for _, id in ipairs(ids) do
-    if not found[id] and query(id, id, 1)[1] then
-      found[id] = true
-    end
+    found[id] = found[id] or query(id, id, 1)[1]
   end
   return found
 end

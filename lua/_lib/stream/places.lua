@@ -3,29 +3,32 @@
 --
 -- `busy` is a hash: place -> the locations of the entries that have it, in the order in which they are handled, separated by spaces.
 -- The first place of a key has the key as its name; the others have the byte 1 and a number behind it. Several entries have one place
--- only when they were passed on together: one worker handles them one after the other. The field '' counts all entries that were
--- ever queued. Locations:
+-- only when they were passed on together as a run (members.lua): one worker handles them one after the other. Two fields are counts: ''
+-- of all entries that were ever queued; byte 1 of the entries of runs that have another one of their run before them. Locations:
 --
---   m<id>        in the stream             r<position>  in ready
+--   m<id>        in the stream             r<position>  in ready; of an entry of a run <position>/<which one>, see expanded.lua
 --   d<due>/<id>  in delayed                x<position>  a dead letter that stops its key
 --
--- `queued` is a sorted set, score 0, whose members begin with key, byte 0 and sortable id: the first one of a key was added first.
+-- `queued` is a sorted set, score 0, of members (members.lua): the first one of a key was added first.
 --
 -- Invariants. An entry that has a place is in one of those locations, and its field `k` is the place. A key that has queued entries
 -- has no free place. Only the first entry of a place is finished, retried or buried. An entry that gives up its place before that, such
--- as when its worker died, is queued again under its id, and so comes before those that were added later.
+-- as when its worker died, is queued again under its id, and so comes before those that were added later. A run stays in ready, and
+-- under its lease, until the last of its entries that has a place left it. An entry of a run without a location was finished or cancelled.
 --
 -- Every script that moves an entry moves the place with it. So a process that dies before or after a script leaves both consistent.
 -- Only a user who deletes entries or keys by hand does not: stream/check_places.lua repairs that.
 --
 -- `most` is the number of places of a key, from 1.
 -- @include stream/entry
+-- @include stream/expanded
+-- @include stream/members
 -- @include typed
 local places = { open = nil }
-local STEP, MOST_BYTES = 4, 65536
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\1'
 
 function places.open(busy, queued, ready, most)
-  return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+  return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
 end
 
 -- The error when a key has another type.
@@ -55,63 +58,46 @@ function places.take(of, place, location)
   redis.call('HSET', of.busy, place, location)
 end
 
--- The first location of a place, if any.
-function places.first(of, place)
-  return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+-- The locations of a place, false when it is free.
+function places.get(of, place)
+  return expanded(redis.call('HGET', of.busy, place))
 end
 
--- Text that has the order of the ids.
-local function sortable(id)
-  local ms, number = string.match(id, '^(%d+)-(%d+)$')
-  return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+-- The first location of a place, if any.
+function places.first(of, place)
+  return string.match(places.get(of, place) or '', '^%S+')
 end
 
 function places.queue(of, key, delivery)
-  local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
-  redis.call('ZADD', of.queued, 0, key .. '\0' .. sortable(delivery.i) .. packed)
+  redis.call('ZADD', of.queued, 0, members.from(key, delivery))
 end
 
 function places.is_queued(of, key, id)
-  local member = key .. '\0' .. sortable(id)
-  return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+  local prefix = members.prefix(key, id)
+  return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
 
-
--- The entry of a member of queued that begins with that key; nil when penknife did not write it.
-local function entry_behind(key, member)
-  -- The letters in front of the two numbers say how long they are.
-  local at = #key + 3
-  local second = at + (string.byte(member, at - 1) or 64) - 64
-  local last = second + (string.byte(member, second) or 64) - 64
-  local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
-  local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
-  if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
-    return nil
-  end
-  local a, f, d, t, v, o = unpack(found, 1, 6)
-  if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
-    return nil
-  end
-  return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+function places.unqueue(of, key, delivery)
+  redis.call('ZREM', of.queued, members.from(key, delivery))
 end
 
 -- The entry of a member of queued; nil when penknife did not write it.
 function places.queued_entry(member)
-  local key = string.match(member, '^[^%z]+')
-  return key and entry_behind(key, member)
+  return members.entry(member)
 end
 
 -- A pattern of ZSCAN for the members that may be an entry.
 function places.queued_match(id)
-  return '*\0' .. sortable(id) .. '*'
+  return '*' .. members.prefix('', id) .. '*'
 end
 
--- The first queued entries of a key: at most `run`, four at first, and more if those were small.
+-- The first queued entries of a key: at most `run`, or four when the last ones were not small.
 local function first_queued(of, key, run)
   local from, to = '[' .. key .. '\0', '(' .. key .. '\1'
-  local count = math.min(run, STEP)
-  local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
-  if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+  local count = of.small and run or math.min(run, STEP)
+  local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+  of.small = found[1] and #found[1] < SMALL
+  if run > count and #found == count and of.small then
     for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
       found[#found + 1] = member
     end
@@ -119,47 +105,72 @@ local function first_queued(of, key, run)
   return found
 end
 
+-- Adds a run to ready. Returns its location.
+local function put_run(of, place, run)
+  local add = { 'XADD', of.ready, '*', 'k', place }
+  for at, member in ipairs(run) do
+    add[2 * at + 4], add[2 * at + 5] = 'm', member
+  end
+  return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+
+-- The first queued entries that may be passed on together: the first one alone, or several as a run.
+local function run_of(found, length)
+  local run, bytes = {}, 0
+  for at, member in ipairs(found) do
+    bytes = bytes + #member
+    if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+      break
+    end
+    run[at] = member
+  end
+  return run, bytes
+end
+
 -- Passes a place on to the first entries that are queued for its key: at most `run` of them, and some 64 KiB beyond the first one. It
 -- becomes free when none is queued, or when a key has fewer places now. With `later` `busy` is changed by `places.done`, for many places
--- at once. Returns how many entries became ready.
+-- at once. Returns the bytes of the entries that became ready.
 function places.pass_on(of, place, run, later)
   local key, number = place, ''
   if string.find(place, '\1', 1, true) then
     key, number = string.match(place, '^([^\1]*)\1(%d*)$')
   end
   local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-  local locations, before, bytes, last = {}, nil, 0, nil
-  for at, member in ipairs(found) do
-    bytes = bytes + #member
-    if at > 1 and bytes > MOST_BYTES then
-      break
-    end
-    last = member
-    local delivery = entry_behind(key, member)
+  later = later or { busy = {}, free = {}, behind = 0, alone = true }
+  local together, bytes = run_of(found, #key)
+  local locations
+  if together[2] then
+    locations = put_run(of, place, together)
+    later.behind = later.behind + #together - 1
+    redis.call('ZREM', of.queued, unpack(together))
+  elseif found[1] then
+    local delivery = members.entry(found[1], #key)
     if delivery then
-      delivery.k, delivery.p = place, before
-      locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-      before = delivery.i
+      delivery.k = place
+      locations = 'r' .. entry.put_ready(of.ready, delivery)
     else
-      -- The worker makes it a dead letter.
-      entry.put_ready(of.ready, { foreign = true, d = member })
+      -- The worker makes it a dead letter, and check_places.lua goes on.
+      entry.put_ready(of.ready, { foreign = true, d = found[1] })
     end
+    redis.call('ZREM', of.queued, found[1])
   end
-  if last then
-    redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
-  end
-  later = later or { busy = {}, free = {}, alone = true }
-  if locations[1] then
+  if locations then
     later.busy[#later.busy + 1] = place
-    later.busy[#later.busy + 1] = table.concat(locations, ' ')
+    later.busy[#later.busy + 1] = locations
   else
-    -- After unreadable ones check_places.lua goes on.
     later.free[#later.free + 1] = place
   end
   if later.alone then
     places.done(of, later)
   end
-  return #locations
+  return bytes
+end
+
+-- Counts entries behind others of their run.
+local function count_behind(of, change)
+  if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+    redis.call('HDEL', of.busy, BEHIND)
+  end
 end
 
 -- Changes what `places.pass_on` left for later.
@@ -170,6 +181,52 @@ function places.done(of, later)
   if later.free[1] then
     redis.call('HDEL', of.busy, unpack(later.free))
   end
+  count_behind(of, later.behind)
+end
+
+-- The run of a location, as the beginning of its locations; nil for another location.
+function places.run(location)
+  return string.match(location, '^(r[^/]*/)')
+end
+
+-- A location is to leave a place, whose other locations are `rest`.
+local function leave_run(of, location, rest)
+  local run = places.run(location)
+  if run and string.find(rest, run, 1, true) then
+    count_behind(of, -1)
+  end
+end
+
+-- An entry left its position, and its place or its location there: the position to acknowledge and delete; nil while another entry of
+-- its run is there.
+function places.left(of, place, position)
+  local base = members.position(position)
+  if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+    return nil
+  end
+  return base or position
+end
+
+-- Whether an entry of a run still is there.
+function places.in_run(value, position)
+  return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+
+-- The positions of the entries of a run that are still there: all when its place was lost. For another entry that position.
+function places.positions(of, position)
+  local found = redis.call('XRANGE', of.ready, position, position)[1]
+  local fields = found and found[2] or {}
+  if fields[1] ~= 'k' or fields[3] ~= 'm' then
+    return { position }
+  end
+  local value, all, there = places.get(of, fields[2]), {}, {}
+  for nth = 1, #fields / 2 - 1 do
+    all[nth] = position .. '/' .. nth
+    if places.in_run(value, all[nth]) then
+      there[#there + 1] = all[nth]
+    end
+  end
+  return there[1] and there or all
 end
 
 -- Whether a location of the list `value` has others before it. An unknown location has not: its place was lost.
@@ -181,16 +238,17 @@ function places.follows(value, location)
   return at ~= nil and at > 1
 end
 
--- The locations of `value`, which may be false: a list that begins at `from`.
+-- The locations of `value`, as Redis has it or false: a list that begins at `from`.
 function places.list(value)
   local list = { from = 1 }
-  for each in string.gmatch(value or '', '%S+') do
+  for each in string.gmatch(expanded(value) or '', '%S+') do
     list[#list + 1] = each
   end
   return list
 end
 
--- Takes the first location out of a list. Returns false when others are before it. An unknown location has none before it.
+-- Takes the first location out of a list. Returns false when others are before it. An unknown location has none before it, unless it is
+-- one of a run: that was finished or cancelled before.
 function places.shift(list, location)
   if list[list.from] == location then
     list.from = list.from + 1
@@ -201,7 +259,7 @@ function places.shift(list, location)
       return false
     end
   end
-  return true
+  return not places.run(location)
 end
 
 -- The list without a location.
@@ -217,7 +275,8 @@ end
 
 -- An entry gave up its place: passes it on, unless others have it too.
 function places.leave(of, place, location, run)
-  local rest = places.without(redis.call('HGET', of.busy, place), location)
+  local rest = places.without(places.get(of, place), location)
+  leave_run(of, location, rest)
   if rest == '' then
     places.pass_on(of, place, run)
   else
@@ -227,7 +286,7 @@ end
 
 -- An entry moved and keeps its place.
 function places.move(of, place, from, to)
-  local value = redis.call('HGET', of.busy, place)
+  local value = places.get(of, place)
   if not value then
     redis.call('HSET', of.busy, place, to)
     return
@@ -236,7 +295,9 @@ function places.move(of, place, from, to)
   for each in string.gmatch(value, '%S+') do
     list[#list + 1] = each == from and to or each
   end
-  redis.call('HSET', of.busy, place, table.concat(list, ' '))
+  local rest = table.concat(list, ' ')
+  leave_run(of, from, rest)
+  redis.call('HSET', of.busy, place, rest)
 end
 
 -- The location of an entry in delayed.
@@ -258,7 +319,7 @@ end
 -- The location in delayed of an entry that has a place; nil when the place was lost.
 function places.delayed_location(of, delivery)
   local location
-  for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+  for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
     location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
   end
   return location
@@ -286,7 +347,7 @@ end
 
 -- Whether an entry of a key is queued that comes before this one.
 local function has_earlier(of, key, id)
-  local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\0', '(' .. key .. '\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+  local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
   return found[1] ~= nil
 end
 
@@ -295,13 +356,23 @@ end
 function places.give_back(of, delivery, location)
   local place = delivery.k
   local key = places.key_of(place)
-  if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+  if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
     places.queue(of, key, delivery)
     places.leave(of, place, location, 1)
   else
-    delivery.p = nil
     places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
   end
+end
+
+-- Gives the entries of a run back that no worker has: the first one is alone then, the others are queued.
+function places.dissolve(of, run)
+  for _, position in ipairs(places.positions(of, run)) do
+    local delivery = entry.read_ready(of.ready, position)
+    if delivery then
+      places.give_back(of, delivery, 'r' .. position)
+    end
+  end
+  redis.call('XDEL', of.ready, run)
 end
 
 -- An entry became the dead letter at `position`: with `stops` it keeps its place until it is requeued or purged.

@@ -5,6 +5,7 @@
 -- Reads at most 2,000 delayed entries, and 1,000 entries or 256 KiB of ready, of all groups together. If that does not tell, the
 -- entry counts as unfinished.
 -- @include earlier
+-- @include stream/sortable
 -- @include stream/groups
 local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 
@@ -31,12 +32,14 @@ local function is_delayed(delayed, id, left)
 end
 
 local function is_ready(ready, id, left)
-  local first = '-'
+  -- A run has its entries as members (members.lua).
+  local first, wanted = '-', '\0' .. sortable(id) .. '\0'
   for _ = 1, MOST_READY do
     local page = redis.call('XRANGE', ready, first, '+', 'COUNT', 4)
     for _, found in ipairs(page) do
       for at, text in ipairs(found[2]) do
-        if text == id and found[2][at - 1] == 'i' then
+        local name = found[2][at - 1]
+        if text == id and name == 'i' or name == 'm' and string.find(text, wanted, 1, true) then
           return true
         end
         left.bytes = left.bytes - #text

@@ -38,12 +38,12 @@ export async function explainEntry(
 }
 
 function answerOf(found: Located & Hindrances): Answer {
-  const { state, consumer, idleMs = 0, nowMs } = found
+  const { state, consumer, idleMs = 0, nowMs, runningSinceMs = nowMs } = found
   switch (state) {
     case 'running':
       return {
         reason: 'running',
-        text: `Worker ${consumer ?? 'unknown'} has it. Its lease was renewed ${spanText(idleMs)} ago.`,
+        text: `Worker ${consumer ?? 'unknown'} has had it for ${spanText(Math.max(0, nowMs - runningSinceMs))}. Its lease was renewed ${spanText(idleMs)} ago.`,
         changesInMs: undefined,
         consumer,
       }

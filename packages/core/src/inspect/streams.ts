@@ -28,6 +28,7 @@ export async function readStreams(
       keys.delayed(stream, group),
       keys.deadLetters(stream, group),
       keys.paused(stream, group),
+      keys.busyPlaces(stream, group),
       keys.queued(stream, group),
       group,
     )

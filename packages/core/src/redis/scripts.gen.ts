@@ -1422,7 +1422,9 @@ local estimate = math.floor(length * share + 0.5)
 return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end`
 
-const piece39 = `local length = redis.call('XLEN', stream)
+const piece39 = `local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]`
+
+const piece40 = `local length = redis.call('XLEN', stream)
 local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
 local here, oldest
 for _, each in ipairs(all) do
@@ -1478,6 +1480,8 @@ local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
 for at = 1, first and #first[2] or 0, 2 do
 if first[2][at] == 'i' then
 consider(first[2][at + 1])
+elseif first[2][at] == 'm' then
+consider(string.match(first[2][at + 1], '%z%u(%d+)'))
 end
 end
 end
@@ -1494,7 +1498,7 @@ waiting + again,
 exact,
 running,
 redis.call('ZCARD', delayed),
-redis.call('ZCARD', queued),
+redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
 redis.call('XLEN', dead),
 redis.call('PTTL', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
@@ -1506,7 +1510,9 @@ reply[#reply + 1] = each.name
 end
 return reply`
 
-const piece40 = `local board = {}
+const piece41 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], KEYS[key + 7], ARGV[arg + 1])`
+
+const piece42 = `local board = {}
 function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
@@ -1655,7 +1661,7 @@ function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end`
 
-const piece41 = `local function end_increments(ids, idlog, window, plain, name)
+const piece43 = `local function end_increments(ids, idlog, window, plain, name)
 if redis.call('EXISTS', ids) == 1 then
 local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
 local field = string.format('s%s %.0f', name, start)
@@ -1667,7 +1673,7 @@ end
 end
 end`
 
-const piece42 = `local change_told = {}
+const piece44 = `local change_told = {}
 local function tell_change(config)
 if config.live and not change_told[config.live] then
 change_told[config.live] = true
@@ -1675,7 +1681,7 @@ redis.pcall('SPUBLISH', config.live, '')
 end
 end`
 
-const piece43 = `local open = board.open(keys, config)
+const piece45 = `local open = board.open(keys, config)
 if not open then
 return now
 end
@@ -1706,7 +1712,7 @@ end
 end
 return '+'`
 
-const piece44 = `local wrong = typed(declaration, 'hash')
+const piece46 = `local wrong = typed(declaration, 'hash')
 if wrong then
 return wrong
 end
@@ -1738,14 +1744,14 @@ redis.call('PERSIST', declaration)
 end
 return before and before ~= rest and { '', before } or nil`
 
-const piece45 = `local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
+const piece47 = `local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
 if type(found) == 'table' then
 return found
 end
 redis.call('UNLINK', ranking, distinct, copy, rewards)
 return math.min(found, 1)`
 
-const piece46 = `local done
+const piece48 = `local done
 if data == '' then
 done = redis.pcall('HDEL', keys[1], member)
 else
@@ -1753,7 +1759,7 @@ done = redis.pcall('HSET', keys[1], member, data)
 end
 return type(done) == 'table' and done or 1`
 
-const piece47 = `local at = config.season
+const piece49 = `local at = config.season
 local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
 local wrong = typed(seasons, 'hash') or typed(ids, 'hash') or typed(idlog, 'stream')
 if wrong then
@@ -1787,7 +1793,7 @@ end
 redis.call('HSET', seasons, id, record)
 return '+' .. record`
 
-const piece48 = `local log, gone, parts = keys[1], keys[2], keys[3]
+const piece50 = `local log, gone, parts = keys[1], keys[2], keys[3]
 local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
 if wrong then
 return wrong
@@ -1825,7 +1831,7 @@ redis.call('HDEL', parts, unpack(erased))
 end
 return last and '(' .. last`
 
-const piece49 = `local function earlier(a, b)
+const piece51 = `local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
 if a_time == b_time then
@@ -1837,7 +1843,7 @@ end
 return a_time < b_time
 end`
 
-const piece50 = `local ids, idlog = keys[1], keys[2]
+const piece52 = `local ids, idlog = keys[1], keys[2]
 local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
 if wrong then
 return wrong
@@ -1880,7 +1886,7 @@ redis.call('XDEL', idlog, unpack(removals))
 end
 return last and '(' .. last`
 
-const piece51 = `local found = 0
+const piece53 = `local found = 0
 for _, key in ipairs(keys) do
 if redis.call('EXISTS', key) == 1 then
 found = 1
@@ -1893,7 +1899,7 @@ end
 end
 return found`
 
-const piece52 = `if math.abs(by) >= HARMLESS then
+const piece54 = `if math.abs(by) >= HARMLESS then
 local score = redis.pcall('ZSCORE', keys[1], member) or 0
 if type(score) == 'table' then
 return score
@@ -1905,7 +1911,7 @@ end
 end
 return redis.pcall('ZINCRBY', keys[1], by, member)`
 
-const piece53 = `local merged, rows, progress = keys[1], keys[2], keys[3]
+const piece55 = `local merged, rows, progress = keys[1], keys[2], keys[3]
 local wrong = typed(merged, 'zset') or typed(rows, 'zset') or typed(progress, 'hash')
 if wrong then
 return wrong
@@ -1942,10 +1948,10 @@ redis.call('PEXPIRE', progress, PATIENCE)
 redis.call('PEXPIRE', rows, PATIENCE)
 return '+' .. began_text`
 
-const piece54 = `local rank = redis.call('ZRANK', keys[1], member)
+const piece56 = `local rank = redis.call('ZRANK', keys[1], member)
 return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)`
 
-const piece55 = `local rows = {}
+const piece57 = `local rows = {}
 local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
 local function members_of(lines)
 local members = {}
@@ -2121,7 +2127,7 @@ end
 return data == '2' and EXACT or { data = key, exact = data == '3' }
 end`
 
-const piece56 = `windows = windows or open()
+const piece58 = `windows = windows or open()
 if not windows then
 return now
 end
@@ -2131,17 +2137,17 @@ lines[at] = rows.of(each.plan, windows[at], style, rows.how('0'), members)
 end
 return table.concat(lines, '\\n')`
 
-const piece57 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
+const piece59 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
 
-const piece58 = `open = open or board.open(keys, config)
+const piece60 = `open = open or board.open(keys, config)
 if not open then
 return now
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece59 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
+const piece61 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
 
-const piece60 = `local function take_part(window, id, member)
+const piece62 = `local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -2227,7 +2233,7 @@ end
 return not most or DUE - budget <= most
 end`
 
-const piece61 = `if current == nil then
+const piece63 = `if current == nil then
 open = board.open(keys, config)
 local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
 if wrong then
@@ -2240,11 +2246,11 @@ return 0
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece62 = `local record = redis.call('HGET', keys[1], 'i' .. id)
+const piece64 = `local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
 return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil`
 
-const piece63 = `local function delete_old_ids(ids, idlog, window)
+const piece65 = `local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
 return
@@ -2260,7 +2266,7 @@ redis.call('XDEL', idlog, entry[1])
 end
 end`
 
-const piece64 = `local removal = { open = nil, prepare = nil, apply = nil }
+const piece66 = `local removal = { open = nil, prepare = nil, apply = nil }
 local function sets_of_other_periods(of)
 local sets, keys = {}, of.keys
 for at, window in ipairs(of.config.windows) do
@@ -2349,13 +2355,13 @@ end
 return removed
 end`
 
-const piece65 = `local planned = removal.prepare(of, member)
+const piece67 = `local planned = removal.prepare(of, member)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return removal.apply(of, planned)`
 
-const piece66 = `local config = of.config
+const piece68 = `local config = of.config
 of.windows = of.windows or board.open(keys, config)
 if not of.windows then
 return now
@@ -2387,7 +2393,7 @@ removal.apply(of, planned)
 end
 return members`
 
-const piece67 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
+const piece69 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
 if wrong then
 return wrong
 end
@@ -2421,9 +2427,9 @@ end
 redis.call('HSET', seasons, field, from + #members)
 return 1`
 
-const piece68 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
+const piece70 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
 
-const piece69 = `local planned = reversal.prepare(of, id, time)
+const piece71 = `local planned = reversal.prepare(of, id, time)
 if not planned then
 return 0
 end
@@ -2436,7 +2442,7 @@ end
 reversal.apply(of, planned)
 return 1`
 
-const piece70 = `local function period_ttl(window)
+const piece72 = `local function period_ttl(window)
 local left = redis.call('PTTL', window.z)
 if left == -1 then
 local life = math.ceil((window.lives - now) / 1000)
@@ -2448,14 +2454,14 @@ end
 return left ~= -2
 end`
 
-const piece71 = `watch, events = tonumber(watch), events == '1'
+const piece73 = `watch, events = tonumber(watch), events == '1'
 local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return scoring.apply(of, planned, watch, events)`
 
-const piece72 = `local function leading_block(saved)
+const piece74 = `local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0, 0
 end
@@ -2466,11 +2472,11 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end`
 
-const piece73 = `local function damaged(key)
+const piece75 = `local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end`
 
-const piece74 = `local function checked_read(keys, type_of, read, ...)
+const piece76 = `local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -2488,7 +2494,7 @@ end
 return nil, { err = text }
 end`
 
-const piece75 = `local call = redis.call
+const piece77 = `local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local FOREVER = 9e15
@@ -2513,7 +2519,7 @@ local function type_of()
 return 'string'
 end`
 
-const piece76 = `local found, refused = checked_read({ state }, type_of, read_block, state)
+const piece78 = `local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -2531,7 +2537,7 @@ call('DEL', state)
 end
 return was`
 
-const piece77 = `local damaged = typed(state, 'string')
+const piece79 = `local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
@@ -2541,13 +2547,13 @@ return {}
 end
 return { ends - math.max(now, time), reason, listing }`
 
-const piece78 = `local damaged = typed(blocks, 'zset')
+const piece80 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)`
 
-const piece79 = `local gcra = {}
+const piece81 = `local gcra = {}
 function gcra.define(rule, drain, token, capacity)
 rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
@@ -2578,7 +2584,7 @@ function gcra.report(rule, reply)
 reply[#reply + 1] = rule.level
 end`
 
-const piece80 = `local fixed_window = {}
+const piece82 = `local fixed_window = {}
 function fixed_window.define(rule, limit, window)
 rule.limit, rule.window = limit, window
 end
@@ -2610,7 +2616,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end`
 
-const piece81 = `local calendar = {}
+const piece83 = `local calendar = {}
 function calendar.define(rule, limit, start, turn, finish)
 rule.limit = limit
 rule.start, rule.finish = start, turn
@@ -2641,7 +2647,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.finish - now
 end`
 
-const piece82 = `local sliding_window = {}
+const piece84 = `local sliding_window = {}
 local SHIFT = 2 ^ 26
 function sliding_window.define(rule, limit, window, tick)
 rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
@@ -2699,7 +2705,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
 end`
 
-const piece83 = `local sliding_log = {}
+const piece85 = `local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
 local HALVINGS = 11
@@ -2839,7 +2845,7 @@ reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 
 reply[#reply + 1] = ends(rule.used)
 end`
 
-const piece84 = `local slots = {}
+const piece86 = `local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
 local LATEST = 2 ^ 62
@@ -2912,7 +2918,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end`
 
-const piece85 = `local charging = { open = nil, prepare = nil, apply = nil }
+const piece87 = `local charging = { open = nil, prepare = nil, apply = nil }
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
@@ -3123,7 +3129,7 @@ rule.does.save(rule)
 end
 end`
 
-const piece86 = `if of.mistimed then
+const piece88 = `if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
@@ -3147,7 +3153,7 @@ return bans.reply
 end
 return plan.reply`
 
-const piece87 = `local damaged = typed(declared, 'zset')
+const piece89 = `local damaged = typed(declared, 'zset')
 if damaged then
 return damaged
 end
@@ -3184,13 +3190,13 @@ return { 1, before }
 end
 return { 1 }`
 
-const piece88 = `if of.mistimed then
+const piece90 = `if of.mistimed then
 return { 3, now }
 end
 local plan, refused = charging.prepare(of, places, cost, 'look', '')
 return plan and plan.reply or refused`
 
-const piece89 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
+const piece91 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -3204,7 +3210,7 @@ end
 end
 return found.live`
 
-const piece90 = `local damaged = typed(blocks, 'zset')
+const piece92 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
@@ -3218,7 +3224,7 @@ end
 redis.call('ZADD', blocks, 0, block)
 return 1`
 
-const piece91 = `local damaged = typed(rules, 'zset')
+const piece93 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
@@ -3228,13 +3234,13 @@ local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
 redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new`
 
-const piece92 = `local damaged = typed(rules, 'zset')
+const piece94 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece93 = `local found = { 0, 0, 0, '', '' }
+const piece95 = `local found = { 0, 0, 0, '', '' }
 if kind == 'state' then
 local saved = redis.pcall('GET', place)
 if type(saved) == 'string' then
@@ -3253,7 +3259,7 @@ return nil
 end
 return found`
 
-const piece94 = `local saved = redis.pcall('GET', state)
+const piece96 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -3302,7 +3308,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece95 = `local saved = redis.pcall('GET', state)
+const piece97 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -3363,7 +3369,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece96 = `local MAX_EPOCHS = 100000
+const piece98 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -3373,7 +3379,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece97 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece99 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3396,7 +3402,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece98 = `local wrong = typed(connections, 'zset')
+const piece100 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -3425,7 +3431,7 @@ return ''
 end
 return admitted`
 
-const piece99 = `local suffix = ':' .. process .. ':' .. number
+const piece101 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -3433,7 +3439,7 @@ end
 end
 return 0`
 
-const piece100 = `local wrong = typed(due, 'zset')
+const piece102 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -3444,7 +3450,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece101 = `local function tag_of(entry)
+const piece103 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -3452,7 +3458,7 @@ return tag
 end
 end`
 
-const piece102 = `local function tagged(entry)
+const piece104 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -3460,7 +3466,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece103 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece105 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3477,7 +3483,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece104 = `local publication = { prepare = nil, apply = nil }
+const piece106 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -3604,7 +3610,7 @@ end
 return event_id
 end`
 
-const piece105 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
+const piece107 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3716,12 +3722,12 @@ end
 return alive
 end`
 
-const piece106 = `lease = tonumber(lease)
+const piece108 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece107 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece109 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece108 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece110 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3732,9 +3738,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece109 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece111 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece110 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3743,10 +3749,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece111 = `local text = '\\n' .. type .. '\\n' .. json
+const piece113 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece114 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3761,9 +3767,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece113 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece115 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece114 = `local channel = {
+const piece116 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3777,9 +3783,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece115 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece117 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece116 = `channel.history, channel.live = history, live
+const piece118 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3787,7 +3793,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece117 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece119 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3802,7 +3808,7 @@ lost = lost or not presence.has(room, process, change)
 end
 return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
-const piece118 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece120 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3842,10 +3848,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece119 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece121 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece120 = `local function allowed(command, key)
+const piece122 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3867,7 +3873,7 @@ end
 end
 end`
 
-const piece121 = `local MOST = '18446744073709551615'
+const piece123 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3888,7 +3894,60 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece122 = `local entry = {}
+const piece124 = `local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end`
+
+const piece125 = `local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
+end`
+
+const piece126 = `local function load_members()
+return members
+end
+local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
 if not found then
@@ -3924,9 +3983,13 @@ end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.read_ready(stream, id)
-local fields, named = fields_of(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
 if not fields then
 return nil
+end
+if position then
+return load_members().of_run(fields, nth)
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -3942,15 +4005,12 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local place, before = delivery.k, delivery.p
+local place = delivery.k
 if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
-if before then
-return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
-end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -4014,10 +4074,23 @@ end
 return delivery ~= nil
 end`
 
-const piece123 = `local places = { open = nil }
-local STEP, MOST_BYTES = 4, 65536
+const piece127 = `local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end`
+
+const piece128 = `local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
 end
 function places.wrong(of)
 return typed(of.busy, 'hash') or typed(of.queued, 'zset')
@@ -4039,53 +4112,57 @@ end
 function places.take(of, place, location)
 redis.call('HSET', of.busy, place, location)
 end
-function places.first(of, place)
-return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
 end
-local function sortable(id)
-local ms, number = string.match(id, '^(%d+)-(%d+)$')
-return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
-redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
 end
 function places.is_queued(of, key, id)
-local member = key .. '\\0' .. sortable(id)
-return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function entry_behind(key, member)
-local at = #key + 3
-local second = at + (string.byte(member, at - 1) or 64) - 64
-local last = second + (string.byte(member, second) or 64) - 64
-local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
-if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
-return nil
-end
-local a, f, d, t, v, o = unpack(found, 1, 6)
-if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
-return nil
-end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
 end
 function places.queued_entry(member)
-local key = string.match(member, '^[^%z]+')
-return key and entry_behind(key, member)
+return members.entry(member)
 end
 function places.queued_match(id)
-return '*\\0' .. sortable(id) .. '*'
+return '*' .. members.prefix('', id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
-if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
 for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
 found[#found + 1] = member
 end
 end
 return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
 end
 function places.pass_on(of, place, run, later)
 local key, number = place, ''
@@ -4093,36 +4170,38 @@ if string.find(place, '\\1', 1, true) then
 key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
 end
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-local locations, before, bytes, last = {}, nil, 0, nil
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES then
-break
-end
-last = member
-local delivery = entry_behind(key, member)
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
 if delivery then
-delivery.k, delivery.p = place, before
-locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-before = delivery.i
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
 else
-entry.put_ready(of.ready, { foreign = true, d = member })
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
 end
+redis.call('ZREM', of.queued, found[1])
 end
-if last then
-redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
-end
-later = later or { busy = {}, free = {}, alone = true }
-if locations[1] then
+if locations then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = table.concat(locations, ' ')
+later.busy[#later.busy + 1] = locations
 else
 later.free[#later.free + 1] = place
 end
 if later.alone then
 places.done(of, later)
 end
-return #locations
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
 end
 function places.done(of, later)
 if later.busy[1] then
@@ -4131,6 +4210,41 @@ end
 if later.free[1] then
 redis.call('HDEL', of.busy, unpack(later.free))
 end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -4141,7 +4255,7 @@ return at ~= nil and at > 1
 end
 function places.list(value)
 local list = { from = 1 }
-for each in string.gmatch(value or '', '%S+') do
+for each in string.gmatch(expanded(value) or '', '%S+') do
 list[#list + 1] = each
 end
 return list
@@ -4156,7 +4270,7 @@ if list[at] == location then
 return false
 end
 end
-return true
+return not places.run(location)
 end
 function places.without(value, location)
 local left = {}
@@ -4168,7 +4282,8 @@ end
 return table.concat(left, ' ')
 end
 function places.leave(of, place, location, run)
-local rest = places.without(redis.call('HGET', of.busy, place), location)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
 if rest == '' then
 places.pass_on(of, place, run)
 else
@@ -4176,7 +4291,7 @@ redis.call('HSET', of.busy, place, rest)
 end
 end
 function places.move(of, place, from, to)
-local value = redis.call('HGET', of.busy, place)
+local value = places.get(of, place)
 if not value then
 redis.call('HSET', of.busy, place, to)
 return
@@ -4185,7 +4300,9 @@ local list = {}
 for each in string.gmatch(value, '%S+') do
 list[#list + 1] = each == from and to or each
 end
-redis.call('HSET', of.busy, place, table.concat(list, ' '))
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
 end
 function places.later(due, id)
 return 'd' .. string.format('%.0f', due) .. '/' .. id
@@ -4201,7 +4318,7 @@ places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
 function places.delayed_location(of, delivery)
 local location
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
 end
 return location
@@ -4223,19 +4340,27 @@ places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. positi
 end
 end
 local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
 return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
 local key = places.key_of(place)
-if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
-delivery.p = nil
 places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
 end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
 end
 function places.bury(of, delivery, location, position, stops)
 if stops then
@@ -4245,7 +4370,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece124 = `local function load_outcomes()
+const piece129 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -4257,7 +4382,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -4269,6 +4394,11 @@ redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
+local unique = delivery.o and string.match(delivery.o, 'u%d+')
+if unique and redis.call('HGET', of.results, unique) == delivery.i then
+redis.call('HDEL', of.results, unique)
+redis.call('ZREM', of.due, unique)
+end
 local keep = outcomes.kept_ms(delivery)
 if keep then
 outcomes.put(of, 'r', delivery.i, keep, text)
@@ -4290,10 +4420,6 @@ local outcomes = load_outcomes()
 outcomes.keep(outcomes.open(held[3], held[4], channels), delivery, text)
 end
 end
-function keeping.done(results, due, channels, id, lasts)
-local outcomes = load_outcomes()
-outcomes.put(outcomes.open(results, due, channels), 'r', id, lasts, 'd')
-end
 function keeping.forget(held, channels)
 if redis.call('EXISTS', held[4]) == 1 then
 local outcomes = load_outcomes()
@@ -4301,7 +4427,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece125 = `if wrong then
+const piece130 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -4316,18 +4442,19 @@ end
 end
 local field = from .. position
 local key = from == 'r' and ready or stream
-if not is_leased(key, position) then
+local base = held and string.match(position, '^[^/]*') or position
+if not is_leased(key, base) then
 local first = redis.call('HGET', answers, field)
 if first and durable == '1' then
 redis.call('HSET', answers, field, first)
 end
 return first and '=' .. first or 'l'
 end
-if place ~= '' and places.follows(redis.call('HGET', held.busy, place), location) then
+if place ~= '' and out_of_order(place, location) then
 return 'l'
 end
-local id, lasts = kept_of(key, position, asked)
-local refused = id and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
+local kept = kept_of(key, base, asked)
+local refused = kept and (typed(results, 'hash') or typed(due, 'zset') or denied({ 'ZADD', 'ZRANGE', 'ZREM' }, stream, {}))
 if refused then
 return refused
 end
@@ -4339,17 +4466,17 @@ local made = effects.apply(of, texts)
 if type(made) == 'table' then
 return made
 end
-if from == 'r' then
-redis.call('XACK', ready, group, position)
-redis.call('XDEL', ready, position)
-else
-finishing(stream, group, declared, position)
-end
 if place ~= '' then
 places.leave(held, place, location, 1)
 end
-if id then
-keeping.done(results, due, channels, id, lasts)
+if from ~= 'r' then
+finishing(stream, group, declared, position)
+elseif base == position or places.left(held, place, position) then
+redis.call('XACK', ready, group, base)
+redis.call('XDEL', ready, base)
+end
+if kept then
+keeping.outcome({ '', '', results, due }, channels, kept, 'd')
 end
 redis.call('HSET', answers, field, made)
 if received ~= '' then
@@ -4365,7 +4492,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. made`
 
-const piece126 = `if wrong then
+const piece131 = `if wrong then
 return wrong
 end
 if window then
@@ -4398,7 +4525,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece127 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece132 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4409,7 +4536,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece128 = `local list = position_of(stream)
+const piece133 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4424,7 +4551,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece129 = `local before = redis.pcall('GET', declaration)
+const piece134 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4435,7 +4562,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece130 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece135 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4457,9 +4584,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece131 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece136 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece132 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece137 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4473,12 +4600,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece133 = `local function due_at(due)
+const piece138 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece134 = `local function load_limits()
+const piece139 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -4607,6 +4734,9 @@ end
 stream.last = id
 return id
 end
+local function load_members()
+return members
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -4643,9 +4773,13 @@ end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.read_ready(stream, id)
-local fields, named = fields_of(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
 if not fields then
 return nil
+end
+if position then
+return load_members().of_run(fields, nth)
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -4661,15 +4795,12 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local place, before = delivery.k, delivery.p
+local place = delivery.k
 if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
-if before then
-return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
-end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -4732,6 +4863,18 @@ entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: s
 end
 return delivery ~= nil
 end
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
@@ -4739,9 +4882,9 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local places = { open = nil }
-local STEP, MOST_BYTES = 4, 65536
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
 end
 function places.wrong(of)
 return typed(of.busy, 'hash') or typed(of.queued, 'zset')
@@ -4763,53 +4906,57 @@ end
 function places.take(of, place, location)
 redis.call('HSET', of.busy, place, location)
 end
-function places.first(of, place)
-return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
 end
-local function sortable(id)
-local ms, number = string.match(id, '^(%d+)-(%d+)$')
-return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
-redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
 end
 function places.is_queued(of, key, id)
-local member = key .. '\\0' .. sortable(id)
-return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function entry_behind(key, member)
-local at = #key + 3
-local second = at + (string.byte(member, at - 1) or 64) - 64
-local last = second + (string.byte(member, second) or 64) - 64
-local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
-if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
-return nil
-end
-local a, f, d, t, v, o = unpack(found, 1, 6)
-if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
-return nil
-end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
 end
 function places.queued_entry(member)
-local key = string.match(member, '^[^%z]+')
-return key and entry_behind(key, member)
+return members.entry(member)
 end
 function places.queued_match(id)
-return '*\\0' .. sortable(id) .. '*'
+return '*' .. members.prefix('', id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
-if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
 for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
 found[#found + 1] = member
 end
 end
 return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
 end
 function places.pass_on(of, place, run, later)
 local key, number = place, ''
@@ -4817,36 +4964,38 @@ if string.find(place, '\\1', 1, true) then
 key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
 end
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-local locations, before, bytes, last = {}, nil, 0, nil
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES then
-break
-end
-last = member
-local delivery = entry_behind(key, member)
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
 if delivery then
-delivery.k, delivery.p = place, before
-locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-before = delivery.i
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
 else
-entry.put_ready(of.ready, { foreign = true, d = member })
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
 end
+redis.call('ZREM', of.queued, found[1])
 end
-if last then
-redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
-end
-later = later or { busy = {}, free = {}, alone = true }
-if locations[1] then
+if locations then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = table.concat(locations, ' ')
+later.busy[#later.busy + 1] = locations
 else
 later.free[#later.free + 1] = place
 end
 if later.alone then
 places.done(of, later)
 end
-return #locations
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
 end
 function places.done(of, later)
 if later.busy[1] then
@@ -4855,6 +5004,41 @@ end
 if later.free[1] then
 redis.call('HDEL', of.busy, unpack(later.free))
 end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -4865,7 +5049,7 @@ return at ~= nil and at > 1
 end
 function places.list(value)
 local list = { from = 1 }
-for each in string.gmatch(value or '', '%S+') do
+for each in string.gmatch(expanded(value) or '', '%S+') do
 list[#list + 1] = each
 end
 return list
@@ -4880,7 +5064,7 @@ if list[at] == location then
 return false
 end
 end
-return true
+return not places.run(location)
 end
 function places.without(value, location)
 local left = {}
@@ -4892,7 +5076,8 @@ end
 return table.concat(left, ' ')
 end
 function places.leave(of, place, location, run)
-local rest = places.without(redis.call('HGET', of.busy, place), location)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
 if rest == '' then
 places.pass_on(of, place, run)
 else
@@ -4900,7 +5085,7 @@ redis.call('HSET', of.busy, place, rest)
 end
 end
 function places.move(of, place, from, to)
-local value = redis.call('HGET', of.busy, place)
+local value = places.get(of, place)
 if not value then
 redis.call('HSET', of.busy, place, to)
 return
@@ -4909,7 +5094,9 @@ local list = {}
 for each in string.gmatch(value, '%S+') do
 list[#list + 1] = each == from and to or each
 end
-redis.call('HSET', of.busy, place, table.concat(list, ' '))
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
 end
 function places.later(due, id)
 return 'd' .. string.format('%.0f', due) .. '/' .. id
@@ -4925,7 +5112,7 @@ places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
 function places.delayed_location(of, delivery)
 local location
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
 end
 return location
@@ -4947,19 +5134,27 @@ places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. positi
 end
 end
 local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
 return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
 local key = places.key_of(place)
-if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
-delivery.p = nil
 places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
 end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
 end
 function places.bury(of, delivery, location, position, stops)
 if stops then
@@ -5168,13 +5363,13 @@ end
 return id
 end`
 
-const piece135 = `local may = append.prepare(stream)
+const piece140 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece136 = `local before = redis.pcall('GET', written)
+const piece141 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5209,7 +5404,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece137 = `local function reserve(stream)
+const piece142 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5228,7 +5423,7 @@ stream.last = id
 return id
 end`
 
-const piece138 = `local function load_limits()
+const piece143 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5339,10 +5534,22 @@ end
 return limits
 end
 local function load_ordered()
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
 local places = { open = nil }
-local STEP, MOST_BYTES = 4, 65536
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
 end
 function places.wrong(of)
 return typed(of.busy, 'hash') or typed(of.queued, 'zset')
@@ -5364,53 +5571,57 @@ end
 function places.take(of, place, location)
 redis.call('HSET', of.busy, place, location)
 end
-function places.first(of, place)
-return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
 end
-local function sortable(id)
-local ms, number = string.match(id, '^(%d+)-(%d+)$')
-return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
-redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
 end
 function places.is_queued(of, key, id)
-local member = key .. '\\0' .. sortable(id)
-return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function entry_behind(key, member)
-local at = #key + 3
-local second = at + (string.byte(member, at - 1) or 64) - 64
-local last = second + (string.byte(member, second) or 64) - 64
-local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
-if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
-return nil
-end
-local a, f, d, t, v, o = unpack(found, 1, 6)
-if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
-return nil
-end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
 end
 function places.queued_entry(member)
-local key = string.match(member, '^[^%z]+')
-return key and entry_behind(key, member)
+return members.entry(member)
 end
 function places.queued_match(id)
-return '*\\0' .. sortable(id) .. '*'
+return '*' .. members.prefix('', id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
-if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
 for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
 found[#found + 1] = member
 end
 end
 return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
 end
 function places.pass_on(of, place, run, later)
 local key, number = place, ''
@@ -5418,36 +5629,38 @@ if string.find(place, '\\1', 1, true) then
 key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
 end
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-local locations, before, bytes, last = {}, nil, 0, nil
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES then
-break
-end
-last = member
-local delivery = entry_behind(key, member)
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
 if delivery then
-delivery.k, delivery.p = place, before
-locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-before = delivery.i
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
 else
-entry.put_ready(of.ready, { foreign = true, d = member })
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
 end
+redis.call('ZREM', of.queued, found[1])
 end
-if last then
-redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
-end
-later = later or { busy = {}, free = {}, alone = true }
-if locations[1] then
+if locations then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = table.concat(locations, ' ')
+later.busy[#later.busy + 1] = locations
 else
 later.free[#later.free + 1] = place
 end
 if later.alone then
 places.done(of, later)
 end
-return #locations
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
 end
 function places.done(of, later)
 if later.busy[1] then
@@ -5456,6 +5669,41 @@ end
 if later.free[1] then
 redis.call('HDEL', of.busy, unpack(later.free))
 end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -5466,7 +5714,7 @@ return at ~= nil and at > 1
 end
 function places.list(value)
 local list = { from = 1 }
-for each in string.gmatch(value or '', '%S+') do
+for each in string.gmatch(expanded(value) or '', '%S+') do
 list[#list + 1] = each
 end
 return list
@@ -5481,7 +5729,7 @@ if list[at] == location then
 return false
 end
 end
-return true
+return not places.run(location)
 end
 function places.without(value, location)
 local left = {}
@@ -5493,7 +5741,8 @@ end
 return table.concat(left, ' ')
 end
 function places.leave(of, place, location, run)
-local rest = places.without(redis.call('HGET', of.busy, place), location)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
 if rest == '' then
 places.pass_on(of, place, run)
 else
@@ -5501,7 +5750,7 @@ redis.call('HSET', of.busy, place, rest)
 end
 end
 function places.move(of, place, from, to)
-local value = redis.call('HGET', of.busy, place)
+local value = places.get(of, place)
 if not value then
 redis.call('HSET', of.busy, place, to)
 return
@@ -5510,7 +5759,9 @@ local list = {}
 for each in string.gmatch(value, '%S+') do
 list[#list + 1] = each == from and to or each
 end
-redis.call('HSET', of.busy, place, table.concat(list, ' '))
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
 end
 function places.later(due, id)
 return 'd' .. string.format('%.0f', due) .. '/' .. id
@@ -5526,7 +5777,7 @@ places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
 function places.delayed_location(of, delivery)
 local location
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
 end
 return location
@@ -5548,19 +5799,27 @@ places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. positi
 end
 end
 local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
 return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
 local key = places.key_of(place)
-if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
-delivery.p = nil
 places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
 end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
 end
 function places.bury(of, delivery, location, position, stops)
 if stops then
@@ -5769,7 +6028,7 @@ end
 return id
 end`
 
-const piece139 = `local once = window ~= '0'
+const piece144 = `local once = window ~= '0'
 local known = once and redis.pcall('GET', added)
 if type(known) == 'table' then
 return known
@@ -5789,7 +6048,7 @@ redis.call('SET', added, id, 'PX', window)
 end
 return id`
 
-const piece140 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+const piece145 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
 if wrong then
 return wrong
 end
@@ -5808,7 +6067,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece141 = `local id = redis.pcall('GET', added)
+const piece146 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5827,7 +6086,29 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece142 = `local of = places.open(held[1], held[2], ready, most)
+const piece147 = `local wrong = typed(results, 'hash') or typed(ends, 'zset')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+local known = redis.call('HGET', results, id)
+if known and tonumber(redis.call('ZSCORE', ends, id) or '0') > ms then
+redis.call('HSET', results, id, known)
+return '=' .. known
+end
+local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+local added = append.apply(stream, payload, trace, due)
+if type(added) == 'string' then
+local starts = math.max(ms, due_at(string.match(due, '^[^%s;]*')))
+redis.call('HSET', results, id, added)
+redis.call('ZADD', ends, string.format('%.0f', starts + bound), id)
+end
+return added`
+
+const piece148 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5860,21 +6141,30 @@ local due, id = string.match(rest or '', '^(%d+)/(%d+%-%d+)$')
 if where == 'd' then
 return due ~= nil and in_delayed(due, id)
 end
-if not where or not string.match(rest, '^%d+%-%d+$') then
+local position = where == 'r' and string.match(rest, '^(%d+%-%d+)/%d+$') or rest
+if not where or not string.match(position, '^%d+%-%d+$') then
 return false
 end
-return in_stream(where == 'm' and stream or where == 'r' and ready or dead, rest)
+return in_stream(where == 'm' and stream or where == 'r' and ready or dead, position)
 end
 local page = redis.call('HSCAN', of.busy, cursor, 'COUNT', COUNT)
 local pairs_found = #page[2] / 2
 for nth = 1, pairs_found do
 local at = (nth + now) % pairs_found * 2 + 1
-local place, value = page[2][at], page[2][at + 1]
+local place, value = page[2][at], expanded(page[2][at + 1])
 local location = string.match(value, '^%S+') or value
-if place ~= '' and bytes < MOST_BYTES and not exists(location) then
-places.leave(of, place, location, 1)
+if place ~= '' and place ~= '\\1' and bytes < MOST_BYTES and not exists(location) then
+local run = places.run(location)
+for each in string.gmatch(value, '%S+') do
+if each == location or run and places.run(each) == run then
+places.leave(of, place, each, 1)
+end
+end
 repaired = repaired + 1
 end
+end
+if redis.call('XLEN', ready) == 0 then
+redis.call('HDEL', of.busy, '\\1')
 end
 for _ = 1, bytes < MOST_BYTES and KEYS_OF_QUEUE or 0 do
 local from = after == '' and '-' or '(' .. after .. '\\1'
@@ -5896,7 +6186,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece143 = `local function pending(stream, group, ids, consumer)
+const piece149 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5912,17 +6202,15 @@ end
 error(range)
 end
 for at = 1, #range do
-found[range[at][1]] = true
+found[range[at][1]] = range[at]
 end
 for _, id in ipairs(ids) do
-if not found[id] and query(id, id, 1)[1] then
-found[id] = true
-end
+found[id] = found[id] or query(id, id, 1)[1]
 end
 return found
 end`
 
-const piece144 = `local MOST_TRIMMED = 5000
+const piece150 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5975,7 +6263,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece145 = `local outcomes = { open = nil }
+const piece151 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5986,7 +6274,7 @@ end
 function outcomes.forget(of)
 local ms = math.floor(now / 1000)
 for _, id in ipairs(redis.call('ZRANGE', of.due, '-inf', ms, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)) do
-redis.call('HDEL', of.results, 'r' .. id, 'p' .. id)
+redis.call('HDEL', of.results, 'r' .. id, 'p' .. id, id)
 redis.call('ZREM', of.due, id)
 end
 end
@@ -5998,6 +6286,11 @@ redis.call('ZADD', of.due, string.format('%.0f', math.floor(now / 1000) + lasts)
 redis.pcall('SPUBLISH', of.channel .. id, what .. text)
 end
 function outcomes.keep(of, delivery, text)
+local unique = delivery.o and string.match(delivery.o, 'u%d+')
+if unique and redis.call('HGET', of.results, unique) == delivery.i then
+redis.call('HDEL', of.results, unique)
+redis.call('ZREM', of.due, unique)
+end
 local keep = outcomes.kept_ms(delivery)
 if keep then
 outcomes.put(of, 'r', delivery.i, keep, text)
@@ -6011,11 +6304,23 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece146 = `local function load_places()
+const piece152 = `local function load_places()
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
 local places = { open = nil }
-local STEP, MOST_BYTES = 4, 65536
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
 end
 function places.wrong(of)
 return typed(of.busy, 'hash') or typed(of.queued, 'zset')
@@ -6037,53 +6342,57 @@ end
 function places.take(of, place, location)
 redis.call('HSET', of.busy, place, location)
 end
-function places.first(of, place)
-return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
 end
-local function sortable(id)
-local ms, number = string.match(id, '^(%d+)-(%d+)$')
-return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
-redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
 end
 function places.is_queued(of, key, id)
-local member = key .. '\\0' .. sortable(id)
-return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function entry_behind(key, member)
-local at = #key + 3
-local second = at + (string.byte(member, at - 1) or 64) - 64
-local last = second + (string.byte(member, second) or 64) - 64
-local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
-if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
-return nil
-end
-local a, f, d, t, v, o = unpack(found, 1, 6)
-if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
-return nil
-end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
 end
 function places.queued_entry(member)
-local key = string.match(member, '^[^%z]+')
-return key and entry_behind(key, member)
+return members.entry(member)
 end
 function places.queued_match(id)
-return '*\\0' .. sortable(id) .. '*'
+return '*' .. members.prefix('', id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
-if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
 for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
 found[#found + 1] = member
 end
 end
 return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
 end
 function places.pass_on(of, place, run, later)
 local key, number = place, ''
@@ -6091,36 +6400,38 @@ if string.find(place, '\\1', 1, true) then
 key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
 end
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-local locations, before, bytes, last = {}, nil, 0, nil
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES then
-break
-end
-last = member
-local delivery = entry_behind(key, member)
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
 if delivery then
-delivery.k, delivery.p = place, before
-locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-before = delivery.i
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
 else
-entry.put_ready(of.ready, { foreign = true, d = member })
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
 end
+redis.call('ZREM', of.queued, found[1])
 end
-if last then
-redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
-end
-later = later or { busy = {}, free = {}, alone = true }
-if locations[1] then
+if locations then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = table.concat(locations, ' ')
+later.busy[#later.busy + 1] = locations
 else
 later.free[#later.free + 1] = place
 end
 if later.alone then
 places.done(of, later)
 end
-return #locations
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
 end
 function places.done(of, later)
 if later.busy[1] then
@@ -6129,6 +6440,41 @@ end
 if later.free[1] then
 redis.call('HDEL', of.busy, unpack(later.free))
 end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -6139,7 +6485,7 @@ return at ~= nil and at > 1
 end
 function places.list(value)
 local list = { from = 1 }
-for each in string.gmatch(value or '', '%S+') do
+for each in string.gmatch(expanded(value) or '', '%S+') do
 list[#list + 1] = each
 end
 return list
@@ -6154,7 +6500,7 @@ if list[at] == location then
 return false
 end
 end
-return true
+return not places.run(location)
 end
 function places.without(value, location)
 local left = {}
@@ -6166,7 +6512,8 @@ end
 return table.concat(left, ' ')
 end
 function places.leave(of, place, location, run)
-local rest = places.without(redis.call('HGET', of.busy, place), location)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
 if rest == '' then
 places.pass_on(of, place, run)
 else
@@ -6174,7 +6521,7 @@ redis.call('HSET', of.busy, place, rest)
 end
 end
 function places.move(of, place, from, to)
-local value = redis.call('HGET', of.busy, place)
+local value = places.get(of, place)
 if not value then
 redis.call('HSET', of.busy, place, to)
 return
@@ -6183,7 +6530,9 @@ local list = {}
 for each in string.gmatch(value, '%S+') do
 list[#list + 1] = each == from and to or each
 end
-redis.call('HSET', of.busy, place, table.concat(list, ' '))
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
 end
 function places.later(due, id)
 return 'd' .. string.format('%.0f', due) .. '/' .. id
@@ -6199,7 +6548,7 @@ places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
 function places.delayed_location(of, delivery)
 local location
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
 end
 return location
@@ -6221,19 +6570,27 @@ places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. positi
 end
 end
 local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
 return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
 local key = places.key_of(place)
-if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
-delivery.p = nil
 places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
 end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
 end
 function places.bury(of, delivery, location, position, stops)
 if stops then
@@ -6251,7 +6608,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece147 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece153 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6318,14 +6675,24 @@ local first = from == '0' and found and '(' .. found['last-delivered-id'] or fro
 local positions, all = ids(ready, first, '+', STEP)
 local count = 0
 for _, position in ipairs(positions) do
-local delivery = entry.read_ready(ready, position)
+local each_of = of and places.positions(of, position) or { position }
+for _, each in ipairs(each_of) do
+local delivery = entry.read_ready(ready, each)
 if not delivery.foreign and is_meant(delivery.i) then
-redis.call('XDEL', ready, position)
 if of and delivery.k then
-places.leave(of, delivery.k, 'r' .. position, 1)
+places.leave(of, delivery.k, 'r' .. each, 1)
+end
+if each == position then
+redis.call('XDEL', ready, position)
 end
 outcomes.keep(ends, delivery, 'c')
 count = count + 1
+elseif each ~= position then
+places.give_back(of, delivery, 'r' .. each)
+end
+end
+if each_of[1] ~= position then
+redis.call('XDEL', ready, position)
 end
 end
 return count, not all and '(' .. positions[#positions] or nil
@@ -6365,9 +6732,9 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece148 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece154 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece149 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece155 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6389,7 +6756,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece150 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6412,7 +6779,7 @@ end
 end
 return gone`
 
-const piece151 = `local left = redis.call('PTTL', paused)
+const piece157 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -6420,11 +6787,22 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece152 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece158 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
+end
+local function give_back(delivery, location)
+if of and delivery.k then
+delivery.f = delivery.f + 1
+places.give_back(of, delivery, location)
+elseif of and delivery.q then
+delivery.f = delivery.f + 1
+entry.put_delayed(delayed, delivery, delivery.n or 0)
+else
+entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+end
 end
 local given = 0
 for _, key in ipairs({ stream, ready }) do
@@ -6439,17 +6817,11 @@ if bytes >= MOST_BYTES then
 break
 end
 ids[at] = row[1]
-local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
+for _, position in ipairs(of and key == ready and places.positions(of, row[1]) or { row[1] }) do
+local delivery = (key == ready and entry.read_ready or entry.read)(key, position)
 if delivery then
 bytes = bytes + #(delivery.d or '')
-if of and delivery.k then
-delivery.f = delivery.f + 1
-places.give_back(of, delivery, (key == ready and 'r' or 'm') .. row[1])
-elseif of and delivery.q then
-delivery.f = delivery.f + 1
-entry.put_delayed(delayed, delivery, delivery.n or 0)
-else
-entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
+give_back(delivery, (key == ready and 'r' or 'm') .. position)
 end
 end
 end
@@ -6468,7 +6840,26 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece153 = `local due = string.match(action, '^move (%d+)$')
+const piece159 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
+local started = {}
+function started.recorded(count)
+return count >= RECORDED
+end
+function started.since(row, ms)
+local count = row[4]
+if count >= RECORDED then
+return count - RECORDED
+end
+return count >= FIRST_MS and count or ms - row[3]
+end
+function started.mark(row, ms, starting)
+if starting then
+return RECORDED + started.since(row, ms)
+end
+return row[4] < FIRST_MS and started.since(row, ms) or nil
+end`
+
+const piece160 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6508,21 +6899,22 @@ local time, entry_id = string.match(position, '^(%d+)/(.*)$')
 return code, entry_id, time
 end
 local found = code == 'm' and { i = position } or code and entry.read_ready(code == 'x' and dead or ready, position)
-local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, position)
+local held_by = (code == 'm' or code == 'r') and lease(code == 'm' and stream or ready, string.match(position, '^[^/]*'))
 return code, found and found.i, nil, held_by and held_by[2], held_by and held_by[3]
 end
-local function reply(state, delivery, done, consumer, idle, time)
+local function reply(state, delivery, done, row, time)
 local outcome, progress = outcomes.read(kept, id)
 local told = {
 state,
 done and '1' or '',
-consumer or '',
-tostring(idle or 0),
+row and row[2] or '',
+tostring(row and row[3] or 0),
 tostring(delivery and delivery.a or 0),
 time and string.format('%.0f', time) or '',
 outcome or '',
 progress or '',
 delivery and outcomes.kept_ms(delivery) and '1' or '',
+row and string.format('%.0f', started.since(row, ms)) or '',
 }
 if action == 'why' then
 local alive, all = consumers_of_group()
@@ -6572,16 +6964,22 @@ elseif due then
 move(delivery, location)
 time = tonumber(due)
 end
-return reply(state, delivery, acts, nil, nil, time)
+return reply(state, delivery, acts, nil, time)
 end
 local function running(key, position, delivery, held_by)
 local code = key == ready and 'r' or 'm'
 if action == 'cancel' then
-acknowledge(key, group, group, { position })
 cancelled(delivery, code .. position)
+local left = position
+if of and delivery.k then
+left = places.left(of, delivery.k, position)
+end
+if left then
+acknowledge(key, group, group, { left })
+end
 redis.pcall('SPUBLISH', workers, 'x' .. code .. position)
 end
-return reply('running', delivery, action == 'cancel', held_by[2], held_by[3])
+return reply('running', delivery, action == 'cancel', held_by)
 end
 local function in_stream()
 local delivery = entry.read(stream, id)
@@ -6642,6 +7040,7 @@ and act(delivery.a > 0 and 'retrying' or 'delayed', delivery, 'd', function()
 redis.call('ZREM', delayed, member)
 end, time)
 end
+local wanted = '\\0' .. sortable(id) .. '\\0'
 local function find_in(key)
 local first, bytes = cursor == '0' and '-' or cursor, 0
 for _ = 1, 2000 do
@@ -6650,6 +7049,11 @@ for _, found in ipairs(page) do
 for at = 1, #found[2], 2 do
 if found[2][at] == 'i' and found[2][at + 1] == id then
 return found[1]
+elseif of and key == ready and found[2][at] == 'm' and string.find(found[2][at + 1], wanted, 1, true) then
+local position = found[1] .. '/' .. (at - 1) / 2
+if places.in_run(places.get(of, found[2][2]), position) then
+return position
+end
 end
 bytes = bytes + #found[2][at + 1]
 end
@@ -6667,9 +7071,21 @@ if not position then
 return
 end
 local delivery = entry.read_ready(ready, position)
-local held_by = lease(ready, position)
+local base = string.match(position, '^[^/]*')
+local held_by = lease(ready, base)
 if held_by then
 return running(ready, position, delivery, held_by)
+end
+if base ~= position and (action == 'cancel' or due) then
+places.dissolve(of, base)
+local key = places.key_of(delivery.k)
+if places.is_queued(of, key, id) then
+delivery.q, delivery.k = key, nil
+return act('waiting', delivery, nil, function()
+places.unqueue(of, key, delivery)
+end)
+end
+position = string.sub(places.first(of, delivery.k), 2)
 end
 return act('waiting', delivery, 'r' .. position, function()
 redis.call('XDEL', ready, position)
@@ -6702,7 +7118,7 @@ end
 end
 return reply('gone', nil)`
 
-const piece154 = `local MOST_FORGOTTEN = 5000
+const piece161 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6718,7 +7134,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece155 = `local ms = math.floor(now / 1000)
+const piece162 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -6749,9 +7165,9 @@ end)
 local function take(key, cursor, count)
 local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
 local ids, bytes = claimed[2], 0
-for _, id in ipairs(ids) do
-local recorded = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
-local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+local function take_over(id, position)
+local recorded = started.recorded(redis.call('XPENDING', key, group, id, id, 1)[1][4])
+local delivery = (key == ready and entry.read_ready or entry.read)(key, position)
 bytes = bytes + #(delivery.d or '')
 if delivery.foreign then
 entry.put_dead(dead, delivery, group, 'invalid', 'an entry among the retries cannot be read: something other than penknife wrote it')
@@ -6762,17 +7178,17 @@ elseif of and delivery.q then
 delivery.f = delivery.f + 1
 places.enter(of, delivery.q, delivery)
 else
-local location = (key == ready and 'r' or 'm') .. id
+local location = (key == ready and 'r' or 'm') .. position
 delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
 local used = recorded or delivery.v > MOST_UNRECORDED
 delivery.a = delivery.a + (used and 1 or 0)
 local over = used and delivery.a >= entry.attempts(delivery, attempts)
 if over then
 local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
-local position = entry.put_dead(dead, delivery, group, 'vanished', reason)
+local letter = entry.put_dead(dead, delivery, group, 'vanished', reason)
 keeping.outcome(held, channels, delivery, 'xvanished ' .. reason)
 if of and delivery.k then
-places.bury(of, delivery, location, position, stops == '1')
+places.bury(of, delivery, location, letter, stops == '1')
 end
 elseif of and delivery.k then
 places.give_back(of, delivery, location)
@@ -6780,6 +7196,11 @@ else
 entry.put_ready(ready, delivery)
 end
 reply[#reply + 1] = { delivery.i, over and -delivery.a or delivery.a, delivery.f }
+end
+end
+for _, id in ipairs(ids) do
+for _, position in ipairs(of and key == ready and places.positions(of, id) or { id }) do
+take_over(id, position)
 end
 end
 if ids[1] and key == stream then
@@ -6812,7 +7233,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6820,7 +7241,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece157 = `local wrong = typed(output, 'string')
+const piece164 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -6856,7 +7277,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece158 = `if redis.call('EXISTS', stream) == 0 then
+const piece165 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -6866,7 +7287,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece159 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece166 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -6892,7 +7313,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece160 = `local changed
+const piece167 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -6904,7 +7325,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece161 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece168 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -6914,9 +7335,9 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece162 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
+const piece169 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
 
-const piece163 = `local of = places.open(held[1], held[2], ready, most)
+const piece170 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -6930,34 +7351,55 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece164 = `local wrong = typed(stream, 'stream')
+const piece171 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
 local all, lost = {}, {}
+places = places ~= '' and cjson.decode(places) or {}
+local nth = 0
 for id in string.gmatch(ids, '%S+') do
-all[#all + 1] = id
+local base = string.match(id, '^(.*)/')
+if base then
+nth = nth + 1
+local value = expanded(redis.call('HGET', held[1], places[nth])) or ''
+if not string.find(' ' .. value .. ' ', ' r' .. id .. ' ', 1, true) then
+lost[#lost + 1] = id
+base = nil
 end
-local mine = {}
+else
+base = id
+end
+if base and base ~= all[#all] then
+all[#all + 1] = base
+end
+end
+if not all[1] then
+return table.concat(lost, ' ')
+end
+local marked, ms = {}, math.floor(now / 1000)
 local found = pending(stream, group, all, consumer)
 for _, id in ipairs(all) do
-if found[id] then
-mine[#mine + 1] = id
+local row = found[id]
+if row then
+local mark = started.mark(row, ms, starting == '1') or ''
+marked[mark] = marked[mark] or {}
+table.insert(marked[mark], id)
 else
 lost[#lost + 1] = id
 end
 end
-if mine[1] then
-if starting == '1' then
+for mark, mine in pairs(marked) do
+if mark ~= '' then
 mine[#mine + 1] = 'RETRYCOUNT'
-mine[#mine + 1] = started
+mine[#mine + 1] = string.format('%.0f', mark)
 end
 mine[#mine + 1] = 'JUSTID'
 redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece165 = `local may = append.prepare(stream)
+const piece172 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -6974,7 +7416,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece166 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece173 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6997,7 +7439,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece167 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece174 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7028,7 +7470,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece168 = `local schedule = { seen = nil, state = nil }
+const piece175 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7050,7 +7492,7 @@ found[5] or '',
 }
 end`
 
-const piece169 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece176 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7060,7 +7502,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece177 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7068,7 +7510,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece171 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece178 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7127,9 +7569,9 @@ end
 end
 return outcome`
 
-const piece172 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece179 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece173 = `local schedules, due, ids = unpack(all)
+const piece180 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7156,7 +7598,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece174 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece181 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7175,7 +7617,7 @@ end
 end
 return reply`
 
-const piece175 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece182 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7193,7 +7635,7 @@ end
 end
 return reply`
 
-const piece176 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece183 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7221,13 +7663,33 @@ end
 local function keep_outcome(delivery, text)
 keeping.outcome(held, channels, delivery, text)
 end
-local function leased(key, ids, prefix)
-local mine, found = {}, pending(key, group, ids, consumer)
+local function base_of(id)
+return of and string.match(id, '^[^/]*') or id
+end
+local function bases_of(ids)
+local bases = {}
 for _, id in ipairs(ids) do
-if found[id] then
+local base = base_of(id)
+if base ~= bases[#bases] then
+bases[#bases + 1] = base
+end
+end
+return bases
+end
+local function lose(prefix, id)
+local base, first, last = string.match(id, '^([^/]*/)(%d+):(%d+)$')
+for nth = first or 1, last or 1 do
+lost[#lost + 1] = prefix .. (base and base .. nth or id)
+end
+end
+local function leased(key, ids, prefix)
+local runs = of and key == ready
+local mine, found = {}, pending(key, group, runs and bases_of(ids) or ids, consumer)
+for _, id in ipairs(ids) do
+if found[runs and base_of(id) or id] then
 mine[#mine + 1] = id
 else
-lost[#lost + 1] = prefix .. id
+lose(prefix, id)
 end
 end
 return mine
@@ -7258,11 +7720,14 @@ end
 end
 local function put_keyed(delivery, location, to, ms, kind, reason)
 local place = delivery.k
+local value = place and places.get(of, place)
 if delivery.q then
 entry.put_delayed(delayed, delivery, delivery.n or ms)
+elseif places.run(location) and not places.in_run(value, string.sub(location, 2)) then
+return false
 elseif to == 'waiting' then
 places.give_back(of, delivery, location)
-elseif places.follows(redis.call('HGET', of.busy, place), location) then
+elseif places.follows(value, location) then
 return false
 elseif to == 'dead' then
 places.bury(of, delivery, location, entry.put_dead(dead, delivery, group, kind, reason), stops == '1')
@@ -7278,33 +7743,59 @@ end
 return true
 end
 local function finish_in_order(lists, theirs, run)
-local names = {}
+local names, left_of, touched = {}, {}, {}
 for at, ids in ipairs(lists) do
 for _, id in ipairs(ids) do
-names[#names + 1] = theirs[at][id]
+local name = theirs[at][id]
+if name and not left_of[name] then
+left_of[name] = true
+names[#names + 1] = name
+end
 end
 end
 if not names[1] then
 return lists
 end
-local left_of, touched = {}, {}
 for nth, value in ipairs(redis.call('HMGET', of.busy, unpack(names))) do
-left_of[names[nth]] = left_of[names[nth]] or places.list(value)
+left_of[names[nth]] = value
 end
-local left, waiting = { {}, {} }, {}
-local function finish(at, id, wait)
+local left, waiting, behind, runs = { {}, {} }, {}, 0, {}
+local function finish_one(at, id, base, wait)
 local place = theirs[at][id]
+if place and type(left_of[place]) ~= 'table' then
+left_of[place] = places.list(left_of[place])
+end
 if not place or places.shift(left_of[place], (at == 1 and 'm' or 'r') .. id) then
-left[at][#left[at] + 1] = id
+left[at][#left[at] + 1] = base
+if base ~= id then
+behind = behind - 1
+runs[base] = true
+end
 touched[place or ''] = true
 else
 wait(at, id)
 end
 end
+local function finish(at, id, wait)
+local place = theirs[at][id]
+if place and left_of[place] == (at == 1 and 'm' or 'r') .. id then
+left_of[place], touched[place] = NONE, true
+local base, last = string.match(id, '^([^/]*)/1:(%d+)$')
+left[at][#left[at] + 1] = base or base_of(id)
+behind = behind - (last and last - 1 or 0)
+return
+end
+local base, first, last = string.match(id, '^([^/]*)/(%d+):(%d+)$')
+for nth = first or 1, last or 1 do
+local each = base and base .. '/' .. nth or id
+theirs[at][each] = place
+finish_one(at, each, base or base_of(id), wait)
+end
+end
 for at, ids in ipairs(lists) do
 for _, id in ipairs(ids) do
-finish(at, id, function()
-waiting[#waiting + 1] = { at, id }
+finish(at, id, function(_, each)
+waiting[#waiting + 1] = { at, each }
 end)
 end
 end
@@ -7316,24 +7807,35 @@ end
 if waiting[1] then
 table.sort(left[2], earlier)
 end
-local later = { busy = {}, free = {} }
+local stays = {}
+local later = { busy = {}, free = {}, behind = 0 }
 local queued, budget = redis.call('ZCARD', of.queued) > 0, MOST_PASSED_ON
 for _, place in ipairs(names) do
 if touched[place] then
-touched[place] = nil
 local rest = left_of[place]
-if rest[rest.from] then
+if rest ~= NONE and rest[rest.from] then
 later.busy[#later.busy + 1] = place
 later.busy[#later.busy + 1] = table.concat(rest, ' ', rest.from)
+for at = rest.from, #rest do
+stays[string.match(rest[at], '^r([^/]*)/') or ''] = true
+end
 elseif queued then
-budget = budget - places.pass_on(of, place, math.max(1, math.min(run, budget)), later)
+budget = budget - places.pass_on(of, place, budget > 0 and run or 1, later)
 else
 later.free[#later.free + 1] = place
 end
 end
 end
+local over = {}
+for _, base in ipairs(left[2]) do
+if base ~= over[#over] and not stays[base] then
+over[#over + 1] = base
+behind = behind + (runs[base] and 1 or 0)
+end
+end
+later.behind = later.behind + behind
 places.done(of, later)
-return left
+return { left[1], over }
 end
 local of_stream, of_ready, places_stream, places_ready, run = unpack(cjson.decode(finished))
 if of then
@@ -7376,7 +7878,10 @@ put(delivery, to, ms, kind, reason)
 end
 end
 if done then
-leave(key, { id })
+local base = base_of(id)
+if base == id or not delivery or places.left(of, delivery.k, id) then
+leave(key, { base })
+end
 else
 lost[#lost + 1] = (from == 'r' and 'r' or '') .. id
 end
@@ -7389,7 +7894,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece177 = `local here, again = find(stream, group), find(ready, group)
+const piece184 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -7412,6 +7917,8 @@ local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
 for at = 1, first and #first[2] or 0, 2 do
 if first[2][at] == 'i' then
 consider(first[2][at + 1])
+elseif first[2][at] == 'm' then
+consider(string.match(first[2][at + 1], '%z%u(%d+)'))
 end
 end
 local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
@@ -7432,7 +7939,7 @@ redis.call('ZCARD', delayed),
 redis.call('XLEN', dead),
 redis.call('EXISTS', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
-redis.call('ZCARD', queued),
+redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
 }
 for key, there in pairs({ [stream] = here, [ready] = again }) do
 for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -7445,7 +7952,7 @@ end
 end
 return reply`
 
-const piece178 = `local wrong = typed(stream, 'stream')
+const piece185 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -7469,13 +7976,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece179 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece186 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece180 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece187 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -9144,37 +9651,35 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - key `paused`: exists while the group is paused
+ * - key `busy`: hash of places of keys, see lua/_lib/stream/places.lua
  * - key `queued`: sorted set of entries that wait for a place of their key
  * - `group`: group
  * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
  */
-export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
+export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: '65358e6816f988806cf9fa20cf08ae3b2d79d80f',
+  sha: '844fd982d63086b9d3430f779167f64b08e609bc',
   batch: 16,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready","delayed","dead","paused","queued"],
+  keys: ["stream","ready","delayed","dead","paused","busy","queued"],
   args: ["group"],
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece36, piece37, piece38, `local ALIVE_MS = 30000
-local items = #KEYS / 6
-if items == 1 then
-local stream, ready, delayed, dead, paused, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], ARGV[1]
-do`, piece39, `end
+local items = #KEYS / 7
+if items == 1 then`, piece39, `do`, piece40, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, queued, group)`, piece39, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece40, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
-local key = done * 6
+local key = done * 7
 local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1])`, piece6),
+done = done + 1`, piece41, piece6),
 }
 
 /**
@@ -9199,7 +9704,7 @@ export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [win
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece41, piece42, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece43, piece44, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local function empty_log(window)
@@ -9214,10 +9719,10 @@ end
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local window = ARGV[2]
-do`, piece43, `end
+do`, piece45, `end
 return nil
 end
-local function item(window)`, piece43, `end
+local function item(window)`, piece45, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9248,10 +9753,10 @@ export const leaderboardDeclare: Script<[], [declaration: string, fields: Arg, r
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local declaration, fields, rest, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece44, `end
+do`, piece46, `end
 return nil
 end
-local function item(declaration, fields, rest, life)`, piece44, `end
+local function item(declaration, fields, rest, life)`, piece46, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -9287,10 +9792,10 @@ export const leaderboardDeleteSeason: Script<[], [seasons: string, ranking: stri
 local items = #KEYS / 5
 if items == 1 then
 local seasons, ranking, distinct, copy, rewards, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
-do`, piece45, `end
+do`, piece47, `end
 return nil
 end
-local function item(seasons, ranking, distinct, copy, rewards, id)`, piece45, `end
+local function item(seasons, ranking, distinct, copy, rewards, id)`, piece47, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -9324,10 +9829,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, data = ARGV[1], ARGV[2]
-do`, piece46, `end
+do`, piece48, `end
 return nil
 end
-local function item(member, data)`, piece46, `end
+local function item(member, data)`, piece48, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9400,7 +9905,7 @@ export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], 
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece41, piece42, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece43, piece44, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local MOST_SEASONS = 10000
@@ -9418,10 +9923,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local id, window, current, kept = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece47, `end
+do`, piece49, `end
 return nil
 end
-local function item(id, window, current, kept)`, piece47, `end
+local function item(id, window, current, kept)`, piece49, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9456,10 +9961,10 @@ local STEP = 256
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, from = ARGV[1], ARGV[2]
-do`, piece48, `end
+do`, piece50, `end
 return nil
 end
-local function item(member, from)`, piece48, `end
+local function item(member, from)`, piece50, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9489,7 +9994,7 @@ export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg
   keys: [],
   args: ["member","from"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece1, `local keys = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece1, `local keys = KEYS
 local STEP = 128
 local function naming(ids, member, fields, marker)
 local found = {}
@@ -9505,10 +10010,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, from = ARGV[1], ARGV[2]
-do`, piece50, `end
+do`, piece52, `end
 return nil
 end
-local function item(member, from)`, piece50, `end
+local function item(member, from)`, piece52, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9541,10 +10046,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local time = ARGV[1]
-do`, piece51, `end
+do`, piece53, `end
 return nil
 end
-local function item(time)`, piece51, `end
+local function item(time)`, piece53, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9577,10 +10082,10 @@ local HARMLESS = 2 ^ 970
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, by = ARGV[1], ARGV[2]
-do`, piece52, `end
+do`, piece54, `end
 return nil
 end
-local function item(member, by)`, piece52, `end
+local function item(member, by)`, piece54, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9718,10 +10223,10 @@ end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local life, joined = ARGV[2], ARGV[3]
-do`, piece53, `end
+do`, piece55, `end
 return nil
 end
-local function item(life, joined)`, piece53, `end
+local function item(life, joined)`, piece55, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9752,10 +10257,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local member = ARGV[1]
-do`, piece54, `end
+do`, piece56, `end
 return nil
 end
-local function item(member)`, piece54, `end
+local function item(member)`, piece56, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9784,7 +10289,7 @@ export const leaderboardRanksOn: Script<[keys: readonly string[], plan: Arg], [m
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece57, `local keys = KEYS
 local plan = ARGV[1]
 local list = cjson.decode(plan)
 local windows
@@ -9802,10 +10307,10 @@ end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local member, style = ARGV[2], ARGV[3]
-do`, piece56, `end
+do`, piece58, `end
 return nil
 end
-local function item(member, style)`, piece56, `end
+local function item(member, style)`, piece58, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9839,20 +10344,20 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece57, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece57, `do`, piece58, `end
+if items == 1 then`, piece59, `do`, piece60, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece58, `end
+local function item(what, style, data, a, b, c, d)`, piece60, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece59, piece6),
+done = done + 1`, piece61, piece6),
 }
 
 /**
@@ -9881,20 +10386,20 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, piece49, piece60, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece57, piece51, piece62, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open, current
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece57, `do`, piece61, `end
+if items == 1 then`, piece59, `do`, piece63, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece61, `end
+local function item(what, style, data, a, b, c, d)`, piece63, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece59, piece6),
+done = done + 1`, piece61, piece6),
 }
 
 /**
@@ -9916,15 +10421,15 @@ export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [
   returns: 'integer|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, `local keys = KEYS
 local window = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
-do`, piece62, `end
+do`, piece64, `end
 return nil
 end
-local function item(id)`, piece62, `end
+local function item(id)`, piece64, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9953,17 +10458,17 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   keys: [],
   args: ["member"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece63, piece49, piece60, piece64, `local keys = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece65, piece51, piece62, piece66, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
-do`, piece65, `end
+do`, piece67, `end
 return nil
 end
-local function item(member)`, piece65, `end
+local function item(member)`, piece67, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -9997,16 +10502,16 @@ export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece42, piece63, piece49, piece60, piece64, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece44, piece65, piece51, piece62, piece66, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local window, kind, best, worst = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece66, `end
+do`, piece68, `end
 return nil
 end
-local function item(window, kind, best, worst)`, piece66, `end
+local function item(window, kind, best, worst)`, piece68, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10039,17 +10544,17 @@ export const leaderboardSeasonData: Script<[], [seasons: string, ranking: string
 local items = #KEYS / 4
 if items == 1 then
 local seasons, ranking, data, copy, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
-do`, piece67, `end
+do`, piece69, `end
 return nil
 end
-local function item(seasons, ranking, data, copy, id)`, piece67, `end
+local function item(seasons, ranking, data, copy, id)`, piece69, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
 local key = done * 4
 local arg = 0 + done * own
-done = done + 1`, piece68, piece6),
+done = done + 1`, piece70, piece6),
 }
 
 /**
@@ -10106,8 +10611,8 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   keys: [],
   args: ["id","time"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece49, piece60, `local reversal = { open = nil, prepare = nil, apply = nil }
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece51, piece62, `local reversal = { open = nil, prepare = nil, apply = nil }
 local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
@@ -10198,10 +10703,10 @@ local of = reversal.open(keys, plan)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
-do`, piece69, `end
+do`, piece71, `end
 return nil
 end
-local function item(id, time)`, piece69, `end
+local function item(id, time)`, piece71, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10235,7 +10740,7 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   returns: 'integer|string|list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece70, piece49, piece60, piece63, piece42, `local scoring = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece72, piece51, piece62, piece65, piece44, `local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -10578,10 +11083,10 @@ local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
-do`, piece71, `end
+do`, piece73, `end
 return nil
 end
-local function item(changes, watch, events)`, piece71, `end
+local function item(changes, watch, events)`, piece73, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10614,13 +11119,13 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece74, piece75, piece1, piece76, piece77, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece76, `end
+do`, piece78, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece76, `end
+local function item(state, duration, reason, listing)`, piece78, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -10655,13 +11160,13 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece74, piece75, piece1, piece76, piece77, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece76, `end
+do`, piece78, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece76, `end
+local function item(state, duration, reason, listing)`, piece78, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -10689,13 +11194,13 @@ export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece72, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece74, `local items = #KEYS / 1
 if items == 1 then
 local state = KEYS[1]
-do`, piece77, `end
+do`, piece79, `end
 return nil
 end
-local function item(state)`, piece77, `end
+local function item(state)`, piece79, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10724,10 +11229,10 @@ export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg],
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local blocks, after, limit = KEYS[1], ARGV[1], ARGV[2]
-do`, piece78, `end
+do`, piece80, `end
 return nil
 end
-local function item(blocks, after, limit)`, piece78, `end
+local function item(blocks, after, limit)`, piece80, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -10778,7 +11283,7 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local function load_banning()
+local now = clock[1] * 1000000 + clock[2]`, piece74, piece81, piece82, piece83, piece84, piece75, piece85, piece86, piece1, piece76, piece87, `local function load_banning()
 local banning = { open = nil, prepare = nil, apply = nil }
 local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
 local ENTRY, MOST = 40, 32
@@ -10924,10 +11429,10 @@ local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do`, piece86, `end
+do`, piece88, `end
 return nil
 end
-local function item(places, cost, how, lease)`, piece86, `end
+local function item(places, cost, how, lease)`, piece88, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -10972,10 +11477,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece87, `end
+do`, piece89, `end
 return nil
 end
-local function item(declared, calendars, calendars_last, text, text_lasts)`, piece87, `end
+local function item(declared, calendars, calendars_last, text, text_lasts)`, piece89, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -11007,15 +11512,15 @@ export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local rules = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece74, piece81, piece82, piece83, piece84, piece75, piece85, piece86, piece1, piece76, piece87, `local rules = ARGV[1]
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local places, cost = KEYS, ARGV[2]
-do`, piece88, `end
+do`, piece90, `end
 return nil
 end
-local function item(places, cost)`, piece88, `end
+local function item(places, cost)`, piece90, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11049,7 +11554,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece73, piece84, piece1, piece74, `local function read_slots(places, lease)
+local now = clock[1] * 1000000 + clock[2]`, piece75, piece86, piece1, piece76, `local function read_slots(places, lease)
 local found = { live = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.clock_step(place)
@@ -11065,10 +11570,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
-do`, piece89, `end
+do`, piece91, `end
 return nil
 end
-local function item(places, lease, length)`, piece89, `end
+local function item(places, lease, length)`, piece91, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11105,10 +11610,10 @@ export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg]
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece90, `end
+do`, piece92, `end
 return nil
 end
-local function item(blocks, block, add)`, piece90, `end
+local function item(blocks, block, add)`, piece92, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11145,10 +11650,10 @@ export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], n
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece90, `end
+do`, piece92, `end
 return nil
 end
-local function item(blocks, block, add)`, piece90, `end
+local function item(blocks, block, add)`, piece92, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11186,10 +11691,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece91, `end
+do`, piece93, `end
 return nil
 end
-local function item(rules, rule, lasts)`, piece91, `end
+local function item(rules, rule, lasts)`, piece93, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11221,10 +11726,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 10000
 local items = #KEYS / 1
 if items == 1 then
 local rules = KEYS[1]
-do`, piece92, `end
+do`, piece94, `end
 return nil
 end
-local function item(rules)`, piece92, `end
+local function item(rules)`, piece94, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11253,7 +11758,7 @@ export const limiterReset: Script<[], [place: string, kind: Arg], readonly Reply
   keys: ["place"],
   args: ["kind"],
   returns: 'list|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece72, `local clock = redis.call('TIME')
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece74, `local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local MOST, ENTRY = 34, 40
 local function ids_of(saved, from)
@@ -11272,10 +11777,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local place, kind = KEYS[1], ARGV[1]
-do`, piece93, `end
+do`, piece95, `end
 return nil
 end
-local function item(place, kind)`, piece93, `end
+local function item(place, kind)`, piece95, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11327,10 +11832,10 @@ local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece94, `end
+do`, piece96, `end
 return nil
 end
-local function item(state, cost)`, piece94, `end
+local function item(state, cost)`, piece96, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11383,10 +11888,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece95, `end
+do`, piece97, `end
 return nil
 end
-local function item(state, cost)`, piece95, `end
+local function item(state, cost)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11420,13 +11925,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece96, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece98, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece97, `end
+do`, piece99, `end
 return nil
 end
-local function item(history, next, live)`, piece97, `end
+local function item(history, next, live)`, piece99, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11543,10 +12048,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece98, `end
+do`, piece100, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece98, `end
+local function item(connections, process, number, admitted, most)`, piece100, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -11581,10 +12086,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece99, `end
+do`, piece101, `end
 return nil
 end
-local function item(connections, process, number)`, piece99, `end
+local function item(connections, process, number)`, piece101, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11621,10 +12126,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 100
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece100, `end
+do`, piece102, `end
 return nil
 end
-local function item(due, wait)`, piece100, `end
+local function item(due, wait)`, piece102, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11659,13 +12164,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece96, piece101, piece102, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece98, piece103, piece104, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece103, `end
+do`, piece105, `end
 return nil
 end
-local function item(history, next)`, piece103, `end
+local function item(history, next)`, piece105, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11743,21 +12248,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece107, `do`, piece108, `end
+local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece109, `do`, piece110, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece108, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece110, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece109, piece6),
+done = done + 1`, piece111, piece6),
 }
 
 /**
@@ -11789,21 +12294,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece107, `do`, piece110, `end
+local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece109, `do`, piece112, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece110, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece112, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece109, piece6),
+done = done + 1`, piece111, piece6),
 }
 
 /**
@@ -11831,10 +12336,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece111, `end
+do`, piece113, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece111, `end
+local function item(live, channel, type, json)`, piece113, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -11873,7 +12378,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -11901,16 +12406,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece112, `end
+do`, piece114, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece112, `end
+local function item(counts, entries, leases, history, live, most)`, piece114, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece113, piece6),
+done = done + 1`, piece115, piece6),
 }
 
 /**
@@ -11949,15 +12454,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece104, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece114, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece115, `do`, piece116, `end
+local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece117, `do`, piece118, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece116, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12002,15 +12507,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece104, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece114, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece115, `do`, piece116, `end
+local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece117, `do`, piece118, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece116, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12051,17 +12556,17 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece104, piece105, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece106, `local items = (#ARGV - 4) / 4
+local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 4
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts, changes = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece117, `end
+do`, piece119, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece117, `end
+local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12098,7 +12603,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece101, piece102, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece103, piece104, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -12177,10 +12682,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece118, `end
+do`, piece120, `end
 return nil
 end
-local function item(history, next, position, count)`, piece118, `end
+local function item(history, next, position, count)`, piece120, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -12206,13 +12711,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece101, piece102, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece103, piece104, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece119, `end
+do`, piece121, `end
 return nil
 end
-local function item(history)`, piece119, `end
+local function item(history)`, piece121, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12242,7 +12747,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '42625abb94335158750b170ab95097cd125c6c5f',
+  sha: '03eaa2850c9076a1bb1e9722ccb46ee3d1d2220f',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -12250,8 +12755,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece120, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece122, piece1, piece123, piece70, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece124, piece125, piece126, piece127, piece1, piece128, piece72, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -14978,12 +15483,10 @@ end
 error(range)
 end
 for at = 1, #range do
-found[range[at][1]] = true
+found[range[at][1]] = range[at]
 end
 for _, id in ipairs(ids) do
-if not found[id] and query(id, id, 1)[1] then
-found[id] = true
-end
+found[id] = found[id] or query(id, id, 1)[1]
 end
 return found
 end
@@ -15063,7 +15566,7 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end`, piece124, `local keys = KEYS
+end`, piece129, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
@@ -15101,19 +15604,26 @@ local function kept_of(key, position, given)
 if channels == '' or given == '' then
 return nil
 elseif given ~= '?' then
-return string.match(given, '^(%S+) (%d+)$')
+local id, lasts = string.match(given, '^(%S+) (%d+)$')
+return { i = id, o = 'r' .. lasts }
 end
 local named = read(key, position)
-local lasts = string.match(named.o or '', 'r(%d+)')
-return lasts and (named.i or position), lasts
+return named.o and string.find(named.o, '[ru]%d') and { i = named.i or position, o = named.o } or nil
+end
+local function out_of_order(place, location)
+local value = places.get(held, place) or ''
+if places.run(location) then
+return not places.in_run(value, string.sub(location, 2)) or places.follows(value, location)
+end
+return places.follows(value, location) or string.find(' ' .. value, ' ' .. location .. '/', 1, true) ~= nil
 end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece125, `end
+do`, piece130, `end
 return nil
 end
-local function item(own, values)`, piece125, `end
+local function item(own, values)`, piece130, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -15147,7 +15657,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '605a02eb1d170a6302f26a4af4b3749b8cc83e5c',
+  sha: '84e5ad9917bae838842a5d27df8e1cc08a3fd490',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15155,8 +15665,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece120, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece1, piece70, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece124, piece125, piece1, piece72, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -15290,6 +15800,9 @@ end
 stream.last = id
 return id
 end
+local function load_members()
+return members
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -15326,9 +15839,13 @@ end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.read_ready(stream, id)
-local fields, named = fields_of(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
 if not fields then
 return nil
+end
+if position then
+return load_members().of_run(fields, nth)
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -15344,15 +15861,12 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local place, before = delivery.k, delivery.p
+local place = delivery.k
 if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
-if before then
-return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
-end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -15415,10 +15929,22 @@ entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: s
 end
 return delivery ~= nil
 end
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
 local places = { open = nil }
-local STEP, MOST_BYTES = 4, 65536
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
 end
 function places.wrong(of)
 return typed(of.busy, 'hash') or typed(of.queued, 'zset')
@@ -15440,53 +15966,57 @@ end
 function places.take(of, place, location)
 redis.call('HSET', of.busy, place, location)
 end
-function places.first(of, place)
-return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
 end
-local function sortable(id)
-local ms, number = string.match(id, '^(%d+)-(%d+)$')
-return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
-redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
 end
 function places.is_queued(of, key, id)
-local member = key .. '\\0' .. sortable(id)
-return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function entry_behind(key, member)
-local at = #key + 3
-local second = at + (string.byte(member, at - 1) or 64) - 64
-local last = second + (string.byte(member, second) or 64) - 64
-local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
-if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
-return nil
-end
-local a, f, d, t, v, o = unpack(found, 1, 6)
-if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
-return nil
-end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
 end
 function places.queued_entry(member)
-local key = string.match(member, '^[^%z]+')
-return key and entry_behind(key, member)
+return members.entry(member)
 end
 function places.queued_match(id)
-return '*\\0' .. sortable(id) .. '*'
+return '*' .. members.prefix('', id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
-if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
 for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
 found[#found + 1] = member
 end
 end
 return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
 end
 function places.pass_on(of, place, run, later)
 local key, number = place, ''
@@ -15494,36 +16024,38 @@ if string.find(place, '\\1', 1, true) then
 key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
 end
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-local locations, before, bytes, last = {}, nil, 0, nil
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES then
-break
-end
-last = member
-local delivery = entry_behind(key, member)
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
 if delivery then
-delivery.k, delivery.p = place, before
-locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-before = delivery.i
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
 else
-entry.put_ready(of.ready, { foreign = true, d = member })
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
 end
+redis.call('ZREM', of.queued, found[1])
 end
-if last then
-redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
-end
-later = later or { busy = {}, free = {}, alone = true }
-if locations[1] then
+if locations then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = table.concat(locations, ' ')
+later.busy[#later.busy + 1] = locations
 else
 later.free[#later.free + 1] = place
 end
 if later.alone then
 places.done(of, later)
 end
-return #locations
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
 end
 function places.done(of, later)
 if later.busy[1] then
@@ -15532,6 +16064,41 @@ end
 if later.free[1] then
 redis.call('HDEL', of.busy, unpack(later.free))
 end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -15542,7 +16109,7 @@ return at ~= nil and at > 1
 end
 function places.list(value)
 local list = { from = 1 }
-for each in string.gmatch(value or '', '%S+') do
+for each in string.gmatch(expanded(value) or '', '%S+') do
 list[#list + 1] = each
 end
 return list
@@ -15557,7 +16124,7 @@ if list[at] == location then
 return false
 end
 end
-return true
+return not places.run(location)
 end
 function places.without(value, location)
 local left = {}
@@ -15569,7 +16136,8 @@ end
 return table.concat(left, ' ')
 end
 function places.leave(of, place, location, run)
-local rest = places.without(redis.call('HGET', of.busy, place), location)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
 if rest == '' then
 places.pass_on(of, place, run)
 else
@@ -15577,7 +16145,7 @@ redis.call('HSET', of.busy, place, rest)
 end
 end
 function places.move(of, place, from, to)
-local value = redis.call('HGET', of.busy, place)
+local value = places.get(of, place)
 if not value then
 redis.call('HSET', of.busy, place, to)
 return
@@ -15586,7 +16154,9 @@ local list = {}
 for each in string.gmatch(value, '%S+') do
 list[#list + 1] = each == from and to or each
 end
-redis.call('HSET', of.busy, place, table.concat(list, ' '))
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
 end
 function places.later(due, id)
 return 'd' .. string.format('%.0f', due) .. '/' .. id
@@ -15602,7 +16172,7 @@ places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
 function places.delayed_location(of, delivery)
 local location
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
 end
 return location
@@ -15624,19 +16194,27 @@ places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. positi
 end
 end
 local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
 return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
 local key = places.key_of(place)
-if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
-delivery.p = nil
 places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
 end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
 end
 function places.bury(of, delivery, location, position, stops)
 if stops then
@@ -18235,10 +18813,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece126, `end
+do`, piece131, `end
 return nil
 end
-local function item(own, values)`, piece126, `end
+local function item(own, values)`, piece131, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18272,10 +18850,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece127, `end
+do`, piece132, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece127, `end
+local function item(object, kind, cursor)`, piece132, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18326,10 +18904,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece128, `end
+do`, piece133, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece128, `end
+local function item(stream, object, kind, fields)`, piece133, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18362,10 +18940,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece129, `end
+do`, piece134, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece129, `end
+local function item(declaration, text, lasts)`, piece134, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18407,17 +18985,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece130, `end
+do`, piece135, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece130, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece135, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece131, piece6),
+done = done + 1`, piece136, piece6),
 }
 
 /**
@@ -18446,17 +19024,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece132, `end
+do`, piece137, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece132, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece137, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece131, piece6),
+done = done + 1`, piece136, piece6),
 }
 
 /**
@@ -18475,7 +19053,7 @@ done = done + 1`, piece131, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '786640a9c84c1fe784ef754ca552b6ec6cac2d0a',
+  sha: '94ccfd6e2b2ebd2e3cd776cbd5cb6d3413528540',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18484,16 +19062,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece135, `end
+do`, piece140, `end
 return nil
 end
-local function item(payload, trace, due)`, piece135, `end
+local function item(payload, trace, due)`, piece140, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18520,7 +19098,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: '74b38006c84299065b7ebb616739bd45a31d3d51',
+  sha: 'd393085da682a4071ef526dc1425e8276269d8c4',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -18529,7 +19107,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of[1], limits, of[2], of[3])
@@ -18537,10 +19115,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece136, `end
+do`, piece141, `end
 return nil
 end
-local function item(written, number, payloads)`, piece136, `end
+local function item(written, number, payloads)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18568,7 +19146,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
   name: 'stream/add_high',
-  sha: 'dcd19a135d18a57cbb7526e4746f48c3bd418f13',
+  sha: '79e06ce2cb00b0cab8aa9401735167de15996f5c',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18577,7 +19155,7 @@ export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece142, piece124, piece125, piece126, piece1, piece143, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits)
 function stream.count()
@@ -18593,10 +19171,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece139, `end
+do`, piece144, `end
 return nil
 end
-local function item(added, payload, trace, own, window)`, piece139, `end
+local function item(added, payload, trace, own, window)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18624,7 +19202,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: 'c4094954d8865ba6cb226faeaeb40ed34db1c3ea',
+  sha: 'ccf039228cfa4f881fcbc937528b7018d3719261',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -18633,7 +19211,7 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece137, piece122, piece1, piece138, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece142, piece124, piece125, piece126, piece1, piece143, `local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
 local stream = append.open(of[1], limits)
@@ -18657,10 +19235,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece140, `end
+do`, piece145, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece140, `end
+local function item(latest, payload, trace, due)`, piece145, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18688,7 +19266,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '9b81d28f0b2761d2684b3d46ee64065bcdbb4a24',
+  sha: 'fb8539467382cf527ebbe3976e214854fe85156b',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -18697,16 +19275,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece141, `end
+do`, piece146, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece141, `end
+local function item(added, payload, trace, due, window)`, piece146, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18716,1115 +19294,48 @@ done = done + 1`, piece11, piece6),
 }
 
 /**
- * Publish events of a worker to all processes that watch its stream; store nothing.
+ * Append an entry to a work queue with one group, unless one with the same dedup id is unfinished.
  *
- * - key `channel`: pub/sub channel
- * - `events`: JSON list
- * - replies how many connections got them
- * - on a full server runs: it stores nothing
- */
-export const streamAnnounce: Script<[], [channel: string, events: Arg], number> = {
-  name: 'stream/announce',
-  sha: '8d57e9e0ee66fe26015c28ee8596d507b28db07e',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["channel"],
-  args: ["events"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local items = #KEYS / 1
-if items == 1 then
-local channel, events = KEYS[1], ARGV[1]
-do
-return redis.call('SPUBLISH', channel, events)
-end
-return nil
-end
-local function item(channel, events)
-return redis.call('SPUBLISH', channel, events)
-end
-local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Check that places of keys are taken by entries that exist, and that keys with queued entries have no free place.
+ * Invariant: of the adds with one dedup id at most one entry is unfinished: waiting, queued, delayed, running or retrying. The entry has the
+ * id among its own terms, and the script that ends it frees the id (outcomes.lua): when it is done, a dead letter, cancelled or cleared. If
+ * the entry was deleted by hand, the id is free after `bound`. The invariant of `stream/add` too.
+ * If a process dies before a script, nothing changed; after it, the entry and its id are both there, or both gone.
  *
- * Scripts keep that by themselves. It is not so after a user deleted entries or keys by hand. Invariant: a place is passed on only if its
- * first entry is in none of its locations and in no pending list. A call checks some 100 places and 20 keys of the queue, and stops after
- * some 256 KiB of entries. The caller continues at the cursor, so everything is checked sooner or later.
- *
- * - shared keys `held`: its places, see lua/_lib/stream/places.lua
- * - shared `most`: places of a key
- * - shared `group`: group
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - key `dead`: stream of its dead letters
- * - `cursor`: cursor, 0 at first
- * - `after`: key of the queue after which to continue, empty at first
- * - replies both cursors as text, and how many places were passed on
- * - on a full server runs: it makes entries ready
- */
-export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
-  name: 'stream/check_places',
-  sha: '5eb9dc2d9a19c9dad940527e51b7849fa476e6ab',
-  batch: 1,
-  sharedKeys: true,
-  shared: ["most","group"],
-  keys: ["stream","ready","delayed","dead"],
-  args: ["cursor","after"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece122, piece1, piece123, `local held = KEYS
-local most = ARGV[1]
-local group = ARGV[2]
-local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
-local items = (#ARGV - 2) / 2
-if items == 1 then
-local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece142, `end
-return nil
-end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece142, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 4 + done * 4
-local arg = 2 + done * 2
-done = done + 1`, piece113, piece6),
-}
-
-/**
- * Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed and in the queues of keys.
- *
- * Invariant: an entry under lease, a dead letter, and an entry that was added after the first call stay. In a work queue an entry of the
- * stream is deleted once no other group needs it. A call removes some 500 entries, or 256 KiB of them, from one place. A process that dies
- * leaves the rest as it was.
- *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
- * - shared `most`: places of a key; 0 without order
- * - shared `group`: group
- * - shared `channels`: prefix of the pub/sub channels of outcomes
- * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - `last`: id of the last entry to remove; empty for the last one of the stream
- * - `place`: where to continue: queued (at first), delayed, ready or stream
- * - `from`: position at which to continue there; 0 at first
- * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
- * - on a full server runs: it deletes entries
- */
-export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
-  name: 'stream/clear',
-  sha: '8bbe74eef89ade8547bb351e5239072e361aa99b',
-  batch: 1,
-  sharedKeys: true,
-  shared: ["most","group","channels","declared"],
-  keys: ["stream","ready","delayed"],
-  args: ["last","place","from"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece121, piece36, piece143, piece144, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece145, piece1, piece146, `local held = KEYS
-local most = ARGV[1]
-local group = ARGV[2]
-local channels = ARGV[3]
-local declared = ARGV[4]
-local STEP, MOST_BYTES = 500, 262144
-local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
-local items = (#ARGV - 4) / 3
-if items == 1 then
-local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece147, `end
-return nil
-end
-local function item(stream, ready, delayed, last, place, from)`, piece147, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 3 + done * 3
-local arg = 4 + done * 3
-done = done + 1`, piece148, piece6),
-}
-
-/**
- * Drop a group that has no live worker, with its retries, delayed entries, dead letters and outcomes.
- *
- * Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
- * dies leaves it done or not done.
- *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - key `dead`: stream of its dead letters
- * - key `paused`: exists while the group is paused
- * - `group`: group
- * - `quiet`: milliseconds
- * - replies 1 when it was dropped, 0 when it did not exist; the name of a consumer that is still alive
- * - on a full server runs: it deletes the group's keys
- */
-export const streamDrop: Script<[held: readonly string[]], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
-  name: 'stream/drop',
-  sha: '37431e4b6dd220740849f0daa9688e123d65133f',
-  batch: 1,
-  sharedKeys: true,
-  shared: [],
-  keys: ["stream","ready","delayed","dead","paused"],
-  args: ["group","quiet"],
-  returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, piece1, `local held = KEYS
-local function has(key, group)
-for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
-if found.name == group then
-return true
-end
-end
-return false
-end
-local items = (#ARGV - 0) / 2
-if items == 1 then
-local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece149, `end
-return nil
-end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece149, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 5 + done * 5
-local arg = 0 + done * 2
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Delete an entry of an event log.
- *
- * Invariant: afterwards the stream has no entry with this id. A copy that a group has to handle again, and its dead letters, stay.
- *
- * - key `stream`: stream
- * - `id`: id of the entry
- * - replies 1 when it was there
- * - on a full server runs: deleting frees memory
- */
-export const streamErase: Script<[], [stream: string, id: Arg], number> = {
-  name: 'stream/erase',
-  sha: '7c12f0cd6e71c429f49fbf85708178c2d1e5223e',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: ["id"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local items = #KEYS / 1
-if items == 1 then
-local stream, id = KEYS[1], ARGV[1]
-do
-return redis.pcall('XDEL', stream, id)
-end
-return nil
-end
-local function item(stream, id)
-return redis.pcall('XDEL', stream, id)
-end
-local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Delete the consumers of processes that died.
- *
- * Invariant: a consumer is deleted only when no entry is pending for it, because Redis would drop its pending entries. The next
- * read of a worker that is alive after all creates its consumer again. A call deletes at most 100 consumers of each stream.
- *
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - `group`: group
- * - `silent`: milliseconds without a command
- * - replies consumers that were deleted
- * - on a full server runs: it deletes consumers
- */
-export const streamForgetConsumers: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
-  name: 'stream/forget_consumers',
-  sha: '678d6ce36a7b5f905f11c77495b68f7d400989bf',
-  batch: 1,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream","ready"],
-  args: ["group","silent"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local MOST = 100
-local items = #KEYS / 2
-if items == 1 then
-local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece150, `end
-return nil
-end
-local function item(stream, ready, group, silent)`, piece150, `end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 2
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Pause a group for some time, in all processes.
- *
- * A pause that an operator made, or a longer one, stays. A worker that does not get the message notices within ten seconds.
- *
- * - key `paused`: exists while the group is paused; its value is the time of the pause
- * - `lasts`: milliseconds
- * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
- * - replies 1 when this changed the end of the pause
- * - on a full server runs: pausing takes load off the server; one short key with a TTL for each group
- */
-export const streamHold: Script<[], [paused: string, lasts: Arg, channel: Arg], number> = {
-  name: 'stream/hold',
-  sha: 'b61b567174c316a75995ce7239c453850d11ef15',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["paused"],
-  args: ["lasts","channel"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local items = #KEYS / 1
-if items == 1 then
-local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece151, `end
-return nil
-end
-local function item(paused, lasts, channel)`, piece151, `end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Give back the entries that are still pending for a worker that closes, and delete its consumer when none is left.
- *
- * Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
- * A call gives back at most 100 entries of each stream, or some 256 KiB.
- *
- * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
- * - shared `group`: group
- * - shared `consumer`: name of the worker's consumer
- * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - key `settled`: string: number and reply of the worker's last batch
- * - `most`: places of a key; 0 without order
- * - replies entries given back: 0 when none is left
- * - on a full server runs: without it these entries wait until their lease ends; it moves entries and deletes a consumer
- */
-export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
-  name: 'stream/leave',
-  sha: '629a2d0e3c3d0f0cb08dc2d94c8e2292b892a3bf',
-  batch: 1,
-  sharedKeys: true,
-  shared: ["group","consumer","declared"],
-  keys: ["stream","ready","delayed","settled"],
-  args: ["most"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, `local held = KEYS
-local group = ARGV[1]
-local consumer = ARGV[2]
-local declared = ARGV[3]
-local MOST, MOST_BYTES = 100, 262144
-local items = (#ARGV - 3) / 1
-if items == 1 then
-local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece152, `end
-return nil
-end
-local function item(stream, ready, delayed, settled, most)`, piece152, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 4 + done * 4
-local arg = 3 + done * 1
-done = done + 1`, piece68, piece6),
-}
-
-/**
- * Find an entry of a work queue with one group, and cancel it or change its time if it is unfinished.
- *
- * Invariant: an entry that was cancelled is in no place of its group, and its worker, if any, has lost its lease: whatever that worker sends is
- * refused. So of a cancel and a finish at the same moment one happens, and both callers learn which. An entry that got another time is in one
- * place of its group, and keeps its place of a key, if it has one.
- * A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
- * at the cursor; an entry that moves meanwhile may be missed.
- *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
- * - shared `most`: places of a key; 0 without order
- * - shared `group`: group
- * - shared `channels`: prefix of the pub/sub channels of outcomes
- * - shared `workers`: pub/sub channel that the group's workers follow
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - key `dead`: stream of its dead letters
- * - `id`: entry
- * - `action`: find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
- * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
- * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
- * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
- */
-export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
-  name: 'stream/locate',
-  sha: 'f264152b235d7a5dda71fb1f264d561f52d4b80f',
-  batch: 1,
-  sharedKeys: true,
-  shared: ["most","group","channels","workers"],
-  keys: ["stream","ready","delayed","dead"],
-  args: ["id","action","from"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece145, piece1, piece146, `local held = KEYS
-local most = ARGV[1]
-local group = ARGV[2]
-local channels = ARGV[3]
-local workers = ARGV[4]
-local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
-local ALIVE_MS = 30000
-local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
-local items = (#ARGV - 4) / 3
-if items == 1 then
-local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece153, `end
-return nil
-end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece153, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 4 + done * 4
-local arg = 4 + done * 3
-done = done + 1`, piece109, piece6),
-}
-
-/**
- * Maintain a group: make due entries ready, and take over entries whose lease has ended.
- *
- * An entry that is taken over becomes ready for any worker. If it has used up its attempts, it becomes a dead letter. Each worker
- * calls this at least every ten seconds, which also shows that the worker is alive.
- *
- * An entry whose worker vanished uses up an attempt only if its start was recorded (renew.lua). Workers record the start of every
- * entry that vanished before. So entries that were beside the harmful one in a process keep their attempts. An entry that kills
- * every process before the start is recorded, such as by its size, uses up attempts from the 21st time on.
- *
- * Invariant: each entry is in one place of its group before and after. A call takes at most 50 due entries and 50 from each
- * stream, or some 256 KiB of each. It checks at most 500 leases of each, and continues at the cursor of the last call.
- *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
- * - shared `most`: places of a key; 0 without order
- * - shared `stops`: 1 when a dead letter stops its key
- * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
- * - shared `channels`: prefix of the pub/sub channels of outcomes
- * - shared `group`: group
- * - shared `consumer`: name of the worker's consumer
- * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
- * - shared `lease`: milliseconds without a renewal after which an entry is taken over
- * - shared `attempts`: attempts before an entry without a number of its own becomes a dead letter
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - key `dead`: stream of its dead letters
- * - key `paused`: exists while the group is paused
- * - key `watched`: exists while somebody watches the stream
- * - `from_stream`: cursor, 0-0 at first
- * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
- * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
- */
-export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
-  name: 'stream/maintain',
-  sha: '9ffebb96ae39adcfce789aa1477ccbc3d6e39a1b',
-  batch: 1,
-  sharedKeys: true,
-  shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
-  keys: ["stream","ready","delayed","dead","paused","watched"],
-  args: ["from_stream","from_ready"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece121, piece36, piece143, piece144, piece122, piece1, piece146, piece154, `local started = 1000000`, piece124, `local held = KEYS
-local most = ARGV[1]
-local stops = ARGV[2]
-local keep = ARGV[3]
-local channels = ARGV[4]
-local group = ARGV[5]
-local consumer = ARGV[6]
-local declared = ARGV[7]
-local lease = ARGV[8]
-local attempts = ARGV[9]
-local STEP, MOST_BYTES = 50, 262144
-local MOST_UNRECORDED = 20
-local function in_steps(take)
-local left, bytes = STEP, 0
-for step = 1, STEP do
-local count = math.min(step == 1 and 2 or 4, left)
-local took = count > 0 and bytes < MOST_BYTES and take(count)
-if not took then
-return
-end
-left, bytes = left - count, bytes + took
-end
-end
-local END = '18446744073709551615-0'
-local items = (#ARGV - 9) / 2
-if items == 1 then
-local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece155, `end
-return nil
-end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece155, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 6 + done * 6
-local arg = 9 + done * 2
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Create a group and its stream of ready entries, if they do not exist.
- *
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `paused`: exists while the group is paused
- * - `group`: group
- * - `from`: id after which the group begins, or $ for entries that are added from now on
- * - replies 1 when the group is paused
- * - on a full server runs: a worker cannot drain the stream without its group; groups are few
- */
-export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
-  name: 'stream/open',
-  sha: 'eb65be19e849edb13ed43bc9f85b6665cd7bbdbe',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream","ready","paused"],
-  args: ["group","from"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local function make(stream, group, from)
-local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-error(made)
-end
-end
-local items = #KEYS / 3
-if items == 1 then
-local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece156, `end
-return nil
-end
-local function item(stream, ready, paused, group, from)`, piece156, `end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 3
-local arg = 0 + done * own
-done = done + 1`, piece31, piece6),
-}
-
-/**
- * Read the next part of the output of an entry (lua/stream/write.lua).
- *
- * It begins at byte `from` if the output is that of the delivery `fence`, otherwise at its beginning. A part begins and ends between
- * characters.
- *
- * - key `output`: output of the entry
- * - `fence`: fence of a delivery, in 16 digits
- * - `from`: bytes of its output that the caller has
- * - replies fence, byte at which the part begins, byte at which it ends, text, 1 when there is more; all empty when there is no output
- * - on a full server runs: it only reads
- */
-export const streamOutput: Script<[], [output: string, fence: Arg, from: Arg], readonly Reply[]> = {
-  name: 'stream/output',
-  sha: 'bd7277c4ad30df91417544173ab90dbad968ddd2',
-  batch: 8,
-  sharedKeys: false,
-  shared: [],
-  keys: ["output"],
-  args: ["fence","from"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local HEAD, MOST = 16, 65536
-local function inside(text, at)
-local byte = string.byte(text, at)
-return byte and byte >= 128 and byte < 192
-end
-local items = #KEYS / 1
-if items == 1 then
-local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece157, `end
-return nil
-end
-local function item(output, fence, from)`, piece157, `end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Return the size of a stream and the names of its groups.
- *
- * - key `stream`: stream
- * - replies entries, bytes as Redis estimates them (-1: unknown), the groups' names
- */
-export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
-  name: 'stream/overview',
-  sha: '6d64d963b83fe8a7a5086f40580971d0d58a9a8e',
-  batch: 4,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: [],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
-if items == 1 then
-local stream = KEYS[1]
-do`, piece158, `end
-return nil
-end
-local function item(stream)`, piece158, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = done * 1
-done = done + 1
-local reply = item(KEYS[key + 1])`, piece6),
-}
-
-/**
- * Read a page of entries: at most `count` entries and, beyond the first one, at most `bytes` of fields.
- *
- * It reads two entries first. Then it reads 16 at a time, or as many as fit if they are as large as the ones before.
- *
- * - key `stream`: stream
- * - `first`: id to begin with, with a leading ( to exclude it; - or +
- * - `last`: id to end with
- * - `count`: most entries
- * - `bytes`: most bytes of their fields
- * - `order`: XRANGE or XREVRANGE
- * - replies 1 when there may be more, else 0; then id and fields of each entry
- */
-export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
-  name: 'stream/page',
-  sha: '8ab40d8600cd3bff37037ff14d2ebc282bebc1e2',
-  batch: 1,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: ["first","last","count","bytes","order"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes
-local STEP = 16
-local function size(fields)
-local sum = 0
-for _, text in ipairs(fields) do
-sum = sum + #text
-end
-return sum
-end
-local items = #KEYS / 1
-if items == 1 then
-local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece159, `end
-return nil
-end
-local function item(stream, first, last, count, bytes, order)`, piece159, `end
-local replies, done = {}, 0
-local own = #ARGV > 5 and 5 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])`, piece6),
-}
-
-/**
- * Pause a group for all processes, or resume it, and send its workers a message.
- *
- * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can pause too.
- *
- * - key `paused`: exists while the group is paused; its value is the time of the pause
- * - `on`: 1 to pause, 0 to resume
- * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
- * - replies 1 when this changed the group
- * - on a full server runs: pausing takes load off the server; one short key for each group
- */
-export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
-  name: 'stream/pause',
-  sha: '7b87b13c921af85f6bd4e311b02bc48b781cece6',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["paused"],
-  args: ["on","channel"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local items = #KEYS / 1
-if items == 1 then
-local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece160, `end
-return nil
-end
-local function item(paused, on, channel)`, piece160, `end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Store the progress of an entry that a worker has, for those that wait for its result.
- *
- * Invariant: a worker without the lease stores nothing.
- *
- * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
- * - shared `group`: group
- * - shared `consumer`: name of the worker's consumer
- * - shared `channels`: prefix of the pub/sub channels of outcomes
- * - key `stream`: stream, or the group's stream of ready entries
- * - `position`: position of the entry there
- * - `id`: entry
- * - `keep`: milliseconds for which its outcome will be kept
- * - `json`: progress
- * - replies 1 when it was stored
- * - on a full server refused: it stores a value
- */
-export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
-  name: 'stream/progress',
-  sha: '71bfcd989077886d8a3452c0154a01ad3d665613',
-  batch: 64,
-  sharedKeys: true,
-  shared: ["group","consumer","channels"],
-  keys: ["stream"],
-  args: ["position","id","keep","json"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece145, piece143, piece1, `local held = KEYS
-local group = ARGV[1]
-local consumer = ARGV[2]
-local channels = ARGV[3]
-local items = (#ARGV - 3) / 4
-if items == 1 then
-local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece161, `end
-return nil
-end
-local function item(stream, position, id, keep, json)`, piece161, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 1 + done * 1
-local arg = 3 + done * 4
-done = done + 1`, piece11, piece6),
-}
-
-/**
- * Delete a dead letter.
- *
- * - key `dead`: stream of dead letters
- * - `position`: position of the dead letter
- * - replies 1 when it existed
- * - on a full server runs: it deletes a dead letter
- */
-export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
-  name: 'stream/purge',
-  sha: 'd6887d146227bca93111e9f2f62a10275cea3435',
-  batch: 128,
-  sharedKeys: false,
-  shared: [],
-  keys: ["dead"],
-  args: ["position"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
-local items = #KEYS / 1
-if items == 1 then
-local dead, position = KEYS[1], ARGV[1]
-do
-return redis.pcall('XDEL', dead, position)
-end
-return nil
-end
-local function item(dead, position)
-return redis.pcall('XDEL', dead, position)
-end
-local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Delete a dead letter of a stream with order by key. If it stops its key, the key goes on.
- *
- * - shared keys `held`: its places, see lua/_lib/stream/places.lua
- * - shared `most`: places of a key
- * - key `dead`: stream of dead letters
- * - key `ready`: stream of entries that the group must handle again
- * - `position`: position of the dead letter
- * - replies 1 when it existed
- * - on a full server runs: it deletes a dead letter
- */
-export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
-  name: 'stream/purge_keyed',
-  sha: '0e1eb3587f302acd859428009182e1f83baeab58',
-  batch: 16,
-  sharedKeys: true,
-  shared: ["most"],
-  keys: ["dead","ready"],
-  args: ["position"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece123, `local held = KEYS
-local most = ARGV[1]
-local items = (#ARGV - 1) / 1
-if items == 1 then`, piece162, `do`, piece163, `end
-return nil
-end
-local function item(dead, ready, position)`, piece163, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 2 + done * 2
-local arg = 1 + done * 1
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Renew the leases of a worker, which shows that it is alive. With `starting` it also records that handlers are about to be called.
- *
- * Invariant: a lost lease is neither taken back nor recorded as started. The record lasts as long as the lease. The worker sends at
- * most 256 positions.
- *
- * - shared `group`: group
- * - shared `consumer`: name of the consumer that has the leases
- * - key `stream`: stream, or the group's stream of ready entries
- * - `ids`: positions, ascending, separated by spaces
- * - `starting`: 1 when the handlers are about to be called
- * - replies positions whose lease is lost, separated by spaces
- * - on a full server runs: without it the leases of a live worker end; it changes times only
- */
-export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg, starting: Arg], string> = {
-  name: 'stream/renew',
-  sha: 'bff1c90d5d51eea53b4a10a7127d9f053526800d',
-  batch: 1,
-  sharedKeys: false,
-  shared: ["group","consumer"],
-  keys: ["stream"],
-  args: ["ids","starting"],
-  returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece143, `local started = 1000000`, piece1, `local group = ARGV[1]
-local consumer = ARGV[2]
-local items = #KEYS / 1
-if items == 1 then
-local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece164, `end
-return nil
-end
-local function item(stream, ids, starting)`, piece164, `end
-local replies, done = {}, 0
-local own = #ARGV > 4 and 2 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 2 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Delete an entry of an event log and append another one in its place.
- *
- * Invariant: an entry is replaced once. If it is not there any more, nothing is appended. The invariant of `stream/add` too.
- *
- * - shared keys `of`: the stream
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - `id`: id of the entry
- * - `payload`: JSON text of the other one
- * - replies 1 when it was replaced, 0 when it was not there, -1 when the stream is full
+ * - key `results`: hash of lua/_lib/stream/outcomes.lua
+ * - key `ends`: its sorted set
+ * - `id`: u and the digits of the dedup id, which are among the entry's own terms
+ * - `payload`: JSON text
+ * - `trace`: traceparent, or empty
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
+ * - `bound`: milliseconds after which the id is free in any case, counted from the time to handle it
+ * - replies the entry's id, with a leading = if it was added before; null when the stream is full
  * - on a full server refused: it adds an entry
  */
-export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
-  name: 'stream/replace',
-  sha: '8b9438a218140b84835d592fcdf2b4cd3f86ffc6',
+export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
+  name: 'stream/add_unfinished',
+  sha: 'a4a2d9f686decb00303e8344513b13d45624acbe',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
-  keys: [],
-  args: ["id","payload"],
-  returns: 'integer',
+  keys: ["results","ends"],
+  args: ["id","payload","trace","due","bound"],
+  returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece121, piece134, `local of = KEYS
-local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
-local items = (#ARGV - 1) / 2
-if items == 1 then
-local id, payload = ARGV[2], ARGV[3]
-do`, piece165, `end
-return nil
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece1, `local function load_limits()
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
 end
-local function item(id, payload)`, piece165, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local arg = 1 + done * 2
-done = done + 1
-local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Move a dead letter back to the ready entries of its group, with all attempts again.
- *
- * An entry with a key gets its place back if it stops its key. Otherwise it asks for one, and comes before those that were added later.
- *
- * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
- *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
- * - shared `most`: places of a key; 0 without order
- * - key `dead`: stream of dead letters
- * - key `ready`: stream of entries that the group must handle again
- * - `position`: position of the dead letter
- * - replies 1 when it existed
- * - on a full server runs: it moves an entry so that it is handled
- */
-export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
-  name: 'stream/requeue',
-  sha: '361308f637f36440618842f27495ea2e3ffb5354',
-  batch: 16,
-  sharedKeys: true,
-  shared: ["most"],
-  keys: ["dead","ready"],
-  args: ["position"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece146, `local held = KEYS
-local most = ARGV[1]
-local items = (#ARGV - 1) / 1
-if items == 1 then`, piece162, `do`, piece166, `end
-return nil
+found[at] = group
 end
-local function item(dead, ready, position)`, piece166, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 2 + done * 2
-local arg = 1 + done * 1
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Move the position from which a group of an event log reads. Creates the group if it does not exist.
- *
- * Invariant: entries that are running, ready or delayed in the group stay, unless `discard` drops them with their leases. The reset
- * is one script, so a process that dies leaves it done or not done.
- *
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - `group`: group
- * - `after`: id after which the group reads, $ for the last id of the stream
- * - `discard`: 1 to drop its running, ready and delayed entries
- * - replies entries not read yet, 1 when that is exact, ready, pending, delayed
- * - on a full server runs: it moves a position; groups are few, and discarding frees memory
- */
-export const streamReset: Script<[], [stream: string, ready: string, delayed: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
-  name: 'stream/reset',
-  sha: 'b2b2c0f628a4209466f7d9b6111bc265d20434b8',
-  batch: 1,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream","ready","delayed"],
-  args: ["group","after","discard"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, piece1, piece37, piece38, `local WAKE = ':wake:'
-local function make(key, group, id)
-local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-error(made)
+return found
 end
-end
-local function pending(key, group)
-for _, found in ipairs(groups(key)) do
-if found.name == group then
-return found.pending
-end
-end
-end
-local items = #KEYS / 3
-if items == 1 then
-local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece167, `end
-return nil
-end
-local function item(stream, ready, delayed, group, after, discard)`, piece167, `end
-local replies, done = {}, 0
-local own = #ARGV > 3 and 3 or 0
-local function run()
-while done < items do
-local key = done * 3
-local arg = 0 + done * own
-done = done + 1`, piece148, piece6),
-}
-
-/**
- * Read a schedule.
- *
- * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
- * - key `due`: sorted set of next occurrences
- * - `id`: schedule
- * - replies Redis' time in ms; then the schedule, see `schedule.state`, if it exists
- */
-export const streamScheduleRead: Script<[], [schedules: string, due: string, id: Arg], readonly Reply[]> = {
-  name: 'stream/schedule_read',
-  sha: '8ce830b587bbe6ec24cebffdd4053f71c02a69c1',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["schedules","due"],
-  args: ["id"],
-  returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local items = #KEYS / 2
-if items == 1 then
-local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece169, `end
-return nil
-end
-local function item(schedules, due, id)`, piece169, `end
-local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
-local function run()
-while done < items do
-local key = done * 2
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Remove a schedule. Entries that it added stay.
- *
- * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
- * - key `due`: sorted set of next occurrences
- * - key `ids`: sorted set of ids
- * - `id`: schedule
- * - replies 1 when it existed
- * - on a full server runs: it deletes
- */
-export const streamScheduleRemove: Script<[], [schedules: string, due: string, ids: string, id: Arg], number> = {
-  name: 'stream/schedule_remove',
-  sha: '56c9623f452696adc4dfade0b5d41f673e15a2f7',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["schedules","due","ids"],
-  args: ["id"],
-  returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
-if items == 1 then
-local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece170, `end
-return nil
-end
-local function item(schedules, due, ids, id)`, piece170, `end
-local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
-local function run()
-while done < items do
-local key = done * 3
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Add the entry of an occurrence and move its schedule on to the next one.
- *
- * Invariant: an occurrence is added once. The caller says which one it saw (`seen`): when the schedule has moved on, was changed,
- * paused or removed since, nothing is done. The entry is added and the schedule moved in one script, so a process that dies before
- * the script leaves the occurrence to the others, and one that dies after it has done all.
- *
- * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua)
- * - `id`: schedule
- * - `seen`: text that the read returned; empty to add an entry now, whatever is due
- * - `next`: the next occurrence in ms; empty when there is none
- * - `payload`: JSON text; empty to add nothing, because the occurrence was missed
- * - `names`: the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
- * - `name`: key of the entry, if any
- * - replies + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
- * - on a full server refused: it adds an entry
- */
-export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
-  name: 'stream/schedule_tick',
-  sha: '0401427087f473bfa556445c861f7ab9a6db9bcd',
-  batch: 16,
-  sharedKeys: false,
-  shared: ["limits"],
-  keys: ["all"],
-  manyKeys: true,
-  args: ["id","seen","next","payload","names","name"],
-  returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece133, piece49, piece121, piece36, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -19942,6 +19453,9 @@ end
 stream.last = id
 return id
 end
+local function load_members()
+return members
+end
 local entry = {}
 local function fields_of(stream, id)
 local found = redis.call('XRANGE', stream, id, id)[1]
@@ -19978,9 +19492,13 @@ end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.read_ready(stream, id)
-local fields, named = fields_of(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
 if not fields then
 return nil
+end
+if position then
+return load_members().of_run(fields, nth)
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -19996,15 +19514,12 @@ function entry.put_ready(ready, delivery)
 if delivery.foreign then
 return redis.call('XADD', ready, '*', 'd', delivery.d)
 end
-local place, before = delivery.k, delivery.p
+local place = delivery.k
 if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
-if before then
-return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place, 'p', before)
-end
 return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
 end
 local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'p', 'o' }) do
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
 if delivery[name] then
 add[#add + 1] = name
 add[#add + 1] = delivery[name]
@@ -20067,10 +19582,22 @@ entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: s
 end
 return delivery ~= nil
 end
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
 local places = { open = nil }
-local STEP, MOST_BYTES = 4, 65536
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most) }
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
 end
 function places.wrong(of)
 return typed(of.busy, 'hash') or typed(of.queued, 'zset')
@@ -20092,53 +19619,57 @@ end
 function places.take(of, place, location)
 redis.call('HSET', of.busy, place, location)
 end
-function places.first(of, place)
-return string.match(redis.call('HGET', of.busy, place) or '', '^%S+')
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
 end
-local function sortable(id)
-local ms, number = string.match(id, '^(%d+)-(%d+)$')
-return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
 end
 function places.queue(of, key, delivery)
-local packed = cmsgpack.pack({ delivery.a, delivery.f, delivery.d, delivery.t or '', delivery.v or 0, delivery.o })
-redis.call('ZADD', of.queued, 0, key .. '\\0' .. sortable(delivery.i) .. packed)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
 end
 function places.is_queued(of, key, id)
-local member = key .. '\\0' .. sortable(id)
-return redis.call('ZRANGE', of.queued, '[' .. member, '(' .. member .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
 end
-local function entry_behind(key, member)
-local at = #key + 3
-local second = at + (string.byte(member, at - 1) or 64) - 64
-local last = second + (string.byte(member, second) or 64) - 64
-local id = string.sub(member, at, second - 1) .. '-' .. string.sub(member, second + 1, last)
-local ok, found = pcall(cmsgpack.unpack, string.sub(member, last + 1))
-if not ok or type(found) ~= 'table' or not string.match(id, '^%d+%-%d+$') then
-return nil
-end
-local a, f, d, t, v, o = unpack(found, 1, 6)
-if type(a) ~= 'number' or type(f) ~= 'number' or type(d) ~= 'string' or type(t) ~= 'string' or type(v) ~= 'number' then
-return nil
-end
-return { i = id, a = a, f = f, d = d, t = t ~= '' and t or nil, v = v > 0 and v or nil, o = type(o) == 'string' and o or nil }
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
 end
 function places.queued_entry(member)
-local key = string.match(member, '^[^%z]+')
-return key and entry_behind(key, member)
+return members.entry(member)
 end
 function places.queued_match(id)
-return '*\\0' .. sortable(id) .. '*'
+return '*' .. members.prefix('', id) .. '*'
 end
 local function first_queued(of, key, run)
 local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', 0, count)
-if run > count and #found == count and #table.concat(found) < MOST_BYTES / 4 then
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
 for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
 found[#found + 1] = member
 end
 end
 return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
 end
 function places.pass_on(of, place, run, later)
 local key, number = place, ''
@@ -20146,36 +19677,38 @@ if string.find(place, '\\1', 1, true) then
 key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
 end
 local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-local locations, before, bytes, last = {}, nil, 0, nil
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES then
-break
-end
-last = member
-local delivery = entry_behind(key, member)
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
 if delivery then
-delivery.k, delivery.p = place, before
-locations[#locations + 1] = 'r' .. entry.put_ready(of.ready, delivery)
-before = delivery.i
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
 else
-entry.put_ready(of.ready, { foreign = true, d = member })
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
 end
+redis.call('ZREM', of.queued, found[1])
 end
-if last then
-redis.call('ZREMRANGEBYLEX', of.queued, '[' .. found[1], '[' .. last)
-end
-later = later or { busy = {}, free = {}, alone = true }
-if locations[1] then
+if locations then
 later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = table.concat(locations, ' ')
+later.busy[#later.busy + 1] = locations
 else
 later.free[#later.free + 1] = place
 end
 if later.alone then
 places.done(of, later)
 end
-return #locations
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
 end
 function places.done(of, later)
 if later.busy[1] then
@@ -20184,6 +19717,41 @@ end
 if later.free[1] then
 redis.call('HDEL', of.busy, unpack(later.free))
 end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
 end
 function places.follows(value, location)
 if not value or value == location then
@@ -20194,7 +19762,7 @@ return at ~= nil and at > 1
 end
 function places.list(value)
 local list = { from = 1 }
-for each in string.gmatch(value or '', '%S+') do
+for each in string.gmatch(expanded(value) or '', '%S+') do
 list[#list + 1] = each
 end
 return list
@@ -20209,7 +19777,7 @@ if list[at] == location then
 return false
 end
 end
-return true
+return not places.run(location)
 end
 function places.without(value, location)
 local left = {}
@@ -20221,7 +19789,8 @@ end
 return table.concat(left, ' ')
 end
 function places.leave(of, place, location, run)
-local rest = places.without(redis.call('HGET', of.busy, place), location)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
 if rest == '' then
 places.pass_on(of, place, run)
 else
@@ -20229,7 +19798,7 @@ redis.call('HSET', of.busy, place, rest)
 end
 end
 function places.move(of, place, from, to)
-local value = redis.call('HGET', of.busy, place)
+local value = places.get(of, place)
 if not value then
 redis.call('HSET', of.busy, place, to)
 return
@@ -20238,7 +19807,9 @@ local list = {}
 for each in string.gmatch(value, '%S+') do
 list[#list + 1] = each == from and to or each
 end
-redis.call('HSET', of.busy, place, table.concat(list, ' '))
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
 end
 function places.later(due, id)
 return 'd' .. string.format('%.0f', due) .. '/' .. id
@@ -20254,7 +19825,7 @@ places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
 end
 function places.delayed_location(of, delivery)
 local location
-for each in string.gmatch(redis.call('HGET', of.busy, delivery.k) or '', '%S+') do
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
 location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
 end
 return location
@@ -20276,19 +19847,27 @@ places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. positi
 end
 end
 local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. key .. '\\0' .. sortable(id), 'BYLEX', 'LIMIT', 0, 1)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
 return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
 local key = places.key_of(place)
-if places.follows(redis.call('HGET', of.busy, place), location) or has_earlier(of, key, delivery.i) then
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
-delivery.p = nil
 places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
 end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
 end
 function places.bury(of, delivery, location, position, stops)
 if stops then
@@ -20495,7 +20074,1878 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece168, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end
+local of = KEYS
+local limits = ARGV[1]
+local stream = append.open(of[1], limits, of[2], of[3])
+local items = (#ARGV - 1) / 5
+if items == 1 then
+local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+do`, piece147, `end
+return nil
+end
+local function item(results, ends, id, payload, trace, due, bound)`, piece147, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 1 + done * 5
+done = done + 1`, piece29, piece6),
+}
+
+/**
+ * Publish events of a worker to all processes that watch its stream; store nothing.
+ *
+ * - key `channel`: pub/sub channel
+ * - `events`: JSON list
+ * - replies how many connections got them
+ * - on a full server runs: it stores nothing
+ */
+export const streamAnnounce: Script<[], [channel: string, events: Arg], number> = {
+  name: 'stream/announce',
+  sha: '8d57e9e0ee66fe26015c28ee8596d507b28db07e',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["channel"],
+  args: ["events"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local channel, events = KEYS[1], ARGV[1]
+do
+return redis.call('SPUBLISH', channel, events)
+end
+return nil
+end
+local function item(channel, events)
+return redis.call('SPUBLISH', channel, events)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Check that places of keys are taken by entries that exist, and that keys with queued entries have no free place.
+ *
+ * Scripts keep that by themselves. It is not so after a user deleted entries or keys by hand. Invariant: a place is passed on only if its
+ * first entry is in none of its locations and in no pending list. A call checks some 100 places and 20 keys of the queue, and stops after
+ * some 256 KiB of entries. The caller continues at the cursor, so everything is checked sooner or later.
+ *
+ * - shared keys `held`: its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key
+ * - shared `group`: group
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - `cursor`: cursor, 0 at first
+ * - `after`: key of the queue after which to continue, empty at first
+ * - replies both cursors as text, and how many places were passed on
+ * - on a full server runs: it makes entries ready
+ */
+export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
+  name: 'stream/check_places',
+  sha: '208a3f5ee14471a978d4d639ebd6721c9e05c402',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group"],
+  keys: ["stream","ready","delayed","dead"],
+  args: ["cursor","after"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece127, piece124, piece125, piece126, piece1, piece128, `local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
+local items = (#ARGV - 2) / 2
+if items == 1 then
+local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
+do`, piece148, `end
+return nil
+end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece148, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 2 + done * 2
+done = done + 1`, piece115, piece6),
+}
+
+/**
+ * Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed and in the queues of keys.
+ *
+ * Invariant: an entry under lease, a dead letter, and an entry that was added after the first call stay. In a work queue an entry of the
+ * stream is deleted once no other group needs it. A call removes some 500 entries, or 256 KiB of them, from one place. A process that dies
+ * leaves the rest as it was.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - `last`: id of the last entry to remove; empty for the last one of the stream
+ * - `place`: where to continue: queued (at first), delayed, ready or stream
+ * - `from`: position at which to continue there; 0 at first
+ * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
+ * - on a full server runs: it deletes entries
+ */
+export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/clear',
+  sha: '2fb2bcd1b5c9b478b8cac88d244ef2d5e046ae42',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group","channels","declared"],
+  keys: ["stream","ready","delayed"],
+  args: ["last","place","from"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece123, piece36, piece149, piece150, piece124, piece125, piece126, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece151, piece1, piece152, `local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local channels = ARGV[3]
+local declared = ARGV[4]
+local STEP, MOST_BYTES = 500, 262144
+local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
+do`, piece153, `end
+return nil
+end
+local function item(stream, ready, delayed, last, place, from)`, piece153, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 3 + done * 3
+local arg = 4 + done * 3
+done = done + 1`, piece154, piece6),
+}
+
+/**
+ * Drop a group that has no live worker, with its retries, delayed entries, dead letters and outcomes.
+ *
+ * Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
+ * dies leaves it done or not done.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - key `paused`: exists while the group is paused
+ * - `group`: group
+ * - `quiet`: milliseconds
+ * - replies 1 when it was dropped, 0 when it did not exist; the name of a consumer that is still alive
+ * - on a full server runs: it deletes the group's keys
+ */
+export const streamDrop: Script<[held: readonly string[]], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
+  name: 'stream/drop',
+  sha: '37431e4b6dd220740849f0daa9688e123d65133f',
+  batch: 1,
+  sharedKeys: true,
+  shared: [],
+  keys: ["stream","ready","delayed","dead","paused"],
+  args: ["group","quiet"],
+  returns: 'integer|string',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, piece1, `local held = KEYS
+local function has(key, group)
+for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+if found.name == group then
+return true
+end
+end
+return false
+end
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
+do`, piece155, `end
+return nil
+end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece155, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 5 + done * 5
+local arg = 0 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Delete an entry of an event log.
+ *
+ * Invariant: afterwards the stream has no entry with this id. A copy that a group has to handle again, and its dead letters, stay.
+ *
+ * - key `stream`: stream
+ * - `id`: id of the entry
+ * - replies 1 when it was there
+ * - on a full server runs: deleting frees memory
+ */
+export const streamErase: Script<[], [stream: string, id: Arg], number> = {
+  name: 'stream/erase',
+  sha: '7c12f0cd6e71c429f49fbf85708178c2d1e5223e',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream"],
+  args: ["id"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local stream, id = KEYS[1], ARGV[1]
+do
+return redis.pcall('XDEL', stream, id)
+end
+return nil
+end
+local function item(stream, id)
+return redis.pcall('XDEL', stream, id)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Delete the consumers of processes that died.
+ *
+ * Invariant: a consumer is deleted only when no entry is pending for it, because Redis would drop its pending entries. The next
+ * read of a worker that is alive after all creates its consumer again. A call deletes at most 100 consumers of each stream.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - `group`: group
+ * - `silent`: milliseconds without a command
+ * - replies consumers that were deleted
+ * - on a full server runs: it deletes consumers
+ */
+export const streamForgetConsumers: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
+  name: 'stream/forget_consumers',
+  sha: '678d6ce36a7b5f905f11c77495b68f7d400989bf',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready"],
+  args: ["group","silent"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local MOST = 100
+local items = #KEYS / 2
+if items == 1 then
+local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+do`, piece156, `end
+return nil
+end
+local function item(stream, ready, group, silent)`, piece156, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Pause a group for some time, in all processes.
+ *
+ * A pause that an operator made, or a longer one, stays. A worker that does not get the message notices within ten seconds.
+ *
+ * - key `paused`: exists while the group is paused; its value is the time of the pause
+ * - `lasts`: milliseconds
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
+ * - replies 1 when this changed the end of the pause
+ * - on a full server runs: pausing takes load off the server; one short key with a TTL for each group
+ */
+export const streamHold: Script<[], [paused: string, lasts: Arg, channel: Arg], number> = {
+  name: 'stream/hold',
+  sha: 'b61b567174c316a75995ce7239c453850d11ef15',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["paused"],
+  args: ["lasts","channel"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 1
+if items == 1 then
+local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
+do`, piece157, `end
+return nil
+end
+local function item(paused, lasts, channel)`, piece157, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Give back the entries that are still pending for a worker that closes, and delete its consumer when none is left.
+ *
+ * Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
+ * A call gives back at most 100 entries of each stream, or some 256 KiB.
+ *
+ * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `settled`: string: number and reply of the worker's last batch
+ * - `most`: places of a key; 0 without order
+ * - replies entries given back: 0 when none is left
+ * - on a full server runs: without it these entries wait until their lease ends; it moves entries and deletes a consumer
+ */
+export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
+  name: 'stream/leave',
+  sha: '589b67b80e1bd3df5f5d9421a6562bc8c933c034',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["group","consumer","declared"],
+  keys: ["stream","ready","delayed","settled"],
+  args: ["most"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece1, piece152, `local held = KEYS
+local group = ARGV[1]
+local consumer = ARGV[2]
+local declared = ARGV[3]
+local MOST, MOST_BYTES = 100, 262144
+local items = (#ARGV - 3) / 1
+if items == 1 then
+local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
+do`, piece158, `end
+return nil
+end
+local function item(stream, ready, delayed, settled, most)`, piece158, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 3 + done * 1
+done = done + 1`, piece70, piece6),
+}
+
+/**
+ * Find an entry of a work queue with one group, and cancel it or change its time if it is unfinished.
+ *
+ * Invariant: an entry that was cancelled is in no place of its group, and its worker, if any, has lost its lease: whatever that worker sends is
+ * refused. So of a cancel and a finish at the same moment one happens, and both callers learn which. An entry that got another time is in one
+ * place of its group, and keeps its place of a key, if it has one.
+ * A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
+ * at the cursor; an entry that moves meanwhile may be missed.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - shared `workers`: pub/sub channel that the group's workers follow
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - `id`: entry
+ * - `action`: find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
+ * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
+ * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
+ */
+export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/locate',
+  sha: 'a294b32b2edf31163186db1ba16e36ecf141bc29',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","group","channels","workers"],
+  keys: ["stream","ready","delayed","dead"],
+  args: ["id","action","from"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece151, piece1, piece152, piece159, `local held = KEYS
+local most = ARGV[1]
+local group = ARGV[2]
+local channels = ARGV[3]
+local workers = ARGV[4]
+local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
+local ALIVE_MS = 30000
+local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
+local items = (#ARGV - 4) / 3
+if items == 1 then
+local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
+do`, piece160, `end
+return nil
+end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece160, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 4 + done * 4
+local arg = 4 + done * 3
+done = done + 1`, piece111, piece6),
+}
+
+/**
+ * Maintain a group: make due entries ready, and take over entries whose lease has ended.
+ *
+ * An entry that is taken over becomes ready for any worker. If it has used up its attempts, it becomes a dead letter. Each worker
+ * calls this at least every ten seconds, which also shows that the worker is alive.
+ *
+ * An entry whose worker vanished uses up an attempt only if its start was recorded (renew.lua). Workers record the start of every
+ * entry that vanished before. So entries that were beside the harmful one in a process keep their attempts. An entry that kills
+ * every process before the start is recorded, such as by its size, uses up attempts from the 21st time on.
+ *
+ * Invariant: each entry is in one place of its group before and after. A call takes at most 50 due entries and 50 from each
+ * stream, or some 256 KiB of each. It checks at most 500 leases of each, and continues at the cursor of the last call.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `most`: places of a key; 0 without order
+ * - shared `stops`: 1 when a dead letter stops its key
+ * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - shared `lease`: milliseconds without a renewal after which an entry is taken over
+ * - shared `attempts`: attempts before an entry without a number of its own becomes a dead letter
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `dead`: stream of its dead letters
+ * - key `paused`: exists while the group is paused
+ * - key `watched`: exists while somebody watches the stream
+ * - `from_stream`: cursor, 0-0 at first
+ * - `from_ready`: cursor, 0-0 at first
+ * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
+ */
+export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+  name: 'stream/maintain',
+  sha: '40f6892b11ca18164d24d0977e9680b3e0d5c4de',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
+  keys: ["stream","ready","delayed","dead","paused","watched"],
+  args: ["from_stream","from_ready"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece1, piece152, piece161, piece159, piece129, `local held = KEYS
+local most = ARGV[1]
+local stops = ARGV[2]
+local keep = ARGV[3]
+local channels = ARGV[4]
+local group = ARGV[5]
+local consumer = ARGV[6]
+local declared = ARGV[7]
+local lease = ARGV[8]
+local attempts = ARGV[9]
+local STEP, MOST_BYTES = 50, 262144
+local MOST_UNRECORDED = 20
+local function in_steps(take)
+local left, bytes = STEP, 0
+for step = 1, STEP do
+local count = math.min(step == 1 and 2 or 4, left)
+local took = count > 0 and bytes < MOST_BYTES and take(count)
+if not took then
+return
+end
+left, bytes = left - count, bytes + took
+end
+end
+local END = '18446744073709551615-0'
+local items = (#ARGV - 9) / 2
+if items == 1 then
+local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
+do`, piece162, `end
+return nil
+end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece162, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 6 + done * 6
+local arg = 9 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Create a group and its stream of ready entries, if they do not exist.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `paused`: exists while the group is paused
+ * - `group`: group
+ * - `from`: id after which the group begins, or $ for entries that are added from now on
+ * - replies 1 when the group is paused
+ * - on a full server runs: a worker cannot drain the stream without its group; groups are few
+ */
+export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
+  name: 'stream/open',
+  sha: 'eb65be19e849edb13ed43bc9f85b6665cd7bbdbe',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready","paused"],
+  args: ["group","from"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local function make(stream, group, from)
+local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+error(made)
+end
+end
+local items = #KEYS / 3
+if items == 1 then
+local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
+do`, piece163, `end
+return nil
+end
+local function item(stream, ready, paused, group, from)`, piece163, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1`, piece31, piece6),
+}
+
+/**
+ * Read the next part of the output of an entry (lua/stream/write.lua).
+ *
+ * It begins at byte `from` if the output is that of the delivery `fence`, otherwise at its beginning. A part begins and ends between
+ * characters.
+ *
+ * - key `output`: output of the entry
+ * - `fence`: fence of a delivery, in 16 digits
+ * - `from`: bytes of its output that the caller has
+ * - replies fence, byte at which the part begins, byte at which it ends, text, 1 when there is more; all empty when there is no output
+ * - on a full server runs: it only reads
+ */
+export const streamOutput: Script<[], [output: string, fence: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/output',
+  sha: 'bd7277c4ad30df91417544173ab90dbad968ddd2',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["output"],
+  args: ["fence","from"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local HEAD, MOST = 16, 65536
+local function inside(text, at)
+local byte = string.byte(text, at)
+return byte and byte >= 128 and byte < 192
+end
+local items = #KEYS / 1
+if items == 1 then
+local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
+do`, piece164, `end
+return nil
+end
+local function item(output, fence, from)`, piece164, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Return the size of a stream and the names of its groups.
+ *
+ * - key `stream`: stream
+ * - replies entries, bytes as Redis estimates them (-1: unknown), the groups' names
+ */
+export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
+  name: 'stream/overview',
+  sha: '6d64d963b83fe8a7a5086f40580971d0d58a9a8e',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream"],
+  args: [],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
+if items == 1 then
+local stream = KEYS[1]
+do`, piece165, `end
+return nil
+end
+local function item(stream)`, piece165, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])`, piece6),
+}
+
+/**
+ * Read a page of entries: at most `count` entries and, beyond the first one, at most `bytes` of fields.
+ *
+ * It reads two entries first. Then it reads 16 at a time, or as many as fit if they are as large as the ones before.
+ *
+ * - key `stream`: stream
+ * - `first`: id to begin with, with a leading ( to exclude it; - or +
+ * - `last`: id to end with
+ * - `count`: most entries
+ * - `bytes`: most bytes of their fields
+ * - `order`: XRANGE or XREVRANGE
+ * - replies 1 when there may be more, else 0; then id and fields of each entry
+ */
+export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
+  name: 'stream/page',
+  sha: '8ab40d8600cd3bff37037ff14d2ebc282bebc1e2',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream"],
+  args: ["first","last","count","bytes","order"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes
+local STEP = 16
+local function size(fields)
+local sum = 0
+for _, text in ipairs(fields) do
+sum = sum + #text
+end
+return sum
+end
+local items = #KEYS / 1
+if items == 1 then
+local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do`, piece166, `end
+return nil
+end
+local function item(stream, first, last, count, bytes, order)`, piece166, `end
+local replies, done = {}, 0
+local own = #ARGV > 5 and 5 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])`, piece6),
+}
+
+/**
+ * Pause a group for all processes, or resume it, and send its workers a message.
+ *
+ * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can pause too.
+ *
+ * - key `paused`: exists while the group is paused; its value is the time of the pause
+ * - `on`: 1 to pause, 0 to resume
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, p for a pause; not a key, because it never exists
+ * - replies 1 when this changed the group
+ * - on a full server runs: pausing takes load off the server; one short key for each group
+ */
+export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
+  name: 'stream/pause',
+  sha: '7b87b13c921af85f6bd4e311b02bc48b781cece6',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["paused"],
+  args: ["on","channel"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 1
+if items == 1 then
+local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
+do`, piece167, `end
+return nil
+end
+local function item(paused, on, channel)`, piece167, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Store the progress of an entry that a worker has, for those that wait for its result.
+ *
+ * Invariant: a worker without the lease stores nothing.
+ *
+ * - shared keys `held`: results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `channels`: prefix of the pub/sub channels of outcomes
+ * - key `stream`: stream, or the group's stream of ready entries
+ * - `position`: position of the entry there
+ * - `id`: entry
+ * - `keep`: milliseconds for which its outcome will be kept
+ * - `json`: progress
+ * - replies 1 when it was stored
+ * - on a full server refused: it stores a value
+ */
+export const streamProgress: Script<[held: readonly string[], group: Arg, consumer: Arg, channels: Arg], [stream: string, position: Arg, id: Arg, keep: Arg, json: Arg], number> = {
+  name: 'stream/progress',
+  sha: '2214080f649dd06fa1160f5af369febf3399802a',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["group","consumer","channels"],
+  keys: ["stream"],
+  args: ["position","id","keep","json"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece151, piece149, piece1, `local held = KEYS
+local group = ARGV[1]
+local consumer = ARGV[2]
+local channels = ARGV[3]
+local items = (#ARGV - 3) / 4
+if items == 1 then
+local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+do`, piece168, `end
+return nil
+end
+local function item(stream, position, id, keep, json)`, piece168, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 3 + done * 4
+done = done + 1`, piece11, piece6),
+}
+
+/**
+ * Delete a dead letter.
+ *
+ * - key `dead`: stream of dead letters
+ * - `position`: position of the dead letter
+ * - replies 1 when it existed
+ * - on a full server runs: it deletes a dead letter
+ */
+export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
+  name: 'stream/purge',
+  sha: 'd6887d146227bca93111e9f2f62a10275cea3435',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["dead"],
+  args: ["position"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local dead, position = KEYS[1], ARGV[1]
+do
+return redis.pcall('XDEL', dead, position)
+end
+return nil
+end
+local function item(dead, position)
+return redis.pcall('XDEL', dead, position)
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Delete a dead letter of a stream with order by key. If it stops its key, the key goes on.
+ *
+ * - shared keys `held`: its places, see lua/_lib/stream/places.lua
+ * - shared `most`: places of a key
+ * - key `dead`: stream of dead letters
+ * - key `ready`: stream of entries that the group must handle again
+ * - `position`: position of the dead letter
+ * - replies 1 when it existed
+ * - on a full server runs: it deletes a dead letter
+ */
+export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
+  name: 'stream/purge_keyed',
+  sha: 'c3b8f7c39b2b9ce60adfcc673b4b114a4ed1fb0f',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["most"],
+  keys: ["dead","ready"],
+  args: ["position"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece127, piece1, piece128, `local held = KEYS
+local most = ARGV[1]
+local items = (#ARGV - 1) / 1
+if items == 1 then`, piece169, `do`, piece170, `end
+return nil
+end
+local function item(dead, ready, position)`, piece170, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Renew the leases of a worker, which shows that it is alive. With `starting` it also records that handlers are about to be called.
+ *
+ * Invariant: a lost lease is neither taken back nor recorded as started. The record lasts as long as the lease. The worker sends at
+ * most 256 positions. The first renewal of a lease also stores when it began (started.lua), with an XCLAIM for each such time.
+ *
+ * - shared keys `held`: with order by key its places, see lua/_lib/stream/places.lua
+ * - shared `group`: group
+ * - shared `consumer`: name of the consumer that has the leases
+ * - key `stream`: stream, or the group's stream of ready entries
+ * - `ids`: positions, ascending, separated by spaces; of entries of a run (lua/_lib/stream/members.lua) each its own
+ * - `places`: JSON list of the places of the entries of runs, in the same order; empty when there are none
+ * - `starting`: 1 when the handlers are about to be called
+ * - replies positions whose lease is lost, separated by spaces
+ * - on a full server runs: without it the leases of a live worker end; it changes times only
+ */
+export const streamRenew: Script<[held: readonly string[], group: Arg, consumer: Arg], [stream: string, ids: Arg, places: Arg, starting: Arg], string> = {
+  name: 'stream/renew',
+  sha: '7c76299b62c08f0cbba2adac8ae4095ad0c257ad',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["group","consumer"],
+  keys: ["stream"],
+  args: ["ids","places","starting"],
+  returns: 'string',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece127, piece149, piece159, piece1, `local held = KEYS
+local group = ARGV[1]
+local consumer = ARGV[2]
+local items = (#ARGV - 2) / 3
+if items == 1 then
+local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
+do`, piece171, `end
+return nil
+end
+local function item(stream, ids, places, starting)`, piece171, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 2 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
+}
+
+/**
+ * Delete an entry of an event log and append another one in its place.
+ *
+ * Invariant: an entry is replaced once. If it is not there any more, nothing is appended. The invariant of `stream/add` too.
+ *
+ * - shared keys `of`: the stream
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - `id`: id of the entry
+ * - `payload`: JSON text of the other one
+ * - replies 1 when it was replaced, 0 when it was not there, -1 when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
+  name: 'stream/replace',
+  sha: '75b480edfbfd8543cbf04ebc84c321627613ec37',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits"],
+  keys: [],
+  args: ["id","payload"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
+local limits = ARGV[1]
+local stream = append.open(of[1], limits, of[2], of[3])
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, payload = ARGV[2], ARGV[3]
+do`, piece172, `end
+return nil
+end
+local function item(id, payload)`, piece172, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
+}
+
+/**
+ * Move a dead letter back to the ready entries of its group, with all attempts again.
+ *
+ * An entry with a key gets its place back if it stops its key. Otherwise it asks for one, and comes before those that were added later.
+ *
+ * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
+ *
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared `most`: places of a key; 0 without order
+ * - key `dead`: stream of dead letters
+ * - key `ready`: stream of entries that the group must handle again
+ * - `position`: position of the dead letter
+ * - replies 1 when it existed
+ * - on a full server runs: it moves an entry so that it is handled
+ */
+export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
+  name: 'stream/requeue',
+  sha: '4fc40286e4619e4912de1f762ca28c53ec00fb88',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["most"],
+  keys: ["dead","ready"],
+  args: ["position"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece1, piece152, `local held = KEYS
+local most = ARGV[1]
+local items = (#ARGV - 1) / 1
+if items == 1 then`, piece169, `do`, piece173, `end
+return nil
+end
+local function item(dead, ready, position)`, piece173, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Move the position from which a group of an event log reads. Creates the group if it does not exist.
+ *
+ * Invariant: entries that are running, ready or delayed in the group stay, unless `discard` drops them with their leases. The reset
+ * is one script, so a process that dies leaves it done or not done.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - `group`: group
+ * - `after`: id after which the group reads, $ for the last id of the stream
+ * - `discard`: 1 to drop its running, ready and delayed entries
+ * - replies entries not read yet, 1 when that is exact, ready, pending, delayed
+ * - on a full server runs: it moves a position; groups are few, and discarding frees memory
+ */
+export const streamReset: Script<[], [stream: string, ready: string, delayed: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
+  name: 'stream/reset',
+  sha: 'b2b2c0f628a4209466f7d9b6111bc265d20434b8',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready","delayed"],
+  args: ["group","after","discard"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, piece1, piece37, piece38, `local WAKE = ':wake:'
+local function make(key, group, id)
+local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+error(made)
+end
+end
+local function pending(key, group)
+for _, found in ipairs(groups(key)) do
+if found.name == group then
+return found.pending
+end
+end
+end
+local items = #KEYS / 3
+if items == 1 then
+local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
+do`, piece174, `end
+return nil
+end
+local function item(stream, ready, delayed, group, after, discard)`, piece174, `end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1`, piece154, piece6),
+}
+
+/**
+ * Read a schedule.
+ *
+ * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
+ * - key `due`: sorted set of next occurrences
+ * - `id`: schedule
+ * - replies Redis' time in ms; then the schedule, see `schedule.state`, if it exists
+ */
+export const streamScheduleRead: Script<[], [schedules: string, due: string, id: Arg], readonly Reply[]> = {
+  name: 'stream/schedule_read',
+  sha: '8ce830b587bbe6ec24cebffdd4053f71c02a69c1',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["schedules","due"],
+  args: ["id"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local items = #KEYS / 2
+if items == 1 then
+local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
+do`, piece176, `end
+return nil
+end
+local function item(schedules, due, id)`, piece176, `end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Remove a schedule. Entries that it added stay.
+ *
+ * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
+ * - key `due`: sorted set of next occurrences
+ * - key `ids`: sorted set of ids
+ * - `id`: schedule
+ * - replies 1 when it existed
+ * - on a full server runs: it deletes
+ */
+export const streamScheduleRemove: Script<[], [schedules: string, due: string, ids: string, id: Arg], number> = {
+  name: 'stream/schedule_remove',
+  sha: '56c9623f452696adc4dfade0b5d41f673e15a2f7',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["schedules","due","ids"],
+  args: ["id"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
+if items == 1 then
+local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
+do`, piece177, `end
+return nil
+end
+local function item(schedules, due, ids, id)`, piece177, `end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Add the entry of an occurrence and move its schedule on to the next one.
+ *
+ * Invariant: an occurrence is added once. The caller says which one it saw (`seen`): when the schedule has moved on, was changed,
+ * paused or removed since, nothing is done. The entry is added and the schedule moved in one script, so a process that dies before
+ * the script leaves the occurrence to the others, and one that dies after it has done all.
+ *
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua)
+ * - `id`: schedule
+ * - `seen`: text that the read returned; empty to add an entry now, whatever is due
+ * - `next`: the next occurrence in ms; empty when there is none
+ * - `payload`: JSON text; empty to add nothing, because the occurrence was missed
+ * - `names`: the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
+ * - `name`: key of the entry, if any
+ * - replies + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
+ * - on a full server refused: it adds an entry
+ */
+export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
+  name: 'stream/schedule_tick',
+  sha: 'ab6ca9c377eb21e0eb5324824f755c4da4a68420',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["limits"],
+  keys: ["all"],
+  manyKeys: true,
+  args: ["id","seen","next","payload","names","name"],
+  returns: 'string',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece138, piece51, piece123, piece36, piece124, piece125, `local function load_limits()
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+local function load_members()
+return members
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
+if not fields then
+return nil
+end
+if position then
+return load_members().of_run(fields, nth)
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place = delivery.k
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
+local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.in_run(value, position)
+return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.in_run(value, all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+if delivery.q then
+places.enter(of, delivery.q, delivery)
+return
+end
+local position = entry.put_ready(of.ready, delivery)
+if delivery.k then
+places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key = places.key_of(place)
+if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+function ordered.add(stream, key, payload, trace, own)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+return id
+end
+local id
+if trace == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(key, limits, busy, queued)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue ~= '0',
+ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
+busy = busy,
+queued = queued,
+places = queue - 1,
+last = nil,
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+count = nil,
+put = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or nil
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+if stream.ordered then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = length + redis.call('ZCARD', stream.queued)
+end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.counts then
+local most = stream.most - stream.prepared
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
+function append.apply(stream, payload, trace, due)
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id, key
+local own = ''
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
+elseif trace == '' and due == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
+end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
+id = redis.pcall(unpack(add))
+end
+if (stream.ordered or stream.put) and type(id) == 'string' then
+stream.last = id
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+if counts then
+added(stream, payload)
+end
+return id
+end`, piece175, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -20515,12 +21965,13 @@ end
 return true
 end
 local function is_ready(ready, id, left)
-local first = '-'
+local first, wanted = '-', '\\0' .. sortable(id) .. '\\0'
 for _ = 1, MOST_READY do
 local page = redis.call('XRANGE', ready, first, '+', 'COUNT', 4)
 for _, found in ipairs(page) do
 for at, text in ipairs(found[2]) do
-if text == id and found[2][at - 1] == 'i' then
+local name = found[2][at - 1]
+if text == id and name == 'i' or name == 'm' and string.find(text, wanted, 1, true) then
 return true
 end
 left.bytes = left.bytes - #text
@@ -20568,17 +22019,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece171, `end
+do`, piece178, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece171, `end
+local function item(all, id, seen, next, payload, names, name)`, piece178, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece172, piece6),
+done = done + 1`, piece179, piece6),
 }
 
 /**
@@ -20610,21 +22061,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece173, `end
+do`, piece180, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece173, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece180, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece172, piece6),
+done = done + 1`, piece179, piece6),
 }
 
 /**
@@ -20648,14 +22099,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece174, `end
+do`, piece181, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece174, `end
+local function item(schedules, due, skip)`, piece181, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -20689,14 +22140,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece175, `end
+do`, piece182, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece175, `end
+local function item(schedules, due, ids, after, count)`, piece182, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20730,14 +22181,14 @@ done = done + 1`, piece31, piece6),
  * - key `dead`: stream of its dead letters
  * - key `settled`: string: number and reply of the worker's last batch
  * - `number`: number of this batch
- * - `finished`: JSON: two lists of positions, ascending: in the stream and in ready; with order by key two lists of their places, and how many queued entries a worker may get at once
+ * - `finished`: JSON: two lists of positions, ascending: in the stream and in ready, where <position>/1:3 are the first three entries of a run; with order by key two lists of their places, and how many queued entries a worker may get at once
  * - `moves`: JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason or outcome]
  * - replies positions whose lease is lost, separated by spaces; a position in ready has a leading r
  * - on a full server runs: finishing frees memory; a failed entry is moved, which needs hardly any more
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '352ba3f7e2aff388d8c7b9b3b8e9131962645ad6',
+  sha: '92338934d44951ac4b8a9abb90b25a93a02bc51d',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -20746,7 +22197,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece143, piece49, piece121, piece36, piece144, piece122, piece1, piece146, piece154, piece124, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece149, piece51, piece123, piece36, piece150, piece124, piece125, piece126, piece1, piece152, piece161, piece129, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -20755,15 +22206,16 @@ local group = ARGV[5]
 local consumer = ARGV[6]
 local declared = ARGV[7]
 local DAY = 86400
-local MOST_PASSED_ON = 128
+local NONE = { from = 1 }
+local MOST_PASSED_ON = 262144
 local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream', done = 'hash' }
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece176, `end
+do`, piece183, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece176, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece183, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20790,7 +22242,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], K
  */
 export const streamStats: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '4c7e80a619ceade58a6165bb3c65b03681d6f084',
+  sha: '95dfe4dae6a00ebefb0bdeb1eef3216394760e54',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -20807,20 +22259,17 @@ end
 end
 end
 local items = #KEYS / 7
-if items == 1 then
-local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece177, `end
+if items == 1 then`, piece39, `do`, piece184, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece177, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece184, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
 local key = done * 7
 local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], KEYS[key + 7], ARGV[arg + 1])`, piece6),
+done = done + 1`, piece41, piece6),
 }
 
 /**
@@ -20837,22 +22286,22 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], K
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '01b99195e6cfa30f203c7f4d2da7fe7046bdf312',
+  sha: 'b84740b0ddc97f51ae8cb08e0228d6a16a8c4093',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece121, piece143, piece144, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece123, piece149, piece150, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece178, `end
+do`, piece185, `end
 return nil
 end
-local function item(stream, first)`, piece178, `end
+local function item(stream, first)`, piece185, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -20887,10 +22336,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece179, `end
+do`, piece186, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece179, `end
+local function item(watched, lasts, channels)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20923,24 +22372,24 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [stream: string, output: string, position: Arg, id: Arg, fence: Arg, lasts: Arg, text: Arg], number> = {
   name: 'stream/write',
-  sha: '7e1f14f0af9f4bfc4d8fefb0aebb005c69c4bffe',
+  sha: '730777bb5c17dc1f03a78ef02d460d040bafae3c',
   batch: 32,
   sharedKeys: false,
   shared: ["group","consumer","channels"],
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece143, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece149, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece180, `end
+do`, piece187, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece180, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece187, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

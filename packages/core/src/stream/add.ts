@@ -1,13 +1,20 @@
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { checkOptions } from '../options.ts'
-import { streamAdd, streamAddHigh, streamAddLatest, streamAddOnce } from '../redis/scripts.gen.ts'
+import {
+  streamAdd,
+  streamAddHigh,
+  streamAddLatest,
+  streamAddOnce,
+  streamAddUnfinished,
+} from '../redis/scripts.gen.ts'
 import { Effect, type EffectTarget, END } from '../record/effect.ts'
 import { type BatchWriter, createBatchWriters } from './batch-writer.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
 import type { StreamEvent } from './event-types.ts'
 import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import { dueWithKey } from './order.ts'
+import { uniqueTerm, withTerm } from './own-terms.ts'
 import { createRoomQueue } from './room-queue.ts'
 import { checkPayload } from './payload.ts'
 import type { Scope } from './scope.ts'
@@ -49,13 +56,15 @@ export function createAdder<T>(
   topic: Topic<StreamEvent>,
   { added, declared: onDeclared }: AdderCallbacks,
 ): AdderWithWriters<T> {
-  const { safety, limits, firstLimits, limited, schema, dedupMs, traceparent } = settings
+  const { safety, limits, firstLimits, limited, schema, dedupMs, untilFinished, traceparent } = settings
   const { keys, route, stream: name, key: stream, title, identity, bindSafe, order } = scope
   const all = [stream, ...scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group))]
   const appendNext = bindSafe(streamAdd, [all, limits], safety)
   const appendFirst = bindSafe(streamAdd, [all, firstLimits], safety)
   const appendNextOnce = bindSafe(streamAddOnce, [all, limits], safety)
   const appendFirstOnce = bindSafe(streamAddOnce, [all, firstLimits], safety)
+  const appendNextUnfinished = bindSafe(streamAddUnfinished, [all, limits], safety)
+  const appendFirstUnfinished = bindSafe(streamAddUnfinished, [all, firstLimits], safety)
   const ahead = [stream, ...scope.groups.slice(0, 1).map((group) => keys.ready(name, group))]
   const appendNextHigh = bindSafe(streamAddHigh, [ahead, limits], safety)
   const appendFirstHigh = bindSafe(streamAddHigh, [ahead, firstLimits], safety)
@@ -107,6 +116,13 @@ export function createAdder<T>(
     return declared ? appendNextOnce(...item) : declareFirst(appendFirstOnce(...item))
   }
 
+  function appendUnfinished(dedupId: string, json: string, { trace, due }: AddTerms): Promise<string | null> {
+    const term = uniqueTerm(dedupId)
+    const kept = [keys.results(name, only), keys.resultsDue(name, only)] as const
+    const item = [route, ...kept, term, json, trace, withTerm(due, term), dedupMs] as const
+    return declared ? appendNextUnfinished(...item) : declareFirst(appendFirstUnfinished(...item))
+  }
+
   function appendHigh(
     dedupId: string | undefined,
     json: string,
@@ -126,6 +142,11 @@ export function createAdder<T>(
     if (terms.replace) {
       if (dedupId !== undefined) return appendLatest(dedupId, json, terms)
       return Promise.reject(invalid('replace', true, 'give an id too: it says which entry to replace'))
+    }
+    if (untilFinished && dedupId !== undefined) {
+      if (!terms.high) return appendUnfinished(dedupId, json, terms)
+      const fix = "leave it out, or give the stream a dedup without 'until'"
+      return Promise.reject(invalid('priority', 'high', fix))
     }
     if (terms.high) return appendHigh(dedupId, json, terms)
     return dedupId === undefined ? append(json, terms.trace, terms.due) : appendOnce(dedupId, json, terms)

@@ -136,7 +136,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     // A handler may end before its commit.
     if (entry.stage === 'committing') commits.afterwards(entry, () => finish(entry, result))
     else if (entry.own?.keepMs !== undefined) finishWith(entry, result)
-    else if (state.finish(entry)) settle(entry)
+    else if (state.finish(entry)) settle(entry, entry.own?.unique ? { to: 'done', outcome: 'd' } : undefined)
   }
 
   /** Keeps the result. One that cannot be kept makes the entry a dead letter, because another attempt would repeat what was done. */

@@ -2,6 +2,7 @@ import { type Duration, durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { type LeasedEntry, signalOf } from './leased-entry.ts'
+import { streamPosition } from './run-entries.ts'
 import type { Delivery, StreamEntryLease } from './worker-types.ts'
 
 /** The fields that all deliveries of a worker share. */
@@ -89,6 +90,6 @@ export class HandlerDelivery<T> implements Delivery<T> {
   get lease(): StreamEntryLease {
     const { sourceKeys, group, consumer } = this.#context
     const { source, position, fence } = this.#entry
-    return { key: sourceKeys[source] as string, group, consumer, id: position, fence }
+    return { key: sourceKeys[source] as string, group, consumer, id: streamPosition(position), fence }
   }
 }

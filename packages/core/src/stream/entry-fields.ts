@@ -16,7 +16,7 @@ export interface EntryFields {
   readonly suspect: boolean
   /** Its place, of an entry with a key. */
   readonly place: string | undefined
-  /** The id of the entry that has to be finished before it, of one that was passed on together with others of its key. */
+  /** Of an entry of a run: the id of the entry that has to be finished before it; undefined for the first one. */
   readonly before: string | undefined
   /** What its add said of its attempts. */
   readonly own: OwnTerms | undefined
@@ -41,7 +41,18 @@ const ADDED = /^d(,t)?(,n)?(,o)?(,[kq])?$/
 export function parseAdded(position: string, fields: readonly string[]): EntryFields {
   // The usual entry with a key, for speed.
   if (fields.length === 4 && fields[0] === 'd' && fields[2] === 'k') {
-    return { ...FIRST, id: position, json: fields[1], place: fields[3] }
+    return {
+      attempt: 1,
+      fence: 1,
+      dueMs: undefined,
+      suspect: false,
+      own: undefined,
+      id: position,
+      json: fields[1],
+      traceparent: undefined,
+      place: fields[3],
+      before: undefined,
+    }
   }
   const json = fieldOf(fields, 'd')
   const names = fields.filter((_, at) => at % 2 === 0).join()
@@ -79,7 +90,7 @@ export function parseRetry(_position: string, fields: readonly string[]): EntryF
     dueMs: undefined,
     suspect: found['v'] !== undefined,
     place,
-    before: found['p'],
+    before: undefined,
     own: parseOwnTerms(found['o']),
   }
 }

@@ -24,9 +24,14 @@ export interface StreamEntryState {
     | 'gone'
   /** Attempts used up; 0 where that is not known any more. */
   readonly attempts: number
-  /** The consumer name of the worker that has it, and the milliseconds since that worker renewed its lease. */
+  /**
+   * The consumer name of the worker that has it, which begins with its host name and process id, and the milliseconds since that worker
+   * renewed its lease.
+   */
   readonly consumer: string | undefined
   readonly idleMs: number | undefined
+  /** When that worker got it, milliseconds since 1970 by the clock of Redis. A busy worker starts it up to 250 ms later. */
+  readonly runningSinceMs: number | undefined
   /** When it is due, milliseconds since 1970. */
   readonly dueMs: number | undefined
   /** What its handler last gave to `delivery.progress`. */

@@ -21,7 +21,7 @@ export interface FetchControlOptions {
   readonly gate: Pick<LimitGate, 'asking' | 'ask'> | undefined
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
   /** With order by key. */
-  readonly runs: Pick<Runs, 'holds'> | undefined
+  readonly runs: Pick<Runs, 'holds' | 'size'> | undefined
   /** Why no entry may start now. */
   readonly stopped: () => WorkerReturnReason | undefined
 }
@@ -37,6 +37,8 @@ export interface FetchControl {
 export function createFetchControl(options: FetchControlOptions): FetchControl {
   const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, gate, giveBack, runs, stopped } =
     options
+  /** Entries of a position, as in the last reads: several where it is a run. */
+  let perPosition = 1
   return {
     room() {
       const places = concurrency() * batch
@@ -44,19 +46,21 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
       if (waiting.suspects.size >= places) return 0
       const all = places + pace.ahead
       const free = Math.min(
-        all - dispatcher.running - waiting.size - (gate?.asking ?? 0),
+        all - dispatcher.running - waiting.size - (gate?.asking ?? 0) - (runs?.size ?? 0),
         pace.startsIn(LONGEST_WAIT_MS) * batch - waiting.size,
         capacity.fits(leases.size, leases.length, pace.meanLength),
       )
-      return waiting.size === 0 || free >= all / 2 ? free : 0
+      return free > 0 && (waiting.size === 0 || free >= all / 2) ? Math.ceil(free / perPosition) : 0
     },
     take(entries, asked) {
       let length = 0
       let suspects = 0
       let held = 0
+      let behind = 0
       const limited: LeasedEntry[] = []
       for (const entry of entries) {
         length += entry.json?.length ?? 0
+        if (entry.keyed?.before !== undefined) behind += 1
         if (entry.stage !== 'waiting') continue
         if (runs?.holds(entry)) {
           held += 1
@@ -71,6 +75,8 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
         waiting.push(entry)
       }
       pace.fetched(entries.length, length)
+      if (entries.length > behind)
+        perPosition = (perPosition + entries.length / (entries.length - behind)) / 2
       const why = stopped()
       // Before the limiter is asked, because an entry that is given back afterwards loses its tokens.
       const most = limited.length - asked > pace.ahead ? asked : limited.length

@@ -186,7 +186,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       // It also checks, because the pause may have ended since.
       if (text === PAUSED) pause(true)
       // lua/stream/locate.lua took an entry away.
-      const [, code, position] = /^x([mr])(\d+-\d+)$/.exec(text) ?? []
+      const [, code, position] = /^x([mr])(\d+-\d+(?:\/\d+)?)$/.exec(text) ?? []
       const source = SOURCES.findIndex((each) => each.code === code)
       if (position === undefined) checkNow()
       else deliveries.cancelled(source, position)
@@ -269,7 +269,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       const checked = committer.check(effects)
       const { id, source, position, keyed, own } = entry
       const from = SOURCES[source]?.code as string
-      const outcome = own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
+      const outcome = own?.unique ? '?' : own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
       return deliveries.commit(entry, (mayRetry) =>
         committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
       )

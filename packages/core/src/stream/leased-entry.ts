@@ -6,11 +6,13 @@ import { NEW, SOURCES } from './sources.ts'
 
 /** An entry of a read. */
 export interface FetchedEntry {
-  /** Its id in its source stream. */
+  /** Its id in its source stream. Of an entry of a run, behind that of the run a slash and which one it is. */
   readonly position: string
   /** An index into `SOURCES`. */
   readonly source: number
   readonly fields: readonly string[]
+  /** Of an entry of a run. */
+  readonly parsed?: EntryFields
 }
 
 /** Of an entry with a key. Only `runs.ts` and `deliveries.ts` change it. */
@@ -55,14 +57,14 @@ export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Stag
 }
 
 export function leasedEntry(
-  { position, source, fields }: FetchedEntry,
+  { position, source, fields, parsed: given }: FetchedEntry,
   order: number,
   fetchedAt: number,
   leaseEndsAt: number,
 ): LeasedEntry {
   // The usual entry has only a payload.
   const plain = source === NEW && fields.length === 2 && fields[0] === 'd'
-  const parsed = plain ? undefined : SOURCES[source]?.parse(position, fields)
+  const parsed = given ?? (plain ? undefined : SOURCES[source]?.parse(position, fields))
   return {
     position,
     source,

@@ -1,14 +1,15 @@
 import { hasLease, isUnsettled } from './delivery-state.ts'
 import type { FetchedEntry, LeasedEntry } from './leased-entry.ts'
+import { streamPosition } from './run-entries.ts'
 import { SOURCES } from './sources.ts'
 
 export interface LeasesOptions {
   readonly leaseMs: number
   /**
-   * Renews the leases of positions of a source. With `started` it records that their handlers are about to be called. Resolves with
-   * the positions whose lease is lost.
+   * Renews the leases of positions of a source; `places` has those of the entries of runs, as JSON. With `started` it records that their
+   * handlers are about to be called. Resolves with the positions whose lease is lost, which may be that of a run.
    */
-  readonly renew: (source: number, positions: string, started: boolean) => Promise<string>
+  readonly renew: (source: number, positions: string, places: string, started: boolean) => Promise<string>
   /** Called when another worker took the entry over. */
   readonly lost: (entry: LeasedEntry) => void
   /** Called when the lease was not renewed in time, because Redis did not reply. Another worker may have the entry. */
@@ -105,11 +106,18 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
     started: boolean = false,
   ): Promise<boolean> {
     const askedAt = performance.now()
-    return renew(source, entries.map(({ position }) => position).join(' '), started).then(
+    const places = entries.flatMap(({ position, keyed }) => (position.includes('/') ? [keyed?.place] : []))
+    return renew(
+      source,
+      entries.map(({ position }) => position).join(' '),
+      places.length === 0 ? '' : JSON.stringify(places),
+      started,
+    ).then(
       (answer) => {
         const gone = new Set(answer.split(' '))
         for (const entry of entries) {
-          if (!gone.has(entry.position)) entry.leaseEndsAt = askedAt + leaseMs
+          const isGone = gone.has(entry.position) || gone.has(streamPosition(entry.position))
+          if (!isGone) entry.leaseEndsAt = askedAt + leaseMs
           // The lease of a delivery whose outcome was sent may have ended because the outcome arrived.
           else if (isUnsettled(entry)) lost(entry)
         }
@@ -149,8 +157,9 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
     },
     all,
     snapshot() {
-      const leased = bySource.map((map) => new Set(map.keys()))
-      return ({ source, position }) => leased[source]?.has(position) ?? false
+      // A run was read as a whole, so its other entries were known too.
+      const leased = bySource.map((map) => new Set([...map.keys()].map(streamPosition)))
+      return ({ source, position }) => leased[source]?.has(streamPosition(position)) ?? false
     },
     overdue: (now) => now - oldest > leaseMs * OVERDUE && size > 0,
     async recordStart(entry) {

@@ -91,7 +91,7 @@ export function createLocator(scope: Scope): Locator {
     locate,
     async why(id) {
       const reply = await search(id, 'why')
-      return { ...decode(id, reply), ...hindrances(reply.slice(9)) }
+      return { ...decode(id, reply), ...hindrances(reply.slice(10)) }
     },
     async find(id) {
       const { changed: _changed, keeps: _keeps, ...state } = await locate(id)
@@ -103,13 +103,14 @@ export function createLocator(scope: Scope): Locator {
 }
 
 function decode(id: string, reply: readonly string[]): Located {
-  const [state, changed, consumer, idle, attempts, due, outcome, progress, keeps] = reply
+  const [state, changed, consumer, idle, attempts, due, outcome, progress, keeps, since] = reply
   return {
     id,
     state: state as StreamEntryState['state'],
     attempts: Number(attempts),
     consumer: consumer === '' ? undefined : consumer,
     idleMs: consumer === '' ? undefined : Number(idle),
+    runningSinceMs: consumer === '' ? undefined : Number(since),
     dueMs: due === '' ? undefined : Number(due),
     progress: progress ? (JSON.parse(progress) as unknown) : undefined,
     changed: changed === '1',

@@ -96,7 +96,15 @@ export interface StreamDeadLetterOptions {
 }
 
 export interface StreamDedupOptions {
-  /** How long an id is remembered: from 1 ms. The id of a delayed entry is remembered at least until the entry is due. Default: 1 h. */
+  /**
+   * `'finished'`: until its entry is done, a dead letter, cancelled or cleared. Then the same id adds another entry. Only in a work queue with
+   * one group. Default: for the time `window`, whatever becomes of the entry.
+   */
+  readonly until?: 'finished'
+  /**
+   * How long an id is remembered: from 1 ms. The id of a delayed entry is remembered at least until the entry is due. With `until` it is
+   * the longest time, for entries that were deleted by hand, and begins when the entry is due. Default: 1 h; with `until` 7 days.
+   */
   readonly window?: Duration
 }
 

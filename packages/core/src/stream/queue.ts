@@ -1,8 +1,9 @@
-/** A first-in, first-out queue. `pop` removes the last value. */
+/** A first-in, first-out queue. `pop` removes the last value, `unshift` adds one before all others. */
 export interface Queue<T> {
   readonly size: number
   readonly first: T | undefined
   push(value: T): void
+  unshift(value: T): void
   shift(): T | undefined
   pop(): T | undefined
 }
@@ -18,6 +19,10 @@ export function createQueue<T>(): Queue<T> {
       return values[head]
     },
     push: (value) => void values.push(value),
+    unshift(value) {
+      if (head > 0) values[--head] = value
+      else values.unshift(value)
+    },
     shift() {
       if (head === values.length) return undefined
       const value = values[head++]

@@ -3,6 +3,8 @@ import { BLOCK_MS } from '../redis/driver.ts'
 import { movedAway, neverSent, replyCode } from '../redis/failures.ts'
 import type { Space } from '../redis/penknife.ts'
 import type { FetchedEntry } from './leased-entry.ts'
+import { addRun, isRun, streamPosition, withoutTurn } from './run-entries.ts'
+import { NEW } from './sources.ts'
 
 export interface ReaderOptions {
   /** The keys of `SOURCES`. */
@@ -51,6 +53,9 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
   const fromNew = keysToRead.map(() => '>')
   let stopped = false
   let wake: (() => void) | undefined
+  /** How many sources had enough entries for the last read, and among how many the next one is shared. */
+  let fullReads = 0
+  let shares = 1
   connection.on('ready', () => wake?.())
 
   /** Waits until `wake` is called, or for that time. */
@@ -117,9 +122,12 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
   }
 
   async function fetchNew(count: number): Promise<void> {
+    // A read gets as many entries from each source. While all have enough, each gives its share, so that none has to be given back.
+    const each = Math.ceil(count / shares)
     // The leases begin when Redis delivers the entries, which is not before now.
     const leasedSince = performance.now()
-    const entries = await read(count, ['BLOCK', BLOCK_MS], fromNew)
+    const entries = await read(each, ['BLOCK', BLOCK_MS], fromNew)
+    shares = fullReads === sourceKeys.length ? fullReads : 1
     if (entries.length > 0) fetched(entries, count, leasedSince)
   }
 
@@ -131,13 +139,11 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
       // Taken before the read, because an entry that ends before the reply arrives is in the reply too.
       const isLeased = snapshot()
       const entries = await read(most, [], from)
-      fetched(
-        entries.filter((entry) => !isLeased(entry)),
-        entries.length,
-        leasedSince,
-      )
+      fetched(entries.filter((entry) => !isLeased(entry)).map(withoutTurn), entries.length, leasedSince)
       if (entries.length === 0) return
-      for (const { source, position } of entries) from[keysToRead.length - 1 - source] = position
+      for (const { source, position } of entries) {
+        from[keysToRead.length - 1 - source] = streamPosition(position)
+      }
     }
   }
 
@@ -147,15 +153,20 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
     from: readonly string[],
   ): Promise<FetchedEntry[]> {
     const args = ['GROUP', group, consumer, 'COUNT', count, ...block, 'STREAMS', ...keysToRead, ...from]
-    return decode((await connection.call('xreadgroup', ...args)) as ReadReply)
+    return decode((await connection.call('xreadgroup', ...args)) as ReadReply, count)
   }
 
-  function decode(reply: ReadReply): FetchedEntry[] {
+  function decode(reply: ReadReply, count: number): FetchedEntry[] {
     const all: FetchedEntry[] = []
+    fullReads = 0
     for (const [key, entries] of reply ?? []) {
       const source = sourceKeys.indexOf(key)
+      if (entries.length === count) fullReads += 1
       // An entry that was deleted by hand has no fields.
-      for (const [position, fields] of entries) all.push({ position, source, fields: fields ?? [] })
+      for (const [position, fields] of entries) {
+        if (source !== NEW && fields && isRun(fields)) addRun(position, source, fields, all)
+        else all.push({ position, source, fields: fields ?? [] })
+      }
     }
     return all
   }

@@ -15,6 +15,8 @@ export interface Runs {
   giveBack(why: WorkerReturnReason): void
   /** How many entries of a key this worker wants at once. */
   readonly length: number
+  /** Entries that wait for their predecessor. */
+  readonly size: number
 }
 
 export interface RunsOptions {
@@ -28,22 +30,13 @@ export interface RunsOptions {
 /** The time that the handlers of a run should take. A key with slow handlers gets one entry after another, which costs little then. */
 const RUN_MS = 5
 const LONGEST_RUN = 32
-/** Most keys of which the last finished entry is known. Without it the next entry of its run is given back. */
-const MOST_FINISHED = 1000
 
 export function createRuns({ together, start, giveBack }: RunsOptions): Runs {
-  /** The last entry of each run, by place. */
-  const lastOf = new Map<string, LeasedEntry>()
-  /** The ids of entries that succeeded and whose successors may be in a later read, by place. */
-  const succeededIn = new Map<string, string>()
+  /** The last entry of the run that is being read. A read has the entries of a run one after the other. */
+  let last: LeasedEntry | undefined
   const waiting = new Set<LeasedEntry>()
   /** The time of a handler; undefined before the first one ended. */
   let meanMs: number | undefined
-
-  function remember(place: string, id: string): void {
-    if (succeededIn.size >= MOST_FINISHED) succeededIn.delete(succeededIn.keys().next().value as string)
-    succeededIn.set(place, id)
-  }
 
   /** Takes the entry behind this one out of the run. */
   function successorOf({ keyed }: LeasedEntry): LeasedEntry | undefined {
@@ -60,36 +53,31 @@ export function createRuns({ together, start, giveBack }: RunsOptions): Runs {
         ? 1
         : Math.max(1, Math.min(LONGEST_RUN, Math.floor(RUN_MS / meanMs)))
     },
+    get size() {
+      return waiting.size
+    },
     holds(entry) {
       const { keyed, source } = entry
       // An entry of the stream is alone in its place.
       if (!keyed || source === NEW) return false
       const { place, before } = keyed
-      const last = lastOf.get(place)
-      if (before === undefined || succeededIn.get(place) === before) {
-        succeededIn.delete(place)
-        lastOf.set(place, entry)
-        return false
-      }
-      if (last?.keyed && last.id === before) {
-        last.keyed.next = entry
+      const previous = last
+      last = entry
+      if (before === undefined) return false
+      if (previous?.keyed?.place === place && previous.id === before && previous.stage === 'waiting') {
+        previous.keyed.next = entry
         waiting.add(entry)
-        lastOf.set(place, entry)
       } else giveBack(entry, 'busy')
       return true
     },
     ended(entry, succeeded) {
       const { keyed } = entry
       if (!keyed) return
-      const { place, startedAt } = keyed
+      const { startedAt } = keyed
       if (succeeded && startedAt > 0) {
         const tookMs = performance.now() - startedAt
         meanMs = meanMs === undefined ? tookMs : (7 * meanMs + tookMs) / 8
         keyed.startedAt = 0
-      }
-      if (lastOf.get(place) === entry) {
-        lastOf.delete(place)
-        if (succeeded) remember(place, entry.id)
       }
       const next = successorOf(entry)
       if (!next) return

@@ -31,10 +31,13 @@ export interface StreamSettings<T, Out> {
   readonly schema: StandardSchema<T, Out> | undefined
   /** How long dedup ids are remembered. */
   readonly dedupMs: number
+  /** Whether an id is free when its entry ends. */
+  readonly untilFinished: boolean
   readonly traceparent: (() => string | undefined) | undefined
 }
 
 const KEEP = 10_000
+const WEEK_MS = 604_800_000
 const HUGE = 1_000_000_000_000
 
 export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSettings<T, Out> {
@@ -56,7 +59,18 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
   const backlog =
     options.maxBacklog === undefined ? 0 : wholeNumber('maxBacklog', options.maxBacklog, 1, HUGE)
   if (schema !== undefined) checkSchema('schema', schema)
-  checkOptions('dedup', dedup, ['window'])
+  checkOptions('dedup', dedup, ['window', 'until'])
+  const untilFinished = dedup.until !== undefined
+  if (untilFinished && (dedup.until as string) !== 'finished') {
+    throw invalid('until', dedup.until, "give 'finished', or leave it out")
+  }
+  if (untilFinished && (!queue || groups.length !== 1)) {
+    throw invalid(
+      'until',
+      dedup.until,
+      "it needs a work queue with one group, such as { groups: ['billing'] }",
+    )
+  }
   if (traceparent !== undefined && typeof traceparent !== 'function') {
     throw invalid('traceparent', traceparent, 'give a function that returns the traceparent')
   }
@@ -75,7 +89,8 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     limited: backlog > 0,
     safety: safetyOf(options),
     schema,
-    dedupMs: wholeMs('window', dedup.window ?? 3_600_000, 1),
+    dedupMs: wholeMs('window', dedup.window ?? (untilFinished ? WEEK_MS : 3_600_000), 1),
+    untilFinished,
     traceparent,
   }
 }

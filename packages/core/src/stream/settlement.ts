@@ -28,19 +28,40 @@ const LONGEST_REASON = 1000
  * The two text arguments of lua/stream/settle.lua. With order by key, `run` is how many entries of a key the worker wants at once.
  */
 export function encodeOutcomes(batch: readonly Outcome[], run?: number): [finished: string, moves: string] {
-  const finished = SOURCES.map(() => '')
   const moves: unknown[] = []
-  for (const { entry, move } of batch) {
-    if (move) moves.push(encodeMove(entry, move))
-    else finished[entry.source] += `,"${entry.position}"`
-  }
-  let lists = finished.map((positions) => `[${positions.slice(1)}]`).join(',')
-  if (run !== undefined) {
-    const places: string[][] = SOURCES.map(() => [])
-    for (const { entry, move } of batch) if (!move) places[entry.source]?.push(entry.keyed?.place ?? '')
-    lists += `,${places.map((names) => JSON.stringify(names)).join(',')},${run}`
-  }
+  for (const { entry, move } of batch) if (move) moves.push(encodeMove(entry, move))
+  const lists = run === undefined ? encodePositions(batch) : `${encodeKeyed(batch)},${run}`
   return [`[${lists}]`, moves.length === 0 ? '[]' : JSON.stringify(moves)]
+}
+
+function encodePositions(batch: readonly Outcome[]): string {
+  const finished = SOURCES.map(() => '')
+  for (const { entry, move } of batch) if (!move) finished[entry.source] += `,"${entry.position}"`
+  return finished.map((positions) => `[${positions.slice(1)}]`).join(',')
+}
+
+/** With the places. Entries of a run that follow each other are one position, such as `1700000000000-0/1:3`. */
+function encodeKeyed(batch: readonly Outcome[]): string {
+  const finished: string[][] = SOURCES.map(() => [])
+  const places: string[][] = SOURCES.map(() => [])
+  for (let at = 0; at < batch.length; at++) {
+    const { entry, move } = batch[at] as Outcome
+    if (move) continue
+    let last = entry
+    for (let next = batch[at + 1]; next && !next.move && follows(last, next.entry); next = batch[at + 1]) {
+      last = next.entry
+      at += 1
+    }
+    const end = last === entry ? '' : `:${last.position.slice(last.position.indexOf('/') + 1)}`
+    finished[entry.source]?.push(entry.position + end)
+    places[entry.source]?.push(entry.keyed?.place ?? '')
+  }
+  return [...finished, ...places].map((list) => JSON.stringify(list)).join(',')
+}
+
+/** Whether an entry is the next one of the run of another. */
+function follows({ id, keyed, order }: LeasedEntry, next: LeasedEntry): boolean {
+  return next.order === order + 1 && next.keyed?.before === id && next.keyed.place === keyed?.place
 }
 
 function encodeMove({ source, position, attempt, fence }: LeasedEntry, move: Move): readonly unknown[] {

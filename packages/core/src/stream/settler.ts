@@ -29,8 +29,10 @@ export interface Settler {
 
 /** Limits of one call of lua/stream/settle.lua. */
 const MOST_FINISHED = 256
-/** The same with order by key, where each of them may pass its place on. */
-const MOST_FINISHED_KEYED = 128
+/** The same with order by key, where each of them may pass its place on. Entries of a run count as one. */
+const MOST_PLACES = 128
+/** Most entries of a call with order by key. */
+const MOST_FINISHED_KEYED = 1024
 const MOST_MOVES = 64
 /** Most characters of payload that a call moves, so that it does not block Redis. One entry always fits. */
 const MOST_MOVED = 1 << 20
@@ -81,9 +83,11 @@ export function createSettler({
   function take(): Outcome[] {
     let moves = 0
     let moved = 0
+    let places = 0
     let end = 0
     for (; end < waiting.length && end < mostFinished; end++) {
       const { entry, move } = waiting[end] as Outcome
+      if (runLength && entry.keyed?.before === undefined && ++places > MOST_PLACES) break
       if (!move) continue
       moved += (entry.json?.length ?? 0) + (move.to === 'done' ? move.outcome.length : 0)
       if (++moves > 1 && (moves > MOST_MOVES || moved > MOST_MOVED)) break

@@ -10,6 +10,8 @@ export interface WaitingEntries {
   readonly size: number
   readonly suspects: Suspects
   push(entry: LeasedEntry): void
+  /** Before the others: the next entry of a run, so that a run is finished together. */
+  pushFirst(entry: LeasedEntry): void
   /** Removes and returns the oldest entry that is not a suspect. Its lease may have been lost meanwhile. */
   shift(): LeasedEntry | undefined
   /** Gives back the newest entries, and keeps `keep` entries and `keepSuspects` suspects. */
@@ -62,6 +64,7 @@ export function createWaitingEntries({ maxAttempts, pace, giveBack }: WaitingEnt
     },
     suspects,
     push: (entry) => (entry.suspect ? suspects : queue).push(entry),
+    pushFirst: (entry) => queue.unshift(entry),
     shift: () => queue.shift(),
     giveBack: giveBackNewest,
     limitWaits,

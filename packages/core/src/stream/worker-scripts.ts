@@ -25,7 +25,7 @@ export interface WorkerScripts {
   /** Creates the group if it does not exist; resolves with whether it is paused. */
   open(from: string): Promise<boolean>
   settle(number: number, finished: string, moves: string): Promise<string>
-  renew(source: number, positions: string, started: boolean): Promise<string>
+  renew(source: number, positions: string, places: string, started: boolean): Promise<string>
   check(fromStream: string, fromReady: string): Promise<Checked>
   /** A step of lua/stream/check_places.lua. */
   checkPlaces(
@@ -91,7 +91,7 @@ export function bindWorkerScripts(
   const stops = order?.stops ? 1 : 0
   const settle = bind(streamSettle, [held, most, stops, keepDead, outcomes, group, consumer, declared])
   const checkPlaces = bind(streamCheckPlaces, [placesOf(group), most, group])
-  const renew = bind(streamRenew, [group, consumer])
+  const renew = bind(streamRenew, [placesOf(group), group, consumer])
   const maintain = bind(streamMaintain, [
     held,
     most,
@@ -123,8 +123,8 @@ export function bindWorkerScripts(
     open: async (from) => (await open(route, stream, ready, paused, group, from)) === 1,
     settle: (number, finished, moves) =>
       settle(route, stream, ready, delayed, dead, settled, number, finished, moves),
-    renew: (source, positions, started) =>
-      renew(route, sourceKeys[source] as string, positions, started ? 1 : 0),
+    renew: (source, positions, places, started) =>
+      renew(route, sourceKeys[source] as string, positions, places, started ? 1 : 0),
     check: (fromStream, fromReady) =>
       maintain(
         route,

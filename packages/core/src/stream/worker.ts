@@ -39,7 +39,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     scope.order &&
     createRuns({
       together: scope.order.places > 1,
-      start: (entry) => (gate ? gate.ask(entry) : waiting.push(entry)),
+      start: (entry) => (gate ? gate.ask(entry) : waiting.pushFirst(entry)),
       giveBack: (entry, why) => giveBack(entry, why),
     })
   const consumer = createGroupConsumer(scope, {
