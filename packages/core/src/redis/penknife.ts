@@ -1,5 +1,6 @@
 import { closeDeadlineMs } from '../closing.ts'
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
+import { detached } from '../detached.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTaps, type Taps } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
@@ -143,6 +144,10 @@ export interface Runtime {
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
 export function connect(redis: Connection, options: ConnectOptions = {}): Penknife {
+  return detached(() => open(redis, options))
+}
+
+function open(redis: Connection, options: ConnectOptions): Penknife {
   checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
