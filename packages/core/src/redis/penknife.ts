@@ -2,9 +2,10 @@ import { closeDeadlineMs } from '../closing.ts'
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { detached } from '../detached.ts'
 import { invalid, PenknifeError } from '../errors.ts'
-import { createTaps, type Taps } from '../events.ts'
+import { createTaps, createTopic, type Taps } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Gate } from './batch.ts'
+import type { BatchEvent } from './batch-event.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, driverOf } from './choose-driver.ts'
 import { createDurable, type Safety } from './durable.ts'
@@ -172,7 +173,8 @@ function open(redis: Connection, options: ConnectOptions): Penknife {
   })
   const refusals = createRefusals(events.refusing)
   const policies = createPolicies(events.policy, events.decides)
-  const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals }
+  const topic = createTopic<BatchEvent>('penknife:batch', taps)
+  const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals, topic }
   const runner: Runner = new Runner(sink, {
     ...limits,
     onReadonly: atMostEvery(1000, () => commands.reconnect()),
