@@ -5,7 +5,7 @@ import base from './vitest.config.ts'
 /** What needs clusters, processes, browsers, faults and builds. */
 const FOLDERS = 'cluster,servers,pack,demo,docs,examples,testing'
 const FAULTS =
-  'chaos,crash,fate,failover,outage,processes,silence,connection,lifecycle,spoiled,damaged,fuzz,hostile,suspects,browser'
+  'chaos,crash,fate,failover,outage,processes,silence,connection,lifecycle,spoiled,damaged,fuzz,hostile,suspects,browser,prometheus'
 /** What tries many cases. */
 const MANY = 'property,policies,bounds,bound,outcome,computing,memory,table,random-gaps,worst-case,no-trace'
 /** What takes longest of the rest. */

@@ -8,9 +8,9 @@ import { Extractor, ExtractorConfig, type ExtractorResult, type IConfigFile } fr
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const REPORTS = join(ROOT, 'api')
 
-/** The entries of the packages. A feature's entry of the core has a part of what `index` has, but that of metrics. */
+/** The entries of the packages. A feature's entry of the core has a part of what `index` has, but those of metrics and tracing. */
 const ENTRIES: Readonly<Record<string, readonly string[]>> = {
-  core: ['index', 'internal', 'metrics/index'],
+  core: ['index', 'internal', 'metrics/index', 'tracing/index'],
   http: ['index', 'adapter', 'plugins', 'websocket'],
   express: ['index'],
   koa: ['index'],

@@ -295,6 +295,9 @@ describe('when something is wrong', () => {
       ['Did you mean --dry-run?', 'dead', 'purge', 'orders', '--dry-rum'],
       ["stream 'ordres' of space 'shop'", 'streams', 'ordres'],
       ['give a group, one of: a, b', 'dead', 'list', 'orders'],
+      ['--sentinel is wrong', '--redis', 'redis://h', '--sentinel', 'redis://a', 'overview'],
+      ['give --sentinel without --cluster', '--sentinel', 'a', '--cluster', 'overview'],
+      ['give --sentinel too', '--master', 'a', 'overview'],
       ['the URL of Redis is wrong', '--redis', 'http://user:secret@host', 'overview'],
       ['give a whole number from 0 to 200', 'channel', 'tail', 'main', 'room', '-n', 'x'],
     ]

@@ -1,7 +1,8 @@
 import { createLeaderboard, createStream } from '@penknife/core'
-import { Cluster } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
+import { startSentinels } from '../../scripts/redis/sentinel.ts'
 import { openReady } from '../support/connect.ts'
 import { useCluster } from '../support/redis.ts'
 import { json, penknife } from './run.ts'
@@ -46,4 +47,19 @@ test('--cluster, --prefix and --space: finds the objects of an application on a 
       expect.objectContaining({ check: 'permissions', status: 'ok' }),
     ]) as unknown,
   })
+})
+
+test('--sentinel and --master: finds the master by its Sentinels, past one that does not answer', async () => {
+  const sentinels = await startSentinels({ replicas: 0, sentinels: 1 })
+  onTestFinished(() => sentinels.stop())
+  const [master] = sentinels.servers
+  const app = await openReady(new Redis(master?.url ?? '', { lazyConnect: true }), { deadline: '30s' })
+  const space = app.space('shop')
+  await createStream(space, 'orders', { groups: ['billing'] }).add(1)
+  await space.runtime.registered()
+  const [known] = sentinels.addresses
+  // A test process never listens on port 1.
+  const flags = ['--sentinel', `127.0.0.1:1,${known?.host}:${known?.port}`, '--master', sentinels.name]
+  const { code, value } = await json('redis://127.0.0.1:1/0', ...flags, 'overview')
+  expect({ code, value }).toMatchObject({ code: 0, value: [{ space: 'shop', waiting: 1 }] })
 })

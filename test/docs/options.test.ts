@@ -31,6 +31,7 @@ const GUARD = 'packages/core/src/guard'
 const REDIS = 'packages/core/src/redis'
 const HTTP = 'packages/http/src'
 const METRICS = 'packages/core/src/metrics'
+const TRACING = 'packages/core/src/tracing'
 
 test.each([
   ['docs/rate-limiting.md', LIMITER, 'RateLimiterOptions'],
@@ -50,6 +51,8 @@ test.each([
   ['docs/metrics.md', METRICS, 'MetricsOptions'],
   ['docs/metrics.md', METRICS, 'MetricsSharedOptions'],
   ['docs/metrics.md', METRICS, 'Metrics'],
+  ['docs/tracing.md', TRACING, 'TracingOptions'],
+  ['docs/tracing.md', TRACING, 'Tracing'],
   ['docs/middleware.md', HTTP, 'RateLimitOptions'],
   ['docs/middleware.md', HTTP, 'HeaderOptions'],
   ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],

@@ -27,7 +27,7 @@ test('names follow the conventions of Prometheus: counters end in _total, times 
   for (const [name, { type }] of Object.entries(DEFINITIONS)) {
     expect(name.endsWith('_total'), name).toBe(type === 'counter')
     expect(name).not.toMatch(/_(ms|milliseconds|minutes)\b/)
-    if (type === 'histogram') expect(name).toMatch(/_seconds$/)
+    if (type === 'histogram') expect(name).toMatch(/_(seconds|calls)$/)
   }
 })
 

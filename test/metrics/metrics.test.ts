@@ -119,6 +119,42 @@ test('a scrape says whether Redis answers, and counts connections and subscripti
   expect(await metrics.register.metrics()).toBe('\n')
 })
 
+test('counts calls of scripts by how they ended, with how many were sent together and how long Redis took', async () => {
+  const penknife = await openReady(bench.raw, { maxPending: 70, deadline: '200ms' })
+  const metrics = metricsOf(penknife)
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
+  await stream.add(0)
+  // More than one batch has room for, and too many. Other calls may be pending too, such as the declaration.
+  const adds = await Promise.allSettled(Array.from({ length: 71 }, (_, n) => stream.add(n)))
+  const refused = adds.filter(({ status }) => status === 'rejected').length
+  expect(refused).toBeGreaterThan(0)
+  // The script finds a key of another type, and refuses before it writes.
+  await bench.raw.set('pk1:{shop}:stream:broken', 'text')
+  await expect(createStream<number>(penknife.space('shop'), 'broken').add(1)).rejects.toMatchObject({
+    fate: 'not-done',
+  })
+  const answered = await scrape(metrics)
+  expect(answered).toMatchObject({
+    'penknife_redis_calls_total{script="stream/add",outcome="done"}': 72 - refused,
+    'penknife_redis_calls_total{script="stream/add",outcome="not-done"}': refused + 1,
+    'penknife_redis_batch_calls_sum{script="stream/add"}': 73 - refused,
+    'penknife_redis_batch_calls_count{script="stream/add"}': 4,
+    'penknife_redis_batch_seconds_count{script="stream/add"}': 4,
+  })
+  const seconds = answered['penknife_redis_batch_seconds_sum{script="stream/add"}'] ?? 0
+  expect(seconds).toBeGreaterThan(0)
+  // Redis gets the call, and replies after the deadline.
+  bench.server.freeze()
+  try {
+    await expect(stream.add(1)).rejects.toMatchObject({ fate: 'unknown' })
+  } finally {
+    bench.server.thaw()
+  }
+  const late = await scrape(metrics)
+  expect(late['penknife_redis_calls_total{script="stream/add",outcome="unknown"}']).toBe(1)
+  expect(late['penknife_redis_batch_seconds_sum{script="stream/add"}']).toBeGreaterThan(seconds + 0.15)
+})
+
 test('one elected process reads the states of streams; when it ends, another one does, and a stream that is gone has no gauges', async () => {
   const first = await openPenknife()
   const space = first.space('shop')

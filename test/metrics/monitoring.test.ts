@@ -46,7 +46,7 @@ test.each(expressions)('%s names metrics and labels that exist', (_, expression)
   expect(selectors.length).toBeGreaterThan(0)
   const known = new Set<string>()
   for (const [, written = '', matchers = ''] of selectors) {
-    const name = written.replace(/(_seconds)_(bucket|sum|count)$/, '$1')
+    const name = written.replace(/(_seconds|_calls)_(bucket|sum|count)$/, '$1')
     expect(Object.keys(DEFINITIONS)).toContain(name)
     const labels = labelsOf(name)
     for (const label of labels) known.add(label)

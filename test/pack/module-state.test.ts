@@ -15,6 +15,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'core/src/redis/ioredis/direct.ts':
     'classes made for those of the given client library, which go with them',
   'core/src/stream/batch-writer.ts': 'what writes the batches of a stream, which goes with that stream',
+  'core/src/tracing/tracing.ts': 'whether tracing is on, because its channels are of the process',
   'express/src/route.ts': 'caches by router and layer, which go with these',
   'http/src/plugin.ts': 'the parts of a middleware for other frameworks, which go with that middleware',
   'http/src/request-log/request-id.ts': 'the number of the last request id, unique in the process',

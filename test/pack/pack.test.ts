@@ -57,7 +57,7 @@ const folderOf = (clients: string): string => clients.replaceAll(' ', '-')
 
 const EVERYTHING: Dependencies = {
   ...Object.fromEntries(PACKAGES.map((name) => [`@penknife/${name}`, '*'])),
-  ...versions('ioredis', 'express', 'koa', 'fastify', 'hono', 'ws', 'prom-client'),
+  ...versions('ioredis', 'express', 'koa', 'fastify', 'hono', 'ws', 'prom-client', '@opentelemetry/api'),
   ...versions('typescript', '@types/express', '@types/koa', '@types/node'),
 }
 

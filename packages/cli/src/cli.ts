@@ -67,6 +67,8 @@ function createProgram({ stdout, stderr }: Streams): Command {
       'such as redis://user:password@host:6379/0; rediss:// for TLS; or the path of a unix socket',
     )
     .option('--cluster', 'the server is a node of a Redis Cluster')
+    .option('--sentinel <addresses>', 'Sentinels, such as host:26379,host:26379, that know the master')
+    .option('--master <name>', 'the name of the master, with --sentinel; otherwise mymaster')
     .option('--prefix <text>', 'the keyPrefix of the application')
     .option('--space <name>', 'the space; not needed when there is only one')
     .option('--deadline <time>', 'how long a call of Redis may take', '5s')

@@ -2,16 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect, type Duration, inspect, type Inspector, type Penknife } from '@penknife/core'
 import { durationMs } from '@penknife/core/internal'
-import { Cluster, Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 
+import { clientOf, type ClientOptions } from './client.ts'
 import { EXIT, Failure } from './failure.ts'
 import type { Output } from './output.ts'
 
 /** Options that every command has. */
-export interface GlobalOptions {
+export interface GlobalOptions extends ClientOptions {
   readonly redis?: string
-  readonly cluster?: boolean
-  readonly prefix?: string
   readonly space?: string
   readonly deadline: string
   readonly json?: boolean
@@ -72,30 +71,6 @@ export async function withSession<Result>(
 
 function openPenknife(raw: Redis | Cluster, { deadline }: GlobalOptions): Penknife {
   return connect(raw, { deadline: deadline as Duration })
-}
-
-function clientOf(url: string, { cluster = false, prefix = '' }: GlobalOptions): Redis | Cluster {
-  const path = url.startsWith('/')
-  if (!path && (!URL.canParse(url) || !/^rediss?:\/\//.test(url))) {
-    // The URL may contain a password.
-    throw new Failure(
-      EXIT.usage,
-      "the URL of Redis is wrong: give one such as 'redis://user:password@host:6379/0'",
-    )
-  }
-  const quick = { lazyConnect: true, maxRetriesPerRequest: 0, enableOfflineQueue: true, connectTimeout: 5000 }
-  if (!cluster || path) return new Redis(url, { ...quick, keyPrefix: prefix })
-  const { hostname, port, username, password, protocol } = new URL(url)
-  return new Cluster([{ host: hostname, port: Number(port || 6379) }], {
-    keyPrefix: prefix,
-    lazyConnect: true,
-    redisOptions: {
-      ...quick,
-      ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-      ...(password === '' ? {} : { password: decodeURIComponent(password) }),
-      ...(protocol === 'rediss:' ? { tls: {} } : {}),
-    },
-  })
 }
 
 async function within<Value>(deadline: string, call: Promise<Value>): Promise<Value> {

@@ -9,6 +9,7 @@ export * from './limiter/index.ts'
 export * from './live/index.ts'
 export * from './notifier/index.ts'
 export * from './record/index.ts'
+export type { BatchEvent } from './redis/batch-event.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
 export type { ConnectionPurpose } from './redis/driver.ts'
 export type {

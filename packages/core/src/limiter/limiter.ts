@@ -29,6 +29,7 @@ import { createTokenLeases, forgetting, type TokenLeases } from './token-leases.
 import type {
   LimiterDecisionEvent,
   LimiterRedeclaredEvent,
+  LimiterReservation,
   LimiterSubject,
   LimiterTokenLeaseOptions,
   RateLimiter,
@@ -36,6 +37,9 @@ import type {
 } from './types.ts'
 import { createFallback } from './fallback.ts'
 import { createWaitQueues } from './wait.ts'
+import { traced } from '../traced.ts'
+
+const TAKE = traced('take')
 
 /**
  * Creates a rate limiter with one or several rules, each with its own algorithm. One script call in Redis charges all rules
@@ -151,7 +155,13 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     })
   }
 
-  const { take, takeNow } = createLeasedTake({ ownPlan, cache, leases, take: takes.take, onDecision })
+  const leased = createLeasedTake({ ownPlan, cache, leases, take: takes.take, onDecision })
+  const { takeNow } = leased
+  const take: RateLimiter['take'] = (subject, taking) =>
+    TAKE.observed
+      ? TAKE.follow({ ...about }, () => leased.take(subject, taking))
+      : leased.take(subject, taking)
+
   const effect = createTaking({
     ...limiter,
     space: space.name,
@@ -193,11 +203,13 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     },
     async reserve(subject, reserving) {
       checkOptions('reserve', reserving, ['cost', 'rules', 'expires'])
-      return reserve(
-        (taking) => takeCorrectable(subject, taking),
-        reserving,
-        () => onTokensBack(subject),
-      )
+      const charge = (): Promise<LimiterReservation> =>
+        reserve(
+          (taking) => takeCorrectable(subject, taking),
+          reserving,
+          () => onTokensBack(subject),
+        )
+      return TAKE.observed ? TAKE.follow({ ...about }, charge) : charge()
     },
     ...forgetting(
       leases,

@@ -1,4 +1,5 @@
 import { durationMs } from '../duration.ts'
+import { detached } from '../detached.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import type { MovedTime } from '../redis/moved-time.ts'
@@ -82,7 +83,7 @@ export function createTokenLeases(
     account.checkAt = performance.now() + idleMs
     accounts.delete(text)
     accounts.set(text, account)
-    timer ??= setTimeout(sweep, idleMs).unref()
+    timer ??= detached(() => setTimeout(sweep, idleMs).unref())
     unregister ??= onCloseWaiting(end)
   }
 

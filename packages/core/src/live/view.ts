@@ -1,4 +1,5 @@
 import { reportFault, runSafely } from '../callbacks.ts'
+import { detached } from '../detached.ts'
 import { isOutage, PenknifeError } from '../errors.ts'
 import type { Changes } from '../redis/changes.ts'
 import { changeBetween } from './change.ts'
@@ -97,7 +98,7 @@ export class View<Value> implements LiveView<Value> {
     if (dueAt >= this.#dueAt) return
     clearTimeout(this.#timer)
     this.#dueAt = dueAt
-    this.#timer = setTimeout(() => void this.#read(), Math.max(0, ms)).unref()
+    this.#timer = detached(() => setTimeout(() => void this.#read(), Math.max(0, ms)).unref())
   }
 
   async #read(): Promise<void> {

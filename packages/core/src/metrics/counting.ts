@@ -3,6 +3,7 @@ import type { LockEvent } from '../guard/lock-types.ts'
 import type { SemaphoreEvent } from '../guard/semaphore-types.ts'
 import type { LimiterBannedEvent } from '../limiter/ban-types.ts'
 import type { LimiterDecisionEvent } from '../limiter/types.ts'
+import type { BatchEvent } from '../redis/batch-event.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
 import type { PenknifeEvent } from '../redis/penknife-events.ts'
 import type { StreamEvent, WorkerEvent } from '../stream/event-types.ts'
@@ -47,6 +48,7 @@ export function count(taps: Taps, series: Series): () => void {
     taps.on('penknife:semaphore', ({ space, name }: SemaphoreEvent) => {
       series.add('penknife_leases_lost_total', [space, name, 'semaphore'])
     }),
+    taps.on('penknife:batch', (event: BatchEvent) => countBatch(series, event)),
     taps.on('penknife:breaker', ({ kind, node }: BreakerEvent) => {
       if (kind === 'open') series.add('penknife_breaker_opened_total', [node])
       changeOpen(node, kind === 'open' ? 1 : -1)
@@ -65,6 +67,16 @@ export function count(taps: Taps, series: Series): () => void {
   series.add('penknife_redis_disconnects_total', [], 0)
   series.add('penknife_redis_reconnects_total', [], 0)
   return () => ends.forEach((end) => end())
+}
+
+function countBatch(series: Series, { script, calls, done, notDone, durationMs }: BatchEvent): void {
+  const unknown = calls - done - notDone
+  if (done > 0) series.add('penknife_redis_calls_total', [script, 'done'], done)
+  if (notDone > 0) series.add('penknife_redis_calls_total', [script, 'not-done'], notDone)
+  if (unknown > 0) series.add('penknife_redis_calls_total', [script, 'unknown'], unknown)
+  if (durationMs === undefined) return
+  series.add('penknife_redis_batch_calls', [script], calls)
+  series.add('penknife_redis_batch_seconds', [script], durationMs / 1000)
 }
 
 function countWork(series: Series, event: WorkerEvent): void {

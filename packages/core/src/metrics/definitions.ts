@@ -6,6 +6,8 @@ export interface Definition {
   readonly names: readonly string[]
   /** Labels with few values, which the code lists. */
   readonly kinds: readonly string[]
+  /** Bounds of a histogram that `buckets` does not set. */
+  readonly bounds?: readonly number[] | undefined
 }
 
 function define(
@@ -13,8 +15,9 @@ function define(
   help: string,
   names: readonly string[],
   kinds: readonly string[] = [],
+  bounds?: readonly number[],
 ): Definition {
-  return { type, help, names, kinds }
+  return { type, help, names, kinds, bounds }
 }
 
 const GROUP = ['space', 'stream', 'group'] as const
@@ -40,6 +43,9 @@ export type MetricName =
   | 'penknife_redis_findings'
   | 'penknife_redis_disconnects_total'
   | 'penknife_redis_reconnects_total'
+  | 'penknife_redis_calls_total'
+  | 'penknife_redis_batch_calls'
+  | 'penknife_redis_batch_seconds'
   | 'penknife_connections'
   | 'penknife_pending_calls'
   | 'penknife_metrics_elected'
@@ -106,6 +112,26 @@ export const DEFINITIONS: Readonly<Record<MetricName, Definition>> = {
   penknife_redis_findings: define('gauge', 'Settings of the server that do not fit the features in use', []),
   penknife_redis_disconnects_total: define('counter', 'How often Redis became unavailable', []),
   penknife_redis_reconnects_total: define('counter', 'How often Redis became available again', []),
+  penknife_redis_calls_total: define(
+    'counter',
+    'Calls of scripts. outcome: done, not-done, unknown',
+    [],
+    ['script', 'outcome'],
+  ),
+  penknife_redis_batch_calls: define(
+    'histogram',
+    'Calls that were sent together, as one EVALSHA',
+    [],
+    ['script'],
+    [1, 2, 4, 8, 16, 32, 64, 128, 256],
+  ),
+  penknife_redis_batch_seconds: define(
+    'histogram',
+    'Time from sending such a batch until Redis replied, or until its deadline',
+    [],
+    ['script'],
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+  ),
   penknife_connections: define(
     'gauge',
     'Connections of this process. state: ready, waiting',

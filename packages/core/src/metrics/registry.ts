@@ -74,10 +74,10 @@ function create(register: Registry, buckets: readonly number[]): Shared {
   }
   const metrics = new Map(
     NAMES.map((name): [MetricName, AnyMetric] => {
-      const { type, help, names, kinds } = DEFINITIONS[name]
+      const { type, help, names, kinds, bounds = buckets } = DEFINITIONS[name]
       const options = { name, help, labelNames: ['redis', ...names, ...kinds], registers: [register] }
       if (type === 'counter') return [name, new Counter(options)]
-      if (type === 'histogram') return [name, new Histogram({ ...options, buckets: [...buckets] })]
+      if (type === 'histogram') return [name, new Histogram({ ...options, buckets: [...bounds] })]
       // Any of them may be asked for alone, by getSingleMetricAsString.
       return [name, new Gauge({ ...options, collect })]
     }),

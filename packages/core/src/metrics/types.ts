@@ -10,7 +10,7 @@ export interface MetricsOptions {
    * metrics of several, and the same name in all processes. Default: 'default'.
    */
   readonly redis?: string
-  /** Bounds of the histograms in seconds, rising; at most 50. Default: 0.005 to 600, see docs/metrics.md. */
+  /** Bounds of the histograms about entries in seconds, rising; at most 50. Default: 0.005 to 600, see docs/metrics.md. */
   readonly buckets?: readonly number[]
   /**
    * The most series of a metric: 10 to 100,000. More names are counted under `(other)`, and gauges of more are left out. A histogram has a line for

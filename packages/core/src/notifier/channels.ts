@@ -1,3 +1,4 @@
+import { detached } from '../detached.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { notifierExtend } from '../redis/scripts.gen.ts'
 import type { Followed, Shared } from './checks.ts'
@@ -56,10 +57,10 @@ export function createChannels(options: ChannelsOptions): Channels {
 
   /** Runs only while a channel is followed, so that an unused notifier costs nothing. */
   function startChecks(): void {
-    checks = setInterval(() => {
+    const check = (): void => {
       for (const fanOut of fanOuts.values()) fanOut.check()
-    }, CHECK_MS)
-    checks.unref()
+    }
+    checks = detached(() => setInterval(check, CHECK_MS).unref())
     unregister = onClose(async () => {
       clearInterval(checks)
       for (const fanOut of fanOuts.values()) fanOut.close()

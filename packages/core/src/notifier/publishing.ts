@@ -1,10 +1,13 @@
 import { Effect, type EffectTarget, END, textsOf } from '../record/effect.ts'
 import type { Runtime } from '../redis/penknife.ts'
+import { traced } from '../traced.ts'
 import { notifierNudge, notifierPublish } from '../redis/scripts.gen.ts'
 import { checkChannel, checkPublish } from './checks.ts'
 import type { NotifierEventSchemas } from './events.ts'
 import type { NotifierPublishOptions } from './options.ts'
 import { createEncode } from './schemas.ts'
+
+const PUBLISH = traced('publish')
 
 /** How much and how long a notifier keeps, as arguments of the scripts. */
 export interface Retention {
@@ -45,6 +48,22 @@ export function createPublishing(
     used: declare,
     shapes: new WeakMap(),
   }
+
+  async function publishOne(
+    channel: string,
+    data: unknown,
+    options: NotifierPublishOptions,
+  ): Promise<string> {
+    checkChannel(channel)
+    const { type, id, coalesce, lastsMs } = checkPublish(options)
+    const encoded = encode(type, data)
+    const json = typeof encoded === 'string' ? encoded : await encoded
+    declare()
+    const key = keys.history(name, channel)
+    const once = id === undefined ? key : keys.published(name, channel, id)
+    return publish(route, key, once, keys.live(name, channel), type, json, coalesce, lastsMs)
+  }
+
   return {
     publishing(channel, data, options = {}) {
       checkChannel(channel)
@@ -65,16 +84,10 @@ export function createPublishing(
         read: (id) => id,
       })
     },
-    async publish(channel, data, options = {}) {
-      checkChannel(channel)
-      const { type, id, coalesce, lastsMs } = checkPublish(options)
-      const encoded = encode(type, data)
-      const json = typeof encoded === 'string' ? encoded : await encoded
-      declare()
-      const key = keys.history(name, channel)
-      const once = id === undefined ? key : keys.published(name, channel, id)
-      return publish(route, key, once, keys.live(name, channel), type, json, coalesce, lastsMs)
-    },
+    publish: (channel, data, options = {}) =>
+      PUBLISH.observed
+        ? PUBLISH.follow({ space, name, channel }, () => publishOne(channel, data, options))
+        : publishOne(channel, data, options),
     async nudge(channel, data, options = {}) {
       checkChannel(channel)
       const { type } = checkPublish(options, ['type'])

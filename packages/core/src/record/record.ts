@@ -6,6 +6,7 @@ import { badReply } from '../redis/failures.ts'
 import { digest } from '../redis/keys.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { recordRecord } from '../redis/scripts.gen.ts'
+import { traced } from '../traced.ts'
 import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
 import { Effect, type EffectTarget } from './effect.ts'
@@ -13,6 +14,7 @@ import { encode } from './layout.ts'
 import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { RecordAnswer, RecordOptions, RecordResults } from './types.ts'
 
+const RECORD = traced('record')
 const LONGEST_ID = 512
 const DAY_MS = 86_400_000
 const PRINT = 10
@@ -56,7 +58,17 @@ export async function record(
 }
 
 /** `record` for the code of a feature, which has the runtime of a space instead of the space. */
-export async function recordIn(
+export function recordIn(
+  place: Pick<EffectTarget, 'runtime' | 'space'>,
+  options: RecordOptions,
+  effects: readonly unknown[],
+): Promise<RecordAnswer<readonly unknown[]>> {
+  if (!RECORD.observed) return recordAll(place, options, effects)
+  const message = { space: place.space, effects: effects.length }
+  return RECORD.follow(message, () => recordAll(place, options, effects))
+}
+
+async function recordAll(
   place: Pick<EffectTarget, 'runtime' | 'space'>,
   options: RecordOptions,
   effects: readonly unknown[],

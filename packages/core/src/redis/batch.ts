@@ -1,6 +1,8 @@
 import { reportFault } from '../callbacks.ts'
+import type { Topic } from '../events.ts'
 import type { PenknifeError } from '../errors.ts'
 import { cut, errorText, printable } from '../text.ts'
+import type { BatchEvent } from './batch-event.ts'
 import type { Breaker } from './breaker.ts'
 import type { Bulk, CommandArg } from './command-args.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
@@ -45,6 +47,7 @@ export interface Bound {
   readonly breaker: Breaker | undefined
   readonly waitLimit: WaitLimit
   readonly gate: Gate | undefined
+  readonly topic: Topic<BatchEvent>
   readonly owner: BatchOwner
 }
 
@@ -58,6 +61,8 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
   /** Whether calls can still be added. */
   gathers = true
   sent = false
+  /** When it was first sent, by the clock of this process; 0 before, and while nobody listens. */
+  sentAt = 0
   /** The last refusal of a cluster whose slot is moving. */
   refusal: Error | undefined
   settled = false
@@ -133,22 +138,35 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     const items = this.#items
     const receivers = this.#end()
     const { length } = receivers
+    let failed = 0
+    let notDone = 0
     const replies: unknown = length === 1 ? [answer] : answer
     if (Array.isArray(replies) && replies.length === length) {
       for (let at = 0; at < length; at++) {
         const reply: unknown = replies[at]
-        if (!this.#deliver(receivers[at] as Receiver<unknown>, reply, items[at] as readonly Arg[])) {
-          if (replyCode(reply) === 'READONLY') onReadonly()
-        }
+        const error = this.#deliver(receivers[at] as Receiver<unknown>, reply, items[at] as readonly Arg[])
+        if (!error) continue
+        failed += 1
+        if (error.fate === 'not-done') notDone += 1
+        if (replyCode(reply) === 'READONLY') onReadonly()
       }
     } else if (length > 0) {
       const bad = badReply(this.bound.name, `${show(answer)} is not a list of ${length} replies`)
+      failed = length
       for (const receiver of receivers) fail(receiver, bad)
     }
+    if (length > 0) this.#report(length - failed, notDone)
   }
 
-  /** Gives a receiver its reply. False when the reply has no type that the script may reply with. */
-  #deliver(receiver: Receiver<unknown>, reply: unknown, item: readonly Arg[]): boolean {
+  #report(done: number, notDone: number): void {
+    const { topic, script } = this.bound
+    if (!topic.observed) return
+    const durationMs = this.sentAt === 0 ? undefined : performance.now() - this.sentAt
+    topic.emit({ script: script.name, calls: this.calls, done, notDone, durationMs })
+  }
+
+  /** Gives a receiver its reply. Returns its error when the reply has no type that the script may reply with. */
+  #deliver(receiver: Receiver<unknown>, reply: unknown, item: readonly Arg[]): PenknifeError | undefined {
     const { kinds, readOnly, script } = this.bound
     if ((kinds & kindOf(reply)) !== 0) {
       try {
@@ -156,13 +174,15 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
       } catch (error) {
         fail(receiver, badReply(this.#about(item), errorText(error), error))
       }
-      return true
+      return undefined
     }
     const about = this.#about(item)
     const expected = script.returns.replaceAll('|', ' or ')
-    if (isReply(reply)) fail(receiver, failureOf(about, reply, readOnly))
-    else fail(receiver, badReply(about, `${show(reply)} where ${expected} was expected`))
-    return false
+    const error = isReply(reply)
+      ? failureOf(about, reply, readOnly)
+      : badReply(about, `${show(reply)} where ${expected} was expected`)
+    fail(receiver, error)
+    return error
   }
 
   /** The error of all its calls. */
@@ -191,7 +211,9 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
   }
 
   reject(error: PenknifeError): void {
-    for (const receiver of this.#end()) fail(receiver, error)
+    const receivers = this.#end()
+    for (const receiver of receivers) fail(receiver, error)
+    if (receivers.length > 0) this.#report(0, error.fate === 'not-done' ? receivers.length : 0)
   }
 
   /** Ends the batch and returns its receivers, once. The port keeps the batch until the next call, so its items are released. */

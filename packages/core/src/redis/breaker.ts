@@ -1,4 +1,5 @@
 import { durationMs, type Duration } from '../duration.ts'
+import { detached } from '../detached.ts'
 import { PenknifeError } from '../errors.ts'
 import { createTopic, type Taps } from '../events.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
@@ -192,7 +193,7 @@ class Outage {
       this.#probing = false
       if (this.#ended) return
       if (answered) this.#onAnswer()
-      else this.#timer = setTimeout(() => this.probe(), this.#everyMs).unref()
+      else this.#timer = detached(() => setTimeout(() => this.probe(), this.#everyMs).unref())
     })
   }
 

@@ -1,3 +1,5 @@
+import { detached } from '../detached.ts'
+
 /** An item with a deadline. Only Deadlines uses these fields. */
 export interface Timed<Item> {
   dueAt: number
@@ -53,7 +55,8 @@ export class Deadlines<Item extends Timed<Item>> {
   #arm(ms: number): void {
     this.#armed = true
     // After a stall of this process the reply may have arrived already, and is read first.
-    setTimeout(() => setImmediate(() => this.#check()), ms).unref()
+    // Under load it is armed again and again, so it must not keep the async context of a caller.
+    detached(() => setTimeout(() => setImmediate(() => this.#check()), ms).unref())
   }
 
   #check(): void {

@@ -1,9 +1,11 @@
 import { closeDeadlineMs } from '../closing.ts'
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
+import { detached } from '../detached.ts'
 import { invalid, PenknifeError } from '../errors.ts'
-import { createTaps, type Taps } from '../events.ts'
+import { createTaps, createTopic, type Taps } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Gate } from './batch.ts'
+import type { BatchEvent } from './batch-event.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, driverOf } from './choose-driver.ts'
 import { createDurable, type Safety } from './durable.ts'
@@ -143,6 +145,10 @@ export interface Runtime {
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
 export function connect(redis: Connection, options: ConnectOptions = {}): Penknife {
+  return detached(() => open(redis, options))
+}
+
+function open(redis: Connection, options: ConnectOptions): Penknife {
   checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
@@ -167,7 +173,8 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   })
   const refusals = createRefusals(events.refusing)
   const policies = createPolicies(events.policy, events.decides)
-  const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals }
+  const topic = createTopic<BatchEvent>('penknife:batch', taps)
+  const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals, topic }
   const runner: Runner = new Runner(sink, {
     ...limits,
     onReadonly: atMostEvery(1000, () => commands.reconnect()),

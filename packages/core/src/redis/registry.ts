@@ -1,3 +1,4 @@
+import { detached } from '../detached.ts'
 import type { Keys, RegistryKeys } from './keys.ts'
 import type { Port } from './runner.ts'
 import type { spaceRegister } from './scripts.gen.ts'
@@ -72,7 +73,7 @@ export function createRegistry(
     if (closed || (timer !== undefined && timerAt <= at)) return
     clearTimeout(timer)
     timerAt = at
-    timer = setTimeout(tick, ms).unref()
+    timer = detached(() => setTimeout(tick, ms).unref())
   }
 
   function tick(): void {

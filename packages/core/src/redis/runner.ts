@@ -1,4 +1,6 @@
 import { PenknifeError } from '../errors.ts'
+import type { Topic } from '../events.ts'
+import type { BatchEvent } from './batch-event.ts'
 import { Batch, type BatchOwner, type Bound, type Gate, kindsOf } from './batch.ts'
 import type { Breaker } from './breaker.ts'
 import { Bulk } from './command-args.ts'
@@ -19,6 +21,7 @@ export interface RunnerOptions {
   /** The most bytes of the arguments of those calls. */
   readonly maxPendingBytes: number
   readonly refusals: Refusals
+  readonly topic: Topic<BatchEvent>
   /** Called when a server turns out to be a replica: the connection should find the master again. */
   readonly onReadonly: () => void
 }
@@ -88,6 +91,7 @@ export class Runner {
   ): Port<Item, Result> {
     const name = of === '' ? script.name : `${script.name} of ${of}`
     const deadlines = this.#deadlinesOf(deadlineMs)
+    const { topic } = this.#options
     const bound: Bound = {
       script,
       name,
@@ -100,6 +104,7 @@ export class Runner {
       breaker,
       waitLimit,
       gate,
+      topic,
       owner: this.#owner,
     }
     /** The last batch of each slot. Without a cluster there is one for all. */
@@ -108,6 +113,9 @@ export class Runner {
       const bytes = sizeOf(item)
       const refusal = this.#refusal(name, bytes) ?? breaker?.refusal(name, route.slot)
       if (refusal) {
+        if (topic.observed) {
+          topic.emit({ script: script.name, calls: 1, done: 0, notDone: 1, durationMs: undefined })
+        }
         receiver.failed(refusal)
         return
       }
@@ -230,6 +238,7 @@ export class Runner {
 
   #run(batch: Batch, command: 'evalsha' | 'eval', script: Bulk): void {
     batch.sent = true
+    if (batch.sentAt === 0 && batch.bound.topic.observed) batch.sentAt = performance.now()
     try {
       this.#sink.send(command, batch.command(script), batch.slot, batch)
     } catch (error) {

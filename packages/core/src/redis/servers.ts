@@ -1,3 +1,4 @@
+import { detached } from '../detached.ts'
 import type { Driver, Link, ConnectionPurpose, Topology } from './driver.ts'
 
 /** The server that owns a slot now, and a function that opens another connection to it. */
@@ -28,7 +29,7 @@ function serverOf(driver: Extract<Driver, { cluster: false }>): Servers {
   return {
     commands: driver.open('commands'),
     cluster: undefined,
-    owner: (_slot, purpose) => ({ node: '', open: () => driver.open(purpose) }),
+    owner: (_slot, purpose) => ({ node: '', open: () => detached(() => driver.open(purpose)) }),
     nameOf: () => driver.server,
     refresh: (done) => done?.(),
   }
@@ -41,7 +42,7 @@ function serversOf(cluster: Topology): Servers {
     owner(slot, purpose) {
       const node = cluster.owner(slot)
       if (node === undefined || !cluster.link(node)) return undefined
-      return { node, open: () => cluster.open(node, purpose) as Link }
+      return { node, open: () => detached(() => cluster.open(node, purpose) as Link) }
     },
     nameOf: (slot) => cluster.owner(slot) ?? 'a master that is not known',
     refresh: (done) => cluster.refresh(done),

@@ -1,4 +1,5 @@
 import { reportFault } from '../callbacks.ts'
+import { detached } from '../detached.ts'
 import { PenknifeError } from '../errors.ts'
 import type { Link } from './driver.ts'
 import { isReply, refusesNow } from './failures.ts'
@@ -61,7 +62,7 @@ export function createSubscriber(
   /** The connection that serves a slot now; undefined while its master is unknown. */
   function linkFor(slot: number): Link | undefined {
     const owner = servers.owner(slot, 'subscriber')
-    return owner && (links.get(owner.node) ?? open(owner))
+    return owner && (links.get(owner.node) ?? detached(() => open(owner)))
   }
 
   function open(owner: Owner): Link {

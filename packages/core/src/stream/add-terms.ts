@@ -6,6 +6,7 @@ import type { StreamAddOptions } from './option-types.ts'
 import { encodeOwnTerms } from './own-terms.ts'
 import type { Scope } from './scope.ts'
 import { checkAttempts, checkTimeout, wholeMs } from './settings.ts'
+import { checkedTraceparent } from '../traceparent.ts'
 
 /** The longest dedup id, in characters. */
 const LONGEST_ID = 512
@@ -53,7 +54,7 @@ const KNOWN = [
 export function addTerms(
   where: string,
   options: Omit<StreamAddOptions, 'id' | 'key'>,
-  ambientTrace: () => string | undefined,
+  ambientTrace: (() => string | undefined) | undefined,
   onlyGroup: Scope['onlyGroup'],
 ): AddTerms {
   checkOptions(where, options, KNOWN)
@@ -83,7 +84,7 @@ export function addTerms(
   }
   const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
   return {
-    trace: checkedTrace(options.traceparent ?? ambientTrace()),
+    trace: checkedTraceparent(options.traceparent ?? ambientTrace?.()) ?? '',
     due:
       (at === undefined ? (afterMs > 0 || replace ? `+${afterMs}` : '') : dueTime(at)) +
       ownTermsOf(options, onlyGroup),
@@ -139,25 +140,19 @@ export function dueTime(at: Date | number): string {
   return String(Math.ceil(ms))
 }
 
-const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
-
-/** Drops a text that is not a traceparent, as the W3C specification asks of a receiver. */
-function checkedTrace(traceparent: string | undefined): string {
-  return traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : ''
-}
-
 /**
  * Calls the application's `traceparent` function. If the function fails, the entry is added without a trace, and the first
- * failure is reported.
+ * failure is reported. Undefined without a function.
  */
 export function createAmbientTrace(
   stream: string,
   traceparent: (() => string | undefined) | undefined,
-): () => string | undefined {
+): (() => string | undefined) | undefined {
+  if (!traceparent) return undefined
   let reported = false
   return () => {
     try {
-      const trace: unknown = traceparent?.()
+      const trace: unknown = traceparent()
       if (trace === undefined || typeof trace === 'string') return trace
       disown(trace)
       throw new TypeError('it must return a text or undefined, and must not be async')

@@ -11,6 +11,7 @@ import {
 import { Effect, type EffectTarget, END } from '../record/effect.ts'
 import { type BatchWriter, createBatchWriters } from './batch-writer.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
+import { type AmbientTrace, createAddTraces } from './add-traces.ts'
 import type { StreamEvent } from './event-types.ts'
 import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import { dueWithKey } from './order.ts'
@@ -73,6 +74,7 @@ export function createAdder<T>(
   const appendNextLatest = bindSafe(streamAddLatest, [later[0], limits, later[1]], safety)
   const appendFirstLatest = bindSafe(streamAddLatest, [later[0], firstLimits, later[1]], safety)
   const ambientTrace = createAmbientTrace(name, traceparent)
+  const traces = createAddTraces(identity, ambientTrace)
   const roomQueue = createRoomQueue()
   /** Whether an add of this process created the declared groups. */
   let declared = false
@@ -196,80 +198,97 @@ export function createAdder<T>(
     return checkPayload(schema, payload, LARGEST_PAYLOAD)
   }
 
-  const adder: Adder<T> = {
-    add(payload, options) {
-      try {
-        added()
-        if (options === undefined && traceparent === undefined && !order) {
-          const json = checked(payload)
-          // The usual case returns the promise of the script call itself, which is faster.
-          if (typeof json === 'string' && !limited && !topic.observed)
-            return append(json, '', '') as Promise<string>
-          return typeof json === 'string'
-            ? addJson(json, undefined, DEFAULT_TERMS)
-            : json.then((text) => addJson(text, undefined, DEFAULT_TERMS))
-        }
-        const terms = withKey(
-          addTerms('add', options === undefined ? {} : options, ambientTrace, scope.onlyGroup),
-          payload,
-          options?.key,
-        )
-        const dedupId = options?.id === undefined ? undefined : checkDedupId(options.id)
-        const json = checked(payload)
-        return typeof json === 'string'
-          ? addJson(json, dedupId, terms)
-          : json.then((text) => addJson(text, dedupId, terms))
-      } catch (error) {
-        return Promise.reject(error)
-      }
-    },
-    async addMany(payloads, options = {}) {
-      if (!Array.isArray(payloads)) throw invalid('payloads', payloads, 'give a list of payloads')
-      const terms = addTerms('addMany', options, ambientTrace, scope.onlyGroup)
-      const idOf = options.id
-      if (idOf !== undefined && typeof idOf !== 'function') {
-        throw invalid('id', idOf, 'give a function that returns the dedup id of a payload')
-      }
-      const keyOf = options.key
-      if (keyOf !== undefined && typeof keyOf !== 'function') {
-        throw invalid('key', keyOf, 'give a function that returns the key of a payload')
-      }
+  function addOne(
+    payload: T,
+    options: StreamAddOptions | undefined,
+    ambient: AmbientTrace | undefined,
+  ): Promise<string> {
+    try {
       added()
-      // Everything is checked before anything is sent.
-      const texts: string[] = []
-      const dedupIds: string[] = []
-      /** With keys the terms of each payload. */
-      const termsOf: AddTerms[] = []
-      for (const [at, payload] of (payloads as readonly T[]).entries()) {
+      if (options === undefined && ambient === undefined && !order) {
         const json = checked(payload)
-        texts.push(typeof json === 'string' ? json : await json)
-        if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
-        if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at)))
+        // The usual case returns the promise of the script call itself, which is faster.
+        if (typeof json === 'string' && !limited && !topic.observed)
+          return append(json, '', '') as Promise<string>
+        return typeof json === 'string'
+          ? addJson(json, undefined, DEFAULT_TERMS)
+          : json.then((text) => addJson(text, undefined, DEFAULT_TERMS))
       }
-      const plain = !idOf && !limited && !topic.observed && !terms.high && !terms.replace
-      const ids: string[] = []
-      for (let from = 0; from < texts.length;) {
-        const sent: Promise<string>[] = []
-        for (let length = 0; from < texts.length && sent.length < MANY && length < MANY_LENGTH; from++) {
-          const json = texts[from] as string
-          const own = termsOf[from] ?? terms
-          length += json.length
-          sent.push(
-            plain
-              ? (append(json, own.trace, own.due) as Promise<string>)
-              : addJson(json, dedupIds[from], own),
-          )
-        }
-        await collect(sent, ids, texts.length)
+      const terms = withKey(
+        addTerms('add', options === undefined ? {} : options, ambient, scope.onlyGroup),
+        payload,
+        options?.key,
+      )
+      const dedupId = options?.id === undefined ? undefined : checkDedupId(options.id)
+      const json = checked(payload)
+      return typeof json === 'string'
+        ? addJson(json, dedupId, terms)
+        : json.then((text) => addJson(text, dedupId, terms))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async function addAll(
+    payloads: readonly T[],
+    options: StreamAddManyOptions<T>,
+    ambient: AmbientTrace | undefined,
+  ): Promise<readonly string[]> {
+    if (!Array.isArray(payloads)) throw invalid('payloads', payloads, 'give a list of payloads')
+    const terms = addTerms('addMany', options, ambient, scope.onlyGroup)
+    const idOf = options.id
+    if (idOf !== undefined && typeof idOf !== 'function') {
+      throw invalid('id', idOf, 'give a function that returns the dedup id of a payload')
+    }
+    const keyOf = options.key
+    if (keyOf !== undefined && typeof keyOf !== 'function') {
+      throw invalid('key', keyOf, 'give a function that returns the key of a payload')
+    }
+    added()
+    // Everything is checked before anything is sent.
+    const texts: string[] = []
+    const dedupIds: string[] = []
+    /** With keys the terms of each payload. */
+    const termsOf: AddTerms[] = []
+    for (const [at, payload] of (payloads as readonly T[]).entries()) {
+      const json = checked(payload)
+      texts.push(typeof json === 'string' ? json : await json)
+      if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
+      if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at)))
+    }
+    const plain = !idOf && !limited && !topic.observed && !terms.high && !terms.replace
+    const ids: string[] = []
+    for (let from = 0; from < texts.length;) {
+      const sent: Promise<string>[] = []
+      for (let length = 0; from < texts.length && sent.length < MANY && length < MANY_LENGTH; from++) {
+        const json = texts[from] as string
+        const own = termsOf[from] ?? terms
+        length += json.length
+        sent.push(
+          plain ? (append(json, own.trace, own.due) as Promise<string>) : addJson(json, dedupIds[from], own),
+        )
       }
-      return ids
+      await collect(sent, ids, texts.length)
+    }
+    return ids
+  }
+
+  const adder: Adder<T> = {
+    add: (payload, options) =>
+      traces.observed
+        ? traces.follow(options, undefined, (ambient) => addOne(payload, options, ambient))
+        : addOne(payload, options, ambientTrace),
+    async addMany(payloads, options = {}) {
+      if (!traces.observed || !Array.isArray(payloads)) return addAll(payloads, options, ambientTrace)
+      return traces.follow(options, payloads.length, (ambient) => addAll(payloads, options, ambient))
     },
     adding(payload, options) {
       if (options !== undefined) checkOptions('adding', options, ADDING)
-      const usual = options === undefined && traceparent === undefined && !order
+      const ambient = traces.create(options)
+      const usual = options === undefined && ambient === undefined && !order
       const { trace, due } = usual
         ? DEFAULT_TERMS
-        : withKey(addTerms('adding', options ?? {}, ambientTrace, scope.onlyGroup), payload, options?.key)
+        : withKey(addTerms('adding', options ?? {}, ambient, scope.onlyGroup), payload, options?.key)
       const json = checked(payload)
       const lean = trace === '' && due === ''
       const end = lean ? END : END + trace + END + due + END

@@ -13,6 +13,7 @@ import { fieldOf } from './entries.ts'
 import { checkId, type Range, toBound, toRange } from './ids.ts'
 import { pages, type RawEntry, readPage, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
+import { checkedTraceparent } from '../traceparent.ts'
 
 const PAGE_ENTRIES = 100
 const PAGE_BYTES = 1 << 20
@@ -161,7 +162,7 @@ function toDeadLetter([position, fields]: RawEntry): DeadLetter {
     attempts: Number(fieldOf(fields, 'a') ?? 0),
     why: (fieldOf(fields, 'k') ?? 'failed') as DeadLetterKind,
     reason: fieldOf(fields, 'e') ?? '',
-    traceparent: fieldOf(fields, 't'),
+    traceparent: checkedTraceparent(fieldOf(fields, 't')),
     diedAtMs: Number.parseInt(position, 10),
   }
 }

@@ -2,6 +2,7 @@ import { createAttempts } from './attempts.ts'
 import { type Commits, createCommits } from './commits.ts'
 import * as state from './delivery-state.ts'
 import type { WorkerReturnReason } from './event-types.ts'
+import type { DeliveryTraces } from './delivery-traces.ts'
 import { abort, type FetchedEntry, type LeasedEntry, leasedEntry } from './leased-entry.ts'
 import { createLeases, type Leases } from './leases.ts'
 import type { WorkerSettings } from './settings.ts'
@@ -17,6 +18,7 @@ export interface DeliveriesOptions {
   readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs'>
   readonly scripts: Pick<WorkerScripts, 'settle' | 'renew' | 'progress' | 'write'>
   readonly events: WorkerEvents
+  readonly traces: Pick<DeliveryTraces, 'settling' | 'settled' | 'lost'>
   /** Called when an entry of the group is due in that time. */
   readonly dueIn: (ms: number) => void
   /** Called when Redis has the outcome of an entry, or the worker lost the entry. */
@@ -67,7 +69,8 @@ const FULL_MS = 1000
 const WITHOUT_LIMIT_MS = 86_400_000
 
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
-  const { settings, scripts, events, dueIn, ended, abandoned, renewed, runs, runLength, full } = options
+  const { settings, scripts, events, traces, dueIn, ended, abandoned, renewed, runs, runLength, full } =
+    options
   const { leaseMs } = settings
   const attempts = createAttempts(settings)
   let order = 0
@@ -128,6 +131,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
 
   function settle(entry: LeasedEntry, move?: Move): void {
     if (entry.startedAt > 0) entry.endedAt = performance.now()
+    traces.settling(entry, move)
     settler.settle({ entry, move })
     endRun(entry, move === undefined || move.to === 'done')
   }
@@ -214,6 +218,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     if (move?.to === 'retrying' || move?.to === 'later') dueIn(move.delayMs + 1)
     // The check compares with the clock of Redis, because the clock of this process may be wrong.
     if (move?.to === 'delayed') dueIn(0)
+    traces.settled(entry)
     events.settled(entry, move)
     ended(entry)
   }
@@ -224,9 +229,11 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const reported = entry.stage === 'expired'
     const lost = state.lose(entry)
     entry.keyed?.over?.()
-    if (!lost || reported) return
     const { id } = entry
-    abort(entry, new Error(cancelled ? `entry ${id} was cancelled` : `the lease of entry ${id} was lost`))
+    const reason = new Error(cancelled ? `entry ${id} was cancelled` : `the lease of entry ${id} was lost`)
+    if (lost) traces.lost(entry, reason)
+    if (!lost || reported) return
+    abort(entry, reason)
     endRun(entry, false)
     if (cancelled) events.cancelled(entry)
     // No handler has one with a time of its own. Mostly it was cancelled or rescheduled (lua/stream/locate.lua).
@@ -241,7 +248,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function expire(entry: LeasedEntry): void {
     const { id, attempt, stage } = entry
     if (!state.expire(entry)) return
-    abort(entry, new Error(`the lease of entry ${id} ended while Redis did not reply`))
+    const reason = new Error(`the lease of entry ${id} ended while Redis did not reply`)
+    traces.lost(entry, reason)
+    abort(entry, reason)
     events.lost(entry)
     settle(entry, { to: 'waiting', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
     ended(entry)

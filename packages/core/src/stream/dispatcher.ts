@@ -1,3 +1,4 @@
+import { detached } from '../detached.ts'
 import type { WorkerReturnReason } from './event-types.ts'
 import type { HandlerContext } from './handler-context.ts'
 import type { LeasedEntry } from './leased-entry.ts'
@@ -73,7 +74,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const most = concurrency()
     while (calls < most && waiting.size > 0 && now < sliceEndsAt && !stopped()) {
       if (leases.overdue(now)) {
-        void leases.refresh()
+        void detached(leases.refresh)
         break
       }
       startCall()
@@ -114,7 +115,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (entry.stage !== 'waiting') return
     calls += 1
     running += 1
-    const recorded = await leases.recordStart(entry)
+    const recorded = await detached(() => leases.recordStart(entry))
     const why = stopped()
     if (recorded && !why && start(entry)) {
       run([entry])

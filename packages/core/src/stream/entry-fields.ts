@@ -1,5 +1,6 @@
 import { fieldOf } from './entries.ts'
 import { type OwnTerms, parseOwnTerms } from './own-terms.ts'
+import { checkedTraceparent } from '../traceparent.ts'
 
 /** The decoded fields of an entry. */
 export interface EntryFields {
@@ -9,6 +10,7 @@ export interface EntryFields {
   readonly attempt: number
   readonly fence: number
   readonly json: string | undefined
+  /** Undefined too when it is malformed, because another program may have written it. */
   readonly traceparent: string | undefined
   /** The earliest time to handle it, in milliseconds of Redis' clock. */
   readonly dueMs: number | undefined
@@ -63,7 +65,7 @@ export function parseAdded(position: string, fields: readonly string[]): EntryFi
     ...FIRST,
     id: position,
     json,
-    traceparent: fieldOf(fields, 't'),
+    traceparent: checkedTraceparent(fieldOf(fields, 't')),
     dueMs,
     place: fieldOf(fields, 'k'),
     own: parseOwnTerms(fieldOf(fields, 'o')),
@@ -86,7 +88,7 @@ export function parseRetry(_position: string, fields: readonly string[]): EntryF
     attempt: Number(used) + 1,
     fence: Number(fence) + 1,
     json: found['d'],
-    traceparent: found['t'],
+    traceparent: checkedTraceparent(found['t']),
     dueMs: undefined,
     suspect: found['v'] !== undefined,
     place,

@@ -6,11 +6,13 @@ import { checkOptions } from '../options.ts'
 import { createCommitter } from '../record/committer.ts'
 import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
+import { traced } from '../traced.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
 import { createAnnouncer } from './announcer.ts'
 import { isUnsettled } from './delivery-state.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
+import { createDeliveryTraces, type DeliveryTraces } from './delivery-traces.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
 import { startPlaceCheck } from './place-check.ts'
@@ -25,7 +27,10 @@ import type { WorkerCloseOptions } from './worker-types.ts'
 
 export interface GroupConsumerOptions {
   readonly group: string
-  readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs' | 'from'>
+  readonly settings: Pick<
+    WorkerSettings,
+    'batched' | 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs' | 'from'
+  >
   /** Most entries of one read from each source. */
   readonly entriesPerRead: number
   /** How many entries to fetch now. */
@@ -58,6 +63,7 @@ export interface GroupConsumer extends Pick<
   readonly name: string
   readonly sourceKeys: readonly string[]
   readonly events: WorkerEvents
+  readonly traces: DeliveryTraces
   /** Pauses the group for that time, and sets the entry aside until then. */
   limited(entry: LeasedEntry, ms: number): Promise<void>
   /** Finishes a running entry together with other changes. */
@@ -71,6 +77,7 @@ export interface GroupConsumer extends Pick<
   close(options?: WorkerCloseOptions): Promise<void>
 }
 
+const COMMIT = traced('commit')
 /** The consumer of a dead process is deleted after this time without a command, if no entry is pending for it. */
 const SILENT_MS = 300_000
 const FORGET_EVERY_MS = 600_000
@@ -90,7 +97,9 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const name = `${cut(hostname(), 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const scripts = bindWorkerScripts(scope, group, name, settings)
   const { sourceKeys } = scripts
-  const events = createWorkerEvents({ ...identity, group, consumer: name }, runtime.taps)
+  const self = { ...identity, group, consumer: name }
+  const events = createWorkerEvents(self, runtime.taps)
+  const traces = createDeliveryTraces(self, settings.batched)
   const { trouble } = events
   let isPaused = false
   /** This worker alone is paused. */
@@ -105,6 +114,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     settings,
     scripts,
     events,
+    traces,
     dueIn: (ms) => maintenance.within(ms),
     ended(entry) {
       options.ended?.(entry)
@@ -248,6 +258,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     name,
     sourceKeys,
     events,
+    traces,
     leases,
     start,
     finish,
@@ -270,9 +281,11 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       const { id, source, position, keyed, own } = entry
       const from = SOURCES[source]?.code as string
       const outcome = own?.unique ? '?' : own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
-      return deliveries.commit(entry, (mayRetry) =>
-        committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
-      )
+      const commit = (): Promise<CommitAnswer<never>> =>
+        deliveries.commit(entry, (mayRetry) =>
+          committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
+        )
+      return COMMIT.observed ? COMMIT.follow({ ...self, id, effects: effects.length }, commit) : commit()
     },
     stopped: () => (closing ? 'closing' : isPaused || held ? 'paused' : undefined),
     hold(on) {

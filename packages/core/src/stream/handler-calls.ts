@@ -1,6 +1,7 @@
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { createCallDeadlines, type TimedCall } from './call-deadlines.ts'
 import { type DeliveryContext, HandlerDelivery } from './delivery.ts'
+import type { DeliveryTraces } from './delivery-traces.ts'
 import type { WorkerReturnReason } from './event-types.ts'
 import type { HandlerContext } from './handler-context.ts'
 import { abort, attemptOver, type LeasedEntry } from './leased-entry.ts'
@@ -8,6 +9,7 @@ import { abort, attemptOver, type LeasedEntry } from './leased-entry.ts'
 export interface HandlerCallsOptions<T> {
   readonly context: Omit<DeliveryContext, 'extend'>
   readonly asyncContext: Pick<HandlerContext, 'call'>
+  readonly traces: Pick<DeliveryTraces, 'wrap' | 'ended'>
   readonly schema: StandardSchema<unknown, T> | undefined
   readonly timeoutMs: number | undefined
   /** Calls the handler. */
@@ -45,6 +47,7 @@ interface Call extends TimedCall {
 export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerCalls {
   const {
     asyncContext,
+    traces,
     schema,
     timeoutMs,
     handle,
@@ -126,7 +129,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
     }
     let result: unknown
     try {
-      result = asyncContext.call(handle, deliveries)
+      result = asyncContext.call(traces.wrap(entries, handle), deliveries)
       if (isThenable(result)) {
         deadlines.begin(mine, mine.limitMs)
         // A foreign thenable may settle twice, or throw after it settled. A promise settles once.
@@ -146,6 +149,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
   function succeeded(mine: Call, outcome: unknown): void {
     if (mine.endsAt === 0) return
     deadlines.end(mine)
+    traces.ended(mine.entries)
     for (let at = 0; at < mine.entries.length; at++) {
       const entry = mine.entries[at] as LeasedEntry
       const error = errorOf(outcome, at)
@@ -168,6 +172,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
   function failed(mine: Call, error: unknown): void {
     if (mine.endsAt === 0) return
     deadlines.end(mine)
+    traces.ended(mine.entries, error ?? new Error('the handler failed without an error'))
     for (const entry of mine.entries) fail(entry, error, true)
     free(mine.places)
   }
@@ -186,6 +191,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       `the handler took longer than its timeout of ${limitMs} ms; a handler that needs longer calls delivery.extend(), or give 'timeout'`,
     )
     error.name = 'TimeoutError'
+    traces.ended(entries, error)
     for (const entry of entries) {
       abort(entry, error)
       fail(entry, error, true)

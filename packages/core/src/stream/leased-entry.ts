@@ -1,6 +1,7 @@
 import type { CommitAnswer } from '../record/types.ts'
 import type { TimedCall } from './call-deadlines.ts'
 import { FIRST_STAGE, type Staged } from './delivery-state.ts'
+import type { DeliveryTrace } from './delivery-trace.ts'
 import type { EntryFields } from './entry-fields.ts'
 import { NEW, SOURCES } from './sources.ts'
 
@@ -52,6 +53,8 @@ export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Stag
   full: boolean
   /** The call of the handler that has it. Only `handler-calls.ts` changes it. */
   call: TimedCall | undefined
+  /** What tracers follow. Only `delivery-traces.ts` changes it. */
+  trace: DeliveryTrace | undefined
   /** Created when the handler reads the signal, or when it is aborted. */
   abortController: AbortController | undefined
 }
@@ -96,6 +99,7 @@ export function leasedEntry(
     endedAt: 0,
     full: false,
     call: undefined,
+    trace: undefined,
     abortController: undefined,
   }
 }

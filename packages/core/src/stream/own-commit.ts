@@ -3,10 +3,12 @@ import { checkOptions, checkText } from '../options.ts'
 import { type Committer, createCommitter } from '../record/committer.ts'
 import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
+import { traced } from '../traced.ts'
 import { SOURCES } from './sources.ts'
 import type { Scope } from './scope.ts'
 import type { StreamEntryLease } from './worker-types.ts'
 
+const COMMIT = traced('commit')
 const POSITION = /^\d{1,20}-\d{1,20}$/
 /** The most consumers whose committers are kept. A consumer that is dropped only loses which of its answers it may forget. */
 const MOST = 1000
@@ -57,6 +59,9 @@ export function createOwnCommit(
     // The end of the lease is not known, so a call of unknown fate is not sent again: the caller may repeat it.
     const outcome = scope.outcomesOf(group) ? '?' : ''
     const entry = { from: source.code, position: id, place: undefined, outcome }
-    return committer.commit(entry, committer.check(effects), () => false)
+    const checked = committer.check(effects)
+    const commit = (): Promise<CommitAnswer<never>> => committer.commit(entry, checked, () => false)
+    if (!COMMIT.observed) return commit()
+    return COMMIT.follow({ ...scope.identity, group, consumer, id, effects: effects.length }, commit)
   }
 }

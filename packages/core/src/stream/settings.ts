@@ -195,6 +195,8 @@ export interface WorkerSettings {
   readonly from: string
   /** Most entries of one call of the handler. */
   readonly batch: number
+  /** Whether it is a `batchWorker`. */
+  readonly batched: boolean
   readonly limit: WorkerLimitOptions<never> | undefined
 }
 
@@ -240,6 +242,7 @@ export function workerSettings(options: WorkerBatchOptions<never>, batched: bool
     },
     from: startOf(options.from ?? 'oldest'),
     limit: checkLimit(options.limit),
+    batched,
     batch: batched ? wholeNumber('batch', options.batch ?? 100, 1, 1000) : 1,
   }
 }

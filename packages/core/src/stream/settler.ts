@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { detached } from '../detached.ts'
 import { isOutage } from '../errors.ts'
 import { decodeLost, encodeOutcomes, type Outcome } from './settlement.ts'
 import type { LeasedEntry } from './leased-entry.ts'
@@ -135,8 +136,8 @@ export function createSettler({
       waiting.push(outcome)
       if (busy) return
       busy = true
-      // Later in this tick, so that outcomes of the same tick are in the same batch.
-      setImmediate(() => void run())
+      // Later in this tick, so that outcomes of the same tick are in the same batch. The loop may go on long after the handler that begins it.
+      detached(() => setImmediate(() => void run()))
     },
     get pending() {
       return waiting.length + sending

@@ -1,3 +1,4 @@
+import { detached } from '../detached.ts'
 import { invalid } from '../errors.ts'
 import { atMost } from '../redis/endings.ts'
 import type { StandardSchema } from '../standard-schema.ts'
@@ -7,7 +8,7 @@ import { createDispatcher } from './dispatcher.ts'
 import { createFetchControl } from './fetch-control.ts'
 import { createGroupConsumer } from './group-consumer.ts'
 import { createHandlerCalls } from './handler-calls.ts'
-import { createHandlerContext } from './handler-context.ts'
+import { createHandlerContext, type HandlerContext } from './handler-context.ts'
 import { createLimitGate } from './limit-gate.ts'
 import { createPace } from './pace.ts'
 import { createRuns } from './runs.ts'
@@ -25,14 +26,26 @@ export interface WorkerParts<T> {
   readonly resultAt: (outcome: unknown, at: number) => unknown
 }
 
-/** Starts a worker: a consumer of the group that calls the handler with its entries. */
+/**
+ * Starts a worker: a consumer of the group that calls the handler with its entries. Handlers have the async context of the caller. The worker itself
+ * has not: it outlives the request or span in which it may be created.
+ */
 export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
+  const asyncContext = createHandlerContext()
+  return detached(() => startWorker(scope, parts, settings, asyncContext))
+}
+
+function startWorker<T>(
+  scope: Scope,
+  parts: WorkerParts<T>,
+  settings: WorkerSettings,
+  asyncContext: HandlerContext,
+): Worker {
   const { group, schema, handle, errorAt, resultAt } = parts
   const { batch, maxAttempts, timeoutMs } = settings
   let most = settings.concurrency
   let held = false
   const concurrency = (): number => most
-  const asyncContext = createHandlerContext()
   const pace = createPace()
   const capacity = createCapacity()
   const runs =
@@ -63,10 +76,11 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       runs?.giveBack('closing')
       await dispatcher.idle(Math.max(0, until - performance.now()))
       calls.stop()
+      traces.close()
       gate?.stop()
     },
   })
-  const { name, sourceKeys, events, leases, stopped, start, finish, fail, giveBack } = consumer
+  const { name, sourceKeys, events, traces, leases, stopped, start, finish, fail, giveBack } = consumer
   const gate =
     settings.limit &&
     createLimitGate({
@@ -108,6 +122,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   })
   const calls = createHandlerCalls<T>({
     asyncContext,
+    traces,
     context: {
       sourceKeys,
       group,

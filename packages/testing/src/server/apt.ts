@@ -34,7 +34,7 @@ export async function unpackFromApt(machine: Machine): Promise<ServerBinary | un
 }
 
 /** apt with lists, state and cache of its own, so that the system's stay as they are and no root is needed. */
-async function privateApt(machine: Machine, work: string): Promise<Apt> {
+export async function privateApt(machine: Machine, work: string): Promise<Apt> {
   const home = join(work, 'apt')
   for (const folder of ['lists/partial', 'state', 'cache/archives/partial']) {
     await mkdir(join(home, folder), { recursive: true })
@@ -91,7 +91,7 @@ async function libraries(apt: Apt, name: string): Promise<string[]> {
   return found
 }
 
-async function unpack(
+export async function unpack(
   apt: Apt,
   packages: readonly string[],
   work: string,

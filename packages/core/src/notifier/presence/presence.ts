@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import { reportFault } from '../../callbacks.ts'
 import { closeDeadlineMs } from '../../closing.ts'
+import { detached } from '../../detached.ts'
 import { isOutage, PenknifeError } from '../../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../../options.ts'
 import { atMost } from '../../redis/endings.ts'
@@ -141,7 +142,7 @@ export function createPresence(space: Space, name: string, options: PresenceOpti
   /** With `announce` a process goes on: it, or a client of it, may follow the events of channels where it has no member. */
   function begin(): void {
     if (timer || closed) return
-    timer = setInterval(beat, leaseMs / 3 / SLICES).unref()
+    timer = detached(() => setInterval(beat, leaseMs / 3 / SLICES).unref())
     unregister = onClose(end)
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 import { reportFault } from '../../callbacks.ts'
+import { detached } from '../../detached.ts'
 import { isOutage, PenknifeError } from '../../errors.ts'
 import type { Runtime } from '../../redis/penknife.ts'
 import { notifierConnect, notifierDisconnect } from '../../redis/scripts.gen.ts'
@@ -71,7 +72,7 @@ export function createConnections(
       message: (number) => end(Number(number)),
       followed: () => ready(),
     })
-    const renewals = setInterval(renewSlice, SLICE_MS).unref()
+    const renewals = detached(() => setInterval(renewSlice, SLICE_MS).unref())
     const stop = (): void => {
       clearInterval(renewals)
       unfollow()

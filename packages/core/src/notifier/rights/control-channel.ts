@@ -1,3 +1,4 @@
+import { detached } from '../../detached.ts'
 import type { Runtime } from '../../redis/penknife.ts'
 import { notifierRevoke, notifierSince, notifierTop } from '../../redis/scripts.gen.ts'
 import type { NotifierEvent } from '../events.ts'
@@ -107,7 +108,7 @@ export function createControlChannel(
       },
     })
 
-    const checks = setInterval(() => {
+    const check = (): void => {
       if (follower.state !== 'live') return
       top(route, key).then(
         (newest) => {
@@ -116,7 +117,8 @@ export function createControlChannel(
         // Redis is away: the subscription recovers, and catches up then.
         () => {},
       )
-    }, CHECK_MS).unref()
+    }
+    const checks = detached(() => setInterval(check, CHECK_MS).unref())
 
     function end(): void {
       clearInterval(checks)

@@ -1,3 +1,4 @@
+import { detached } from '../../detached.ts'
 import type { Runtime } from '../../redis/penknife.ts'
 
 export interface TickerOptions {
@@ -39,10 +40,11 @@ export function createTicker(
     nextAt = at
     clearTimeout(timer)
     // A check that is requested during another one follows it.
-    timer = setTimeout(() => {
+    const due = (): void => {
       nextAt = Infinity
       checking = (checking ?? Promise.resolve()).then(run)
-    }, ms).unref()
+    }
+    timer = detached(() => setTimeout(due, ms).unref())
   }
 
   async function run(): Promise<void> {

@@ -1,0 +1,3 @@
+export type * from '../trace-messages.ts'
+export { createTracing } from './tracing.ts'
+export type * from './types.ts'
