@@ -11,7 +11,7 @@
 -- @item key paused exists while the group is paused
 -- @item key queued sorted set of entries that wait for a place of their key
 -- @item arg group  group
--- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
+-- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
 
 -- A worker sends a command every ten seconds.
 local ALIVE_MS = 30000
@@ -98,6 +98,7 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
     size(alive),
     size(consumers),
+    here and here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1,
   }
   for _, each in ipairs(all) do
     reply[#reply + 1] = each.name

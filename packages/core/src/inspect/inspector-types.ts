@@ -16,12 +16,14 @@ import type { InspectedEntry, InspectedLock, InspectedSubject } from './explain-
 import type {
   InspectedLimiter,
   InspectedObject,
+  InspectedServer,
   InspectedSpace,
   InspectedStream,
   InspectedTotals,
   InspectFeature,
   InspectPage,
   InspectPageOptions,
+  InspectTotalsOptions,
 } from './types.ts'
 
 /** A stream opened by its name: all that reads and manages it, and nothing that adds or handles entries. */
@@ -72,13 +74,20 @@ export interface Inspector {
   streams(space: string, page?: InspectPageOptions): Promise<InspectPage<InspectedStream>>
   /** One stream with its groups. Two script calls. */
   streamState(space: string, name: string): Promise<InspectedStream>
+  /** One limiter with its rules. One script call; `seenAtMs` is 0. */
+  limiterState(space: string, name: string): Promise<InspectedLimiter>
   /** Limiters with their rules. One script call. */
   limiters(space: string, page?: InspectPageOptions): Promise<InspectPage<InspectedLimiter>>
   /**
    * Sums over a space. One script call for every 1,000 objects and one for every 16 groups. All callers of this inspector share one
-   * answer for ten seconds.
+   * answer for ten seconds, or for `maxAge`.
    */
-  totals(space: string): Promise<InspectedTotals>
+  totals(space: string, options?: InspectTotalsOptions): Promise<InspectedTotals>
+  /**
+   * The state of the server, and checks of it: settings that do not fit what is registered, memory, writes to disk, role and clock. On a cluster
+   * of one of its masters. One INFO and one TIME, and the cost of `totals` of every space.
+   */
+  server(): Promise<InspectedServer>
 
   /** Opens a stream by its name. One script call, for its options. */
   stream(space: string, name: string): Promise<InspectStream>

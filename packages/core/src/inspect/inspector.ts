@@ -19,9 +19,10 @@ import { explainLock, forceRelease } from './locks.ts'
 import { limiterOf, objectOf, spaceOf } from './objects.ts'
 import { optionsOf, quietSpace } from './opened.ts'
 import { checkPage, FEATURE_AND_NAME, NAME, readRegistered, type Registered } from './registered.ts'
+import { readServer } from './server.ts'
 import { readStreams } from './streams.ts'
 import { createTotals } from './totals.ts'
-import type { InspectFeature, InspectPage, InspectPageOptions } from './types.ts'
+import type { InspectedSpace, InspectFeature, InspectPage, InspectPageOptions } from './types.ts'
 
 /**
  * Reads what penknife has in Redis by names, for tools. It needs no objects of the application and no SCAN.
@@ -64,17 +65,19 @@ export function inspect(penknife: Penknife): Inspector {
     return (await stream(space, name)).group(group).deadLetters
   }
 
+  async function spaces(page: InspectPageOptions = {}): Promise<InspectPage<InspectedSpace>> {
+    const checked = checkPage('spaces', page)
+    // The list of spaces belongs to the server. Any space knows its key.
+    const { bind, keys, registered } = runtimeOf(opened('inspect'))
+    await registered()
+    const { items, ...rest } = await readRegistered(bind, keys.spaces, '', NAME, checked)
+    return { items: items.map(spaceOf), ...rest }
+  }
+
   const totals = createTotals(list)
 
   return {
-    async spaces(page = {}) {
-      const checked = checkPage('spaces', page)
-      // The list of spaces belongs to the server. Any space knows its key.
-      const { bind, keys, registered } = runtimeOf(opened('inspect'))
-      await registered()
-      const { items, ...rest } = await readRegistered(bind, keys.spaces, '', NAME, checked)
-      return { items: items.map(spaceOf), ...rest }
-    },
+    spaces,
     objects(space, { feature, ...page } = {}) {
       const prefix = feature === undefined ? '' : `${feature} `
       return list('objects', space, page, prefix, (of, found) =>
@@ -88,9 +91,25 @@ export function inspect(penknife: Penknife): Inspector {
         return state as NonNullable<typeof state>
       })
     },
+    limiterState: (space, name) =>
+      open(space, 'limiter', name, (of, member, options: object) =>
+        limiterOf(of.name, { member, seenAtMs: 0, text: JSON.stringify(options) }),
+      ),
     limiters: (space, page = {}) =>
       list('limiters', space, page, 'limiter ', (of, found) => found.map((each) => limiterOf(of.name, each))),
     totals,
+    async server() {
+      const used = new Set<InspectFeature>()
+      let after: string | undefined
+      do {
+        const { items, next } = await spaces({ limit: 1000, ...(after === undefined ? {} : { after }) })
+        for (const { name } of items) {
+          for (const feature of Object.keys((await totals(name)).objects)) used.add(feature as InspectFeature)
+        }
+        after = next
+      } while (after !== undefined)
+      return readServer(opened('inspect'), used)
+    },
 
     stream,
     limiter: (space, name) =>

@@ -1500,6 +1500,7 @@ redis.call('PTTL', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
 size(alive),
 size(consumers),
+here and here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1,
 }
 for _, each in ipairs(all) do
 reply[#reply + 1] = each.name
@@ -6914,9 +6915,7 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece162 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
-
-const piece163 = `local of = places.open(held[1], held[2], ready, most)
+const piece162 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -6930,7 +6929,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece164 = `local wrong = typed(stream, 'stream')
+const piece163 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -6957,7 +6956,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece165 = `local may = append.prepare(stream)
+const piece164 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -6974,7 +6973,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece166 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece165 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6985,6 +6984,9 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+if payload ~= '' then
+delivery.d = payload
+end
 redis.call('HDEL', held[3], 'r' .. delivery.i)
 local key = of and delivery.q
 if not key then
@@ -6997,7 +6999,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece167 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece166 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7028,7 +7030,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece168 = `local schedule = { seen = nil, state = nil }
+const piece167 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7050,7 +7052,7 @@ found[5] or '',
 }
 end`
 
-const piece169 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece168 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7060,7 +7062,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece170 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece169 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7068,7 +7070,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece171 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece170 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7127,9 +7129,9 @@ end
 end
 return outcome`
 
-const piece172 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece171 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece173 = `local schedules, due, ids = unpack(all)
+const piece172 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7156,7 +7158,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece174 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece173 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7175,7 +7177,7 @@ end
 end
 return reply`
 
-const piece175 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece174 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7193,7 +7195,7 @@ end
 end
 return reply`
 
-const piece176 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece175 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7389,7 +7391,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece177 = `local here, again = find(stream, group), find(ready, group)
+const piece176 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -7445,7 +7447,7 @@ end
 end
 return reply`
 
-const piece178 = `local wrong = typed(stream, 'stream')
+const piece177 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -7469,13 +7471,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece179 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece178 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece180 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece179 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -9146,11 +9148,11 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  * - key `paused`: exists while the group is paused
  * - key `queued`: sorted set of entries that wait for a place of their key
  * - `group`: group
- * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
+ * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: '65358e6816f988806cf9fa20cf08ae3b2d79d80f',
+  sha: '15f8ece0371a65a1eab4375a678650a4e955fde2',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -19532,10 +19534,12 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece123, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece162, `do`, piece163, `end
+if items == 1 then
+local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
+do`, piece162, `end
 return nil
 end
-local function item(dead, ready, position)`, piece163, `end
+local function item(dead, ready, position)`, piece162, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19573,10 +19577,10 @@ local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
-do`, piece164, `end
+do`, piece163, `end
 return nil
 end
-local function item(stream, ids, starting)`, piece164, `end
+local function item(stream, ids, starting)`, piece163, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 2 or 0
 local function run()
@@ -19616,10 +19620,10 @@ local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece165, `end
+do`, piece164, `end
 return nil
 end
-local function item(id, payload)`, piece165, `end
+local function item(id, payload)`, piece164, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19633,39 +19637,43 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  *
  * An entry with a key gets its place back if it stops its key. Otherwise it asks for one, and comes before those that were added later.
  *
- * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
+ * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing. Another payload replaces
+ * its own in the same step, so that no worker gets the old one after a call that succeeded.
  *
  * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
  * - `position`: position of the dead letter
+ * - `payload`: JSON of another payload; '' to keep it
  * - replies 1 when it existed
  * - on a full server runs: it moves an entry so that it is handled
  */
-export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
+export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg, payload: Arg], number> = {
   name: 'stream/requeue',
-  sha: '361308f637f36440618842f27495ea2e3ffb5354',
+  sha: '11fdaf249a8f871dd68c93735b0f558928ac5faf',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
   keys: ["dead","ready"],
-  args: ["position"],
+  args: ["position","payload"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece122, piece1, piece146, `local held = KEYS
 local most = ARGV[1]
-local items = (#ARGV - 1) / 1
-if items == 1 then`, piece162, `do`, piece166, `end
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local dead, ready, position, payload = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3]
+do`, piece165, `end
 return nil
 end
-local function item(dead, ready, position)`, piece166, `end
+local function item(dead, ready, position, payload)`, piece165, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 2 + done * 2
-local arg = 1 + done * 1
+local arg = 1 + done * 2
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -19709,10 +19717,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece167, `end
+do`, piece166, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece167, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece166, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -19741,13 +19749,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece167, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece169, `end
+do`, piece168, `end
 return nil
 end
-local function item(schedules, due, id)`, piece169, `end
+local function item(schedules, due, id)`, piece168, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -19780,10 +19788,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece170, `end
+do`, piece169, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece170, `end
+local function item(schedules, due, ids, id)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -20495,7 +20503,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece168, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece167, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -20568,17 +20576,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece171, `end
+do`, piece170, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece171, `end
+local function item(all, id, seen, next, payload, names, name)`, piece170, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece172, piece6),
+done = done + 1`, piece171, piece6),
 }
 
 /**
@@ -20610,21 +20618,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece167, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece173, `end
+do`, piece172, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece173, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece172, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece172, piece6),
+done = done + 1`, piece171, piece6),
 }
 
 /**
@@ -20648,14 +20656,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece167, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece174, `end
+do`, piece173, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece174, `end
+local function item(schedules, due, skip)`, piece173, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -20689,14 +20697,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece168, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece167, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece175, `end
+do`, piece174, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece175, `end
+local function item(schedules, due, ids, after, count)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20760,10 +20768,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece176, `end
+do`, piece175, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece176, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece175, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20809,10 +20817,10 @@ end
 local items = #KEYS / 7
 if items == 1 then
 local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]
-do`, piece177, `end
+do`, piece176, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece177, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece176, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -20849,10 +20857,10 @@ local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece178, `end
+do`, piece177, `end
 return nil
 end
-local function item(stream, first)`, piece178, `end
+local function item(stream, first)`, piece177, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -20887,10 +20895,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece179, `end
+do`, piece178, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece179, `end
+local function item(watched, lasts, channels)`, piece178, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20937,10 +20945,10 @@ local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece180, `end
+do`, piece179, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece180, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece179, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()
