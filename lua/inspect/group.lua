@@ -42,6 +42,8 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
     waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
   end
   consider(next_up)
+  -- XINFO STREAM knows it too, but returns the first and the last entry with their payloads.
+  local added = not here and length or here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1
   local running, alive, consumers = 0, {}, {}
   local function workers_of(key)
     for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
@@ -98,7 +100,7 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
     size(alive),
     size(consumers),
-    here and here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1,
+    added,
   }
   for _, each in ipairs(all) do
     reply[#reply + 1] = each.name

@@ -73,7 +73,7 @@ export interface DashboardFailure {
 /** A page of a list. `next` is the `after` of the next page; missing after the last. */
 export interface Page<Item> {
   readonly items: readonly Item[]
-  readonly next?: string
+  readonly next?: string | undefined
 }
 
 /** Parameters of a page. `limit`: 1 to 200, default 50. */
@@ -104,7 +104,7 @@ export interface ServerCheck {
 }
 
 /** Totals of a space. `attention` has at most 100 groups. */
-export interface SpaceTotals extends InspectedTotals {
+export interface SpaceTotals extends Omit<InspectedTotals, 'addedPerSecond' | 'finishedPerSecond'> {
   /** How many groups need attention. */
   readonly attentionCount: number
   /** Entries added and finished per second since the last reading; missing at the first one. */
@@ -139,8 +139,6 @@ export interface OverviewAnswer {
 
 export interface StreamAnswer {
   readonly stream: InspectedStream
-  /** The options that it was created with. */
-  readonly options: unknown
   /** Bytes of the stream, if the server tells. */
   readonly bytes?: number
   /** 0 until a second reading, at least a second after the first. */
@@ -281,7 +279,7 @@ export interface ChannelAnswer {
   readonly end: string
   /** Oldest first. */
   readonly items: readonly ChannelEvent[]
-  readonly next?: string
+  readonly next?: string | undefined
   /** Whether the history after the given position is gone. */
   readonly lost: boolean
 }

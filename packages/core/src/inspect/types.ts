@@ -76,7 +76,10 @@ export interface InspectedStream {
   readonly kind: 'queue' | 'log'
   /** Entries in the stream. */
   readonly entries: number
-  /** Entries added since the stream exists. Undefined without a group, and where Redis does not know it, such as after a reset. */
+  /**
+   * Entries added since the stream exists; of a stream whose groups have had no worker, the entries that it has. Undefined where Redis does not know
+   * it, such as after a reset of the group.
+   */
   readonly added: number | undefined
   readonly seenAtMs: number
   readonly groups: readonly InspectedGroup[]

@@ -1445,6 +1445,7 @@ elseif length > 0 then
 waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
 end
 consider(next_up)
+local added = not here and length or here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1
 local running, alive, consumers = 0, {}, {}
 local function workers_of(key)
 for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
@@ -1500,7 +1501,7 @@ redis.call('PTTL', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
 size(alive),
 size(consumers),
-here and here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1,
+added,
 }
 for _, each in ipairs(all) do
 reply[#reply + 1] = each.name
@@ -9152,7 +9153,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: '15f8ece0371a65a1eab4375a678650a4e955fde2',
+  sha: 'd46903f417770449cead8504315dbef78b1e00a5',
   batch: 16,
   sharedKeys: false,
   shared: [],
