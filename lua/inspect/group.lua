@@ -43,7 +43,8 @@ local function item(stream, ready, delayed, dead, paused, queued, group)
   end
   consider(next_up)
   -- XINFO STREAM knows it too, but returns the first and the last entry with their payloads.
-  local added = not here and length or here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1
+  local read = here and (here['entries-read'] or here['last-delivered-id'] == '0-0' and 0)
+  local added = not here and length or here.lag and read and here.lag + read or -1
   local running, alive, consumers = 0, {}, {}
   local function workers_of(key)
     for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do

@@ -1445,7 +1445,8 @@ elseif length > 0 then
 waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
 end
 consider(next_up)
-local added = not here and length or here.lag and here['entries-read'] and here.lag + here['entries-read'] or -1
+local read = here and (here['entries-read'] or here['last-delivered-id'] == '0-0' and 0)
+local added = not here and length or here.lag and read and here.lag + read or -1
 local running, alive, consumers = 0, {}, {}
 local function workers_of(key)
 for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
@@ -9153,7 +9154,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: 'd46903f417770449cead8504315dbef78b1e00a5',
+  sha: '6809addbbc30c167a4a6ff536d673b008b09d97c',
   batch: 16,
   sharedKeys: false,
   shared: [],
