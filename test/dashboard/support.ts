@@ -39,11 +39,22 @@ const USERS: Readonly<Record<string, DashboardUser>> = {
 
 export const ACTION = { 'x-penknife-dashboard': '1', 'content-type': 'application/json' } as const
 
-export async function startDashboard(penknife: Penknife, options: Options = {}): Promise<Running> {
-  const serve = dashboard(penknife, {
-    ...options,
-    authorize: ({ request }) => USERS[String(request.headers['x-user'])],
-  })
+/** Process warnings from now on, until the test ends. */
+export function caughtWarnings(): readonly string[] {
+  const caught: string[] = []
+  const note = ({ message }: Error): void => void caught.push(message)
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  return caught
+}
+
+export async function startDashboard(
+  penknife: Penknife,
+  options: Options = {},
+  authorize: Parameters<typeof dashboard>[1]['authorize'] = ({ request }) =>
+    USERS[String(request.headers['x-user'])],
+): Promise<Running> {
+  const serve = dashboard(penknife, { ...options, authorize })
   const server = createServer((request, response) => {
     serve(request, response).then(
       (continues) => continues && response.writeHead(418).end(),

@@ -164,10 +164,10 @@ export interface EntryRow {
 export interface EntryAnswer {
   readonly id: string
   readonly addedAtMs: number
-  /** Missing when the entry is in no place that can be read: it was handled and deleted, or moved to a retry. */
+  /** Missing when the entry is in no place: it was handled, cancelled or purged. */
   readonly payload?: Shown
   /** Why it does not run. Missing for streams that are no work queue with one group. */
-  readonly why?: InspectedEntry
+  readonly why?: Omit<InspectedEntry, 'json'>
   /** When it is due, milliseconds since 1970. */
   readonly dueMs?: number
   readonly idleMs?: number

@@ -1,4 +1,3 @@
-import { errorText } from '@penknife/core/internal'
 import type { Exchange, Reply, StreamReply } from '@penknife/http'
 
 import { crossSite, foreignPage } from './access.ts'
@@ -85,10 +84,23 @@ export function createApi(
     if (acting >= MOST_ACTIONS) return refuse(new Refusal('busy', 'Too many actions run at once.'))
     acting += 1
     try {
-      const { target, run } = found.prepare(await readBody(exchange))
+      const prepared = await prepare(exchange, found)
+      if (prepared instanceof Refusal) return await refuse(prepared)
+      const { target, run } = prepared
       return ok(await perform({ ...act, target }, () => run(dashboard)))
     } finally {
       acting -= 1
+    }
+  }
+
+  async function prepare(
+    exchange: Exchange,
+    found: Action,
+  ): Promise<ReturnType<Action['prepare']> | Refusal> {
+    try {
+      return found.prepare(await readBody(exchange))
+    } catch (error) {
+      return toRefusal(error, report)
     }
   }
 
@@ -103,8 +115,10 @@ export function createApi(
       await dashboard.audit.end(act, of, answer.changed ? 'done' : 'nothing', answer.text)
       return answer
     } catch (error) {
-      await dashboard.audit.end(act, of, error instanceof Refusal ? 'refused' : 'failed', errorText(error))
-      throw error
+      const refusal = toRefusal(error, report)
+      const happened = refusal.code === 'unavailable' || refusal.code === 'failed'
+      await dashboard.audit.end(act, of, happened ? 'failed' : 'refused', refusal.message)
+      throw refusal
     }
   }
 

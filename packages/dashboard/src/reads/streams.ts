@@ -1,5 +1,6 @@
 import {
   errorPattern,
+  type InspectedEntry,
   type DeadLetter,
   type InspectStream,
   PenknifeError,
@@ -167,7 +168,7 @@ async function readEntry(
   const [found] = items
   const dead = state?.found.state === 'dead' ? await letterOf(opened, state.why.group, entry) : undefined
   const addedAtMs = Number.parseInt(entry, 10)
-  const payload = found ? jsonOf(found.payload) : dead?.json
+  const payload = state?.why.json ?? (found ? jsonOf(found.payload) : dead?.json)
   return {
     id: entry,
     addedAtMs,
@@ -180,7 +181,7 @@ async function readEntry(
 
 interface State {
   readonly found: StreamEntryState
-  readonly why: NonNullable<EntryAnswer['why']>
+  readonly why: InspectedEntry
 }
 
 /** Undefined for a stream that is no work queue with one group. */
@@ -225,9 +226,11 @@ type Details = Pick<EntryAnswer, 'why' | 'dueMs' | 'idleMs' | 'progress' | 'outc
 
 function detailsOf(dashboard: Dashboard, source: Parameters<Dashboard['show']>[1], state: State): Details {
   const { dueMs, idleMs, progress, outcome } = state.found
+  // Its payload is shown after redact only.
+  const { json: _json, ...why } = state.why
   const shown = (value: unknown): Shown => dashboard.show(jsonOf(value), source, WHOLE)
   return {
-    why: state.why,
+    why,
     ...(dueMs === undefined ? {} : { dueMs }),
     ...(idleMs === undefined ? {} : { idleMs }),
     ...(progress === undefined ? {} : { progress: shown(progress) }),
