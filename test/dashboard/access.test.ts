@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { connect as dial } from 'node:net'
+import { PassThrough } from 'node:stream'
 
+import { runCli } from '@penknife/cli'
 import { createStream, type Penknife } from '@penknife/core'
 import { dashboard } from '@penknife/dashboard/node'
 import { Redis } from 'ioredis'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { freeze, ownRedis, useRedis } from '../support/redis.ts'
@@ -34,6 +36,39 @@ async function shop(options: Parameters<typeof startDashboard>[1] = {}): Promise
     paused: async () => (await orders.stats({ over: 0 })).groups[0]?.paused,
   }
 }
+
+/** Runs `penknife ui` until the test ends. Resolves with the address that it printed. */
+async function commandUi(...args: readonly string[]): Promise<{ url: string; end: () => Promise<number> }> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  const ending = new AbortController()
+  const streams = { stdin, stdout, stderr, env: { PENKNIFE_REDIS: bench.server.socket } }
+  const ended = runCli(['ui', ...args, '--json', '--deadline', '30s'], streams, ending.signal)
+  const end = (): Promise<number> => {
+    ending.abort()
+    return ended
+  }
+  onTestFinished(async () => void (await end()))
+  const printed = await Promise.race([once(stdout, 'data'), ended.then(() => once(stderr, 'data'))])
+  const text = String(printed[0])
+  return { url: text.startsWith('{') ? (JSON.parse(text) as { url: string }).url : text, end }
+}
+
+describe('penknife ui', () => {
+  test('serves it on 127.0.0.1 at a secret address until Ctrl-C, read only if asked', async () => {
+    const { url, end } = await commandUi('--read-only')
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/)
+    expect(await (await fetch(`${url}api/session`)).json()).toMatchObject({ role: 'read' })
+    expect((await fetch(url)).status).toBe(200)
+    for (const path of ['/', '/penknife/', `/${'a'.repeat(32)}/api/session`])
+      expect((await fetch(new URL(path, url))).status).toBe(404)
+    expect(await end()).toBe(0)
+    await expect(fetch(url)).rejects.toThrow('fetch failed')
+    expect((await commandUi('--port', '70000')).url).toMatch(/from 0 to 65535/)
+    const { url: other } = await commandUi()
+    expect((await commandUi('--port', new URL(other).port)).url).toMatch(/is in use/)
+    expect(await (await fetch(`${other}api/session`)).json()).toMatchObject({ role: 'operate' })
+  })
+})
 
 describe('who may see it', () => {
   test('it refuses to mount without authorize, and names a wrong option with its fix', async () => {
