@@ -7,7 +7,7 @@ import type { Report } from './report.ts'
 const LONGEST_USER = 256
 const WHAT = 'authorize of the dashboard failed, and the request got 404'
 
-/** Asks the application who the user is. Undefined: nobody who may see the dashboard. Never rejects. */
+/** Asks the application who the user is. Undefined: a user who may not see the dashboard. Never rejects. */
 export async function userOf(
   exchange: Exchange,
   { authorize, readOnly }: Checked,

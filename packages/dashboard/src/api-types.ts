@@ -470,7 +470,7 @@ export interface LiveHistory {
  */
 export interface DashboardLive {
   /**
-   * First `history` (points of the last minutes, while somebody looked), then `totals`: the answer of `overview`, every 2 s, and up to 10 s
+   * First `history` (points of the last minutes in which a page was open), then `totals`: the answer of `overview`, every 2 s, and up to 10 s
    * when there are many streams. Also when Redis is away.
    */
   live: {
@@ -478,7 +478,7 @@ export interface DashboardLive {
     events: { history: LiveHistory; totals: OverviewAnswer; end: object }
   }
   /**
-   * Of one stream: `state` every 2 s, with what its workers reported since somebody looks. `events` has at most 50 of their events since the
+   * Of one stream: `state` every 2 s, with what its workers reported since a page follows it. `events` has at most 50 of their events since the
    * last one, without payloads.
    */
   'live-stream': {
@@ -498,7 +498,7 @@ export interface LiveStream {
   readonly eventCount: number
 }
 
-/** What the workers of a group did since somebody looks, at most in the last five minutes. */
+/** What the workers of a group did since a page follows the stream, at most in the last five minutes. */
 export interface LiveGroup {
   readonly name: string
   readonly overMs: number

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import type { OverviewAnswer } from './api-types.ts'
 import { createLiveOverview } from './live-overview.ts'
 
-test('nothing is read when nobody looks, and a later client gets the points of before', async () => {
+test('nothing is read while no page is open, and a later client gets the points of before', async () => {
   vi.useFakeTimers()
   try {
     let reads = 0

@@ -3,7 +3,7 @@ import { checkName, checkOptions, invalid, wholeNumber } from '@penknife/core/in
 
 import type { DashboardRole } from './api-types.ts'
 
-/** Who looks. */
+/** A user of the dashboard. */
 export interface DashboardUser {
   /** A name for the audit: 1 to 256 characters. */
   readonly user: string

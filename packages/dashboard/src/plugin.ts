@@ -21,7 +21,7 @@ import { ASSETS, PAGE } from './ui.gen.ts'
 /**
  * Serves the dashboard. Requests outside of its path pass. Every request inside is answered: with 404 unless `authorize` returned a user.
  *
- * It sends no command until somebody looks. docs/dashboard.md has the cost.
+ * It sends no command until a request comes. docs/dashboard.md has the cost.
  *
  * @throws PENKNIFE_INVALID without `authorize`, and for a wrong option.
  */

@@ -29,7 +29,7 @@ export function uiCommand(program: Command, act: Act): void {
 
 async function ui(session: Session, { port, readOnly }: UiOptions): Promise<undefined> {
   const { penknife, output, signal } = session
-  // Other users of the machine can connect too: only who has the printed address gets an answer.
+  // Other users of the machine can connect too: only the printed address gets an answer.
   const path = `/${randomBytes(24).toString('base64url')}`
   const user = userName()
   // Loaded by this command alone, because it has the whole page.
@@ -49,7 +49,7 @@ async function ui(session: Session, { port, readOnly }: UiOptions): Promise<unde
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}/`
   output.either({ url }, () => {
     output.line(url)
-    output.warn(`${readOnly ? 'Read only. ' : ''}Whoever has this address may use it. Ctrl-C ends it.`)
+    output.warn(`${readOnly ? 'Read only. ' : ''}Everybody with this address may use it. Ctrl-C ends it.`)
   })
   if (!signal.aborted) await once(signal, 'abort')
   await serve.close({ deadline: CLOSE_MS })
