@@ -275,7 +275,7 @@ export interface MemberAnswer {
 
 export interface ChannelAnswer {
   readonly channel: string
-  /** The position at the end of the history. */
+  /** The position after this page: on the last page the end of the history. */
   readonly end: string
   /** Oldest first. */
   readonly items: readonly ChannelEvent[]

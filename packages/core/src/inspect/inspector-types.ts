@@ -3,7 +3,7 @@ import type { Semaphore } from '../guard/semaphore-types.ts'
 import type { Leaderboard } from '../leaderboard/types.ts'
 import type { RateLimiter } from '../limiter/types.ts'
 import type { LimiterSubject } from '../limiter/subject-types.ts'
-import type { Notifier } from '../notifier/types.ts'
+import type { Notifier, NotifierHistoryOptions, NotifierHistoryPage } from '../notifier/types.ts'
 import type { Stream } from '../stream/types.ts'
 import type {
   InspectDeadActionOptions,
@@ -94,6 +94,16 @@ export interface Inspector {
   limiter(space: string, name: string): Promise<InspectLimiter>
   leaderboard(space: string, name: string): Promise<InspectLeaderboard>
   notifier(space: string, name: string): Promise<InspectNotifier>
+  /**
+   * As `history` of a notifier, and changes nothing: that method fixes where the history of an empty channel begins. Without a history the
+   * position is empty. Two script calls.
+   */
+  history(
+    space: string,
+    notifier: string,
+    channel: string,
+    page?: NotifierHistoryOptions,
+  ): Promise<NotifierHistoryPage>
   counters(space: string, name: string): Promise<Pick<Counters, 'name' | 'read' | 'set'>>
   semaphore(space: string, name: string): Promise<Pick<Semaphore, 'name' | 'look'>>
 

@@ -11,6 +11,7 @@ import { type Penknife, runtimeOf, type Space } from '../redis/penknife.ts'
 import type { DeadLetters } from '../stream/dead-letter-types.ts'
 import type { StreamOptions } from '../stream/option-types.ts'
 import { createStream } from '../stream/stream.ts'
+import { readHistory } from './channels.ts'
 import { actOnDead, deadGroups } from './dead-letters.ts'
 import { explainEntry } from './explain-entry.ts'
 import { explainSubject } from './explain-subject.ts'
@@ -125,6 +126,10 @@ export function inspect(penknife: Penknife): Inspector {
     notifier: (space, name) =>
       open(space, 'notifier', name, (of, notifier, options: NotifierOptions): InspectNotifier =>
         createNotifier(of, notifier, options),
+      ),
+    history: (space, name, channel, page = {}) =>
+      open(space, 'notifier', name, (of, notifier, options: NotifierOptions) =>
+        readHistory(of, notifier, options, channel, page),
       ),
     counters: (space, name) => open(space, 'counters', name, createCounters),
     semaphore: (space, name) =>

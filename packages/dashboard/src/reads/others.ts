@@ -100,14 +100,15 @@ export const otherReads: { readonly [Name in Names]: Read<DashboardReads[Name]['
   channel: read(
     { space: name, notifier: name, channel: text(MOST_TEXT), ...page },
     async ({ space, notifier, channel, ...at }, dashboard) => {
-      const opened = await dashboard.inspector.notifier(space, notifier)
-      const [ends, { items, next, lost }] = await Promise.all([
-        opened.positions([channel]),
-        opened.history(channel, pageOf(at)),
-      ])
+      const { items, next, lost, position } = await dashboard.inspector.history(
+        space,
+        notifier,
+        channel,
+        pageOf(at),
+      )
       return {
         channel,
-        end: ends[channel] ?? '',
+        end: position,
         items: items.map(({ id, type, json }) => ({
           id: id ?? '',
           type,
