@@ -27,7 +27,7 @@ function pathOf(points: readonly Point[], most: number, fromMs: number, toMs: nu
 export function Spark({ points }: { readonly points: readonly Point[] }): VNode | null {
   const first = points[0]
   const last = points.at(-1)
-  if (!first || !last || points.length < 3) return null
+  if (!first || !last || points.length < 2) return null
   const most = Math.max(1, ...points.map(({ value }) => value))
   const path = pathOf(points, most, first.atMs, last.atMs)
   return html`<svg
@@ -57,7 +57,7 @@ interface ChartProps {
 /** Lines over time, with the newest values in the legend. */
 export function Chart({ label, series, format }: ChartProps): VNode {
   const all = series.flatMap(({ points }) => points)
-  if ((series[0]?.points.length ?? 0) < 3) {
+  if ((series[0]?.points.length ?? 0) < 2) {
     return html`<div class="state"><p>The chart begins in a few seconds.</p></div>`
   }
   const fromMs = Math.min(...all.map(({ atMs }) => atMs))

@@ -106,7 +106,7 @@ export function Shell({ route, space, children }: ShellProps): VNode {
               type="button"
               class="plain"
               onClick=${nextTheme}
-              aria-label=${`Colour theme: ${theme}. Change it`}
+              aria-label=${`Theme: ${theme === 'system' ? 'auto' : theme}. Change it`}
             >
               Theme: ${theme === 'system' ? 'auto' : theme}
             </button>
@@ -115,14 +115,7 @@ export function Shell({ route, space, children }: ShellProps): VNode {
             <span>
               <${Text} value=${user} most=${24} plain=${true} />${role === 'read' ? ' (may only read)' : ''}
             </span>
-            <button
-              type="button"
-              class="plain"
-              onClick=${() => setHelp(true)}
-              aria-label="Keyboard shortcuts"
-            >
-              ?
-            </button>
+            <button type="button" class="plain" onClick=${() => setHelp(true)}>Shortcuts</button>
           </div>
           <div class="muted">penknife ${version}</div>
         </div>

@@ -39,12 +39,22 @@ export function Text({ value, most = 120, lines = false, plain = false }: TextPr
     }`
 }
 
-/** Data of the application in one line. */
+/** JSON that is shown at once in a table. */
+const SHORT = 40
+
+/** Data of the application in one line, which opens. */
 export function DataLine({ data }: { readonly data: Shown | undefined }): VNode {
   if (data === undefined) return html`<span class="muted">–</span>`
   if (data.kind === 'hidden') return html`<span class="muted">hidden: redact failed</span>`
-  const text = data.cut ? `${data.json}…` : data.json
-  return html`<code class="line"><${Text} value=${text} most=${160} plain=${true} /></code>`
+  const { json, cut } = data
+  const line = html`<code class="line"
+    ><${Text} value=${cut ? `${json}…` : json} most=${160} plain=${true}
+  /></code>`
+  if (json.length <= SHORT) return line
+  return html`<details>
+    <summary>${line}</summary>
+    <${DataBlock} data=${data} label="All of it" />
+  </details>`
 }
 
 /** Data of the application as a block. */

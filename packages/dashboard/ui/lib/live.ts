@@ -67,7 +67,7 @@ export function useLiveSource(): Live {
           history: (data) => setHistory((data as LiveHistory).points),
           totals: (data) => {
             const next = data as OverviewAnswer
-            setOverview(next)
+            setOverview((before) => withoutLoss(before, next))
             setHistory((before) => withPoint(before, next))
             const available = next.redis.status === 'available'
             if (available && !reachable.current) refresh()
@@ -79,6 +79,12 @@ export function useLiveSource(): Live {
   }, [visible])
   const status = !visible ? 'paused' : open === undefined ? 'connecting' : open ? 'open' : 'away'
   return { status, overview, history, epoch, visible, refresh }
+}
+
+/** While Redis is away, the numbers from before stay. */
+function withoutLoss(before: OverviewAnswer | undefined, next: OverviewAnswer): OverviewAnswer {
+  if (next.redis.status === 'available' || before === undefined) return next
+  return { ...before, redis: next.redis }
 }
 
 function withPoint(before: LiveHistory['points'], { atMs, spaces }: OverviewAnswer): LiveHistory['points'] {

@@ -34,14 +34,16 @@ export function useLoad<Name extends ReadName>(
   useEffect(() => {
     if (query === undefined || !visible) return undefined
     const control = new AbortController()
-    const timer = setTimeout(() => setTurn((before) => before + 1), EVERY_MS)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    function settle(next: Partial<State<Answer<Name>>>): void {
+      if (control.signal.aborted) return
+      const before = shown.current
+      setState({ data: before.key === key ? before.data : undefined, failure: undefined, ...next, key })
+      timer = setTimeout(() => setTurn((last) => last + 1), EVERY_MS)
+    }
     read(name, query, control.signal).then(
-      (data) => control.signal.aborted || setState({ key, data, failure: undefined }),
-      (error: unknown) => {
-        if (control.signal.aborted) return
-        const before = shown.current
-        setState({ key, data: before.key === key ? before.data : undefined, failure: failureOf(error) })
-      },
+      (data) => settle({ data }),
+      (error: unknown) => settle({ failure: failureOf(error) }),
     )
     return () => {
       clearTimeout(timer)

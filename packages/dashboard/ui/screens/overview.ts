@@ -21,7 +21,8 @@ export function Overview(): VNode {
 }
 
 function Summary({ overview: { server, redis } }: { readonly overview: OverviewAnswer }): VNode {
-  if (server === undefined) return html`<${State} of="problem" /> Redis does not answer`
+  if (server === undefined || redis.status === 'unavailable')
+    return html`<${State} of="problem" /> Redis does not answer`
   const { kind, version, uptimeMs } = server
   return html`${kind === 'valkey' ? 'Valkey' : 'Redis'} ${version ?? ''} · answers in
   ${redis.latencyMs === undefined ? '–' : `${redis.latencyMs.toFixed(1)} ms`}${
