@@ -76,10 +76,10 @@ export const dashboard: Fuzzer = {
       await Promise.all(Array.from({ length: AT_ONCE }, worker))
     }
 
-    for (let nth = 0; next < inputs; nth += 1) {
-      const acting = nth % 2 === 1
+    for (let from = 0; from < inputs; from += STRETCH) {
+      const acting = (from / STRETCH) % 2 === 1
       const before = await stateOf(raw)
-      await stretch(Math.min(inputs, next + STRETCH), acting)
+      await stretch(Math.min(inputs, from + STRETCH), acting)
       const changed = acting ? [] : changedBetween(before, await stateOf(raw))
       if (changed.length > 0)
         findings.add(

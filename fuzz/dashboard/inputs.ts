@@ -102,7 +102,7 @@ const ODD_JSON: readonly unknown[] = [
   -1,
   0.5,
   1e300,
-  9_007_199_254_740_993,
+  2 ** 53 + 2,
   [],
   [[]],
   {},
@@ -188,7 +188,7 @@ export function makeDashboardInput(random: Random, acting: boolean): DashboardIn
   const given = parameters(random, route, acts)
   // Without a right header no user may act.
   const sameSite = acting ? random.next() < 0.9 : random.next() < 0.5 && user !== 'ann'
-  const headers: Record<string, string> = { ...(user === '' ? {} : { 'x-user': user }) }
+  const headers: Record<string, string> = user === '' ? {} : { 'x-user': user }
   if (sameSite) headers['x-penknife-dashboard'] = '1'
   else if (random.next() < 0.5) {
     headers['x-penknife-dashboard'] = random.pick(['1', '0', 'true'])

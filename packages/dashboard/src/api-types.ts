@@ -141,7 +141,7 @@ export interface StreamAnswer {
   readonly stream: InspectedStream
   /** Bytes of the stream, if the server tells. */
   readonly bytes?: number
-  /** 0 until a second reading, at least a second after the first. */
+  /** Rates are measured for `live-stream` only, from its second state on; `overMs` is 0 where they are not. */
   readonly addedPerSecond: number
   readonly overMs: number
   readonly groups: readonly StreamGroupDetails[]
@@ -470,8 +470,8 @@ export interface LiveHistory {
  */
 export interface DashboardLive {
   /**
-   * First `history` (points of the last minutes in which a page was open), then `totals`: the answer of `overview`, every 2 s, and up to 10 s
-   * when there are many streams. Also when Redis is away.
+   * First `history` (points of the last minutes in which a page was open), then `totals`: the answer of `overview`, every 2 s, and up to a
+   * minute when there are thousands of streams. Also when Redis is away.
    */
   live: {
     query: object

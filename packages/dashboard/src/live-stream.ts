@@ -7,6 +7,7 @@ import { readStream } from './reads/streams.ts'
 import type { Dashboard } from './route.ts'
 
 const EVERY_MS = 2000
+const RATES_MS = 1000
 /** Streams that are followed at once. */
 const MOST_STREAMS = 20
 const MOST_GROUPS = 50
@@ -64,6 +65,8 @@ function createFeed(dashboard: Dashboard, space: string, stream: string): Feed {
   let watch: StreamWatch | undefined
   let watching = false
   let closed = false
+  // The first state is sent at once, without rates.
+  let over = 0
   let timer: NodeJS.Timeout | undefined
 
   function note(event: StreamWatchEvent): void {
@@ -96,7 +99,8 @@ function createFeed(dashboard: Dashboard, space: string, stream: string): Feed {
     void ensureWatch()
     let state: LiveStream = { atMs: Date.now(), groups: [], events: [], eventCount: 0 }
     try {
-      const answer = await readStream(dashboard, space, stream)
+      const answer = await readStream(dashboard, space, stream, over)
+      over = RATES_MS
       state = { ...state, answer }
     } catch {
       // Redis is away, or the stream is not registered any more.

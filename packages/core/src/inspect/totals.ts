@@ -69,7 +69,7 @@ export function createTotals(
     }
   }
 
-  return (space, options = {}) => {
+  return async (space, options = {}) => {
     checkOptions('totals', options, ['maxAge'])
     const maxAgeMs = durationMs('maxAge', options.maxAge ?? '10s', { min: 1000 })
     const found = shared.get(space)

@@ -58,7 +58,7 @@ export const otherReads: { readonly [Name in Names]: Read<DashboardReads[Name]['
     },
     async ({ space, board, window: given, previous, from, limit }, dashboard) => {
       const opened = await dashboard.inspector.leaderboard(space, board)
-      const window = given ?? (opened.windows[0] as string)
+      const window = given ?? opened.windows[0] ?? ''
       const options = { window, previous }
       const [rows, count] = await Promise.all([
         opened.top(limit, from, { ...options, data: true }),

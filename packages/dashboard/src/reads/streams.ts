@@ -30,7 +30,7 @@ export const streamReads: { readonly [Name in Names]: Read<DashboardReads[Name][
   streams: read({ space: name, ...page }, async ({ space, ...at }, { inspector }) =>
     inspector.streams(space, pageOf(at)),
   ),
-  stream: read(ofStream, ({ space, stream }, dashboard) => readStream(dashboard, space, stream)),
+  stream: read(ofStream, ({ space, stream }, dashboard) => readStream(dashboard, space, stream, 0)),
   entries: read(
     { ...ofStream, ...page, order: withDefault(oneOf('newest', 'oldest'), 'newest') },
     async ({ space, stream, order, ...at }, dashboard) => {
@@ -127,13 +127,15 @@ async function schedulesOfAll(
 /** The most workers of a group that are listed. */
 const MOST_CONSUMERS = 200
 
+/** `over`: milliseconds over which rates are measured; 0: they are not. It takes that long unless it was called before. */
 export async function readStream(
   { inspector, stream: open }: Dashboard,
   space: string,
-  name_: string,
+  name: string,
+  over: number,
 ): Promise<StreamAnswer> {
-  const opened = await open(space, name_)
-  const [stream, found] = await Promise.all([inspector.streamState(space, name_), opened.stats({ over: 0 })])
+  const opened = await open(space, name)
+  const [stream, found] = await Promise.all([inspector.streamState(space, name), opened.stats({ over })])
   const { bytes, addedPerSecond, overMs, groups } = found
   return {
     stream,
@@ -207,7 +209,7 @@ async function letterOf(
   entry: string,
 ): Promise<DeadLetter | undefined> {
   const { deadLetters } = opened.group(group)
-  let read_ = 0
+  let letters = 0
   let after: string | undefined
   do {
     const { items, next } = await deadLetters.list({
@@ -216,9 +218,9 @@ async function letterOf(
       ...(after === undefined ? {} : { after }),
     })
     if (items[0]) return items[0]
-    read_ += 1000
+    letters += 1000
     after = next
-  } while (after !== undefined && read_ < MOST_LETTERS)
+  } while (after !== undefined && letters < MOST_LETTERS)
   return undefined
 }
 
