@@ -238,9 +238,14 @@ function bodyOf(random: Random, given: readonly (readonly [string, unknown])[]):
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'string' ? value.toWellFormed() : JSON.stringify(value)
+  return typeof value === 'string' ? wellFormed(value) : JSON.stringify(value)
 }
 
 function encode(route: string): string {
-  return encodeURIComponent(route.toWellFormed()).slice(0, 1000)
+  return encodeURIComponent(wellFormed(route)).slice(0, 1000)
+}
+
+/** Half surrogate pairs cannot be sent. */
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString()
 }

@@ -2,11 +2,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import type { Penknife } from '@penknife/core'
-import type { DashboardActions, DashboardReads, DashboardUser } from '@penknife/dashboard'
+import type { DashboardActions, DashboardOptions, DashboardReads, DashboardUser } from '@penknife/dashboard'
 import { dashboard } from '@penknife/dashboard/node'
+import type { NodeContext } from '@penknife/http'
 import { onTestFinished } from 'vitest'
 
-type Options = Omit<Parameters<typeof dashboard>[1], 'authorize'>
+type Options = Omit<DashboardOptions, 'authorize'>
 
 /** A running dashboard. Its users are named in the header `x-user`: `ann` may operate, `bob` may read, all others nothing. */
 export interface Running {
@@ -51,7 +52,7 @@ export function caughtWarnings(): readonly string[] {
 export async function startDashboard(
   penknife: Penknife,
   options: Options = {},
-  authorize: Parameters<typeof dashboard>[1]['authorize'] = ({ request }) =>
+  authorize: DashboardOptions<NodeContext>['authorize'] = ({ request }) =>
     USERS[String(request.headers['x-user'])],
 ): Promise<Running> {
   const serve = dashboard(penknife, { ...options, authorize })
