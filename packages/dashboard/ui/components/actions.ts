@@ -1,5 +1,5 @@
 import type { VNode } from 'preact'
-import { useCallback, useMemo, useRef, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 
 import type { ActionAnswer } from '../../src/api-types.ts'
 import { type Actions, ActionsProvider, type Question, useActions } from '../lib/actions.ts'
@@ -24,6 +24,12 @@ export function ActionsArea({ children }: { readonly children?: Child }): VNode 
   const [question, setQuestion] = useState<Question>()
   const [results, setResults] = useState<readonly Result[]>([])
   const last = useRef(0)
+  // A question is about the screen that asked it.
+  useEffect(() => {
+    const close = (): void => setQuestion(undefined)
+    addEventListener('hashchange', close)
+    return () => removeEventListener('hashchange', close)
+  }, [])
   const close = useCallback((id: number) => setResults((before) => before.filter((one) => one.id !== id)), [])
   const show = useCallback((text: string, failed: boolean) => {
     const id = ++last.current

@@ -65,7 +65,8 @@ function withState(
     key,
     state,
     rates,
-    points: answer ? [...points.slice(1 - MOST_POINTS), pointOf(state.atMs, answer, rates)] : points,
+    // The first reading has no rates, and would draw them as 0.
+    points: answer && rates ? [...points.slice(1 - MOST_POINTS), pointOf(state.atMs, answer, rates)] : points,
     events: [...numbered, ...events].slice(0, MOST_EVENTS),
   }
 }
@@ -92,7 +93,7 @@ function ratesOf(before: LiveStream, now: LiveStream): StreamRates | undefined {
   return { addedPerSecond: (added - addedBefore) / seconds, finishedPerSecond }
 }
 
-function pointOf(atMs: number, { stream }: StreamAnswer, rates: StreamRates | undefined): StreamPoint {
+function pointOf(atMs: number, { stream }: StreamAnswer, rates: StreamRates): StreamPoint {
   const sum = (of: (group: Group) => number): number =>
     stream.groups.reduce((all, group) => all + of(group), 0)
   return {
@@ -100,12 +101,12 @@ function pointOf(atMs: number, { stream }: StreamAnswer, rates: StreamRates | un
     waiting: sum(({ waiting, queued }) => waiting + queued),
     running: sum(({ running }) => running),
     dead: sum(({ dead }) => dead),
-    addedPerSecond: rates?.addedPerSecond ?? 0,
+    addedPerSecond: rates.addedPerSecond,
     finishedPerSecond: finishedOf(rates),
   }
 }
 
 /** Of all groups. */
-export function finishedOf(rates: StreamRates | undefined): number {
-  return [...(rates?.finishedPerSecond.values() ?? [])].reduce((all, one) => all + one, 0)
+export function finishedOf(rates: StreamRates): number {
+  return [...rates.finishedPerSecond.values()].reduce((all, one) => all + one, 0)
 }

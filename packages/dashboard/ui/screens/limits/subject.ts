@@ -69,12 +69,12 @@ export function SubjectState(props: SubjectStateProps): VNode {
     title="State of the subject"
     actions=${html`<${SubjectActions} ...${props} state=${state.data} after=${changed} />`}
   >
-    ${loaded(state, (data) => html`<${Verdict} state=${data} /><${RuleStates} rules=${data.rules} shadow=${data.shadow} />`)}
+    ${loaded(state, (data) => html`<${Verdict} state=${data} />${data.blocked ? html`<div class="body muted">The rules are not checked while it is blocked.</div>` : html`<${RuleStates} rules=${data.rules} shadow=${data.shadow} />`}`)}
   <//>`
 }
 
 function Verdict({
-  state: { allowed, reason, text, blocked, changesInMs },
+  state: { allowed, reason, text, changesInMs },
 }: {
   readonly state: SubjectAnswer
 }): VNode {
@@ -84,7 +84,6 @@ function Verdict({
       <${Text} value=${text} most=${500} />
     </p>
     ${allowed ? null : html`<p class="muted">The same call passes ${whenText(changesInMs)}.</p>`}
-    ${blocked ? html`<p>Reason: <${Text} value=${blocked.reason} most=${300} /></p>` : null}
   </div>`
 }
 

@@ -44,17 +44,14 @@ function Why({ entry: { why, payload, dead } }: { readonly entry: EntryAnswer })
       </p>
     </div>`
   }
-  const { state, reason, text, changesInMs } = why
-  // It is null in JSON when it does not end by itself.
-  const ends =
-    typeof changesInMs === 'number' && changesInMs > 0 ? `By itself in ${duration(changesInMs)}.` : ''
+  const { state, reason, text } = why
   return html`<div class=${`why ${toneOf(state)}`}>
     <div>
       <${State}
         of=${state}
       />${reason === state || reason === 'ended' ? null : html` <span class="badge">${reason.replace('-', ' ')}</span>`}
     </div>
-    <p><${Text} value=${text} most=${600} /> ${ends}</p>
+    <p><${Text} value=${text} most=${600} /></p>
     ${dead ? html`<p class="mono"><${Text} value=${dead.reason} most=${400} lines=${true} /></p>` : null}
   </div>`
 }
