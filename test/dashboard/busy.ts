@@ -92,6 +92,7 @@ export async function startBusySystem(app: Penknife): Promise<Busy> {
   }, 50)
 
   const api = createRateLimiter(space, 'api', {
+    deadline: '30s',
     rules: [
       { name: 'minute', limit: 100, window: '1m' },
       { name: 'day', algorithm: 'fixed-window', limit: 5000, window: '1d' },

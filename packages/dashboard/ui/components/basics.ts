@@ -1,6 +1,6 @@
 import type { VNode } from 'preact'
 
-import type { ApiFailure } from '../lib/api.ts'
+import { type ApiFailure, isGone } from '../lib/api.ts'
 import { count, fromNow, localTime } from '../lib/format.ts'
 import { type Child, html } from '../lib/html.ts'
 import type { Loaded } from '../lib/load.ts'
@@ -91,7 +91,8 @@ export function loaded<T>({ data, failure, reload }: Loaded<T>, draw: (data: T) 
     failure
       ? html`<div class="body">
           <p class="failure-text" role="alert">
-            Not up to date. <${Text} value=${failure.message} most=${300} />
+            ${isGone(failure) ? 'This is from before it was gone.' : 'Not up to date.'}
+            <${Text} value=${failure.message} most=${300} />
             <button type="button" class="plain" onClick=${reload}>Try again</button>
           </p>
         </div>`

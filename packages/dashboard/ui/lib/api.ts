@@ -18,6 +18,11 @@ export class ApiFailure extends Error {
   }
 }
 
+/** Whether what was asked for is not there any more. */
+export function isGone(failure: ApiFailure | undefined): boolean {
+  return failure?.code === 'not-found' || failure?.code === 'gone'
+}
+
 /** The address of a route. It is relative, so the page works below any path. */
 export function address(name: string, query: object = {}): string {
   const search = new URLSearchParams()

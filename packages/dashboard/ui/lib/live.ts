@@ -93,15 +93,17 @@ function withPoint(before: LiveHistory['points'], { atMs, spaces }: OverviewAnsw
   return [...kept, { atMs, spaces: Object.fromEntries(spaces.map((totals) => [totals.space, totals])) }]
 }
 
-/** The sum of all spaces, or one space, at each time. */
+/** The sum of all spaces at each time. */
 export function seriesOf(
   history: LiveHistory['points'],
   value: (point: LivePoint) => number | undefined,
-  space?: string,
 ): readonly { readonly atMs: number; readonly value: number }[] {
-  return history.map(({ atMs, spaces }) => {
-    const points = space === undefined ? Object.values(spaces) : [spaces[space]]
-    return { atMs, value: points.reduce((sum, point) => sum + (point ? (value(point) ?? 0) : 0), 0) }
+  return history.flatMap(({ atMs, spaces }) => {
+    const values = Object.values(spaces)
+      .map((point) => value(point))
+      .filter((one) => one !== undefined)
+    // A point without rates would be drawn as 0.
+    return values.length === 0 ? [] : [{ atMs, value: values.reduce((sum, one) => sum + one, 0) }]
   })
 }
 

@@ -6,6 +6,8 @@ import { useLive } from './live.ts'
 export interface Loaded<T> {
   /** The last answer. It stays while a newer one is read, and when that fails. */
   readonly data: T | undefined
+  /** When `data` was read, by the clock of `performance.now()`. */
+  readonly atMs: number
   /** Why the last read failed. */
   readonly failure: ApiFailure | undefined
   reload(): void
@@ -14,9 +16,12 @@ export interface Loaded<T> {
 /** How often a screen that is looked at reads its data again. */
 const EVERY_MS = 10_000
 
+const NOTHING = { data: undefined, atMs: 0, failure: undefined } as const
+
 interface State<T> {
   readonly key: string
   readonly data: T | undefined
+  readonly atMs: number
   readonly failure: ApiFailure | undefined
 }
 
@@ -27,7 +32,7 @@ export function useLoad<Name extends ReadName>(
 ): Loaded<Answer<Name>> {
   const { epoch, visible } = useLive()
   const key = query === undefined ? '' : `${name} ${JSON.stringify(query)}`
-  const [state, setState] = useState<State<Answer<Name>>>({ key, data: undefined, failure: undefined })
+  const [state, setState] = useState<State<Answer<Name>>>({ key, ...NOTHING })
   const [turn, setTurn] = useState(0)
   const shown = useRef(state)
   shown.current = state
@@ -38,11 +43,11 @@ export function useLoad<Name extends ReadName>(
     function settle(next: Partial<State<Answer<Name>>>): void {
       if (control.signal.aborted) return
       const before = shown.current
-      setState({ data: before.key === key ? before.data : undefined, failure: undefined, ...next, key })
+      setState({ ...(before.key === key ? before : NOTHING), failure: undefined, ...next, key })
       timer = setTimeout(() => setTurn((last) => last + 1), EVERY_MS)
     }
     read(name, query, control.signal).then(
-      (data) => settle({ data }),
+      (data) => settle({ data, atMs: performance.now() }),
       (error: unknown) => settle({ failure: failureOf(error) }),
     )
     return () => {
@@ -52,7 +57,6 @@ export function useLoad<Name extends ReadName>(
   }, [key, turn, epoch, visible])
   const reload = useCallback(() => setTurn((before) => before + 1), [])
   // What was read for another query is not shown.
-  return state.key === key
-    ? { data: state.data, failure: state.failure, reload }
-    : { data: undefined, failure: undefined, reload }
+  const { data, atMs, failure } = state.key === key ? state : NOTHING
+  return { data, atMs, failure, reload }
 }

@@ -35,7 +35,8 @@ export function Audit({ query }: Route): VNode {
                   { head: 'User', cell: ({ user }) => html`<${Text} value=${user} most=${40} />` },
                   {
                     head: 'Action',
-                    cell: ({ action }) => html`<code><${Text} value=${action} most=${40} /></code>`,
+                    cell: ({ action }) =>
+                      html`<code class="nowrap"><${Text} value=${action} most=${40} /></code>`,
                   },
                   { head: 'Target', cell: ({ target }) => html`<${Text} value=${target} most=${80} />` },
                   { head: 'Outcome', cell: ({ outcome }) => html`<${State} of=${outcome} />` },

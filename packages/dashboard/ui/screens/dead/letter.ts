@@ -3,6 +3,7 @@ import type { VNode } from 'preact'
 import { loaded, Panel, Time } from '../../components/basics.ts'
 import { Screen } from '../../components/screen.ts'
 import { DataBlock, Text } from '../../components/text.ts'
+import { isGone } from '../../lib/api.ts'
 import { html } from '../../lib/html.ts'
 import { useLoad } from '../../lib/load.ts'
 import { link } from '../../lib/router.ts'
@@ -21,7 +22,7 @@ export function Letter({ space, stream, group, position }: OfGroup & { readonly 
     ]}
     sub=${letter.data ? html`Died <${Time} atMs=${letter.data.diedAtMs} />` : null}
     actions=${
-      letter.data
+      letter.data && !isGone(letter.failure)
         ? html`<${LetterActions}
             space=${space}
             stream=${stream}

@@ -6,7 +6,7 @@ import { loaded, Panel, Time } from '../../components/basics.ts'
 import { Screen } from '../../components/screen.ts'
 import { State, toneOf } from '../../components/states.ts'
 import { DataBlock, Text } from '../../components/text.ts'
-import { act } from '../../lib/api.ts'
+import { act, isGone } from '../../lib/api.ts'
 import { duration } from '../../lib/format.ts'
 import { html } from '../../lib/html.ts'
 import { useLoad } from '../../lib/load.ts'
@@ -26,7 +26,7 @@ export function EntryScreen({ space, rest }: SpaceScreenProps): VNode {
       { text: stream, href: link(['s', space, 'streams', stream]) },
     ]}
     sub=${entry.data ? html`Added <${Time} atMs=${entry.data.addedAtMs} />` : null}
-    actions=${entry.data ? html`<${EntryActions} space=${space} stream=${stream} entry=${entry.data} after=${entry.reload} />` : null}
+    actions=${entry.data && !isGone(entry.failure) ? html`<${EntryActions} space=${space} stream=${stream} entry=${entry.data} after=${entry.reload} />` : null}
   >
     ${loaded(entry, (data) => html`<${Why} entry=${data} /><${Content} space=${space} stream=${stream} entry=${data} />`)}
   <//>`

@@ -10,7 +10,6 @@ import type { Question } from '../../lib/actions.ts'
 import { act } from '../../lib/api.ts'
 import { count, duration, plural, rate } from '../../lib/format.ts'
 import { html } from '../../lib/html.ts'
-import type { StreamRates } from '../../lib/live-stream.ts'
 import { link } from '../../lib/router.ts'
 import { useMayAct } from '../../lib/session.ts'
 
@@ -19,12 +18,12 @@ type Group = StreamAnswer['stream']['groups'][number]
 interface GroupsProps {
   readonly space: string
   readonly answer: StreamAnswer
-  readonly rates: StreamRates | undefined
   readonly after: () => void
 }
 
-export function Groups({ space, answer: { stream }, rates, after }: GroupsProps): VNode {
+export function Groups({ space, answer, after }: GroupsProps): VNode {
   const mayAct = useMayAct()
+  const { stream, groups, overMs } = answer
 
   return html`<${Panel} title="Groups">
     ${table<Group>({
@@ -62,8 +61,8 @@ export function Groups({ space, answer: { stream }, rates, after }: GroupsProps)
           head: 'Finished',
           kind: 'end',
           cell: ({ name }) => {
-            const finished = rates?.finishedPerSecond.get(name)
-            return finished === undefined ? '–' : rate(finished)
+            const finished = groups.find((group) => group.name === name)?.finishedPerSecond
+            return finished === undefined || overMs === 0 ? '–' : rate(finished)
           },
         },
         {

@@ -9,7 +9,7 @@ import { Text } from '../../components/text.ts'
 import { Tile, Tiles } from '../../components/tiles.ts'
 import { bytes, count, duration, rate } from '../../lib/format.ts'
 import { html } from '../../lib/html.ts'
-import { finishedOf, type StreamPoint, type StreamRates, useLiveStream } from '../../lib/live-stream.ts'
+import { finishedOf, newest, type StreamPoint, useLiveStream } from '../../lib/live-stream.ts'
 import { useLoad } from '../../lib/load.ts'
 import { link } from '../../lib/router.ts'
 import type { SpaceScreenProps } from '../props.ts'
@@ -22,9 +22,8 @@ export function StreamScreen({ space, rest, query }: SpaceScreenProps): VNode {
   const [name = ''] = rest
   const first = useLoad('stream', { space, stream: name })
   const live = useLiveStream(space, name)
-  // What was read last is newer after an action, and what is followed is newer otherwise.
-  const answer = live.state?.answer
-  const read = answer === undefined ? first : { ...first, data: answer, failure: undefined }
+  const answer = newest(first.data, first.atMs, live)
+  const read = { ...first, data: answer }
   return html`<${Screen}
     title=${name}
     crumbs=${[{ text: 'Streams', href: link(['s', space, 'streams']) }]}
@@ -34,8 +33,8 @@ export function StreamScreen({ space, rest, query }: SpaceScreenProps): VNode {
     ${loaded(
       read,
       (data) =>
-        html`<${Numbers} answer=${data} rates=${live.rates} />
-          <${Groups} space=${space} answer=${data} rates=${live.rates} after=${first.reload} />
+        html`<${Numbers} answer=${data} />
+          <${Groups} space=${space} answer=${data} after=${first.reload} />
           <div class="columns"><${Rates} points=${live.points} /><${Amounts} points=${live.points} /></div>
           <${Times} groups=${live.state?.groups ?? []} />
           <div class="columns">
@@ -51,12 +50,8 @@ function describe({ stream, bytes: size }: StreamAnswer): string {
   return size === undefined ? kind : `${kind} · ${bytes(size)} in Redis`
 }
 
-interface NumbersProps {
-  readonly answer: StreamAnswer
-  readonly rates: StreamRates | undefined
-}
-
-function Numbers({ answer: { stream }, rates }: NumbersProps): VNode {
+function Numbers({ answer }: { readonly answer: StreamAnswer }): VNode {
+  const { stream, addedPerSecond, overMs } = answer
   const sum = (of: (group: (typeof stream.groups)[number]) => number): number =>
     stream.groups.reduce((all, group) => all + of(group), 0)
   const dead = sum((group) => group.dead)
@@ -68,8 +63,8 @@ function Numbers({ answer: { stream }, rates }: NumbersProps): VNode {
     <${Tile} name="Running" value=${count(sum(({ running }) => running))} />
     <${Tile} name="Delayed" value=${count(sum(({ delayed }) => delayed))} />
     <${Tile} name="Dead letters" value=${count(dead)} tone=${dead > 0 ? 'bad' : ''} />
-    <${Tile} name="Added" value=${rates ? rate(rates.addedPerSecond) : '–'} />
-    <${Tile} name="Finished" value=${rates ? rate(finishedOf(rates)) : '–'} />
+    <${Tile} name="Added" value=${overMs > 0 ? rate(addedPerSecond) : '–'} />
+    <${Tile} name="Finished" value=${overMs > 0 ? rate(finishedOf(answer)) : '–'} />
     <${Tile} name="Oldest entry" value=${duration(oldestMs)} tone=${oldestMs > 300_000 ? 'warn' : ''} />
   <//>`
 }
