@@ -208,6 +208,7 @@ describe.skipIf(chromium === undefined)(
         async () => (await inspector.explainSubject('shop', 'api', 'carl')).reason === 'block',
       )
       await page.click('Unblock')
+      await page.shows('Unblock this subject?')
       await page.click('Unblock')
       await page.shows('allowed')
     })

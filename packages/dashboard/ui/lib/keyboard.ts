@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 
 export interface Shortcut {
   /** One key, or `g` and a key. */
@@ -12,8 +12,9 @@ const SEQUENCE_MS = 1500
 
 /** Runs shortcuts, except while the user types or a dialog is open. */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
+  // The component is drawn again with every live reading, also between the two keys.
+  const startedAt = useRef(-Infinity)
   useEffect(() => {
-    let startedAt = -Infinity
     function pressed(event: KeyboardEvent): void {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return
       const { target, key, timeStamp } = event
@@ -21,10 +22,10 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
         if (key === 'Escape') target.blur()
         return
       }
-      const second = timeStamp - startedAt < SEQUENCE_MS
-      startedAt = -Infinity
+      const second = timeStamp - startedAt.current < SEQUENCE_MS
+      startedAt.current = -Infinity
       if (!second && key === 'g') {
-        startedAt = timeStamp
+        startedAt.current = timeStamp
         return
       }
       const found = shortcuts.find(({ keys }) =>
