@@ -35,7 +35,7 @@ export function Channel({ space, notifier, channel, query }: ChannelProps): VNod
         label="Publish an event"
         question=${() => ({
           title: 'Publish an event to this channel?',
-          body: 'Everybody who follows the channel gets it.',
+          body: 'Every client that follows the channel gets it.',
           fields: [
             { name: 'type', label: 'Type', value: 'message' },
             { name: 'json', label: 'Data as JSON', kind: 'json', value: '{ "test": true }' },

@@ -99,7 +99,7 @@ function Amounts({ points }: { readonly points: readonly StreamPoint[] }): VNode
   <//>`
 }
 
-/** What the workers reported since somebody looks. */
+/** What the workers reported since this page was opened. */
 function Times({ groups }: { readonly groups: readonly LiveGroup[] }): VNode | null {
   const busy = groups.filter(({ wait, run }) => wait ?? run)
   if (busy.length === 0) return null
