@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 
+import { dashboard } from './dashboard.ts'
 import type { Fuzzer } from './harness.ts'
 import { http } from './http.ts'
 import { keys } from './keys.ts'
 import { replies } from './replies.ts'
 import { sockets } from './sockets.ts'
 
-const FUZZERS: readonly Fuzzer[] = [http, keys, replies, sockets]
+const FUZZERS: readonly Fuzzer[] = [http, keys, replies, sockets, dashboard]
 
 const USAGE = `Usage: pnpm fuzz <name> [options]
 

@@ -18,6 +18,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   fetch: ['index', 'hono'],
   client: ['index'],
   testing: ['index'],
+  dashboard: ['index', 'express', 'koa', 'node', 'fastify', 'fetch'],
   cli: ['index'],
 }
 

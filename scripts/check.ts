@@ -13,6 +13,7 @@ function step(name: string, ...command: readonly [string, ...string[]]): void {
 }
 
 step('generated files', 'tsx', 'scripts/lua/generate.ts', '--check')
+step('the page of the dashboard', 'tsx', 'scripts/dashboard.ts', '--check')
 step('format', 'oxfmt', '--check')
 step('lint and import boundaries', 'oxlint', '--type-aware', '--deny-warnings')
 step('types', 'tsc', '-b')

@@ -22,6 +22,7 @@ export const PACKAGES: readonly string[] = [
   'fetch',
   'client',
   'testing',
+  'dashboard',
   'cli',
 ]
 

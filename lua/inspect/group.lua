@@ -12,7 +12,7 @@
 -- @item key busy   hash of places of keys, see lua/_lib/stream/places.lua
 -- @item key queued sorted set of entries that wait for a place of their key
 -- @item arg group  group
--- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
+-- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
 
 -- A worker sends a command every ten seconds.
 local ALIVE_MS = 30000
@@ -43,6 +43,9 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
     waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
   end
   consider(next_up)
+  -- XINFO STREAM knows it too, but returns the first and the last entry with their payloads.
+  local read = here and (here['entries-read'] or here['last-delivered-id'] == '0-0' and 0)
+  local added = not here and length or here.lag and read and here.lag + read or -1
   local running, alive, consumers = 0, {}, {}
   local function workers_of(key)
     for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
@@ -101,6 +104,7 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
     size(alive),
     size(consumers),
+    added,
   }
   for _, each in ipairs(all) do
     reply[#reply + 1] = each.name

@@ -2,7 +2,8 @@
 --
 -- An entry with a key gets its place back if it stops its key. Otherwise it asks for one, and comes before those that were added later.
 --
--- Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
+-- Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing. Another payload replaces
+-- its own in the same step, so that no worker gets the old one after a call that succeeded.
 -- @batch 16
 -- @full runs         it moves an entry so that it is handled
 -- @include stream/entry
@@ -13,9 +14,10 @@
 -- @item key dead     stream of dead letters
 -- @item key ready    stream of entries that the group must handle again
 -- @item arg position position of the dead letter
+-- @item arg payload  JSON of another payload; '' to keep it
 -- @returns integer   1 when it existed
 
-local function item(dead, ready, position)
+local function item(dead, ready, position, payload)
   local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
@@ -27,6 +29,9 @@ local function item(dead, ready, position)
     return 0
   end
   delivery.a = 0
+  if payload ~= '' then
+    delivery.d = payload
+  end
   -- Its outcome is open again.
   redis.call('HDEL', held[3], 'r' .. delivery.i)
   local key = of and delivery.q

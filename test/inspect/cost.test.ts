@@ -2,6 +2,7 @@ import { createRateLimiter, createStream } from '@penknife/core'
 import { inspect } from '@penknife/core/inspect'
 import { expect, test } from 'vitest'
 
+import { createOverview } from '../../packages/dashboard/src/overview.ts'
 import { openReady } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 
@@ -45,4 +46,16 @@ test('an overview of 1,000 streams and 10,000 subjects of limiters takes less th
   const perSecondMs = ((await cpuMs()) - before) / ROUNDS / SHARED_S
   console.log(`an overview takes Redis ${perSecondMs.toFixed(2)} ms a second`)
   expect(perSecondMs).toBeLessThan(5)
+
+  const beforeDashboard = await cpuMs()
+  let pauseMs = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const overview = createOverview(penknife, inspect(penknife))
+    const { redis, spaces } = await overview.read()
+    expect([redis.status, spaces[0]?.objects]).toEqual(['available', { stream: STREAMS, limiter: 1 }])
+    pauseMs = overview.pauseMs
+  }
+  const dashboardMs = ((await cpuMs()) - beforeDashboard) / ROUNDS / (pauseMs / 1000)
+  console.log(`an open dashboard takes Redis ${dashboardMs.toFixed(2)} ms a second`)
+  expect(dashboardMs).toBeLessThan(5)
 })

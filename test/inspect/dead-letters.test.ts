@@ -85,3 +85,23 @@ test('refuses a wrong filter before it does anything, and ends at an abort', asy
     "did you mean 'billing'",
   )
 })
+
+test('requeues one letter with another payload, once, and with a payload refuses what is no position', async () => {
+  const { stream } = await dead(['no stock', 'broken'])
+  const { deadLetters } = stream.group('billing')
+  const [letter] = (await deadLetters.list()).items
+  const position = letter?.position ?? ''
+  expect((await failure(deadLetters.requeue({}, { payload: 'x' }))).message).toContain('position')
+  expect((await failure(deadLetters.requeue(position, { payload: Number.NaN }))).option).toBe('payload')
+  expect((await failure(deadLetters.requeue(position, { payload: 'x'.repeat(1 << 20) }))).option).toBe(
+    'payload',
+  )
+  expect(await deadLetters.requeue(position, { payload: null })).toBe(1)
+  expect(await deadLetters.requeue(position, { payload: 'again' })).toBe(0)
+  const handled: unknown[] = []
+  const worker = stream.worker('billing', async ({ payload }) => void handled.push(payload))
+  await until('it is handled', () => handled.length === 1)
+  await worker.close()
+  expect(handled).toEqual([null])
+  expect((await deadLetters.list()).items.map(({ reason }) => reason)).toEqual(['no stock'])
+})

@@ -197,6 +197,49 @@ describe('streams', () => {
     })
   })
 
+  test('rates what was added and finished since the answer before, and shows the age that a caller takes', async () => {
+    const { app, tool } = await application((space) =>
+      createStream(space, 'orders', { groups: ['billing', 'mail'] }),
+    )
+    const stream = createStream<number>(app.space('shop'), 'orders', { groups: ['billing', 'mail'] })
+    await stream.add(0)
+    const inspector = inspect(tool)
+    const first = await inspector.totals('shop')
+    expect([first.addedPerSecond, first.finishedPerSecond]).toEqual([undefined, undefined])
+    expect((await inspector.streamState('shop', 'orders')).added).toBe(1)
+    await stream.addMany([1, 2, 3])
+    let handled = 0
+    const worker = stream.worker('billing', async () => void (handled += 1))
+    await until('one group has handled all', () => handled === 4)
+    await worker.close()
+    expect(await inspector.totals('shop')).toBe(first)
+    let second = first
+    // The shared answer is a second old by then.
+    await until(
+      'a newer answer',
+      async () => (second = await inspector.totals('shop', { maxAge: '1s' })) !== first,
+    )
+    expect(second.addedPerSecond).toBeGreaterThan(0)
+    // One of two groups: 4 entries finished, 3 added.
+    expect((second.finishedPerSecond ?? 0) / (second.addedPerSecond ?? 1)).toBeCloseTo(4 / 3)
+    expect((await failure(inspector.totals('shop', { maxAge: 10 }))).option).toBe('maxAge')
+  })
+
+  test('checks the server for the features that are registered', async () => {
+    const { tool } = await application((space) => createStream(space, 'orders'))
+    await bench.raw.config('SET', 'maxmemory', '500mb')
+    await bench.raw.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    onTestFinished(async () => void (await bench.raw.config('SET', 'maxmemory', '0')))
+    onTestFinished(async () => void (await bench.raw.config('SET', 'maxmemory-policy', 'noeviction')))
+    const server = await inspect(tool).server()
+    expect(server.features).toEqual(['stream'])
+    expect(server.clients).toBeGreaterThan(0)
+    expect(server.checks.filter(({ status }) => status === 'problem').map(({ check }) => check)).toEqual([
+      'eviction',
+      'persistence',
+    ])
+  })
+
   test('finds the groups of a log that no process declared', async () => {
     const { app, tool } = await application((space) => createStream(space, 'log'))
     const log = createStream(app.space('shop'), 'log')

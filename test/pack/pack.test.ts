@@ -26,6 +26,12 @@ const USES = {
   ],
   '@penknife/http/websocket': ['notificationSockets'],
   '@penknife/client': ['connect'],
+  '@penknife/dashboard': ['dashboardPlugin'],
+  '@penknife/dashboard/express': ['dashboard'],
+  '@penknife/dashboard/fastify': ['dashboard'],
+  '@penknife/dashboard/fetch': ['dashboard'],
+  '@penknife/dashboard/koa': ['dashboard'],
+  '@penknife/dashboard/node': ['dashboard'],
   '@penknife/cli': ['runCli'],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const

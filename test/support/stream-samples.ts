@@ -506,8 +506,8 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
   ],
   'stream/requeue': [
-    { returns: 'integer', shared: [KEPT, 0], item: [dead, ready, '1-1'], before: BURIED },
-    { returns: 'integer', shared: [KEPT, 1], item: [dead, ready, '1-1'], before: STOPPED },
+    { returns: 'integer', shared: [KEPT, 0], item: [dead, ready, '1-1', ''], before: BURIED },
+    { returns: 'integer', shared: [KEPT, 1], item: [dead, ready, '1-1', '2'], before: STOPPED },
   ],
   'stream/purge': [{ returns: 'integer', item: [dead, '1-1'], before: BURIED }],
   'stream/forget_consumers': [

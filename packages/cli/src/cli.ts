@@ -11,6 +11,7 @@ import { limitCommands } from './commands/limits.ts'
 import { lockCommands } from './commands/locks.ts'
 import { overviewCommand } from './commands/overview.ts'
 import { streamCommands } from './commands/streams.ts'
+import { uiCommand } from './commands/ui.ts'
 import { EXIT, Failure } from './failure.ts'
 import type { Streams } from './output.ts'
 import { visible } from './text.ts'
@@ -48,6 +49,7 @@ export async function runCli(
     lockCommands,
     explainCommands,
     doctorCommand,
+    uiCommand,
   ]
   for (const register of registers) register(program, act)
   inherit(program)

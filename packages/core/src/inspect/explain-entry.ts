@@ -33,6 +33,7 @@ export async function explainEntry(
     consumer: undefined,
     behind: undefined,
     workers: found.workers,
+    json: found.json,
     ...answer,
   }
 }

@@ -54,6 +54,8 @@ export interface InspectedEntry {
   /** The entry of the same key that it waits for. */
   readonly behind: string | undefined
   readonly workers: number
+  /** The payload as JSON text; undefined when the entry is in no place of its group. Another program may have written something else. */
+  readonly json: string | undefined
 }
 
 /** Who has a lock. */

@@ -3,7 +3,7 @@ import type { Semaphore } from '../guard/semaphore-types.ts'
 import type { Leaderboard } from '../leaderboard/types.ts'
 import type { RateLimiter } from '../limiter/types.ts'
 import type { LimiterSubject } from '../limiter/subject-types.ts'
-import type { Notifier } from '../notifier/types.ts'
+import type { Notifier, NotifierHistoryOptions, NotifierHistoryPage } from '../notifier/types.ts'
 import type { Stream } from '../stream/types.ts'
 import type {
   InspectDeadActionOptions,
@@ -16,12 +16,14 @@ import type { InspectedEntry, InspectedLock, InspectedSubject } from './explain-
 import type {
   InspectedLimiter,
   InspectedObject,
+  InspectedServer,
   InspectedSpace,
   InspectedStream,
   InspectedTotals,
   InspectFeature,
   InspectPage,
   InspectPageOptions,
+  InspectTotalsOptions,
 } from './types.ts'
 
 /** A stream opened by its name: all that reads and manages it, and nothing that adds or handles entries. */
@@ -72,19 +74,36 @@ export interface Inspector {
   streams(space: string, page?: InspectPageOptions): Promise<InspectPage<InspectedStream>>
   /** One stream with its groups. Two script calls. */
   streamState(space: string, name: string): Promise<InspectedStream>
+  /** One limiter with its rules. One script call; `seenAtMs` is 0. */
+  limiterState(space: string, name: string): Promise<InspectedLimiter>
   /** Limiters with their rules. One script call. */
   limiters(space: string, page?: InspectPageOptions): Promise<InspectPage<InspectedLimiter>>
   /**
    * Sums over a space. One script call for every 1,000 objects and one for every 16 groups. All callers of this inspector share one
-   * answer for ten seconds.
+   * answer for ten seconds, or for `maxAge`.
    */
-  totals(space: string): Promise<InspectedTotals>
+  totals(space: string, options?: InspectTotalsOptions): Promise<InspectedTotals>
+  /**
+   * The state of the server, and checks of it: settings that do not fit what is registered, memory, writes to disk, role and clock. On a cluster
+   * of one of its masters. One INFO and one TIME, and the cost of `totals` of every space.
+   */
+  server(): Promise<InspectedServer>
 
   /** Opens a stream by its name. One script call, for its options. */
   stream(space: string, name: string): Promise<InspectStream>
   limiter(space: string, name: string): Promise<InspectLimiter>
   leaderboard(space: string, name: string): Promise<InspectLeaderboard>
   notifier(space: string, name: string): Promise<InspectNotifier>
+  /**
+   * As `history` of a notifier, and changes nothing: that method fixes where the history of an empty channel begins. Without a history the
+   * position is empty. Two script calls.
+   */
+  history(
+    space: string,
+    notifier: string,
+    channel: string,
+    page?: NotifierHistoryOptions,
+  ): Promise<NotifierHistoryPage>
   counters(space: string, name: string): Promise<Pick<Counters, 'name' | 'read' | 'set'>>
   semaphore(space: string, name: string): Promise<Pick<Semaphore, 'name' | 'look'>>
 

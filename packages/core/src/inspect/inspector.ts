@@ -11,6 +11,7 @@ import { type Penknife, runtimeOf, type Space } from '../redis/penknife.ts'
 import type { DeadLetters } from '../stream/dead-letter-types.ts'
 import type { StreamOptions } from '../stream/option-types.ts'
 import { createStream } from '../stream/stream.ts'
+import { readHistory } from './channels.ts'
 import { actOnDead, deadGroups } from './dead-letters.ts'
 import { explainEntry } from './explain-entry.ts'
 import { explainSubject } from './explain-subject.ts'
@@ -19,9 +20,10 @@ import { explainLock, forceRelease } from './locks.ts'
 import { limiterOf, objectOf, spaceOf } from './objects.ts'
 import { optionsOf, quietSpace } from './opened.ts'
 import { checkPage, FEATURE_AND_NAME, NAME, readRegistered, type Registered } from './registered.ts'
+import { readServer } from './server.ts'
 import { readStreams } from './streams.ts'
 import { createTotals } from './totals.ts'
-import type { InspectFeature, InspectPage, InspectPageOptions } from './types.ts'
+import type { InspectedSpace, InspectFeature, InspectPage, InspectPageOptions } from './types.ts'
 
 /**
  * Reads what penknife has in Redis by names, for tools. It needs no objects of the application and no SCAN.
@@ -64,17 +66,19 @@ export function inspect(penknife: Penknife): Inspector {
     return (await stream(space, name)).group(group).deadLetters
   }
 
+  async function spaces(page: InspectPageOptions = {}): Promise<InspectPage<InspectedSpace>> {
+    const checked = checkPage('spaces', page)
+    // The list of spaces belongs to the server. Any space knows its key.
+    const { bind, keys, registered } = runtimeOf(opened('inspect'))
+    await registered()
+    const { items, ...rest } = await readRegistered(bind, keys.spaces, '', NAME, checked)
+    return { items: items.map(spaceOf), ...rest }
+  }
+
   const totals = createTotals(list)
 
   return {
-    async spaces(page = {}) {
-      const checked = checkPage('spaces', page)
-      // The list of spaces belongs to the server. Any space knows its key.
-      const { bind, keys, registered } = runtimeOf(opened('inspect'))
-      await registered()
-      const { items, ...rest } = await readRegistered(bind, keys.spaces, '', NAME, checked)
-      return { items: items.map(spaceOf), ...rest }
-    },
+    spaces,
     objects(space, { feature, ...page } = {}) {
       const prefix = feature === undefined ? '' : `${feature} `
       return list('objects', space, page, prefix, (of, found) =>
@@ -88,9 +92,25 @@ export function inspect(penknife: Penknife): Inspector {
         return state as NonNullable<typeof state>
       })
     },
+    limiterState: (space, name) =>
+      open(space, 'limiter', name, (of, member, options: object) =>
+        limiterOf(of.name, { member, seenAtMs: 0, text: JSON.stringify(options) }),
+      ),
     limiters: (space, page = {}) =>
       list('limiters', space, page, 'limiter ', (of, found) => found.map((each) => limiterOf(of.name, each))),
     totals,
+    async server() {
+      const used = new Set<InspectFeature>()
+      let after: string | undefined
+      do {
+        const { items, next } = await spaces({ limit: 1000, ...(after === undefined ? {} : { after }) })
+        for (const { name } of items) {
+          for (const feature of Object.keys((await totals(name)).objects)) used.add(feature as InspectFeature)
+        }
+        after = next
+      } while (after !== undefined)
+      return readServer(opened('inspect'), used)
+    },
 
     stream,
     limiter: (space, name) =>
@@ -106,6 +126,10 @@ export function inspect(penknife: Penknife): Inspector {
     notifier: (space, name) =>
       open(space, 'notifier', name, (of, notifier, options: NotifierOptions): InspectNotifier =>
         createNotifier(of, notifier, options),
+      ),
+    history: (space, name, channel, page = {}) =>
+      open(space, 'notifier', name, (of, notifier, options: NotifierOptions) =>
+        readHistory(of, notifier, options, channel, page),
       ),
     counters: (space, name) => open(space, 'counters', name, createCounters),
     semaphore: (space, name) =>

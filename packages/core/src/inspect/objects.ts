@@ -22,7 +22,11 @@ export function objectOf(
 }
 
 export function limiterOf(space: string, { member, seenAtMs, text }: Registered): InspectedLimiter {
-  return { space, name: member, seenAtMs, rules: rulesOf(text) }
+  const rules = rulesOf(text)
+  const { routeBy } = (parsedOptions(text) ?? {}) as { readonly routeBy?: unknown }
+  const parts = new Set(rules.flatMap(({ per }) => per ?? []))
+  if (parts.size > 0 && typeof routeBy === 'string') parts.add(routeBy)
+  return { space, name: member, seenAtMs, rules, parts: [...parts] }
 }
 
 function rulesOf(text: string): InspectedLimiter['rules'] {

@@ -54,16 +54,18 @@ async function readStream(
   // Without a group the names of the stream's groups are still needed.
   const names = declared.length > 0 ? declared : ['-']
   const replies = await Promise.all(names.map(of))
-  const existing = groupNames(replies[0]?.slice(11))
+  const existing = groupNames(replies[0]?.slice(12))
   const others = existing.filter((name) => !declared.includes(name))
   const more = await Promise.all(others.map(of))
   const [length] = replies[0] ?? []
   if (typeof length !== 'number') throw badReply(inspectGroup.name, 'the first value is not a number')
+  const added = Math.max(...replies.map((reply) => Number(reply[11])))
   return {
     space,
     name: member,
     kind: declared.length > 0 && options.retain === undefined ? 'queue' : 'log',
     entries: length,
+    added: added >= 0 ? added : undefined,
     seenAtMs,
     groups: readReply(inspectGroup.name, () => [
       ...declared.map((name, at) => toGroup(name, replies[at] ?? [])),

@@ -1,10 +1,14 @@
+import { durationMs } from '../duration.ts'
+import { checkOptions } from '../options.ts'
 import type { Space } from '../redis/penknife.ts'
 import { objectOf } from './objects.ts'
 import type { Registered } from './registered.ts'
+import { createRates } from './rates.ts'
 import { readStreams } from './streams.ts'
 import type {
   InspectedStream,
   InspectedTotals,
+  InspectTotalsOptions,
   InspectFeature,
   InspectPage,
   InspectPageOptions,
@@ -18,14 +22,15 @@ type List = <Item>(
   toItems: (space: Space, found: readonly Registered[]) => readonly Item[] | Promise<readonly Item[]>,
 ) => Promise<InspectPage<Item>>
 
-/** How long all callers share an answer. */
-const SHARED_MS = 10_000
 const MOST_SPACES = 1000
 const MOST_ATTENTION = 1000
 
 /** Sums over all streams of a space, and counts of its objects. */
-export function createTotals(list: List): (space: string) => Promise<InspectedTotals> {
-  const shared = new Map<string, { readonly until: number; readonly answer: Promise<InspectedTotals> }>()
+export function createTotals(
+  list: List,
+): (space: string, options?: InspectTotalsOptions) => Promise<InspectedTotals> {
+  const shared = new Map<string, { readonly at: number; readonly answer: Promise<InspectedTotals> }>()
+  const rates = createRates()
 
   /** Everything that is registered, and the streams with their state. One pass over the registry. */
   async function count(space: string): Promise<InspectedTotals> {
@@ -48,6 +53,7 @@ export function createTotals(list: List): (space: string) => Promise<InspectedTo
     return {
       space,
       objects,
+      ...rates(space, streams),
       waiting: sum((group) => group.waiting),
       running: sum((group) => group.running),
       delayed: sum((group) => group.delayed),
@@ -63,13 +69,15 @@ export function createTotals(list: List): (space: string) => Promise<InspectedTo
     }
   }
 
-  return (space) => {
+  return async (space, options = {}) => {
+    checkOptions('totals', options, ['maxAge'])
+    const maxAgeMs = durationMs('maxAge', options.maxAge ?? '10s', { min: 1000 })
     const found = shared.get(space)
     const now = performance.now()
-    if (found && found.until > now) return found.answer
+    if (found && now - found.at < maxAgeMs) return found.answer
     if (shared.size >= MOST_SPACES) shared.clear()
     const answer = count(space)
-    shared.set(space, { until: now + SHARED_MS, answer })
+    shared.set(space, { at: now, answer })
     // A failure is not shared with later callers.
     answer.catch(() => shared.delete(space))
     return answer

@@ -1,4 +1,5 @@
-import type { Feature } from '../redis/server.ts'
+import type { Duration } from '../duration.ts'
+import type { Feature, ServerInfo } from '../redis/server.ts'
 import type { LimiterRuleInfo } from '../limiter/rule-types.ts'
 
 export interface InspectPageOptions {
@@ -75,6 +76,11 @@ export interface InspectedStream {
   readonly kind: 'queue' | 'log'
   /** Entries in the stream. */
   readonly entries: number
+  /**
+   * Entries added since the stream exists; of a stream whose groups have had no worker, the entries that it has. Undefined where Redis does not know
+   * it, such as after a reset of the group.
+   */
+  readonly added: number | undefined
   readonly seenAtMs: number
   readonly groups: readonly InspectedGroup[]
 }
@@ -88,11 +94,18 @@ export interface InspectedLimiter {
     readonly shadow: boolean
     readonly per: string | undefined
   })[]
+  /** The parts of a subject that is an object; empty when subjects are texts. */
+  readonly parts: readonly string[]
 }
 
 /** A group that needs attention. */
 export interface InspectedAttention extends InspectedGroup {
   readonly stream: string
+}
+
+export interface InspectTotalsOptions {
+  /** How old a shared answer may be: from 1 s. Default: 10 s. */
+  readonly maxAge?: Duration
 }
 
 /** Sums over a space. */
@@ -107,9 +120,38 @@ export interface InspectedTotals {
   readonly dead: number
   /** Of all groups, in milliseconds. */
   readonly oldestAgeMs: number
+  /**
+   * Entries added to streams, and finished by groups, per second, since the answer before. Undefined in the first answer of an inspector. Streams
+   * whose `added` is not known do not count. Purged dead letters count as finished.
+   */
+  readonly addedPerSecond: number | undefined
+  readonly finishedPerSecond: number | undefined
   readonly pausedGroups: number
   /** Groups with waiting entries, no pause and no worker. */
   readonly unservedGroups: number
   /** The groups whose state is not `ok`, in the order of their streams; at most 1,000. */
   readonly attention: readonly InspectedAttention[]
+}
+
+/** A check of the server: settings, memory, writes to disk, role and clock. */
+export interface InspectedCheck {
+  /** `version`, `eviction`, `persistence`, `memory`, `evicted`, `saving`, `role` or `clock`: see docs/on-call.md. */
+  readonly check: string
+  readonly status: 'ok' | 'warning' | 'problem'
+  readonly text: string
+  /** What to do. */
+  readonly fix?: string
+}
+
+/** The server, and what does not fit the features that are registered. */
+export interface InspectedServer extends ServerInfo {
+  readonly usedMemoryBytes: number
+  /** Connections of all clients. */
+  readonly clients: number
+  /** Commands per second, as the server measured it. */
+  readonly commandsPerSecond: number
+  readonly uptimeMs: number
+  /** Features with registered objects, sorted. */
+  readonly features: readonly InspectFeature[]
+  readonly checks: readonly InspectedCheck[]
 }

@@ -1,3 +1,4 @@
+import { PenknifeError } from '../errors.ts'
 import { errorText } from '../text.ts'
 import { type Line, whenReady } from './driver.ts'
 import { isReply } from './failures.ts'
@@ -82,4 +83,20 @@ function aborted(signal: AbortSignal, why: string): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error(why)), { once: true })
   })
+}
+
+/** Sends a command that needs no key, on a cluster to any master. Rejects with PENKNIFE_UNAVAILABLE without a reply in time. */
+export async function ask(line: Line, ms: number, command: 'info' | 'time'): Promise<unknown> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), ms)
+  try {
+    if (!line.ready) await whenReady(line, late.signal)
+    return await Promise.race([line.call(command), aborted(late.signal, 'no reply')])
+  } catch (error) {
+    if (isReply(error)) throw error
+    const why = late.signal.aborted ? `Redis did not reply to ${command} within ${ms} ms` : errorText(error)
+    throw new PenknifeError('PENKNIFE_UNAVAILABLE', why, { cause: error })
+  } finally {
+    clearTimeout(timer)
+  }
 }

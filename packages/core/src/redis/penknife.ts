@@ -10,7 +10,7 @@ import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from
 import { type Connection, driverOf } from './choose-driver.ts'
 import { createDurable, type Safety } from './durable.ts'
 import { atMost, createEndings, type End } from './endings.ts'
-import { type Health, pingFailure, toHealth } from './health.ts'
+import { ask, type Health, pingFailure, toHealth } from './health.ts'
 import { createKeys, type Keys, type Route } from './keys.ts'
 import { createMovedTime, type MovedTime } from './moved-time.ts'
 import { createPenknifeEvents, type PenknifeEvent } from './penknife-events.ts'
@@ -123,6 +123,8 @@ export interface Runtime {
    * is called again and again is noticed. The object is registered for tools, with the `options` that a tool needs to open it: plain data.
    */
   use(feature: Feature, name: string, options?: object): void
+  /** Sends a command that needs no key, within the deadline. For tools. */
+  ask(command: 'info' | 'time'): Promise<unknown>
   /** Registers at once what waits to be registered. Never rejects. */
   registered(): Promise<void>
   /**
@@ -247,6 +249,7 @@ function open(redis: Connection, options: ConnectOptions): Penknife {
           repeated(feature, name, object)
           registry.add(keys, name, feature, object, given)
         },
+        ask: (command) => ask(commands, deadlineMs, command),
         registered: registry.flush,
         onClose: (end) => endings.add(end),
         onCloseWaiting: (end) => waiting.add(end),

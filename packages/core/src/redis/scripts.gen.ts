@@ -1447,6 +1447,8 @@ elseif length > 0 then
 waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', nil)
 end
 consider(next_up)
+local read = here and (here['entries-read'] or here['last-delivered-id'] == '0-0' and 0)
+local added = not here and length or here.lag and read and here.lag + read or -1
 local running, alive, consumers = 0, {}, {}
 local function workers_of(key)
 for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
@@ -1504,6 +1506,7 @@ redis.call('PTTL', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
 size(alive),
 size(consumers),
+added,
 }
 for _, each in ipairs(all) do
 reply[#reply + 1] = each.name
@@ -6919,7 +6922,7 @@ row and string.format('%.0f', started.since(row, ms)) or '',
 if action == 'why' then
 local alive, all = consumers_of_group()
 local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
-for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0 }) do
+for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '' }) do
 told[#told + 1] = tostring(value)
 end
 end
@@ -7335,9 +7338,7 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece169 = `local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]`
-
-const piece170 = `local of = places.open(held[1], held[2], ready, most)
+const piece169 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -7351,7 +7352,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece171 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
+const piece170 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
@@ -7399,7 +7400,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece172 = `local may = append.prepare(stream)
+const piece171 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -7416,7 +7417,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece173 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece172 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7427,6 +7428,9 @@ if not delivery then
 return 0
 end
 delivery.a = 0
+if payload ~= '' then
+delivery.d = payload
+end
 redis.call('HDEL', held[3], 'r' .. delivery.i)
 local key = of and delivery.q
 if not key then
@@ -7439,7 +7443,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece174 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece173 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7470,7 +7474,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece175 = `local schedule = { seen = nil, state = nil }
+const piece174 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7492,7 +7496,7 @@ found[5] or '',
 }
 end`
 
-const piece176 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece175 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7502,7 +7506,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece177 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece176 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7510,7 +7514,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece178 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece177 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7569,9 +7573,9 @@ end
 end
 return outcome`
 
-const piece179 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece178 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece180 = `local schedules, due, ids = unpack(all)
+const piece179 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7598,7 +7602,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece181 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece180 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7617,7 +7621,7 @@ end
 end
 return reply`
 
-const piece182 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece181 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7635,7 +7639,7 @@ end
 end
 return reply`
 
-const piece183 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece182 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7894,7 +7898,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece184 = `local here, again = find(stream, group), find(ready, group)
+const piece183 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -7952,7 +7956,7 @@ end
 end
 return reply`
 
-const piece185 = `local wrong = typed(stream, 'stream')
+const piece184 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -7976,13 +7980,13 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece186 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece185 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece187 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece186 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -9654,11 +9658,11 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  * - key `busy`: hash of places of keys, see lua/_lib/stream/places.lua
  * - key `queued`: sorted set of entries that wait for a place of their key
  * - `group`: group
- * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers; then the names of all groups of the stream
+ * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: '844fd982d63086b9d3430f779167f64b08e609bc',
+  sha: '2804e0266e6947cb975efdaf78cf192865148786',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -20476,12 +20480,12 @@ done = done + 1`, piece70, piece6),
  * - `id`: entry
  * - `action`: find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
  * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
- * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; or an empty state, and `from` of the next call
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: 'a294b32b2edf31163186db1ba16e36ecf141bc29',
+  sha: '0947754d02b46fa3aaa70e1ec1b3068f594d97ab',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -20910,10 +20914,12 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece127, piece1, piece128, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
-if items == 1 then`, piece169, `do`, piece170, `end
+if items == 1 then
+local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
+do`, piece169, `end
 return nil
 end
-local function item(dead, ready, position)`, piece170, `end
+local function item(dead, ready, position)`, piece169, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20956,10 +20962,10 @@ local consumer = ARGV[2]
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece171, `end
+do`, piece170, `end
 return nil
 end
-local function item(stream, ids, places, starting)`, piece171, `end
+local function item(stream, ids, places, starting)`, piece170, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20998,10 +21004,10 @@ local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece172, `end
+do`, piece171, `end
 return nil
 end
-local function item(id, payload)`, piece172, `end
+local function item(id, payload)`, piece171, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21015,39 +21021,43 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  *
  * An entry with a key gets its place back if it stops its key. Otherwise it asks for one, and comes before those that were added later.
  *
- * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
+ * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing. Another payload replaces
+ * its own in the same step, so that no worker gets the old one after a call that succeeded.
  *
  * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
  * - `position`: position of the dead letter
+ * - `payload`: JSON of another payload; '' to keep it
  * - replies 1 when it existed
  * - on a full server runs: it moves an entry so that it is handled
  */
-export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
+export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg, payload: Arg], number> = {
   name: 'stream/requeue',
-  sha: '4fc40286e4619e4912de1f762ca28c53ec00fb88',
+  sha: '15c3e591502d461ec38dacfb1573eee84c7c72a1',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
   keys: ["dead","ready"],
-  args: ["position"],
+  args: ["position","payload"],
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece1, piece152, `local held = KEYS
 local most = ARGV[1]
-local items = (#ARGV - 1) / 1
-if items == 1 then`, piece169, `do`, piece173, `end
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local dead, ready, position, payload = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3]
+do`, piece172, `end
 return nil
 end
-local function item(dead, ready, position)`, piece173, `end
+local function item(dead, ready, position, payload)`, piece172, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 2 + done * 2
-local arg = 1 + done * 1
+local arg = 1 + done * 2
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])`, piece6),
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -21091,10 +21101,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
-do`, piece174, `end
+do`, piece173, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece174, `end
+local function item(stream, ready, delayed, group, after, discard)`, piece173, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -21123,13 +21133,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece176, `end
+do`, piece175, `end
 return nil
 end
-local function item(schedules, due, id)`, piece176, `end
+local function item(schedules, due, id)`, piece175, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -21162,10 +21172,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece177, `end
+do`, piece176, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece177, `end
+local function item(schedules, due, ids, id)`, piece176, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -21945,7 +21955,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece175, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece174, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -22019,17 +22029,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece178, `end
+do`, piece177, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece178, `end
+local function item(all, id, seen, next, payload, names, name)`, piece177, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece179, piece6),
+done = done + 1`, piece178, piece6),
 }
 
 /**
@@ -22061,21 +22071,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece180, `end
+do`, piece179, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece180, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece179, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece179, piece6),
+done = done + 1`, piece178, piece6),
 }
 
 /**
@@ -22099,14 +22109,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece181, `end
+do`, piece180, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece181, `end
+local function item(schedules, due, skip)`, piece180, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22140,14 +22150,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece175, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece182, `end
+do`, piece181, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece182, `end
+local function item(schedules, due, ids, after, count)`, piece181, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22212,10 +22222,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece183, `end
+do`, piece182, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece183, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece182, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22259,10 +22269,10 @@ end
 end
 end
 local items = #KEYS / 7
-if items == 1 then`, piece39, `do`, piece184, `end
+if items == 1 then`, piece39, `do`, piece183, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece184, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece183, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22298,10 +22308,10 @@ local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece185, `end
+do`, piece184, `end
 return nil
 end
-local function item(stream, first)`, piece185, `end
+local function item(stream, first)`, piece184, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -22336,10 +22346,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece186, `end
+do`, piece185, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece186, `end
+local function item(watched, lasts, channels)`, piece185, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22386,10 +22396,10 @@ local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece187, `end
+do`, piece186, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece187, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

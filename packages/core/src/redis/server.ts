@@ -34,13 +34,21 @@ export interface ServerFinding {
 
 /** Asks the server for its version, memory limits and persistence: one INFO. */
 async function lookAtServer(connection: Line): Promise<ServerInfo> {
-  const fields = new Map<string, string>()
-  const text: unknown = await connection.call('info')
+  return toServerInfo(infoFields(await connection.call('info')))
+}
+
+/** The fields of a reply of INFO. */
+export function infoFields(text: unknown): ReadonlyMap<string, string> {
   if (typeof text !== 'string') throw new PenknifeError('PENKNIFE_BAD_REPLY', `INFO replied ${String(text)}`)
+  const fields = new Map<string, string>()
   for (const line of text.split('\r\n')) {
     const at = line.indexOf(':')
     if (at > 0) fields.set(line.slice(0, at), line.slice(at + 1))
   }
+  return fields
+}
+
+export function toServerInfo(fields: ReadonlyMap<string, string>): ServerInfo {
   const valkey = fields.get('valkey_version')
   const memory = fields.get('maxmemory')
   const aof = fields.get('aof_enabled')

@@ -17,12 +17,11 @@ import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from
 import { dueWithKey } from './order.ts'
 import { uniqueTerm, withTerm } from './own-terms.ts'
 import { createRoomQueue } from './room-queue.ts'
-import { checkPayload } from './payload.ts'
+import { checkPayload, LARGEST_PAYLOAD } from './payload.ts'
 import type { Scope } from './scope.ts'
 import type { StreamSettings } from './settings.ts'
 
 /** The largest payload, as JSON in bytes. */
-const LARGEST_PAYLOAD = 1 << 20
 /** Most entries and characters of payload that addMany sends before it waits for their replies. */
 const MANY = 2000
 const MANY_LENGTH = 8 << 20

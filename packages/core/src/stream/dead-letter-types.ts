@@ -69,6 +69,14 @@ export interface DeadLetterIterateOptions extends DeadLetterFilter {
   readonly signal?: AbortSignal
 }
 
+export interface DeadLetterRequeueOptions {
+  /**
+   * The payload with which the entry is handled instead of its own, for the letter at a position. Your code checks it: the schema of the stream is
+   * applied when a worker gets it. Default: its own payload.
+   */
+  readonly payload?: unknown
+}
+
 /** The dead letters of a group. They stay until they are requeued or purged. */
 export interface DeadLetters {
   /**
@@ -83,9 +91,11 @@ export interface DeadLetters {
   /**
    * Gives the letter at a position, or those that a filter selects, back to the group, with all attempts again. Resolves with their
    * number. A script moves each letter, so none is lost or duplicated if a process dies: call again for the rest. Letters that arrive
-   * during the call are not touched.
+   * during the call are not touched. One script call for 16 letters.
+   *
+   * @throws PENKNIFE_INVALID for a `payload` without a position, and for one that JSON would change or that has more than 1 MiB.
    */
-  requeue(which: string | DeadLetterFilter): Promise<number>
+  requeue(which: string | DeadLetterFilter, options?: DeadLetterRequeueOptions): Promise<number>
   /** Deletes the letter at a position, or those that a filter selects; resolves with their number. */
   purge(which: string | DeadLetterFilter): Promise<number>
 }

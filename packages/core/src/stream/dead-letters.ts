@@ -1,8 +1,10 @@
 import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
+import { toJson } from '../json.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamPurgeKeyed, streamRequeue } from '../redis/scripts.gen.ts'
 import type {
+  DeadLetterRequeueOptions,
   DeadLetters,
   DeadLetterIterateOptions,
   DeadLetterFilter,
@@ -12,6 +14,7 @@ import type {
 import { fieldOf } from './entries.ts'
 import { checkId, type Range, toBound, toRange } from './ids.ts'
 import { pages, type RawEntry, readPage, toEntries } from './pages.ts'
+import { LARGEST_PAYLOAD } from './payload.ts'
 import type { Scope } from './scope.ts'
 import { checkedTraceparent } from '../traceparent.ts'
 
@@ -101,7 +104,14 @@ export function createDeadLetters(
       const [, ...found] = await page(route, key, id, id, 1, PAGE_BYTES, 'XRANGE')
       return toEntries(found).map(toDeadLetter)[0]
     },
-    requeue: (which) => forEach('requeue', which, (position) => requeue(route, key, ready, position)),
+    async requeue(which, options: DeadLetterRequeueOptions = {}) {
+      checkOptions('requeue', options, ['payload'], ['payload'])
+      const { payload } = options
+      if (payload !== undefined && typeof which !== 'string')
+        throw invalid('payload', payload, 'give the position of one letter with it')
+      const json = payload === undefined ? '' : toJson('payload', payload, LARGEST_PAYLOAD)
+      return forEach('requeue', which, (position) => requeue(route, key, ready, position, json))
+    },
     purge: (which) => forEach('purge', which, purge),
   }
 }

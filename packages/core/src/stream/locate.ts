@@ -23,6 +23,8 @@ export interface Hindrances {
   readonly consumers: number
   /** Of an entry that waits for another one of its key: that one, if it was found. */
   readonly behind: Behind | undefined
+  /** The payload as JSON text; undefined when the entry is in no place. */
+  readonly json: string | undefined
 }
 
 /** What has the place of a key. */
@@ -122,13 +124,14 @@ function decode(id: string, reply: readonly string[]): Located {
 const STATES = { m: 'waiting', r: 'waiting', d: 'delayed', x: 'dead' } as const
 
 function hindrances(reply: readonly string[]): Hindrances {
-  const [now, paused, workers, consumers, kind, id = '', due, consumer, idle] = reply
+  const [now, paused, workers, consumers, kind, id = '', due, consumer, idle, json] = reply
   const state = STATES[kind as keyof typeof STATES]
   return {
     nowMs: Number(now),
     pausedMs: paused === '-2' ? undefined : paused === '-1' ? Infinity : Number(paused),
     workers: Number(workers),
     consumers: Number(consumers),
+    json: json || undefined,
     behind:
       state === undefined
         ? undefined

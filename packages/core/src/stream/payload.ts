@@ -1,6 +1,9 @@
 import { isPlain, toJson } from '../json.ts'
 import { conform, type StandardSchema } from '../standard-schema.ts'
 
+/** Bytes as JSON. */
+export const LARGEST_PAYLOAD: number = 1 << 20
+
 /** The JSON of a payload that fits the schema. Throws, or rejects, PENKNIFE_INVALID for any other. */
 export function checkPayload(
   schema: StandardSchema | undefined,

@@ -1,38 +1,49 @@
-import type { ServerInfo } from '@penknife/core'
-
-import { span } from '../spans.ts'
-
-export interface Check {
-  readonly check: string
-  readonly status: 'ok' | 'warning' | 'problem'
-  readonly text: string
-  /** What to do. */
-  readonly fix?: string
-}
+import { findingsFor, type Feature, type ServerInfo } from '../redis/server.ts'
+import { spanText } from './spans.ts'
+import type { InspectedCheck as Check } from './types.ts'
 
 type Fields = ReadonlyMap<string, string>
-
-/** The fields of INFO that penknife's own checks use. */
-export function toServerInfo(fields: Fields): ServerInfo {
-  const valkey = fields.get('valkey_version')
-  const most = fields.get('maxmemory')
-  const aof = fields.get('aof_enabled')
-  return {
-    kind: valkey === undefined ? 'redis' : 'valkey',
-    version: valkey ?? fields.get('redis_version'),
-    evictionPolicy: fields.get('maxmemory_policy'),
-    maxMemoryBytes: most === undefined ? undefined : Number(most),
-    appendOnly: aof === undefined ? undefined : aof === '1',
-  }
-}
 
 const FULL = 0.9
 const SKEWED_MS = 1000
 const MB = 1 << 20
 
-/** Checks of the state of the server, beside its settings. */
-export function serverChecks(fields: Fields, skewMs: number): readonly Check[] {
-  return [memory(fields), evicted(fields), saving(fields), role(fields), clock(skewMs)]
+/** Checks the settings for the features in use, and the state. `skewMs`: how far the clock of the server is ahead of this machine's. */
+export function serverChecks(
+  server: ServerInfo,
+  fields: Fields,
+  skewMs: number,
+  used: ReadonlySet<Feature>,
+): readonly Check[] {
+  return [
+    ...settings(server, used),
+    memory(fields),
+    evicted(fields),
+    saving(fields),
+    role(fields),
+    clock(skewMs),
+  ]
+}
+
+function settings(server: ServerInfo, used: ReadonlySet<Feature>): readonly Check[] {
+  const found = findingsFor(server, used)
+  const has = (code: string): Check | undefined => {
+    const finding = found.find((each) => each.code === code)
+    return finding && { check: code, status: 'problem', text: finding.message }
+  }
+  return [
+    has('old-version') ?? { check: 'version', status: 'ok', text: `version ${server.version ?? 'unknown'}` },
+    has('eviction') ?? {
+      check: 'eviction',
+      status: 'ok',
+      text: `maxmemory-policy ${server.evictionPolicy ?? 'unknown'} evicts nothing that is in use`,
+    },
+    has('persistence') ?? {
+      check: 'persistence',
+      status: 'ok',
+      text: server.appendOnly === false ? 'no durable feature is in use' : 'appendonly is on',
+    },
+  ]
 }
 
 function memory(fields: Fields): Check {
@@ -93,7 +104,7 @@ function role(fields: Fields): Check {
 }
 
 function clock(skewMs: number): Check {
-  const text = `its clock is ${span(Math.abs(skewMs))} ${skewMs < 0 ? 'behind' : 'ahead of'} that of this machine`
+  const text = `its clock is ${spanText(Math.abs(skewMs))} ${skewMs < 0 ? 'behind' : 'ahead of'} that of this machine`
   return Math.abs(skewMs) < SKEWED_MS
     ? { check: 'clock', status: 'ok', text }
     : {
