@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -7,7 +6,7 @@ import { join } from 'node:path'
 
 import axe from 'axe-core'
 
-import { headless } from '../../scripts/chromium.ts'
+import { startChromium } from '../../scripts/chromium.ts'
 import { type DevTools, openDevTools } from '../support/devtools.ts'
 import { until } from '../support/until.ts'
 
@@ -52,7 +51,7 @@ export interface Page {
 
 export async function openDashboard(chromium: string, url: string, user: string): Promise<Page> {
   const profile = mkdtempSync(join(tmpdir(), 'penknife-chromium-'))
-  const browser = spawn(chromium, headless(profile, 'about:blank'), { stdio: 'ignore' })
+  const browser = startChromium(chromium, profile, 'about:blank')
   const ended = once(browser, 'close')
   const tools = await openDevTools(profile, 'about:blank')
   await tools.send('Page.enable')

@@ -131,11 +131,11 @@ const MOST_CONSUMERS = 200
 export async function readStream(
   { inspector, stream: open }: Dashboard,
   space: string,
-  name: string,
+  streamName: string,
   over: number,
 ): Promise<StreamAnswer> {
-  const opened = await open(space, name)
-  const [stream, found] = await Promise.all([inspector.streamState(space, name), opened.stats({ over })])
+  const opened = await open(space, streamName)
+  const [stream, found] = await Promise.all([inspector.streamState(space, streamName), opened.stats({ over })])
   const { bytes, addedPerSecond, overMs, groups } = found
   return {
     stream,
