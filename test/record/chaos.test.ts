@@ -27,7 +27,7 @@ test(`whatever befalls processes, Redis and the network, effects are made once (
 
 const NO_FENCE = {
   script: 'record/commit',
-  from: 'if not is_leased(key, position) then',
+  from: 'if not is_leased(key, base) then',
   to: 'if false then',
 }
 const NO_DEDUP = {

@@ -278,7 +278,7 @@ const BROKEN: readonly {
     what: 'the fence of a finish',
     sabotage: {
       script: 'stream/settle',
-      from: 'local mine, found = {}, pending(key, group, ids, consumer)',
+      from: 'local mine, found = {}, pending(key, group, runs and bases_of(ids) or ids, consumer)',
       to: 'local mine, found = {}, setmetatable({}, { __index = function() return true end })',
     },
     faults: ['freeze and thaw'],
