@@ -135,7 +135,10 @@ export async function readStream(
   over: number,
 ): Promise<StreamAnswer> {
   const opened = await open(space, streamName)
-  const [stream, found] = await Promise.all([inspector.streamState(space, streamName), opened.stats({ over })])
+  const [stream, found] = await Promise.all([
+    inspector.streamState(space, streamName),
+    opened.stats({ over }),
+  ])
   const { bytes, addedPerSecond, overMs, groups } = found
   return {
     stream,
