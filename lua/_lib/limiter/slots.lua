@@ -6,8 +6,8 @@
 -- @include limiter/damaged
 local slots = {}
 local CLOCK = ''
--- The largest limit, plus leases that expired since the last charge.
-local MOST_LEASES = 20000
+-- The largest limit is 10,000, and a charge that adds a lease removes those that expired.
+local MOST_LEASES = 12000
 -- Later than every time, in microseconds since 1970.
 local LATEST = 2 ^ 62
 -- Members and scores of one ZADD: one command for each lease took 60 ms in all.

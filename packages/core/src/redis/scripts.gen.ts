@@ -2850,7 +2850,7 @@ end`
 
 const piece86 = `local slots = {}
 local CLOCK = ''
-local MOST_LEASES = 20000
+local MOST_LEASES = 12000
 local LATEST = 2 ^ 62
 local STEP = 1000
 function slots.define(rule, limit, lease)
@@ -11277,7 +11277,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '03499a83381adaf623843dd3ddd1e986f3b158a4',
+  sha: '116605ff25a750a4d7981ec2efe2d58df309f4b9',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -11506,7 +11506,7 @@ done = done + 1`, piece11, piece6),
  */
 export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Arg], readonly Reply[]> = {
   name: 'limiter/explain',
-  sha: '373e8cef14443ad7aa048a93b240d2fb5ff1a253',
+  sha: '07c9d9979def196baeadb7806f502094325da7f4',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -11548,7 +11548,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: 'ba0bb47c30651cec0a514db692c87c29b685a1bf',
+  sha: '10a3f3547d2e4e27a7dd9e8226dc512c15f02224',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -12751,7 +12751,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '03eaa2850c9076a1bb1e9722ccb46ee3d1d2220f',
+  sha: '1ca2d636817f10711f599b090ae3cc85c395072c',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14994,7 +14994,7 @@ reply[#reply + 1] = ends(rule.used)
 end
 local slots = {}
 local CLOCK = ''
-local MOST_LEASES = 20000
+local MOST_LEASES = 12000
 local LATEST = 2 ^ 62
 local STEP = 1000
 function slots.define(rule, limit, lease)
@@ -15661,7 +15661,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '84e5ad9917bae838842a5d27df8e1cc08a3fd490',
+  sha: '7d522aa608d97d14ed264c5d4679409c4594e888',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -18330,7 +18330,7 @@ reply[#reply + 1] = ends(rule.used)
 end
 local slots = {}
 local CLOCK = ''
-local MOST_LEASES = 20000
+local MOST_LEASES = 12000
 local LATEST = 2 ^ 62
 local STEP = 1000
 function slots.define(rule, limit, lease)
