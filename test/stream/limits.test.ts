@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTick, setTimeout as delay } from 'node:timers/promises'
 import { createRateLimiter, createStream, type LimiterRule, type WorkerLimitOptions } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -65,6 +65,7 @@ test('a concurrency rule limits the handlers of all processes together', async (
     })
     return { stream: createStream<number>(space, 'orders', QUEUE), limiter }
   })
+  const gate = deferred()
   let running = 0
   let most = 0
   const workers = (await Promise.all(opened)).map(({ stream, limiter }) => ({
@@ -75,13 +76,17 @@ test('a concurrency rule limits the handlers of all processes together', async (
       async () => {
         running += 1
         most = Math.max(most, running)
-        await delay(10)
+        await gate.promise
+        await nextTick()
         running -= 1
       },
       { concurrency: 10, limit: { limiter, subject: () => 'all' } },
     ),
   }))
   await workers[0]?.stream.addMany(Array.from({ length: 20 }, (_, n) => n))
+  await until('three run', () => running === 3)
+  await until('others are denied', () => workers.some(({ of }) => of('returned').length > 0))
+  gate.resolve()
   await until('all are done', () => workers.flatMap(({ of }) => of('done')).length === 20)
   expect(most).toBe(3)
 })
