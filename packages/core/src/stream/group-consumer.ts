@@ -15,6 +15,7 @@ import { createDeliveries, type Deliveries } from './deliveries.ts'
 import { createDeliveryTraces, type DeliveryTraces } from './delivery-traces.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
+import { createPausing } from './pausing.ts'
 import { startPlaceCheck } from './place-check.ts'
 import { createReader } from './reader.ts'
 import type { Runs } from './runs.ts'
@@ -101,7 +102,12 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const events = createWorkerEvents(self, runtime.taps)
   const traces = createDeliveryTraces(self, settings.batched)
   const { trouble } = events
-  let isPaused = false
+  const pausing = createPausing((now) => {
+    events.paused(now)
+    if (now) giveBackWaiting()
+    reader.roomMade()
+  })
+  let stateFound = pausing.asking()
   /** This worker alone is paused. */
   let held = false
   /** Until then nothing is fetched, because the memory of Redis is full. */
@@ -150,6 +156,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     async check(fromStream, fromReady) {
       // A process that was suspended or busy must not take over its own entries.
       if (leases.overdue(performance.now())) await leases.refresh()
+      stateFound = pausing.asking()
       return scripts.check(fromStream, fromReady)
     },
     takenOver(delivery, isDead) {
@@ -165,7 +172,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       const error = new Error('a delayed entry could not be read: something other than penknife wrote it')
       events.dead({ id, attempt: 0, fence: 0 }, 'invalid', error)
     },
-    paused: pause,
+    paused: (now) => stateFound(now),
     watched: createAnnouncer(events, scripts.announce).watched,
     trouble,
   })
@@ -176,11 +183,14 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     async open(again) {
       // A group that was deleted begins again at the oldest entry, so that no entry is skipped. This is called before the first
       // read, because the entries of a paused group must not be read.
-      pause(await scripts.open(again ? '0' : settings.from))
+      const opened = pausing.asking()
+      opened(await scripts.open(again ? '0' : settings.from))
       forgetConsumers()
     },
     room: () =>
-      isPaused || held || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED ? 0 : room(),
+      pausing.paused || held || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED
+        ? 0
+        : room(),
     most: entriesPerRead,
     fetched(entries, asked, leasedSince) {
       if (entries.length > 0) take(deliveries.admit(entries, leasedSince), asked)
@@ -194,7 +204,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const unfollow = runtime.subscriber.follow(route, keys.pausing(stream, group), {
     message(text) {
       // It also checks, because the pause may have ended since.
-      if (text === PAUSED) pause(true)
+      pausing.told(text === PAUSED)
       // lua/stream/locate.lua took an entry away.
       const [, code, position] = /^x([mr])(\d+-\d+(?:\/\d+)?)$/.exec(text) ?? []
       const source = SOURCES.findIndex((each) => each.code === code)
@@ -206,14 +216,6 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const endPlaceCheck = scope.order && startPlaceCheck(scripts.checkPlaces, trouble)
   const forgetting = setInterval(forgetConsumers, FORGET_EVERY_MS)
   const offClose = runtime.onClose((ms) => close({ deadline: Math.min(ms, CLOSE_MS) }))
-
-  function pause(now: boolean): void {
-    if (now === isPaused) return
-    isPaused = now
-    events.paused(now)
-    if (now) giveBackWaiting()
-    reader.roomMade()
-  }
 
   function giveBackWaiting(): void {
     paused()
@@ -273,7 +275,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       await scripts.hold(ms)
       // It is due when the pause ends.
       setAside(entry, ms)
-      pause(true)
+      pausing.told(true)
       maintenance.within(0)
     },
     async commit(entry, effects) {
@@ -287,7 +289,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
         )
       return COMMIT.observed ? COMMIT.follow({ ...self, id, effects: effects.length }, commit) : commit()
     },
-    stopped: () => (closing ? 'closing' : isPaused || held ? 'paused' : undefined),
+    stopped: () => (closing ? 'closing' : pausing.paused || held ? 'paused' : undefined),
     hold(on) {
       held = on
       if (on) giveBackWaiting()
