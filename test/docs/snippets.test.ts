@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { bundlePrograms } from '../../scripts/programs.ts'
 import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
-import { runProgram } from '../support/program.ts'
+import type { Answer } from './snippets-runner.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FOLDER = join(ROOT, 'test/docs/.snippets')
@@ -29,26 +29,41 @@ const snippets = files
       name: `${file.replaceAll(/[./]/g, '-')}-${at + 1}`,
     })),
   )
-  .map((snippet) => ({ ...snippet, title: `${snippet.file}, snippet ${snippet.at}` }))
+  .map((snippet, db) => ({ ...snippet, db, title: `${snippet.file}, snippet ${snippet.at}` }))
 
 let redis: PrivateRedis
+let runner: ChildProcess
+let answered: (answer: Answer) => void = () => {}
+let output = ''
 
 beforeAll(async () => {
-  redis = await startRedis()
+  redis = await startRedis({ args: ['--databases', String(snippets.length)] })
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER)
   for (const { name, code } of snippets) {
     const onClient = NODE_REDIS ? onNodeRedis(code) : code
-    writeFileSync(sourceOf(name), isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
+    writeFileSync(sourceOf(name), onClient)
   }
   const programs = Object.fromEntries(snippets.map(({ name }) => [name, sourceOf(name)]))
-  // It changes the client library and the servers that the snippet uses.
-  const inject = [fileURLToPath(new URL('preload.ts', import.meta.url))]
-  await bundlePrograms(programs, FOLDER, { inject })
+  const path = fileURLToPath(new URL('snippets-runner.ts', import.meta.url))
+  await bundlePrograms({ ...programs, runner: path }, FOLDER)
+  runner = fork(bundleOf('runner'), {
+    env: { ...process.env, SNIPPET_REDIS_PORT: String(redis.port) },
+    silent: true,
+  })
+  runner.on('message', (answer: Answer) => answered(answer))
+  runner.on('exit', (status) => answered({ error: `the process ended with ${status}` }))
+  for (const stream of [runner.stdout, runner.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
+  }
 })
 
 function sourceOf(name: string): string {
   return join(FOLDER, `${name}.ts`)
+}
+
+function bundleOf(name: string): string {
+  return join(FOLDER, `${name}.mjs`)
 }
 
 const NODE_REDIS = process.env['PENKNIFE_DRIVER'] === 'node-redis'
@@ -61,6 +76,7 @@ function onNodeRedis(code: string): string {
 }
 
 afterAll(async () => {
+  runner.kill('SIGKILL')
   rmSync(FOLDER, { recursive: true, force: true })
   await redis.stop()
 })
@@ -81,15 +97,14 @@ test('every snippet passes the type check', () => {
   }
 }, 60_000)
 
-test.each(snippets)('$title runs', async ({ name, code }) => {
-  const env = { SNIPPET_REDIS_PORT: String(redis.port) }
-  await using program = runProgram(join(FOLDER, `${name}.mjs`), env)
-  if (!isServer(code)) {
-    const { code: status, output } = await program.ended
-    expect(status, output).toBe(0)
-    return
-  }
-  const port = (await program.printed(/listening on \d+/)).split(' ').at(-1)
+test.each(snippets)('$title runs', async ({ name, db, code }) => {
+  output = ''
+  const { error, port } = await new Promise<Answer>((resolve) => {
+    answered = resolve
+    runner.send({ path: bundleOf(name), db, isServer: isServer(code) })
+  })
+  expect(error, output).toBeUndefined()
+  if (port === undefined) return
   const response = await fetch(`http://127.0.0.1:${port}/`)
   // Some take no GET, or none without a header.
   expect([200, 400, 404]).toContain(response.status)

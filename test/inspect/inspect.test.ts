@@ -14,7 +14,7 @@ import { inspect } from '@penknife/core/inspect'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
-import { callsOf, useRedis } from '../support/redis.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
 const bench = useRedis()
@@ -64,6 +64,20 @@ describe('the registry', () => {
     ).toHaveLength(1)
     for (const command of ['scan', 'hscan', 'zscan', 'keys'])
       expect(await callsOf(bench.raw, command)).toBe(0)
+  })
+
+  test('has what the process of the tool itself created, at once and while its connection opens', async () => {
+    const penknife = connect(pattern(bench.server.url), { deadline: '30s' })
+    onTestFinished(() => penknife.close())
+    createStream(penknife.space('shop'), 'orders', { groups: ['billing'] })
+    const inspector = inspect(penknife)
+    // The first registers it. The second must wait for that, too.
+    const [opened, listed] = await Promise.all([
+      inspector.stream('shop', 'orders'),
+      inspector.streams('shop'),
+    ])
+    expect(opened.name).toBe('orders')
+    expect(listed.items.map(({ name }) => name)).toEqual(['orders'])
   })
 
   test('costs the hot path nothing: what registers is one call for all objects, later', async () => {

@@ -26,7 +26,10 @@ const LONGEST = 16_384
 export interface Registry {
   /** Remembers an object. It is registered with all others some seconds later, and then every ten minutes. */
   add(keys: Keys, space: string, feature: Feature, name: string, options: object): void
-  /** Registers at once what is not registered yet. Resolves when Redis has it or refused it; never rejects. */
+  /**
+   * Registers at once what is not registered yet, also on a connection that is still opening. Resolves when Redis has it or refused it, or
+   * after the deadline; never rejects.
+   */
   flush(): Promise<void>
   close(): void
 }
@@ -52,6 +55,8 @@ export function createRegistry(
   let timerAt = 0
   let refreshAt = Infinity
   let closed = false
+  /** Settles when all calls that were sent are over. */
+  let sending: Promise<unknown> = Promise.resolve()
 
   function remember(keys: RegistryKeys, member: string, options: string): void {
     const id = `${keys.names} ${member}`
@@ -84,22 +89,28 @@ export function createRegistry(
       refreshAt = now + AGAIN_MS
     }
     // What could not be sent is tried again soon, what was refused with all the others.
-    void flush().then(() => wake(due.size > 0 ? RETRY_MS : Math.max(RETRY_MS, refreshAt - performance.now())))
+    // Without a connection a call would only wait until its deadline.
+    void send((id) => isReady((listed.get(id) as Listed).keys.route.slot)).then(() =>
+      wake(due.size > 0 ? RETRY_MS : Math.max(RETRY_MS, refreshAt - performance.now())),
+    )
   }
 
-  async function flush(): Promise<void> {
-    // Without a connection a call would only wait until its deadline.
-    const sent = [...due].filter((id) => isReady((listed.get(id) as Listed).keys.route.slot))
-    if (sent.length === 0 || closed) return
-    if (refreshAt === Infinity) refreshAt = performance.now() + AGAIN_MS
+  async function send(chosen: (id: string) => boolean): Promise<void> {
+    const sent = closed ? [] : [...due].filter(chosen)
+    if (sent.length > 0 && refreshAt === Infinity) refreshAt = performance.now() + AGAIN_MS
     for (const id of sent) due.delete(id)
-    await Promise.allSettled(
-      sent.map(async (id) => {
-        const { keys, member, options } = listed.get(id) as Listed
-        const { route, names, seen, options: hash } = keys
-        await register(route, names, seen, hash, member, options, REGISTERED_MS, MOST)
-      }),
-    )
+    sending = Promise.all([sending, ...sent.map(sendOne)]).then(() => {})
+    await sending
+  }
+
+  async function sendOne(id: string): Promise<void> {
+    const { keys, member, options } = listed.get(id) as Listed
+    const { route, names, seen, options: hash } = keys
+    try {
+      await register(route, names, seen, hash, member, options, REGISTERED_MS, MOST)
+    } catch {
+      if (!isReady(route.slot) && listed.has(id)) due.add(id)
+    }
   }
 
   return {
@@ -108,7 +119,7 @@ export function createRegistry(
       remember(keys.spaces, space, '')
       if (due.size > 0) wake(FIRST.ms)
     },
-    flush,
+    flush: () => send(() => true),
     close() {
       closed = true
       clearTimeout(timer)
