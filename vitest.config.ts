@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 import LongestFirst from './test/support/longest-first.ts'
 
@@ -12,6 +12,8 @@ export default defineConfig({
   resolve: { conditions },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    // Those of the packed packages belong to `pnpm check`: vitest.pack.config.ts.
+    exclude: [...configDefaults.exclude, 'test/pack/**'],
     globalSetup: 'test/support/provision.ts',
     setupFiles: 'test/support/quiet-registry.ts',
     // The files of a test process share its modules: loading them anew for each file took more time than most files. So a file must

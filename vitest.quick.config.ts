@@ -1,9 +1,9 @@
-import { configDefaults, defineConfig, mergeConfig } from 'vitest/config'
+import { defineConfig, mergeConfig } from 'vitest/config'
 
 import base from './vitest.config.ts'
 
 /** What needs clusters, processes, browsers, faults and builds. */
-const FOLDERS = 'cluster,servers,pack,demo,docs,examples,testing'
+const FOLDERS = 'cluster,servers,demo,docs,examples,testing'
 const FAULTS =
   'chaos,crash,fate,failover,outage,processes,silence,connection,lifecycle,spoiled,damaged,fuzz,hostile,suspects,browser,prometheus'
 /** What tries many cases. */
@@ -18,7 +18,6 @@ export default mergeConfig(
   defineConfig({
     test: {
       exclude: [
-        ...configDefaults.exclude,
         `test/{${FOLDERS}}/**`,
         `test/**/*{${FAULTS},${MANY},${LONG}}*.test.ts`,
         'test/redis/scripts.test.ts',

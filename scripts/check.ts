@@ -27,6 +27,7 @@ for (const { name, path } of tarballs) {
   step(`${name}: types as published`, 'attw', path, '--profile', 'esm-only', '--no-emoji')
 }
 rmSync(folder, { recursive: true })
+step('packages in projects of users', 'vitest', 'run', '--config', 'vitest.pack.config.ts')
 
 if (failed.length > 0) {
   console.error(`\nfailed: ${failed.join(', ')}`)

@@ -42,10 +42,15 @@ async function main(args: readonly string[]): Promise<void> {
   for (const name of chosen) {
     const env = { ...process.env, ...(await RUNS[name]!()) }
     console.log(`\n== ${name}`)
-    const vitest = join('node_modules', 'vitest', 'vitest.mjs')
-    const child = spawn('node', [vitest, 'run', ...args.slice(end + 1)], { env, stdio: 'inherit' })
-    const [code] = (await once(child, 'close')) as [number | null]
-    if (code !== 0) failed.push(name)
+    const given = args.slice(end + 1)
+    const runs = given.length > 0 ? [given] : [[], ['--config', 'vitest.pack.config.ts']]
+    const codes: unknown[] = []
+    for (const each of runs) {
+      const vitest = join('node_modules', 'vitest', 'vitest.mjs')
+      const child = spawn('node', [vitest, 'run', ...each], { env, stdio: 'inherit' })
+      codes.push((await once(child, 'close'))[0])
+    }
+    if (codes.some((code) => code !== 0)) failed.push(name)
   }
   console.log(`\n${chosen.length - failed.length} of ${chosen.length} runs passed`)
   if (failed.length > 0) throw new Error(`these runs failed: ${failed.join(', ')}`)

@@ -2,12 +2,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Files that take longest, the longest first. */
 const LONGEST = [
-  'test/pack/pack.test.ts',
   'test/guard/chaos-checker.test.ts',
   'test/demo/demo.test.ts',
-  'test/docs/snippets.test.ts',
   'test/redis/bounds.test.ts',
-  'test/pack/testing.test.ts',
   'test/cluster/stream-failover.test.ts',
   'test/record/chaos.test.ts',
   'test/http/idempotent/crash.test.ts',
