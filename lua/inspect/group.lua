@@ -12,7 +12,7 @@
 -- @item key busy   hash of places of keys, see lua/_lib/stream/places.lua
 -- @item key queued sorted set of entries that wait for a place of their key
 -- @item arg group  group
--- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
+-- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting, running or queued entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
 
 -- A worker sends a command every ten seconds.
 local ALIVE_MS = 30000
@@ -67,7 +67,8 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
     end
   end
   local again = redis.call('XLEN', ready)
-  if again > 0 then
+  -- With order by key most entries come from there: the workers' last command may be known only there.
+  if again > 0 or (not next(alive) and redis.call('EXISTS', ready) == 1) then
     for _, each in ipairs(groups(ready)) do
       if each.name == group then
         running = running + each.pending
@@ -84,6 +85,11 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
       end
     end
   end
+  local queued_count = redis.call('ZCARD', queued)
+  if queued_count > 0 then
+    -- The first of one key: the others may be older.
+    consider(string.match(redis.call('ZRANGE', queued, 0, 0)[1], '%z%u(%d+)'))
+  end
   local function size(names)
     local count = 0
     for _ in pairs(names) do
@@ -98,7 +104,7 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
     exact,
     running,
     redis.call('ZCARD', delayed),
-    redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
+    queued_count + (tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
     redis.call('XLEN', dead),
     redis.call('PTTL', paused),
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,

@@ -55,6 +55,12 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
     end
   end
 
+  local queued_count = redis.call('ZCARD', queued)
+  if queued_count > 0 then
+    -- The first of one key: the others may be older.
+    consider(string.match(redis.call('ZRANGE', queued, 0, 0)[1], '%z%u(%d+)'))
+  end
+
   local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
   local added = 0
   for at = 1, #info, 2 do
@@ -74,7 +80,7 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
     redis.call('XLEN', dead),
     redis.call('EXISTS', paused),
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
-    redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
+    queued_count + (tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
   }
   for key, there in pairs({ [stream] = here, [ready] = again }) do
     for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do

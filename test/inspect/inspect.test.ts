@@ -7,6 +7,7 @@ import {
   createRateLimiter,
   createSemaphore,
   createStream,
+  type InspectedGroup,
   type Penknife,
   type Space,
 } from '@penknife/core'
@@ -209,6 +210,32 @@ describe('streams', () => {
       pausedGroups: 1,
       unservedGroups: 0,
     })
+  })
+
+  test('counts idle workers of a queue with order by key, and the age of entries behind a dead letter that stops their key', async () => {
+    const { app, tool } = await application((space) => {
+      createStream(space, 'orders', { groups: ['billing'], order: { limit: 1, afterDead: 'stop' } })
+    })
+    const orders = createStream(app.space('shop'), 'orders', {
+      groups: ['billing'],
+      order: { limit: 1, afterDead: 'stop' },
+    })
+    const worker = orders.worker('billing', () => Promise.reject(new Error('no')), { maxAttempts: 1 })
+    worker.on(() => {})
+    await orders.add(1, { key: 'ann' })
+    await orders.add(2, { key: 'ann' })
+    const group = async (): Promise<InspectedGroup | undefined> =>
+      (await inspect(tool).streamState('shop', 'orders')).groups[0]
+    await until('the first is dead', async () => (await group())?.dead === 1)
+    await worker.close()
+    // As after half a minute, in which the worker read only the stream of entries that are handled again.
+    await bench.raw.del('pk1:{shop}:stream:orders')
+    await bench.raw.xgroup('CREATECONSUMER', 'pk1:{shop}:stream:orders:ready:billing', 'billing', 'w1')
+    expect(await group()).toMatchObject({ queued: 1, dead: 1, workers: 1, state: 'dead-letters' })
+    // An entry of the year 2020.
+    await bench.raw.zadd('pk1:{shop}:stream:orders:queued:billing', 0, 'aaron\0M1600000000000A1\0\0\0{}')
+    expect(await group()).toMatchObject({ workers: 1, state: 'behind' })
+    expect((await orders.stats({ over: 0 })).groups[0]?.oldestAgeMs).toBeGreaterThan(500_000)
   })
 
   test('rates what was added and finished since the answer before, and shows the age that a caller takes', async () => {

@@ -115,12 +115,13 @@ const OLD_MS = 300_000
 function stateOf({
   paused,
   waiting,
+  queued,
   workers,
   dead,
   oldestAgeMs,
 }: Omit<InspectedGroup, 'state'>): InspectedGroupState {
   if (paused) return 'paused'
-  if (waiting > 0 && workers === 0) return 'no-worker'
-  if (dead > 0) return 'dead-letters'
-  return oldestAgeMs > OLD_MS ? 'behind' : 'ok'
+  if (waiting + queued > 0 && workers === 0) return 'no-worker'
+  if (oldestAgeMs > OLD_MS) return 'behind'
+  return dead > 0 ? 'dead-letters' : 'ok'
 }

@@ -42,9 +42,9 @@ export interface InspectedObject {
 
 /**
  * What needs attention in a group, the first that applies. `paused`: see `pause` of a group. `no-worker`: entries wait, and no worker is
- * alive. `dead-letters`: it has some. `behind`: its oldest entry is older than five minutes, although workers are alive.
+ * alive. `behind`: its oldest entry is older than five minutes, although workers are alive. `dead-letters`: it has some.
  */
-export type InspectedGroupState = 'ok' | 'paused' | 'no-worker' | 'dead-letters' | 'behind'
+export type InspectedGroupState = 'ok' | 'paused' | 'no-worker' | 'behind' | 'dead-letters'
 
 export interface InspectedGroup {
   readonly name: string
@@ -60,7 +60,10 @@ export interface InspectedGroup {
   readonly queued: number
   /** Dead letters. */
   readonly dead: number
-  /** Milliseconds since the oldest waiting or running entry was added; 0 when there is none. */
+  /**
+   * Milliseconds since the oldest waiting, running or queued entry was added; 0 when there is none. Of the queued entries only the first
+   * of one key counts.
+   */
   readonly oldestAgeMs: number
   readonly paused: boolean
   /** Milliseconds until the pause ends by itself, as after `delivery.limited`; undefined when it does not, and without a pause. */

@@ -1470,7 +1470,7 @@ consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
 end
 end
 local again = redis.call('XLEN', ready)
-if again > 0 then
+if again > 0 or (not next(alive) and redis.call('EXISTS', ready) == 1) then
 for _, each in ipairs(groups(ready)) do
 if each.name == group then
 running = running + each.pending
@@ -1487,6 +1487,10 @@ consider(string.match(first[2][at + 1], '%z%u(%d+)'))
 end
 end
 end
+local queued_count = redis.call('ZCARD', queued)
+if queued_count > 0 then
+consider(string.match(redis.call('ZRANGE', queued, 0, 0)[1], '%z%u(%d+)'))
+end
 local function size(names)
 local count = 0
 for _ in pairs(names) do
@@ -1500,7 +1504,7 @@ waiting + again,
 exact,
 running,
 redis.call('ZCARD', delayed),
-redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
+queued_count + (tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
 redis.call('XLEN', dead),
 redis.call('PTTL', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
@@ -7925,6 +7929,10 @@ elseif first[2][at] == 'm' then
 consider(string.match(first[2][at + 1], '%z%u(%d+)'))
 end
 end
+local queued_count = redis.call('ZCARD', queued)
+if queued_count > 0 then
+consider(string.match(redis.call('ZRANGE', queued, 0, 0)[1], '%z%u(%d+)'))
+end
 local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
 local added = 0
 for at = 1, #info, 2 do
@@ -7943,7 +7951,7 @@ redis.call('ZCARD', delayed),
 redis.call('XLEN', dead),
 redis.call('EXISTS', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
-redis.call('ZCARD', queued) + (tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
+queued_count + (tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
 }
 for key, there in pairs({ [stream] = here, [ready] = again }) do
 for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -9658,11 +9666,11 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  * - key `busy`: hash of places of keys, see lua/_lib/stream/places.lua
  * - key `queued`: sorted set of entries that wait for a place of their key
  * - `group`: group
- * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting or running entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
+ * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting, running or queued entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
  */
 export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: '2804e0266e6947cb975efdaf78cf192865148786',
+  sha: 'c6154998a1b9681b5d8cbcf7b5a79db5d0b841a0',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -22252,7 +22260,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], K
  */
 export const streamStats: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '95dfe4dae6a00ebefb0bdeb1eef3216394760e54',
+  sha: '8518854c1e63c9655a6eccdb8158938ac3168434',
   batch: 1,
   sharedKeys: false,
   shared: [],

@@ -43,8 +43,8 @@ export interface StreamGroupStats {
   /** Dead letters. */
   readonly dead: number
   /**
-   * Milliseconds since the oldest waiting or running entry was added; 0 when there is none. Delayed entries and dead letters do not
-   * count. Of the entries to be handled again only the one that became so first counts.
+   * Milliseconds since the oldest waiting, running or queued entry was added; 0 when there is none. Delayed entries and dead letters do
+   * not count. Of the entries to be handled again only the one that became so first counts, of the queued ones the first of one key.
    */
   readonly oldestAgeMs: number
   /**
