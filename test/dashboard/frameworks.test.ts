@@ -9,6 +9,7 @@ import { dashboard as forFetch } from '@penknife/dashboard/fetch'
 import { dashboard as forKoa } from '@penknife/dashboard/koa'
 import { dashboard as forNode } from '@penknife/dashboard/node'
 import { mount } from '@penknife/fastify'
+import compression from 'compression'
 import express5 from 'express'
 import express4 from 'express4'
 import { fastify } from 'fastify'
@@ -34,7 +35,7 @@ const path = '/admin/tools'
 function express(framework: typeof express5, parses: boolean): (penknife: Penknife) => Made {
   return (penknife) => {
     const app = framework()
-    if (parses) app.use(framework.json())
+    if (parses) app.use(compression({ threshold: 0 }), framework.json())
     const serve = forExpress(penknife, { authorize })
     // It finds its path itself.
     const admin = framework.Router()
@@ -47,7 +48,7 @@ function express(framework: typeof express5, parses: boolean): (penknife: Penkni
 
 const frameworks: Readonly<Record<string, (penknife: Penknife) => Made | Promise<Made>>> = {
   'Express 5': express(express5, false),
-  'Express 5 with a body parser': express(express5, true),
+  'Express 5 with a body parser and compression': express(express5, true),
   'Express 4': express(express4, false),
   'Koa 3': (penknife) => {
     const app = new Koa()

@@ -223,7 +223,7 @@ describe.skipIf(chromium === undefined)(
       const orders = await inspector.stream('shop', 'orders')
       expect(await orders.group('billing').deadLetters.purge(position)).toBe(1)
       await page.click('Requeue')
-      await page.shows('This is from before it was gone.', 'No dead letter matches.')
+      await page.shows('The letter is not there any more', 'No dead letter matches.')
       expect(await page.evaluate(ACTING)).toEqual([])
       await page.picture('gone')
     })

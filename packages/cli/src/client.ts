@@ -25,13 +25,12 @@ export function clientOf(url: string, options: ClientOptions): Redis | Cluster {
       "the URL of Redis is wrong: give one such as 'redis://user:password@host:6379/0'",
     )
   }
+  const pathname = path ? '' : new URL(url).pathname
+  if (!/^\/?\d*$/.test(pathname))
+    throw new Failure(EXIT.usage, 'the database in the URL of Redis is wrong: give a number')
   if (sentinel !== undefined) {
     if (cluster || path)
       throw new Failure(EXIT.usage, 'give --sentinel without --cluster and without a socket')
-    const { pathname } = new URL(url)
-    if (!/^\/?\d*$/.test(pathname)) {
-      throw new Failure(EXIT.usage, 'the database in the URL of Redis is wrong: give a number')
-    }
     return new Redis({
       ...QUICK,
       ...secrets(url),

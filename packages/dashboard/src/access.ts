@@ -5,6 +5,8 @@ import type { Checked, DashboardUser } from './options.ts'
 import type { Report } from './report.ts'
 
 const LONGEST_USER = 256
+/** Requests that wait longer would pile up. */
+const ANSWER_MS = 30_000
 const WHAT = 'authorize of the dashboard failed, and the request got 404'
 
 /** Asks the application who the user is. Undefined: a user who may not see the dashboard. Never rejects. */
@@ -14,7 +16,7 @@ export async function userOf(
   report: Report,
 ): Promise<DashboardUser | undefined> {
   try {
-    const answer: unknown = await authorize(exchange.context as never)
+    const answer: unknown = await inTime(authorize(exchange.context as never))
     if (answer === undefined || answer === false) return undefined
     const { user, role } = (answer ?? {}) as Partial<DashboardUser>
     if (typeof user !== 'string' || user === '' || user.length > LONGEST_USER || !isRole(role))
@@ -27,6 +29,20 @@ export async function userOf(
   } catch (error) {
     report(WHAT, error)
     return undefined
+  }
+}
+
+/** Rejects if it takes too long. */
+async function inTime(answer: unknown): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((_resolve, reject) => {
+    const error = invalid('the answer of authorize', answer, `answer within ${ANSWER_MS / 1000} s`)
+    timer = setTimeout(reject, ANSWER_MS, error).unref()
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -12,6 +12,8 @@ import { MOST_BODY_BYTES } from './reads/others.ts'
 export async function readBody(exchange: Exchange): Promise<Readonly<Record<string, unknown>>> {
   if (!/^application\/json\s*(;|$)/i.test(exchange.header('content-type') ?? ''))
     throw new Refusal('invalid', 'The Content-Type must be application/json.')
+  if (!/^(identity)?$/i.test(exchange.header('content-encoding') ?? ''))
+    throw new Refusal('invalid', 'The body must not be compressed.')
   const body = await valueOf(exchange)
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Refusal('invalid', 'The body must be a JSON object.')

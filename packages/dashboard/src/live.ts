@@ -44,7 +44,13 @@ export function createLive(most: number): Live {
       promised += 1
       return {
         status: 200,
-        headers: { ...PRIVATE, 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' },
+        // Compression, such as that of Express, would hold events back: no-transform forbids it.
+        headers: {
+          ...PRIVATE,
+          'Cache-Control': 'no-store, no-transform',
+          'Content-Type': 'text/event-stream',
+          'X-Accel-Buffering': 'no',
+        },
         endless: true,
         stream(writer) {
           promised -= 1

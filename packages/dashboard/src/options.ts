@@ -27,8 +27,8 @@ export interface DashboardSource {
 
 export interface DashboardOptions<Context = unknown> {
   /**
-   * Decides about each request. `undefined` or `false`: the answer is 404, as if there were no dashboard. It gets what your framework gives its
-   * middleware, and may be async. If it throws, the answer is 404 too, and a process warning has the error. Required.
+   * Decides about each request. `undefined` or `false`: the answer is 404. It gets what your framework gives its middleware, and may be
+   * async, within 30 s. If it throws, the answer is 404 too, and a process warning has the error. Required.
    */
   readonly authorize: (
     context: Context,
@@ -39,7 +39,7 @@ export interface DashboardOptions<Context = unknown> {
    */
   readonly redact?: (value: unknown, source: DashboardSource) => unknown
   /**
-   * The path of the dashboard as the client sends it, without a slash at its end. Default: the path at which Express or koa-mount mounted it,
+   * The path of the dashboard as it reaches this server, without a slash at its end; not '/'. Default: the path at which Express or koa-mount mounted it,
    * else '/penknife'.
    */
   readonly path?: string

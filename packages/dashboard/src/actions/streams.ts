@@ -132,8 +132,8 @@ function lettersAnswer(
 ): ActionAnswer {
   const { matched, done } = letters
   const found = dryRun
-    ? `${matched} dead letters match. Nothing was done.`
-    : `${DONE[verb]} ${done} dead letters.`
+    ? `${matched} ${matched === 1 ? 'dead letter matches' : 'dead letters match'}. Nothing was done.`
+    : `${DONE[verb]} ${done} ${done === 1 ? 'dead letter' : 'dead letters'}.`
   return { changed: done > 0, text: matched === 0 ? 'No dead letter matches.' : found, count: done, letters }
 }
 

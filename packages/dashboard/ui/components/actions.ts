@@ -111,6 +111,8 @@ interface RunButtonProps extends ButtonProps {
 export function RunButton(props: RunButtonProps): VNode | null {
   const { run } = useActions()
   const [busy, setBusy] = useState(false)
+  // A double click comes before the button is drawn as disabled.
+  const running = useRef(false)
   if (!useMayAct()) return null
   const { label, on, act, after } = props
   return html`<button
@@ -119,8 +121,11 @@ export function RunButton(props: RunButtonProps): VNode | null {
     disabled=${busy}
     aria-label=${on === undefined ? undefined : `${label}: ${on}`}
     onClick=${() => {
+      if (running.current) return
+      running.current = true
       setBusy(true)
       run(act, () => {
+        running.current = false
         setBusy(false)
         after()
       })

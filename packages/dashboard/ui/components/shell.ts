@@ -39,6 +39,7 @@ interface ShellProps {
 /** The navigation around the screens, and the keyboard. */
 export function Shell({ route, space, children }: ShellProps): VNode {
   const { status, overview, refresh } = useLive()
+  const redisAway = status === 'open' && overview?.redis.status === 'unavailable'
   const [theme, nextTheme] = useTheme()
   const [menu, setMenu] = useState(false)
   const [help, setHelp] = useState(false)
@@ -101,7 +102,9 @@ export function Shell({ route, space, children }: ShellProps): VNode {
         </div>
         <div class="side-foot side-body">
           <div class="line">
-            <span class=${`live ${status}`} role="status">${STATUS[status]}</span>
+            <span class=${`live ${redisAway ? 'away' : status}`} role="status"
+              >${redisAway ? 'Redis is away' : STATUS[status]}</span
+            >
             <button
               type="button"
               class="plain"
@@ -168,9 +171,13 @@ function SpaceChoice({
     <select
       aria-label="Space"
       value=${space}
-      onChange=${({ target }: Event) => go(link(['s', (target as HTMLSelectElement).value, section]))}
+      onChange=${({ target }: Event) => {
+        const { value } = target as HTMLSelectElement
+        go(value === '' ? link(['spaces']) : link(['s', value, section]))
+      }}
     >
       ${all.map((name) => html`<option value=${name}>${visible(name, 60)}</option>`)}
+      <option value="">All spaces …</option>
     </select>
   </div>`
 }

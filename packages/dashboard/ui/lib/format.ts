@@ -62,8 +62,18 @@ export function localTime(atMs: number): string {
   return Math.abs(atMs) <= 8.64e15 ? exactTime.format(atMs) : String(atMs)
 }
 
+/** By how much the clock of the server is ahead of that of the browser. */
+let aheadMs = 0
+
+/** Sets the time of the server, because the clock of a browser may be wrong by hours. */
+export function setServerTime(atMs: number): void {
+  const now = atMs - Date.now()
+  // Smaller differences are the way of the answer: they would move all texts back and forth.
+  if (Math.abs(now - aheadMs) > 2000) aheadMs = now
+}
+
 /** `3 min ago`, `in 2 h` */
-export function fromNow(atMs: number, nowMs: number = Date.now()): string {
+export function fromNow(atMs: number, nowMs: number = Date.now() + aheadMs): string {
   const away = atMs - nowMs
   if (Math.abs(away) < 1000) return 'now'
   const span = duration(Math.abs(away) < 10_000 ? Math.round(Math.abs(away) / 1000) * 1000 : Math.abs(away))

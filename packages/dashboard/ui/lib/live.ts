@@ -3,6 +3,7 @@ import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hoo
 
 import type { LiveHistory, LivePoint, OverviewAnswer, SpaceTotals } from '../../src/api-types.ts'
 import { followEvents } from './events.ts'
+import { setServerTime } from './format.ts'
 
 /** Points of the charts: of the last ten minutes. */
 const HISTORY_MS = 600_000
@@ -67,6 +68,7 @@ export function useLiveSource(): Live {
           history: (data) => setHistory((data as LiveHistory).points),
           totals: (data) => {
             const next = data as OverviewAnswer
+            setServerTime(next.atMs)
             setOverview((before) => withoutLoss(before, next))
             setHistory((before) => withPoint(before, next))
             const available = next.redis.status === 'available'

@@ -54,7 +54,7 @@ function Numbers({ spaces }: { readonly spaces: readonly SpaceTotals[] }): VNode
   const dead = sum(spaces, (totals) => totals.dead)
   const oldestMs = Math.max(0, ...spaces.map((totals) => totals.oldestAgeMs))
   return html`<${Tiles}>
-    <${Tile} name="Waiting" value=${count(sum(spaces, ({ waiting, queued }) => waiting + queued))}>
+    <${Tile} name="Waiting and queued" value=${count(sum(spaces, ({ waiting, queued }) => waiting + queued))}>
       <${Spark} points=${seriesOf(history, ({ waiting, queued }) => waiting + queued)} />
     <//>
     <${Tile} name="Running" value=${count(sum(spaces, ({ running }) => running))}>
@@ -112,6 +112,7 @@ function Attention({ spaces }: { readonly spaces: readonly SpaceTotals[] }): VNo
               { head: 'Group', cell: ({ name }) => html`<${Text} value=${name} most=${40} />` },
               { head: 'State', cell: ({ state }) => html`<${State} of=${state} />` },
               { head: 'Waiting', kind: 'end', cell: ({ waiting }) => html`<${Count} value=${waiting} />` },
+              { head: 'Queued', kind: 'end', cell: ({ queued }) => html`<${Count} value=${queued} />` },
               {
                 head: 'Dead',
                 kind: 'end',

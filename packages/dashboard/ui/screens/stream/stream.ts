@@ -59,7 +59,7 @@ function Numbers({ answer }: { readonly answer: StreamAnswer }): VNode {
 
   return html`<${Tiles}>
     <${Tile} name="Entries stored" value=${count(stream.entries)} />
-    <${Tile} name="Waiting" value=${count(sum(({ waiting, queued }) => waiting + queued))} />
+    <${Tile} name="Waiting and queued" value=${count(sum(({ waiting, queued }) => waiting + queued))} />
     <${Tile} name="Running" value=${count(sum(({ running }) => running))} />
     <${Tile} name="Delayed" value=${count(sum(({ delayed }) => delayed))} />
     <${Tile} name="Dead letters" value=${count(dead)} tone=${dead > 0 ? 'bad' : ''} />
