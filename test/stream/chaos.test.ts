@@ -16,6 +16,7 @@ test(`a stream keeps its promises under faults of workers, Redis and the network
     'Redis kill -9 and restart',
     'SCRIPT FLUSH',
     'close and start again',
+    'connections of readers killed',
     'connections cut',
     'connections silent',
     'freeze and thaw',
