@@ -30,7 +30,7 @@ async function openQueue(url?: string, groups: readonly string[] = ['billing']) 
 test.each(['ioredis', 'node-redis'] as const)(
   '300 workers of a process open at most four connections, and each stream is served at once (%s)',
   async (driver) => {
-    const penknife = await openReady(patternOf(driver, bench.server.url))
+    const penknife = await openReady(patternOf(driver, bench.server.url), { deadline: '30s' })
     const shop = penknife.space('shop')
     const streams = Array.from({ length: 20 }, (_, at) =>
       createStream<number>(shop, `jobs-${at}`, { groups: ['all'] }),
