@@ -1,4 +1,4 @@
-// A process with a worker, or with three that share connections. It records the start and end of each handler and the worker's events.
+// A process with a worker, or with two that share connections. It records the start and end of each handler and the worker's events.
 import { setTimeout as delay } from 'node:timers/promises'
 
 import {
@@ -72,7 +72,7 @@ const options = {
   maxRetryDelay: 500,
   connection: shared ? ('shared' as const) : ('own' as const),
 }
-const workers = Array.from({ length: shared ? 3 : 1 }, () => {
+const workers = Array.from({ length: shared ? 2 : 1 }, () => {
   const worker = batch
     ? stream.batchWorker(group, handleAll, { ...options, concurrency: 4, batch: 25 })
     : stream.worker(group, handle, { ...options, concurrency: settings.concurrency })

@@ -88,6 +88,20 @@ test('an entry wakes one idle worker of a group, not all', async () => {
   expect((await fetches()) - before).toBeLessThan(10)
 })
 
+test('a group that begins to wait while another waits is woken at once too', async () => {
+  const shop = await openShop()
+  const [first, second] = ['first', 'second'].map((name) =>
+    createStream<number>(shop, name, { groups: ['all'] }),
+  ) as [ReturnType<typeof createStream<number>>, ReturnType<typeof createStream<number>>]
+  startWorker(first, 'all', () => {})
+  await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+  const { of } = startWorker(second, 'all', () => {})
+  for (let at = 1; at <= 3; at++) {
+    await second.add(at)
+    await until('it is handled', () => of('done').length === at, SOON)
+  }
+})
+
 test('a backlog is shared by all workers', async () => {
   const stream = await openQueue()
   const gate = deferred()
