@@ -21,6 +21,7 @@ const RUNS: Readonly<Record<string, () => Variables | Promise<Variables>>> = {
   'ioredis-5': () => ({ PENKNIFE_DRIVER: 'ioredis5' }),
   'node-redis': () => ({ PENKNIFE_DRIVER: 'node-redis' }),
   'node-redis-5': () => ({ PENKNIFE_DRIVER: 'node-redis5' }),
+  'shared-workers': () => ({ PENKNIFE_WORKERS: 'shared' }),
   'valkey-8': server('valkey', 'trixie'),
   'valkey-9': server('valkey', 'sid'),
   'redis-8': server('redis', 'sid'),

@@ -4,7 +4,7 @@ import type { Probe, Series } from '../harness/bench.ts'
 import { percentile } from '../harness/statistics.ts'
 import { bullmq } from './bullmq.ts'
 import { createTally } from './contenders.ts'
-import { ours } from './ours.ts'
+import { ours, oursShared } from './ours.ts'
 import { onEmpty, seriesOf } from './probes.ts'
 import { jobOf, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
 
@@ -74,7 +74,7 @@ export const connections: Probe = {
   figures: [{ id: 'connections', heading: 'connections', better: 'less' }],
   async run(url, { log }) {
     const series: Series[] = []
-    for (const queue of QUEUES) {
+    for (const queue of [ours, oursShared, bullmq[0] as Queue]) {
       log(`stream.connections: ${queue.name}`)
       series.push(
         await onEmpty(url, queue, async (open, control) => {

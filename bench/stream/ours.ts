@@ -14,7 +14,10 @@ export function oursKeyed(keys: number): Queue {
 /** As `ours`, beside `oursKeyed`. */
 export const oursPlain: Queue = oursOf('penknife without keys')
 
-function oursOf(name: string, keys: number = 0): Queue {
+/** As `ours`, with workers that share connections. */
+export const oursShared: Queue = oursOf('penknife, shared connections', 0, 'shared')
+
+function oursOf(name: string, keys: number = 0, workerConnection: 'own' | 'shared' = 'own'): Queue {
   const keyOf = ({ at }: Job): string => `key-${at % keys}`
   return {
     name,
@@ -22,7 +25,7 @@ function oursOf(name: string, keys: number = 0): Queue {
     commands: ['evalsha', 'eval', 'xreadgroup'],
     async open(url, library) {
       const { connect, createStream } = await coreOf(library)
-      const penknife = connect(pattern(url, library), { deadline: '30s' })
+      const penknife = connect(pattern(url, library), { deadline: '30s', workerConnection })
       const stream = createStream<Job>(penknife.space('bench'), 'jobs', {
         groups: ['workers'],
         ...(keys > 0 ? { order: 'key' } : {}),

@@ -9,13 +9,14 @@ import { beeQueue } from './bee-queue.ts'
 import { bullmq } from './bullmq.ts'
 import { createTally, fill } from './contenders.ts'
 import { groupmq } from './groupmq.ts'
-import { ours } from './ours.ts'
+import { ours, oursShared } from './ours.ts'
 import { jobOf, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
 import { raw } from './raw.ts'
 
 /** One set-up of each, because autopipelining improves none of these figures. */
 const QUEUES: readonly Queue[] = [
   ours,
+  oursShared,
   ...[bullmq, groupmq, [beeQueue], raw].map((queues) => queues[0] as Queue),
 ]
 
@@ -126,8 +127,11 @@ const IDLE_WORKERS = 10
 
 export const idle: Probe = {
   name: 'stream.idle',
-  about: `Redis commands a second of one idle worker (of ${IDLE_WORKERS}), those inside its scripts included`,
-  figures: [{ id: 'commandsPerSecond', heading: 'commands/s', better: 'less' }],
+  about: `Redis commands a second of one idle worker (of ${IDLE_WORKERS} of a process)`,
+  figures: [
+    { id: 'commandsPerSecond', heading: 'commands/s, with those inside scripts', better: 'less' },
+    { id: 'sentPerSecond', heading: 'sent/s', better: 'less' },
+  ],
   async run(url, { quick, log }) {
     const seconds = quick ? 10 : 30
     const series: Series[] = []
@@ -146,25 +150,22 @@ export const idle: Probe = {
             )
           }
           await delay(2000)
-          await control.config('RESETSTAT')
+          const monitor = await control.monitor()
+          let [calls, sent] = [0, 0]
+          monitor.on('monitor', (_time: string, _args: readonly string[], source: string) => {
+            calls += 1
+            if (source !== 'lua') sent += 1
+          })
           await delay(seconds * 1000)
-          const calls = callsIn(await control.info('commandstats'))
+          monitor.disconnect()
           for (const stop of workers) await stop()
-          return seriesOf(queue, { commandsPerSecond: [calls / seconds / IDLE_WORKERS] })
+          const each = (count: number): number[] => [count / seconds / IDLE_WORKERS]
+          return seriesOf(queue, { commandsPerSecond: each(calls), sentPerSecond: each(sent) })
         }),
       )
     }
     return series
   },
-}
-
-/** All calls except the measurement's own. */
-function callsIn(commandstats: string): number {
-  let calls = 0
-  for (const [, command, count] of commandstats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)) {
-    if (command !== 'info' && !command?.startsWith('config')) calls += Number(count)
-  }
-  return calls
 }
 
 /** The number of timed jobs, for each backlog. */

@@ -56,14 +56,17 @@ export async function runFailover(options: FailoverOptions): Promise<FailoverRes
     const queued = createStream<number>(space, 'queued', { groups: ['workers'], ...safe })
     const handled = new Map<number, number>()
     const pauses = { adds: createPauses(), work: createPauses() }
-    createStream<number>(working.space('shop'), 'queued', { groups: ['workers'] }).worker(
-      'workers',
-      ({ payload }) => {
-        handled.set(payload, (handled.get(payload) ?? 0) + 1)
-        pauses.work.saw()
-      },
-      { lease: 2000 },
-    )
+    const work = createStream<number>(working.space('shop'), 'queued', { groups: ['workers'] })
+    for (const connection of ['own', 'shared'] as const) {
+      work.worker(
+        'workers',
+        ({ payload }) => {
+          handled.set(payload, (handled.get(payload) ?? 0) + 1)
+          pauses.work.saw()
+        },
+        { lease: 2000, connection },
+      )
+    }
     const keep = load(kept, perSecond, pauses.adds.saw)
     const queue = load(queued, perSecond, () => {})
     await delay(1500)

@@ -122,5 +122,7 @@ export interface WorkerConfig {
   readonly stream: string
   readonly group: string
   readonly batch: boolean
+  /** Whether the process has several workers, which share connections. */
+  readonly shared: boolean
   readonly settings: WorkerSettings
 }

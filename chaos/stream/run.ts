@@ -82,7 +82,14 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     const workersOf = ({ name, groups }: StreamPlan): Part[] =>
       groups.flatMap((group) =>
         Array.from({ length: workers }, (_, at) => {
-          const config: WorkerConfig = { stream: name, group, batch: group === 'mail' && at > 0, settings }
+          const shared = at % 2 === 1
+          const config: WorkerConfig = {
+            stream: name,
+            group,
+            batch: group === 'mail' && at > 0,
+            shared,
+            settings,
+          }
           return cast.start(`${name}-${group}-${at + 1}`, worker, { ...life, ...config })
         }),
       )
@@ -100,6 +107,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
       ...processFaults(() => handling, scene, [leaseMs, 3 * leaseMs]),
       ...redisFaults(scene, [0, 1500]),
       ...networkFaults(scene),
+      readersKilled(scene, raw),
     ].filter(({ name }) => options.faults?.includes(name) ?? true)
     const strikes = startStriking(faults, random, betweenMs)
     const codes = await Promise.all(adding.map((part) => part.ended))
@@ -140,6 +148,23 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     await proxy.leave()
     await redis.stop()
     if (!kept) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Redis closes the connections on which workers wait for entries: of one worker, or of all that share it. */
+function readersKilled({ journal, random }: Scene, raw: Redis): Fault {
+  return {
+    name: 'connections of readers killed',
+    weight: 2,
+    async strike() {
+      journal.write({ k: 'fault', fault: 'readers killed', on: 'redis' })
+      const clients = String(await raw.client('LIST').catch(() => '')).matchAll(
+        /id=(\d+) .*name=penknife-reader/g,
+      )
+      for (const [, id] of clients) {
+        if (random.next() < 0.5) await raw.client('KILL', 'ID', Number(id)).catch(() => {})
+      }
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-// A process with a worker. It records the start and end of each handler and the worker's events.
+// A process with a worker, or with two that share connections. It records the start and end of each handler and the worker's events.
 import { setTimeout as delay } from 'node:timers/promises'
 
 import {
@@ -25,7 +25,7 @@ import {
 import { recordOf, type WorkerRecord } from './records.ts'
 
 const config = JSON.parse(process.argv[2] ?? '') as Life & WorkerConfig
-const { seed, settings, group, batch } = config
+const { seed, settings, group, batch, shared } = config
 const journal = openJournal<WorkerRecord>(config.folder, config.life)
 const random = createRandom(seed + process.pid)
 journal.write({ k: 'born', stream: config.stream, group })
@@ -70,19 +70,22 @@ const options = {
   timeout: settings.timeoutMs,
   retryDelay: 20,
   maxRetryDelay: 500,
+  connection: shared ? ('shared' as const) : ('own' as const),
 }
-const worker = batch
-  ? stream.batchWorker(group, handleAll, { ...options, concurrency: 4, batch: 25 })
-  : stream.worker(group, handle, { ...options, concurrency: settings.concurrency })
-worker.on((event) => {
-  const record = recordOf(event)
-  if (record) journal.write(record)
+const workers = Array.from({ length: shared ? 2 : 1 }, () => {
+  const worker = batch
+    ? stream.batchWorker(group, handleAll, { ...options, concurrency: 4, batch: 25 })
+    : stream.worker(group, handle, { ...options, concurrency: settings.concurrency })
+  worker.on((event) => {
+    const record = recordOf(event)
+    if (record) journal.write(record)
+  })
+  return worker
 })
 
 process.once('SIGTERM', () => {
   journal.write({ k: 'closing' })
-  void worker
-    .close()
+  void Promise.all(workers.map((worker) => worker.close()))
     .then(() => penknife.close())
     .then(() => journal.write({ k: 'closed' }))
 })

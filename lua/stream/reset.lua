@@ -13,6 +13,7 @@
 -- @item arg group   group
 -- @item arg after   id after which the group reads, $ for the last id of the stream
 -- @item arg discard 1 to drop its running, ready and delayed entries
+-- @item arg channel pub/sub channel, in the same slot, that the group's workers follow, n for a new position; not a key, because it never exists
 -- @returns list     entries not read yet, 1 when that is exact, ready, pending, delayed
 
 -- A name that no group of a user can have.
@@ -33,7 +34,7 @@ local function pending(key, group)
   end
 end
 
-local function item(stream, ready, delayed, group, after, discard)
+local function item(stream, ready, delayed, group, after, discard, channel)
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
   if wrong then
     return wrong
@@ -63,6 +64,8 @@ local function item(stream, ready, delayed, group, after, discard)
   -- Redis wakes the workers in a blocking read when any group of the stream is destroyed; they then read from the new position.
   make(stream, WAKE, '$')
   redis.call('XGROUP', 'DESTROY', stream, WAKE)
+  -- For workers that share connections: they wait in an XREAD, which does not see it. They also look every five seconds.
+  redis.pcall('SPUBLISH', channel, 'n')
   local again = pending(ready, group)
   local waiting = redis.call('XLEN', ready) - again
   return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }

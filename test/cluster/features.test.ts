@@ -62,10 +62,13 @@ test('streams of spaces on every master: each group handles each entry once, rea
       groups: ['billing', 'mail'],
       retain: { entries: 1000 },
     })
-    const workers = ['billing', 'mail'].map((group) => {
+    const workers = (['own', 'shared'] as const).map((connection, at) => {
       const handled: number[] = []
-      return { handled, ...startWorker(stream, group, ({ payload }) => handled.push(payload)) }
+      const handler = ({ payload }: { payload: number }): unknown => handled.push(payload)
+      return { handled, ...startWorker(stream, ['billing', 'mail'][at] as string, handler, { connection }) }
     })
+    // It shares the connections of the other, which handles all.
+    void startWorker(stream, 'mail', () => {}, { connection: 'shared' }).worker.pause()
     return { stream, workers }
   })
   await Promise.all(each.flatMap(({ stream }) => numbers(100).map((at) => stream.add(at))))
@@ -76,11 +79,13 @@ test('streams of spaces on every master: each group handles each entry once, rea
     }
     expect((await stream.read({ reverse: true, limit: 1 })).items.map(({ payload }) => payload)).toEqual([99])
   }
-  // Two spaces of two groups on each master: each of its own readers waits there.
+  // Two spaces on each master: a worker with a reader of its own, and two that share one.
   for (const raw of bench.raws) {
     await until('four readers wait', async () => {
       const clients = String(await raw.client('LIST')).split('\n')
-      return clients.filter((line) => /flags=\S*b.*cmd=xreadgroup/.test(line)).length === 4
+      const waiting = (command: string): number =>
+        clients.filter((line) => new RegExp(`flags=\\S*b.*cmd=${command} `).test(line)).length
+      return waiting('xreadgroup') === 2 && waiting('xread') === 2
     })
   }
 })

@@ -78,7 +78,12 @@ function loadOf(
   const recorded = createLeaderboard(space, 'recorded')
   const committed = createLeaderboard(space, 'committed')
   const records = keepCalling((nth) => record(space, jobs.adding(nth), recorded.incrementing(`m${nth % 5}`)))
-  startWorker(jobs, 'work', (delivery) => delivery.commit(committed.incrementing(`m${delivery.payload % 5}`)))
+  startWorker(
+    jobs,
+    'work',
+    (delivery) => delivery.commit(committed.incrementing(`m${delivery.payload % 5}`)),
+    { connection: 'shared' },
+  )
   const loads = [increments, updates, adds, onces, publishes, counts, records]
   async function check(): Promise<void> {
     await until('all entries are handled', () => [...added].every((id) => handled.has(id)))

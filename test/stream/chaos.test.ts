@@ -17,6 +17,7 @@ test(`a stream keeps its promises under faults of workers, Redis and the network
     'SCRIPT FLUSH',
     'close and start again',
     'connections cut',
+    'connections of readers killed',
     'connections silent',
     'freeze and thaw',
     'kill -9',

@@ -85,8 +85,8 @@ export async function consumersOf(raw: Redis, group: string): Promise<string[]> 
   return reply.map((fields) => String(fields[fields.indexOf('name') + 1]))
 }
 
-/** Workers that wait for new entries in a blocking read. */
+/** Connections that wait for new entries in a blocking read: of a worker, or of all that share connections. */
 export async function readersWaiting(raw: Redis): Promise<number> {
   const clients = String(await raw.client('LIST')).split('\n')
-  return clients.filter((line) => /flags=\S*b.*cmd=xreadgroup/.test(line)).length
+  return clients.filter((line) => /flags=\S*b.*cmd=xread(group)?\b/.test(line)).length
 }

@@ -248,6 +248,12 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/purge_keyed': [
     { returns: 'integer', shared: [HELD, 1], item: [dead, ready, '1-1'], before: STOPPED },
   ],
+  'stream/fetch': ['', '0-0 0-0'].map((from): Sample => ({
+    returns: 'list',
+    shared: [[ready, stream], 'billing', 'w1'],
+    item: [10, from],
+    before: [...LEASED, ...LEASED_READY],
+  })),
   'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: LEASED }],
   'stream/add_unfinished': [
@@ -350,8 +356,18 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', item: [paused, 0, pausing], channels: [pausing] },
   ],
   'stream/reset': [
-    { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: LEASED },
-    { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: LEASED },
+    {
+      returns: 'list',
+      item: [stream, ready, delayed, 'billing', '0-0', 0, pausing],
+      channels: [pausing],
+      before: LEASED,
+    },
+    {
+      returns: 'list',
+      item: [stream, ready, delayed, 'billing', '$', 1, pausing],
+      channels: [pausing],
+      before: LEASED,
+    },
   ],
   'stream/locate': ['find', 'why', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
     {

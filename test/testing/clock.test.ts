@@ -157,25 +157,32 @@ describe('streams', () => {
     expect((await stream.stats({ over: 0 })).groups[0]?.oldestAgeMs).toBe(600_000)
   })
 
-  test('a handler that runs keeps its entry however far the clock is moved', async () => {
-    const stream = createStream<number>(redis.space(), 'orders', { groups: ['bill'] })
-    const started: number[] = []
-    let finish = (): void => {}
-    const gate = new Promise<void>((resolve) => (finish = resolve))
-    const workers = [1, 2, 3].map((worker) =>
-      stream.worker('bill', async () => {
-        started.push(worker)
-        await gate
-      }),
-    )
-    await stream.add(1)
-    await until('it is handled', () => started.length === 1)
-    for (let days = 0; days < 5; days++) await redis.clock.advance('1d')
-    finish()
-    await drained(stream)
-    expect(started).toHaveLength(1)
-    await Promise.all(workers.map((worker) => worker.close()))
-  })
+  test.each(['own', 'shared'] as const)(
+    'a handler that runs keeps its entry however far the clock is moved (%s connections)',
+    async (connection) => {
+      const stream = createStream<number>(redis.space(), 'orders', { groups: ['bill'] })
+      const started: number[] = []
+      let finish = (): void => {}
+      const gate = new Promise<void>((resolve) => (finish = resolve))
+      const workers = [1, 2, 3].map((worker) =>
+        stream.worker(
+          'bill',
+          async () => {
+            started.push(worker)
+            await gate
+          },
+          { connection },
+        ),
+      )
+      await stream.add(1)
+      await until('it is handled', () => started.length === 1)
+      for (let days = 0; days < 5; days++) await redis.clock.advance('1d')
+      finish()
+      await drained(stream)
+      expect(started).toHaveLength(1)
+      await Promise.all(workers.map((worker) => worker.close()))
+    },
+  )
 })
 
 describe('leaderboards', () => {

@@ -89,7 +89,8 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
     if ('line' in command) return command.line
     const name = String(command[0]).toUpperCase()
     if (name === 'EVAL' || name === 'EVALSHA') {
-      const { args, runsWhenFull } = scripts.rewrite(command, state())
+      const { args, runsWhenFull, worker } = scripts.rewrite(command, state())
+      if (worker !== undefined) link.workers.add(worker)
       return bytesOf(fault.kind === 'full' && runsWhenFull === false ? refusal(OOM_SCRIPT) : args)
     }
     note(link, name, command)

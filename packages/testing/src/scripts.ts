@@ -7,6 +7,8 @@ export interface ScriptCall {
   readonly args: readonly (Buffer | string)[]
   /** Whether a server whose memory is full would run it; undefined when nobody knows the script. */
   readonly runsWhenFull: boolean | undefined
+  /** The worker that fetches with it. */
+  readonly worker?: string | undefined
 }
 
 export interface Scripts {
@@ -19,10 +21,14 @@ interface Known {
   readonly sha: string
   readonly follows: boolean
   readonly runsWhenFull: boolean
+  /** Whether a worker that shares connections fetches with it. */
+  readonly fetches: boolean
 }
 
 /** A SHA-1 that no server knows: its caller then sends the script's text. */
 const UNKNOWN = '0'.repeat(40)
+/** In the text of lua/stream/fetch.lua and of no other script. */
+const FETCHES = "redis.pcall('XREADGROUP', unpack(args))"
 
 /**
  * Lets scripts follow the test's clock: those that begin with `#!lua`, as all of penknife's do. Others are sent as they are.
@@ -37,6 +43,7 @@ export function createScripts(): Scripts {
       sha: sha1(follows ? withClock(text) : text),
       follows,
       runsWhenFull: flags.includes('allow-oom') || flags.includes('no-writes'),
+      fetches: follows && text.includes(FETCHES),
     }
     known.set(sha1(text), script)
     return script
@@ -47,17 +54,24 @@ export function createScripts(): Scripts {
       const [command, script, ...rest] = args as [Buffer, Buffer, ...Buffer[]]
       if (isEval(command)) {
         const text = script.toString()
-        const { follows, runsWhenFull } = learn(text)
+        const { follows, runsWhenFull, fetches } = learn(text)
         if (!follows) return { args, runsWhenFull }
-        return { args: [command, withClock(text), ...rest, state], runsWhenFull }
+        const worker = fetches ? workerOf(rest) : undefined
+        return { args: [command, withClock(text), ...rest, state], runsWhenFull, worker }
       }
       const found = known.get(script.toString().toLowerCase())
       // Another program may have loaded it into the same server, where it would see the server's time.
       if (!found) return { args: [command, UNKNOWN, ...rest], runsWhenFull: undefined }
-      const { sha, follows, runsWhenFull } = found
-      return { args: follows ? [command, sha, ...rest, state] : args, runsWhenFull }
+      const { sha, follows, runsWhenFull, fetches } = found
+      const worker = fetches ? workerOf(rest) : undefined
+      return { args: follows ? [command, sha, ...rest, state] : args, runsWhenFull, worker }
     },
   }
+}
+
+/** Of lua/stream/fetch.lua: keys, then the group and the worker's consumer. */
+function workerOf([keys, ...others]: readonly Buffer[]): string {
+  return String(others[Number(keys) + 1])
 }
 
 function isEval(command: Buffer): boolean {

@@ -2,7 +2,8 @@ import { ReplyError } from './driver.ts'
 
 /** Optional commands, and what penknife does without each. A call that needs a missing command fails, so those are not listed. */
 const WITHOUT = {
-  CLIENT: "penknife's connections have no name in CLIENT LIST",
+  CLIENT:
+    "penknife's connections have no name in CLIENT LIST, and workers that share connections may get an entry up to a second late",
   'MEMORY USAGE': 'stats() of a stream has no `bytes`, and the bound `bytes` of `retain` is not applied',
   WAIT: "calls with durability 'replicated' are refused",
   WAITAOF: "calls with durability 'fsynced' are refused",

@@ -11,6 +11,7 @@ import { type Connection, driverOf } from './choose-driver.ts'
 import { createDurable, type Safety } from './durable.ts'
 import { atMost, createEndings, type End } from './endings.ts'
 import { ask, type Health, pingFailure, toHealth } from './health.ts'
+import type { Line } from './driver.ts'
 import { createKeys, type Keys, type Route } from './keys.ts'
 import { createMovedTime, type MovedTime } from './moved-time.ts'
 import { createPenknifeEvents, type PenknifeEvent } from './penknife-events.ts'
@@ -23,7 +24,7 @@ import { createRoster } from './roster.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { spaceRegister } from './scripts.gen.ts'
-import { type Feature, watchServer } from './server.ts'
+import { type Feature, type ServerWatch, watchServer } from './server.ts'
 import { openServers } from './servers.ts'
 import { answersWithin, createSink } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
@@ -42,7 +43,15 @@ export interface ConnectOptions {
   readonly maxPendingBytes?: number
   /** When rate limiters stop sending calls to a server that does not answer, and decide by their policy at once. */
   readonly breaker?: BreakerOptions
+  /**
+   * Whether each worker of a stream has a connection of its own, or the workers of the process share a few: see `connection` of a
+   * worker, which overrides it. Default: 'own'.
+   */
+  readonly workerConnection?: WorkerConnection
 }
+
+/** Over which connections a worker gets its entries. */
+export type WorkerConnection = 'own' | 'shared'
 
 export interface CloseOptions {
   /** Workers and subscriptions that have not ended by then are cut off. close() always resolves. Default: 15 s. */
@@ -118,6 +127,14 @@ export interface Runtime {
   ): Port<Item, Result>
   /** Opens a connection for blocking reads of keys in one slot. The caller closes it. */
   openReader(route: Route): Reader
+  /** The connection for commands to the server of a slot; undefined while that is not known. */
+  commandsOf(route: Route): Line | undefined
+  /** Reports the outcome of an optional command, for findings. */
+  readonly tried: ServerWatch['tried']
+  /** What `create` returns, which is called once for all spaces. */
+  single<T>(create: (runtime: Runtime) => T): T
+  /** See `ConnectOptions`. */
+  readonly workerConnection: WorkerConnection
   /**
    * Reports that an object of a feature was created. The server's settings are then checked for that feature, and a factory that
    * is called again and again is noticed. The object is registered for tools, with the `options` that a tool needs to open it: plain data.
@@ -151,10 +168,18 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 }
 
 function open(redis: Connection, options: ConnectOptions): Penknife {
-  checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
+  checkOptions('connect', options, [
+    'deadline',
+    'maxPending',
+    'maxPendingBytes',
+    'breaker',
+    'workerConnection',
+  ])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
   const maxPendingBytes = wholeNumber('maxPendingBytes', options.maxPendingBytes ?? 32 << 20, 1024, 2 ** 40)
+
+  const workerConnection = checkWorkerConnection('workerConnection', options.workerConnection ?? 'own')
 
   const taps = createTaps()
   const subscriptions = createTally()
@@ -195,6 +220,7 @@ function open(redis: Connection, options: ConnectOptions): Penknife {
   commands.on('closed', (cause) => events.unavailable(cause?.message ?? 'the connection was closed'))
 
   const subscriber = createSubscriber(servers, refusals, watch.tried)
+  const singles = new Map<unknown, unknown>()
   const endings = createEndings()
   const waiting = createEndings()
   const repeated = watchFactories()
@@ -244,6 +270,13 @@ function open(redis: Connection, options: ConnectOptions): Penknife {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return openReader(servers, route.slot, roster.reasonOf)
         },
+        commandsOf: ({ slot }) => servers.commandsOf(slot),
+        tried: watch.tried,
+        single<T>(create: (of: Runtime) => T): T {
+          if (!singles.has(create)) singles.set(create, create(runtime))
+          return singles.get(create) as T
+        },
+        workerConnection,
         use(feature, object, given = {}) {
           watch.use(feature)
           repeated(feature, name, object)
@@ -272,6 +305,11 @@ function open(redis: Connection, options: ConnectOptions): Penknife {
     },
     close: (ending = {}) => (closing ??= closeAll(closeDeadlineMs(ending, CLOSE_MS))),
   }
+}
+
+export function checkWorkerConnection(name: string, value: WorkerConnection): WorkerConnection {
+  if (value === 'own' || value === 'shared') return value
+  throw invalid(name, value, "give 'own' or 'shared'")
 }
 
 /** A worker has 10 s for its handlers. Then it sends their outcomes to Redis. */

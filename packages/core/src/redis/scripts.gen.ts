@@ -6739,9 +6739,7 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece154 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
-
-const piece155 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece154 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6762,6 +6760,22 @@ if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
+
+const piece155 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
+if from == '' then
+for _ in ipairs(sources) do
+args[#args + 1] = '>'
+end
+else
+for id in string.gmatch(from, '%S+') do
+args[#args + 1] = id
+end
+end
+local found = redis.pcall('XREADGROUP', unpack(args))
+if found and found.err then
+return found
+end
+return { from == '' and last_ids(found, tonumber(count)), found }`
 
 const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
@@ -7474,6 +7488,7 @@ redis.call('XGROUP', 'SETID', stream, group, after)
 end
 make(stream, WAKE, '$')
 redis.call('XGROUP', 'DESTROY', stream, WAKE)
+redis.pcall('SPUBLISH', channel, 'n')
 local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
@@ -20243,7 +20258,8 @@ local function run()
 while done < items do
 local key = #KEYS - items * 3 + done * 3
 local arg = 4 + done * 3
-done = done + 1`, piece154, piece6),
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
 }
 
 /**
@@ -20284,10 +20300,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece155, `end
+do`, piece154, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece155, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece154, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20336,6 +20352,71 @@ local key = done * 1
 local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Fetch entries for a worker from all its sources, without waiting, for workers that share connections.
+ *
+ * When no new entry is left for the group, the reply has the ids after which the worker waits: of each source the last id that the
+ * group was given, read in the same step.
+ *
+ * Invariant: an entry that is added after this call has a higher id than the one of its source in the reply, so an XREAD after these
+ * ids returns at once if there is one. If the process dies or the reply is lost, the entries are pending for the consumer: the worker
+ * reads them again (`from`), or another takes them over when their lease ends.
+ *
+ * - shared keys `sources`: streams, in the order in which they are read
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - `count`: most entries of each source
+ * - `from`: empty for new entries; or an id of each source, separated by spaces: entries after them that are pending for the consumer
+ * - replies null when there may be more new entries, otherwise the last id of each source; then the reply of XREADGROUP
+ * - on a full server runs: as XREADGROUP does; without it a full server is not drained
+ */
+export const streamFetch: Script<[sources: readonly string[], group: Arg, consumer: Arg], [count: Arg, from: Arg], readonly Reply[]> = {
+  name: 'stream/fetch',
+  sha: '9ca64b8dccd2aef9f859a59be2e6649f7e07572a',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["group","consumer"],
+  keys: [],
+  args: ["count","from"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, `local sources = KEYS
+local group = ARGV[1]
+local consumer = ARGV[2]
+local function last_of(key, full)
+for _, found in ipairs(groups(key)) do
+if found.name == group then
+return (not full or found.lag == 0) and found['last-delivered-id'] or nil
+end
+end
+end
+local function last_ids(found, count)
+local entries, ids = {}, {}
+for _, of in ipairs(found or {}) do
+entries[of[1]] = #of[2]
+end
+for at, key in ipairs(sources) do
+ids[at] = last_of(key, entries[key] == count)
+if not ids[at] then
+return false
+end
+end
+return ids
+end
+local items = (#ARGV - 2) / 2
+if items == 1 then
+local count, from = ARGV[3], ARGV[4]
+do`, piece155, `end
+return nil
+end
+local function item(count, from)`, piece155, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 2 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
@@ -21080,17 +21161,18 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])`,
  * - `group`: group
  * - `after`: id after which the group reads, $ for the last id of the stream
  * - `discard`: 1 to drop its running, ready and delayed entries
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow, n for a new position; not a key, because it never exists
  * - replies entries not read yet, 1 when that is exact, ready, pending, delayed
  * - on a full server runs: it moves a position; groups are few, and discarding frees memory
  */
-export const streamReset: Script<[], [stream: string, ready: string, delayed: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
+export const streamReset: Script<[], [stream: string, ready: string, delayed: string, group: Arg, after: Arg, discard: Arg, channel: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'b2b2c0f628a4209466f7d9b6111bc265d20434b8',
+  sha: '8e749ee05c1fe4bbd09e593004074ad4034180d6',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","delayed"],
-  args: ["group","after","discard"],
+  args: ["group","after","discard","channel"],
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece36, piece1, piece37, piece38, `local WAKE = ':wake:'
 local function make(key, group, id)
@@ -21108,18 +21190,18 @@ end
 end
 local items = #KEYS / 3
 if items == 1 then
-local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
+local stream, ready, delayed, group, after, discard, channel = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 do`, piece173, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard)`, piece173, `end
+local function item(stream, ready, delayed, group, after, discard, channel)`, piece173, `end
 local replies, done = {}, 0
-local own = #ARGV > 3 and 3 or 0
+local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece154, piece6),
+done = done + 1`, piece136, piece6),
 }
 
 /**

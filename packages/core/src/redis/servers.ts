@@ -15,6 +15,8 @@ export interface Servers {
   readonly cluster: Topology | undefined
   /** Undefined while the slot's master is not known. A single server owns every slot. */
   owner(slot: number, purpose: ConnectionPurpose): Owner | undefined
+  /** The connection for calls to the owner of a slot. Undefined while it is not known. */
+  commandsOf(slot: number): Link | undefined
   /** The name of a slot's server in errors and events. */
   nameOf(slot: number): string
   /** Reads from a cluster which master owns which slot. Calls `done` after success and after failure. */
@@ -26,8 +28,10 @@ export function openServers(driver: Driver): Servers {
 }
 
 function serverOf(driver: Extract<Driver, { cluster: false }>): Servers {
+  const commands = driver.open('commands')
   return {
-    commands: driver.open('commands'),
+    commands,
+    commandsOf: () => commands,
     cluster: undefined,
     owner: (_slot, purpose) => ({ node: '', open: () => detached(() => driver.open(purpose)) }),
     nameOf: () => driver.server,
@@ -43,6 +47,10 @@ function serversOf(cluster: Topology): Servers {
       const node = cluster.owner(slot)
       if (node === undefined || !cluster.link(node)) return undefined
       return { node, open: () => detached(() => cluster.open(node, purpose) as Link) }
+    },
+    commandsOf(slot) {
+      const node = cluster.owner(slot)
+      return node === undefined ? undefined : cluster.link(node)
     },
     nameOf: (slot) => cluster.owner(slot) ?? 'a master that is not known',
     refresh: (done) => cluster.refresh(done),

@@ -14,13 +14,14 @@ import { isUnsettled } from './delivery-state.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import { createDeliveryTraces, type DeliveryTraces } from './delivery-traces.ts'
 import type { LeasedEntry } from './leased-entry.ts'
+import { createOwnFetcher, createSharedFetcher } from './fetcher.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createPausing } from './pausing.ts'
 import { startPlaceCheck } from './place-check.ts'
 import { createReader } from './reader.ts'
 import type { Runs } from './runs.ts'
 import { SOURCES } from './sources.ts'
-import { PAUSED, type Scope } from './scope.ts'
+import { PAUSED, RESET, type Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import { createWorkerEvents, type WorkerEvents } from './worker-events.ts'
 import { bindWorkerScripts, CLOSING_MS } from './worker-scripts.ts'
@@ -30,7 +31,7 @@ export interface GroupConsumerOptions {
   readonly group: string
   readonly settings: Pick<
     WorkerSettings,
-    'batched' | 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs' | 'from'
+    'batched' | 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'timeoutMs' | 'from' | 'connection'
   >
   /** Most entries of one read from each source. */
   readonly entriesPerRead: number
@@ -176,10 +177,16 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     watched: createAnnouncer(events, scripts.announce).watched,
     trouble,
   })
-  const reader = createReader(space, {
-    sourceKeys,
+  const isShared = (settings.connection ?? runtime.workerConnection) === 'shared'
+  const fetcher = (isShared ? createSharedFetcher : createOwnFetcher)({
+    runtime,
     group,
     consumer: name,
+    scripts,
+  })
+  const reader = createReader({
+    fetcher,
+    sourceKeys,
     async open(again) {
       // A group that was deleted begins again at the oldest entry, so that no entry is skipped. This is called before the first
       // read, because the entries of a paused group must not be read.
@@ -205,6 +212,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     message(text) {
       // It also checks, because the pause may have ended since.
       pausing.told(text === PAUSED)
+      if (text === RESET) fetcher.again?.()
       // lua/stream/locate.lua took an entry away.
       const [, code, position] = /^x([mr])(\d+-\d+(?:\/\d+)?)$/.exec(text) ?? []
       const source = SOURCES.findIndex((each) => each.code === code)
@@ -293,7 +301,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     hold(on) {
       held = on
       if (on) giveBackWaiting()
-      else reader.roomMade()
+      reader.roomMade()
     },
     roomMade: reader.roomMade,
     close,

@@ -59,7 +59,8 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
       if (typeof discard !== 'boolean') throw invalid('discard', discard, 'give true or false')
       const place = toBound('to', to)
       const after = place === '+' ? '$' : before(place)
-      const reply = await reset(route, key, ready, delayed, name, after, discard ? 1 : 0)
+      const channel = keys.pausing(stream, name)
+      const reply = await reset(route, key, ready, delayed, name, after, discard ? 1 : 0, channel)
       const [undelivered = 0, exact, again = 0, pending = 0, later = 0] = reply as readonly number[]
       return { waiting: undelivered + again, exact: exact === 1, running: pending, delayed: later }
     },

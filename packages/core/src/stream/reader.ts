@@ -1,16 +1,14 @@
 import { PenknifeError } from '../errors.ts'
-import { BLOCK_MS } from '../redis/driver.ts'
 import { movedAway, neverSent, replyCode } from '../redis/failures.ts'
-import type { Space } from '../redis/penknife.ts'
+import type { Fetcher, FetchReply } from './fetcher.ts'
 import type { FetchedEntry } from './leased-entry.ts'
 import { addRun, isRun, streamPosition, withoutTurn } from './run-entries.ts'
 import { NEW } from './sources.ts'
 
 export interface ReaderOptions {
+  readonly fetcher: Fetcher
   /** The keys of `SOURCES`. */
   readonly sourceKeys: readonly string[]
-  readonly group: string
-  readonly consumer: string
   /** Creates the group if it does not exist; `again` when it existed before. */
   readonly open: (again: boolean) => Promise<unknown>
   /** How many entries the worker can take now. */
@@ -32,31 +30,21 @@ export interface Reader {
   stop(): Promise<void>
 }
 
-type Fields = readonly string[] | null
-type ReadReply =
-  | readonly (readonly [key: string, entries: readonly (readonly [position: string, Fields])[]])[]
-  | null
-
 /** Wait before the reader tries again after an error. */
 const RETRY_MS = 250
 
 /**
- * Fetches a worker's entries with a blocking XREADGROUP of all sources, on its own connection.
- *
- * If the reply of a read may have been lost, it reads the worker's own pending entries first. An idle reader costs Redis one command
- * in five seconds.
+ * Fetches a worker's entries from all sources. If the reply of a read may have been lost, it reads the worker's own pending entries
+ * first.
  */
-export function createReader(space: Space, options: ReaderOptions): Reader {
-  const { sourceKeys, group, consumer, open, room, most, fetched, snapshot, trouble, resumed } = options
-  const connection = space.runtime.openReader(space.runtime.keys.route)
-  const keysToRead = sourceKeys.toReversed()
-  const fromNew = keysToRead.map(() => '>')
+export function createReader(options: ReaderOptions): Reader {
+  const { fetcher, sourceKeys, open, room, most, fetched, snapshot, trouble, resumed } = options
   let stopped = false
   let wake: (() => void) | undefined
   /** How many sources had enough entries for the last read, and among how many the next one is shared. */
   let fullReads = 0
   let shares = 1
-  connection.on('ready', () => wake?.())
+  fetcher.onReady(() => wake?.())
 
   /** Waits until `wake` is called, or for that time. */
   function pause(ms?: number): Promise<void> {
@@ -85,9 +73,9 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
           opened = openedBefore = true
         }
         const count = room()
-        if (!connection.ready) {
+        if (!fetcher.ready) {
           unsure = true
-          const { reason } = connection
+          const { reason } = fetcher
           if (reason !== undefined && !troubled) {
             troubled = true
             trouble(unavailable(reason))
@@ -98,6 +86,12 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
           unsure = false
         } else if (count <= 0) await pause()
         else {
+          const endWait = troubled ? undefined : fetcher.wait?.(() => wake?.())
+          if (endWait) {
+            await pause()
+            endWait()
+            continue
+          }
           await fetchNew(Math.min(count, most))
           if (troubled) resumed()
           troubled = false
@@ -113,7 +107,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
         troubled = true
         trouble(error)
         // The server is now a replica and kept the connection open: search for the master again.
-        if (replyCode(error) === 'READONLY') connection.reconnect()
+        if (replyCode(error) === 'READONLY') fetcher.reconnect()
         // After NOGROUP the stream or the group was deleted (FLUSHALL).
         opened = false
         await pause(RETRY_MS)
@@ -126,37 +120,28 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
     const each = Math.ceil(count / shares)
     // The leases begin when Redis delivers the entries, which is not before now.
     const leasedSince = performance.now()
-    const entries = await read(each, ['BLOCK', BLOCK_MS], fromNew)
+    const entries = decode(await fetcher.fetchNew(each), each)
     shares = fullReads === sourceKeys.length ? fullReads : 1
     if (entries.length > 0) fetched(entries, count, leasedSince)
   }
 
   /** Fetches entries that are pending for this consumer and that this worker does not know. */
   async function fetchPending(): Promise<void> {
-    const from = keysToRead.map(() => '0')
+    const from = sourceKeys.map(() => '0')
     for (;;) {
       const leasedSince = performance.now()
       // Taken before the read, because an entry that ends before the reply arrives is in the reply too.
       const isLeased = snapshot()
-      const entries = await read(most, [], from)
+      const entries = decode(await fetcher.fetchPending(most, from), most)
       fetched(entries.filter((entry) => !isLeased(entry)).map(withoutTurn), entries.length, leasedSince)
       if (entries.length === 0) return
       for (const { source, position } of entries) {
-        from[keysToRead.length - 1 - source] = streamPosition(position)
+        from[sourceKeys.length - 1 - source] = streamPosition(position)
       }
     }
   }
 
-  async function read(
-    count: number,
-    block: readonly (string | number)[],
-    from: readonly string[],
-  ): Promise<FetchedEntry[]> {
-    const args = ['GROUP', group, consumer, 'COUNT', count, ...block, 'STREAMS', ...keysToRead, ...from]
-    return decode((await connection.call('xreadgroup', ...args)) as ReadReply, count)
-  }
-
-  function decode(reply: ReadReply, count: number): FetchedEntry[] {
+  function decode(reply: FetchReply, count: number): FetchedEntry[] {
     const all: FetchedEntry[] = []
     fullReads = 0
     for (const [key, entries] of reply ?? []) {
@@ -177,8 +162,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
     roomMade: () => wake?.(),
     async stop() {
       stopped = true
-      // Resolves after the server closed the connection: from then on Redis delivers no entry to it.
-      const ended = connection.close()
+      const ended = fetcher.close(fetching)
       wake?.()
       await Promise.allSettled([fetching, ended])
     },

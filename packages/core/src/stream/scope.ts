@@ -10,6 +10,8 @@ import type { StreamSettings } from './settings.ts'
 
 /** The message that a group is paused, to its workers: lua/stream/pause.lua. */
 export const PAUSED = 'p'
+/** The message that a group was reset, to its workers: lua/stream/reset.lua. */
+export const RESET = 'n'
 
 /** A stream of a space; the parts of the feature share it. */
 export interface Scope {

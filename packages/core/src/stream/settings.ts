@@ -3,6 +3,7 @@ import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
+import { checkWorkerConnection, type WorkerConnection } from '../redis/penknife.ts'
 import { checkSchema, type StandardSchema } from '../standard-schema.ts'
 import { checkLimit } from './limit-gate.ts'
 import type { WorkerLimitOptions } from './limit-types.ts'
@@ -198,6 +199,8 @@ export interface WorkerSettings {
   /** Whether it is a `batchWorker`. */
   readonly batched: boolean
   readonly limit: WorkerLimitOptions<never> | undefined
+  /** Undefined: that of penknife. */
+  readonly connection: WorkerConnection | undefined
 }
 
 const WORKER = [
@@ -211,6 +214,7 @@ const WORKER = [
   'maxAttempts',
   'retry',
   'from',
+  'connection',
 ]
 
 const LONGEST_WAIT_MS = 366 * 86_400_000
@@ -242,6 +246,8 @@ export function workerSettings(options: WorkerBatchOptions<never>, batched: bool
     },
     from: startOf(options.from ?? 'oldest'),
     limit: checkLimit(options.limit),
+    connection:
+      options.connection === undefined ? undefined : checkWorkerConnection('connection', options.connection),
     batched,
     batch: batched ? wholeNumber('batch', options.batch ?? 100, 1, 1000) : 1,
   }

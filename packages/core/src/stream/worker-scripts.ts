@@ -1,6 +1,7 @@
 import {
   streamCheckPlaces,
   streamAnnounce,
+  streamFetch,
   streamForgetConsumers,
   streamHold,
   streamLeave,
@@ -24,6 +25,8 @@ export interface WorkerScripts {
   readonly sourceKeys: readonly string[]
   /** Creates the group if it does not exist; resolves with whether it is paused. */
   open(from: string): Promise<boolean>
+  /** lua/stream/fetch.lua, which reads the last of the sources first. */
+  fetch(count: number, from: string): Promise<unknown>
   settle(number: number, finished: string, moves: string): Promise<string>
   renew(source: number, positions: string, places: string, started: boolean): Promise<string>
   check(fromStream: string, fromReady: string): Promise<Checked>
@@ -85,6 +88,7 @@ export function bindWorkerScripts(
   const watched = keys.watched(name)
   const settled = keys.settled(name, consumer)
   const open = bind(streamOpen, [])
+  const fetch = bind(streamFetch, [sourceKeys.toReversed(), group, consumer])
   const held = heldOf(group)
   const outcomes = keys.outcomes(name, group)
   const most = order?.places ?? 0
@@ -121,6 +125,7 @@ export function bindWorkerScripts(
   return {
     sourceKeys,
     open: async (from) => (await open(route, stream, ready, paused, group, from)) === 1,
+    fetch: (count, from) => fetch(route, count, from),
     settle: (number, finished, moves) =>
       settle(route, stream, ready, delayed, dead, settled, number, finished, moves),
     renew: (source, positions, places, started) =>

@@ -1,6 +1,7 @@
 import type { Duration } from '../duration.ts'
 import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer, RecordResults } from '../record/types.ts'
+import type { WorkerConnection } from '../redis/penknife.ts'
 import type { StreamEntry } from './entry-types.ts'
 import type { WorkerEvent } from './event-types.ts'
 import type { WorkerLimitOptions } from './limit-types.ts'
@@ -137,6 +138,17 @@ export interface WorkerOptions<T = unknown> {
   readonly limit?: WorkerLimitOptions<T>
   /** Where a group that does not exist yet begins: at the oldest entry, at entries added from now on, or after an id. Default: 'oldest'. */
   readonly from?: 'oldest' | 'now' | (string & {})
+  /**
+   * Over which connections it gets its entries.
+   *
+   * - `'own'`: one of its own, on which Redis delivers an entry as soon as it is added.
+   * - `'shared'`: the process's connection for commands, and one that waits for the entries of all such workers; on a cluster one for
+   *   each space in use. For processes with many workers. An entry that is added while the worker is idle takes a round trip more, and
+   *   every idle process of the group asks for it.
+   *
+   * Default: `workerConnection` of `connect`, which is 'own'.
+   */
+  readonly connection?: WorkerConnection
 }
 
 export interface WorkerBatchOptions<T = unknown> extends WorkerOptions<T> {
