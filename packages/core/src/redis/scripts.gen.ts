@@ -3992,7 +3992,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -4231,8 +4231,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -4243,7 +4243,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -4333,13 +4333,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -4348,8 +4348,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -4359,7 +4361,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -4782,7 +4784,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -5025,8 +5027,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -5037,7 +5039,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -5127,13 +5129,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -5142,8 +5144,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -5153,7 +5157,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -5690,8 +5694,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -5702,7 +5706,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -5792,13 +5796,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -5807,8 +5811,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -5818,7 +5824,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -6461,8 +6467,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -6473,7 +6479,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -6563,13 +6569,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -6578,8 +6584,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -6589,7 +6597,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -6690,7 +6698,7 @@ redis.call('XDEL', ready, position)
 end
 outcomes.keep(ends, delivery, 'c')
 count = count + 1
-elseif each ~= position then
+elseif each ~= position and not delivery.foreign then
 places.give_back(of, delivery, 'r' .. each)
 end
 end
@@ -7054,7 +7062,7 @@ if found[2][at] == 'i' and found[2][at + 1] == id then
 return found[1]
 elseif of and key == ready and found[2][at] == 'm' and string.find(found[2][at + 1], wanted, 1, true) then
 local position = found[1] .. '/' .. (at - 1) / 2
-if places.in_run(places.get(of, found[2][2]), position) then
+if places.is_in(places.get(of, found[2][2]), 'r' .. position) then
 return position
 end
 end
@@ -7727,7 +7735,7 @@ local place = delivery.k
 local value = place and places.get(of, place)
 if delivery.q then
 entry.put_delayed(delayed, delivery, delivery.n or ms)
-elseif places.run(location) and not places.in_run(value, string.sub(location, 2)) then
+elseif places.run(location) and not places.is_in(value, location) then
 return false
 elseif to == 'waiting' then
 places.give_back(of, delivery, location)
@@ -7883,7 +7891,7 @@ end
 end
 if done then
 local base = base_of(id)
-if base == id or not delivery or places.left(of, delivery.k, id) then
+if base == id or not delivery or delivery.foreign or places.left(of, delivery.k, id) then
 leave(key, { base })
 end
 else
@@ -12751,7 +12759,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '1ca2d636817f10711f599b090ae3cc85c395072c',
+  sha: '92c29417fb4615121f1d648c0ba32dd801b76dc9',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15617,7 +15625,7 @@ end
 local function out_of_order(place, location)
 local value = places.get(held, place) or ''
 if places.run(location) then
-return not places.in_run(value, string.sub(location, 2)) or places.follows(value, location)
+return not places.is_in(value, location) or places.follows(value, location)
 end
 return places.follows(value, location) or string.find(' ' .. value, ' ' .. location .. '/', 1, true) ~= nil
 end
@@ -15661,7 +15669,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '7d522aa608d97d14ed264c5d4679409c4594e888',
+  sha: '2780a6f9dbca9c5d816d4d0ce4a6f10e4ad201cf',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15849,7 +15857,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -16086,8 +16094,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -16098,7 +16106,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -16188,13 +16196,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -16203,8 +16211,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -16214,7 +16224,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -19057,7 +19067,7 @@ done = done + 1`, piece136, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '94ccfd6e2b2ebd2e3cd776cbd5cb6d3413528540',
+  sha: '17176c30917cd74ae8fb24a14ea269494fee10bb',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19102,7 +19112,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: 'd393085da682a4071ef526dc1425e8276269d8c4',
+  sha: '06b9998765087334a6d6374dbb3bebcd36c80716',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -19150,7 +19160,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
   name: 'stream/add_high',
-  sha: '79e06ce2cb00b0cab8aa9401735167de15996f5c',
+  sha: '3c97bf44cbe48ed0f88ad3fd15df6608d6514fc3',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19206,7 +19216,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: 'ccf039228cfa4f881fcbc937528b7018d3719261',
+  sha: 'a2dc171d39a88667d05c2fdec112e4f2b4aea593',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -19270,7 +19280,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'fb8539467382cf527ebbe3976e214854fe85156b',
+  sha: '5f203fbc0848d355e027d428b2853b00bb752f1b',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19319,7 +19329,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'a4a2d9f686decb00303e8344513b13d45624acbe',
+  sha: 'b597336c964410886f923d568b972c4aaba30af6',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19502,7 +19512,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -19739,8 +19749,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -19751,7 +19761,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -19841,13 +19851,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -19856,8 +19866,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -19867,7 +19879,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -20157,7 +20169,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '208a3f5ee14471a978d4d639ebd6721c9e05c402',
+  sha: '87844beb3c92be7080f371f6badb17ffceda9246',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -20208,7 +20220,7 @@ done = done + 1`, piece115, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '2fb2bcd1b5c9b478b8cac88d244ef2d5e046ae42',
+  sha: '7ffd6319c7301b00e6af457566fc964b1d4274b8',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -20430,7 +20442,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '589b67b80e1bd3df5f5d9421a6562bc8c933c034',
+  sha: '01ab568c9abdbe9ffcc793c222b9410eb7f34db9',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -20485,7 +20497,7 @@ done = done + 1`, piece70, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '0947754d02b46fa3aaa70e1ec1b3068f594d97ab',
+  sha: '7e05a3d05a893b182d8bd9d688a5e5f4b74f6b5d',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -20553,7 +20565,7 @@ done = done + 1`, piece111, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '40f6892b11ca18164d24d0977e9680b3e0d5c4de',
+  sha: '6031ba34e9fa25a6adb10aabc20c9a32bf2f5277',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -20904,7 +20916,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'c3b8f7c39b2b9ce60adfcc673b4b114a4ed1fb0f',
+  sha: 'eb99ec44701d63dba139632d07980c7c6a122161',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -20989,7 +21001,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '75b480edfbfd8543cbf04ebc84c321627613ec37',
+  sha: '9f426744b853d5ddef2185995d467987b7ddcb07',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -21035,7 +21047,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg, payload: Arg], number> = {
   name: 'stream/requeue',
-  sha: '15c3e591502d461ec38dacfb1573eee84c7c72a1',
+  sha: '580fc8ccedf89aeed16d4607d4167afabf12cc23',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -21206,7 +21218,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'ab6ca9c377eb21e0eb5324824f755c4da4a68420',
+  sha: 'c21c57f361d503a57572bba34234b6f290830804',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -21379,7 +21391,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -21616,8 +21628,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -21628,7 +21640,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -21718,13 +21730,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -21733,8 +21745,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -21744,7 +21758,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -22198,7 +22212,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '92338934d44951ac4b8a9abb90b25a93a02bc51d',
+  sha: '344393a724ca610d889dec8c7871a6fcfff1b389',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
