@@ -198,7 +198,7 @@ test('a run that penknife did not write becomes dead letters, whether a worker r
   const { stream } = await openKeyed()
   const ready = readyOf('billing')
   await bench.raw.xgroup('CREATE', ready, 'billing', '0', 'MKSTREAM')
-  const foreign = ['k', 'ann', 'm', '7', 'm', 'ann\0x\0\0\0' + '8'] as const
+  const foreign = ['k', 'ann', 'm', '7', 'm', 'ann\0x\0\0\0{}'] as const
   await bench.raw.xadd(ready, '*', ...foreign)
   await bench.raw.xreadgroup('GROUP', 'billing', 'crashed', 'STREAMS', ready, '>')
   const handled: unknown[] = []

@@ -7988,13 +7988,40 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece185 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece185 = `if wrong then
+return wrong
+end
+local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
+local base = held and string.match(position, '^[^/]*') or position
+local cancelled, follows = find_in_place(place, where)
+if cancelled or not is_leased(key, base) then
+return 'l'
+end
+local plan, stop = limiting.prepare(limit, COST, 1, nil, own)
+local subject = table.concat(own, ' ')
+if plan then
+counts[subject] = 0
+return '+' .. limiting.apply(limit, plan)
+elseif type(stop) ~= 'string' then
+return stop
+end
+local text = string.sub(stop, 3)
+local known = counts[subject] or tonumber(denials)
+local ms = delay_of(text, known)
+counts[subject] = known + 1
+if follows then
+return '=' .. string.format('%.0f', ms) .. ' ' .. text
+end
+set_aside(key, where, position, base, used, fence, ms)
+return '-' .. string.format('%.0f', ms) .. ' ' .. text`
+
+const piece186 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece186 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece187 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -22337,6 +22364,325 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
+ * Take a token of a rate limiter for an entry that a worker is about to start. Where it is denied, set the entry aside until the limiter
+ * may allow it; this uses up no attempt.
+ *
+ * Invariant: an entry is charged and stays with its worker, or it is set aside and nothing is charged, or neither because the worker does not
+ * have it any more. The entries of a subject are set aside for longer and longer times, so that they come back at the pace of its limit.
+ * When the worker's process dies: before the call, the lease ends and nothing is charged. After a charge, the lease ends, the entry is handled
+ * again and charged again. An entry that was set aside has no lease and comes back by itself. A call that is sent again because its reply was
+ * lost charges again, or finds that the entry was set aside.
+ * The entries of a run (lua/_lib/stream/members.lua) leave it in order. One that is denied before Redis has the outcome of the one before it is
+ * not moved: the worker sets it aside behind that outcome (settle.lua).
+ *
+ * - shared keys `of`: stream, stream of entries that the group must handle again, sorted set of those that wait for a time; with order by key its places (lua/_lib/stream/places.lua)
+ * - shared `each`: how many keys an item has: those of a subject
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - shared `rules`: rules of the limiter, see lua/_lib/limiter/charging.lua
+ * - key `own`: of the entry's subject: states, and logs, in the order in which the rules number them
+ * - `where`: m for the stream or r for ready, and the position
+ * - `place`: place of its key; empty: it has none
+ * - `used`: attempts that it used up
+ * - `fence`: fencing token
+ * - `denials`: entries of the subject that were denied since one was allowed, as far as the worker knows
+ * - replies "+" and the state of the rules; "-", the milliseconds for which it was set aside, a space and that state; "=" and the same when the worker has to set it aside; "l": the worker does not have it any more; Redis' time when the calendar periods of the rules do not contain it
+ * - on a full server runs: the entry can be finished then, which frees memory; the state of a subject has a TTL
+ */
+export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, denials: Arg], number | string> = {
+  name: 'stream/take_tokens',
+  sha: 'c3f3955e1176d6ae7746e6b78eedf5963100b592',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["each","most","group","consumer","declared","rules"],
+  keys: ["own"],
+  manyKeys: true,
+  args: ["where","place","used","fence","denials"],
+  returns: 'integer|string',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece74, piece81, piece82, piece83, piece84, piece75, piece85, piece86, piece1, piece76, piece87, `local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function limiting.open(group, _, _, _, fields, at)
+group.of = charging.open(fields[at])
+group.keys = tonumber(fields[at + 1])
+end
+function limiting.commands(group)
+local commands = { 'GET', 'SET', 'SETRANGE' }
+if next(group.of.owners) then
+commands[4] = 'DEL'
+end
+return commands
+end
+local function text_of(reply)
+local words = { reply[1] }
+for at = reply[1] == 2 and 2 or 3, #reply do
+words[#words + 1] = type(reply[at]) == 'number' and string.format('%.0f', math.floor(reply[at])) or reply[at]
+end
+return table.concat(words, ' ')
+end
+function limiting.prepare(group, texts, from, _, own)
+if group.of.mistimed then
+return nil, now
+end
+local cost = 0
+for nth = 1, group.n do
+cost = cost + texts[from + nth - 1]
+end
+local places = { unpack(own, group.own, group.own + group.keys - 1) }
+local plan, wrong = charging.prepare(group.of, places, cost, 'take', '')
+if not plan then
+return nil, wrong
+end
+plan.text = text_of(plan.reply)
+if not plan.allowed then
+charging.apply(group.of, plan)
+local lines = {}
+for nth = 1, group.n do
+lines[nth] = nth .. ' ' .. plan.text
+end
+return nil, table.concat(lines, '\\n')
+end
+return plan
+end
+function limiting.apply(group, plan)
+charging.apply(group.of, plan)
+return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
+end`, piece122, `local WAIT = {
+g = function(rule, tokens)
+return rule.capacity == 0 and math.huge or (rule.level + tokens * rule.token - rule.capacity) / rule.drain
+end,
+f = function(rule)
+return rule.start + rule.window - now
+end,
+c = function(rule)
+return rule.finish - now
+end,
+w = function(rule, tokens)
+local age, room = now - rule.start, rule.limit - rule.used - tokens
+if room >= 0 then
+return (rule.ticks - math.floor(room * rule.ticks / rule.before)) * rule.tick - age
+end
+local fits = math.min(rule.ticks, math.floor((rule.limit - tokens) * rule.ticks / rule.used))
+return rule.window - age + (rule.ticks - fits) * rule.tick
+end,
+l = function(rule, tokens)
+local numbers = {}
+sliding_log.report(rule, numbers, tokens)
+return numbers[2]
+end,
+}
+local function waiting(of, tokens)
+local longest = 0
+for _, rule in ipairs(of.list) do
+if rule.refuses and not rule.shadow then
+longest = math.max(longest, rule.limit == 0 and math.huge or WAIT[rule.letter](rule, tokens))
+end
+end
+return longest
+end`, piece124, piece125, piece126, piece36, `local function load_acknowledge()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = range[at]
+end
+for _, id in ipairs(ids) do
+found[id] = found[id] or query(id, id, 1)[1]
+end
+return found
+end
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+return acknowledge
+end
+local alone
+local function finishing(stream, group, declared, id)
+if declared ~= '-' and alone == nil then
+alone = declared == group and #groups(stream) == 1
+end
+if declared == '-' then
+redis.call('XACK', stream, group, id)
+elseif alone then
+redis.call('XACK', stream, group, id)
+redis.call('XDEL', stream, id)
+else
+load_acknowledge()(stream, group, declared, { id })
+end
+end`, piece152, `local of = KEYS
+local each = ARGV[1]
+local most = ARGV[2]
+local group = ARGV[3]
+local consumer = ARGV[4]
+local declared = ARGV[5]
+local rules = ARGV[6]
+local AHEAD, LONGEST_MS = 64, 60000
+local stream, ready, delayed = of[1], of[2], of[3]
+local limit = { own = 1, n = 1 }
+limiting.open(limit, nil, nil, nil, { rules, each }, 1)
+local places, held = placing(most, of[4], of[5], ready)
+local asked = {}
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or held and places.wrong(held)
+or denied(limiting.commands(limit), stream, asked)
+or denied({ 'XPENDING', 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
+or held and denied({ 'HGET', 'HSET', 'HINCRBY', 'HDEL' }, stream, asked)
+local COST = { '1' }
+local counts = {}
+local leased = { [stream] = {}, [ready] = {} }
+local function is_leased(key, position)
+local known = leased[key]
+if not known[position] then
+local rows = redis.pcall('XPENDING', key, group, position, '+', AHEAD, consumer)
+if rows.err and not string.match(rows.err, '^NOGROUP') then
+error(rows)
+end
+for _, row in ipairs(rows) do
+known[row[1]] = true
+end
+end
+return known[position]
+end
+local function find_in_place(place, location)
+if not held or place == '' then
+return false, false
+end
+local value = places.get(held, place)
+return places.run(location) and not places.is_in(value, location), places.follows(value, location)
+end
+local function delay_of(text, denials)
+local blocked = string.match(text, '^2 (%d+)')
+local ms = math.ceil(math.max(1000, blocked or waiting(limit.of, 1)) / 1000)
+return math.min(ms * (denials + 1), LONGEST_MS)
+end
+local function set_aside(key, where, position, base, used, fence, ms)
+local delivery = (key == ready and entry.read_ready or entry.read)(key, position)
+if delivery then
+local due = math.ceil(now / 1000) + ms
+delivery.a, delivery.f = tonumber(used), tonumber(fence)
+entry.put_delayed(delayed, delivery, due)
+if held and delivery.k then
+places.move(held, delivery.k, where, places.later(due, delivery.i))
+end
+end
+leased[key][base] = nil
+if key == stream then
+finishing(stream, group, declared, position)
+elseif base == position or not delivery or not delivery.k or places.left(held, delivery.k, position) then
+redis.call('XACK', ready, group, base)
+redis.call('XDEL', ready, base)
+end
+end
+local items = (#ARGV - 6) / 5
+if items == 1 then
+local own, where, place, used, fence, denials = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+do`, piece185, `end
+return nil
+end
+local function item(own, where, place, used, fence, denials)`, piece185, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * each + done * each
+local arg = 6 + done * 5
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])`, piece6),
+}
+
+/**
  * Let the workers of a stream publish their events for some time.
  *
  * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can watch, a little later.
@@ -22360,10 +22706,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece185, `end
+do`, piece186, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece185, `end
+local function item(watched, lasts, channels)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22410,10 +22756,10 @@ local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece186, `end
+do`, piece187, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece186, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece187, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

@@ -58,7 +58,16 @@ export interface GroupConsumerOptions {
  */
 export interface GroupConsumer extends Pick<
   Deliveries,
-  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'write' | 'setAside'
+  | 'leases'
+  | 'start'
+  | 'finish'
+  | 'fail'
+  | 'giveBack'
+  | 'progress'
+  | 'write'
+  | 'setAside'
+  | 'wasSetAside'
+  | 'gone'
 > {
   /** The consumer name. */
   readonly name: string
@@ -150,7 +159,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     outcomes: scope.outcomesOf(group),
     trouble,
   })
-  const { leases, start, finish, fail, giveBack, progress, write, setAside } = deliveries
+  const { leases, start, finish, fail, giveBack, progress, write, setAside, wasSetAside, gone } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -269,6 +278,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     progress,
     write,
     setAside,
+    wasSetAside,
+    gone,
     async limited(entry, ms) {
       // What a handler does after its time is over has no effect.
       if (!isUnsettled(entry)) return
