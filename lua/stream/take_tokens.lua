@@ -8,7 +8,7 @@
 -- lost charges again, or finds that the entry was set aside.
 -- The entries of a run (lua/_lib/stream/members.lua) leave it in order. One that is denied before Redis has the outcome of the one before it is
 -- not moved: the worker sets it aside behind that outcome (settle.lua).
--- @batch 64
+-- @batch 32
 -- @full runs         the entry can be finished then, which frees memory; the state of a subject has a TTL
 -- @include now
 -- @include record/limiting
@@ -33,7 +33,7 @@
 -- @item arg denials  entries of the subject that were denied since one was allowed, as far as the worker knows
 -- @returns integer|string "+" and the state of the rules; "-", the milliseconds for which it was set aside, a space and that state; "=" and the same when the worker has to set it aside; "l": the worker does not have it any more; Redis' time when the calendar periods of the rules do not contain it
 
-local AHEAD, LONGEST_MS = 64, 60000
+local AHEAD, LONGEST_MS = 32, 60000
 local stream, ready, delayed = of[1], of[2], of[3]
 local limit = { own = 1, n = 1 }
 limiting.open(limit, nil, nil, nil, { rules, each }, 1)

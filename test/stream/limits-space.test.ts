@@ -147,8 +147,8 @@ test.each<[string, readonly LimiterRule[]]>([
     ],
   ],
 ])('an entry that %s denies is set aside until the limiter says that it may allow it', async (_, rules) => {
-  // Shortly before a day ends.
-  const clock = await startClock(Date.parse('2026-11-30T23:59:20Z'))
+  // Shortly before a day ends, in another year than this process thinks.
+  const clock = await startClock(Date.parse('2031-03-09T23:59:20Z'))
   const shop = await openShop(rules)
   const take = tokenTakes(shop, 'w1') as TakeToken
   let denials = 0
@@ -181,6 +181,25 @@ test('entries of a subject that one script denies come back one after the other,
   const found = await bench.raw.zrange(DELAYED, '0', '-1', 'WITHSCORES')
   const times = found.filter((_, at) => at % 2 === 1).map(Number)
   expect(times.map((ms) => ms - (times[0] ?? 0))).toEqual([0, 1000, 2000, 59_000])
+})
+
+test('rules for parts of a subject are charged together, and large entries one by one', async () => {
+  await startClock()
+  const shop = await openShop([
+    { name: 'user', per: 'user', algorithm: 'sliding-log', limit: 1, window: '1h' },
+    { name: 'tenant', per: 'tenant', algorithm: 'fixed-window', limit: 2, window: '1h' },
+  ])
+  const handled: string[] = []
+  const { saw } = startWorker(shop.stream, 'billing', ({ payload }) => handled.push(payload.to.trim()), {
+    limit: { limiter: shop.limiter, subject: ({ payload }) => ({ user: payload.to.trim(), tenant: 'acme' }) },
+  })
+  const large = (to: string): string => to + ' '.repeat(50_000)
+  await shop.stream.addMany(['ann', 'ann', large('bob'), large('bob')].map((to, n) => ({ to, n })))
+  await saw('returned', 2)
+  await saw('done', 2)
+  expect(handled).toEqual(['ann', 'bob'])
+  const left = await shop.limiter.take({ user: 'eve', tenant: 'acme' }, { cost: 0 })
+  expect(left.rules.map(({ remaining }) => remaining)).toEqual([1, 0])
 })
 
 test('a worker that dies after it took a token loses the token, and the entry is handled by another', async () => {

@@ -22393,8 +22393,8 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, denials: Arg], number | string> = {
   name: 'stream/take_tokens',
-  sha: 'c3f3955e1176d6ae7746e6b78eedf5963100b592',
-  batch: 64,
+  sha: 'e82becf3d36c328dfe4ffa1adcedf5edca86c52f',
+  batch: 32,
   sharedKeys: true,
   shared: ["each","most","group","consumer","declared","rules"],
   keys: ["own"],
@@ -22610,7 +22610,7 @@ local group = ARGV[3]
 local consumer = ARGV[4]
 local declared = ARGV[5]
 local rules = ARGV[6]
-local AHEAD, LONGEST_MS = 64, 60000
+local AHEAD, LONGEST_MS = 32, 60000
 local stream, ready, delayed = of[1], of[2], of[3]
 local limit = { own = 1, n = 1 }
 limiting.open(limit, nil, nil, nil, { rules, each }, 1)
