@@ -2,10 +2,12 @@ import * as fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 
-import { createStream } from '@penknife/core'
+import { createRateLimiter, createStream } from '@penknife/core'
 
+import { leasedEntry } from '../../packages/core/src/stream/leased-entry.ts'
 import { createScope } from '../../packages/core/src/stream/scope.ts'
 import { streamSettings } from '../../packages/core/src/stream/settings.ts'
+import { createTokenTakes } from '../../packages/core/src/stream/token-takes.ts'
 import { bindWorkerScripts, type WorkerScripts } from '../../packages/core/src/stream/worker-scripts.ts'
 import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
@@ -32,6 +34,8 @@ type Step =
       readonly outcomes: readonly Outcome[]
       readonly run: number
     }
+  /** A worker takes a token for the first entry that it has, or once had. */
+  | { readonly do: 'limit'; readonly by: number }
   | { readonly do: 'leave'; readonly by: number }
   | { readonly do: 'wait'; readonly ms: number; readonly takeOver: boolean }
   | { readonly do: 'requeue' | 'purge' | 'delete' | 'cancel' | 'reschedule'; readonly which: number }
@@ -65,6 +69,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       run: fc.integer({ min: 1, max: 4 }),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('limit' as const), by }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), by }) },
   {
     weight: 3,
@@ -100,6 +105,15 @@ interface Held {
   readonly dueMs: number | undefined
 }
 
+const NOTHING = {
+  json: '{}',
+  traceparent: undefined,
+  dueMs: undefined,
+  suspect: false,
+  before: undefined,
+  own: undefined,
+} as const
+
 const field = (fields: readonly string[], name: string): string | undefined =>
   fields[fields.indexOf(name) + 1 || fields.length]
 
@@ -109,6 +123,10 @@ test(
   async () => {
     const penknife = await openReady(pattern(bench.server.url))
     const space = penknife.space('shop')
+    const limiter = createRateLimiter(space, 'api', {
+      place: 'space',
+      rules: [{ name: 'rate', algorithm: 'sliding-log', limit: 1, window: '30ms' }],
+    })
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom({ limit: 1 }, { limit: 1, afterDead: 'stop' as const }, { limit: 2 }),
@@ -128,6 +146,9 @@ test(
           const patient = scriptsOf(86_400_000)
           const greedy = scriptsOf(0)
           const [first] = patient as [WorkerScripts]
+          const takes = CONSUMERS.map((consumer) =>
+            createTokenTakes(scope, { limiter, group: 'billing', consumer, sourceKeys: [ORDERS, READY] }),
+          )
           await first.open('0')
           const model = new OrderModel(order.limit, order.afterDead === 'stop')
           const held = new Map<string, Held[]>(CONSUMERS.map((name) => [name, []]))
@@ -331,6 +352,10 @@ test(
                 gone.get(consumer)?.push(...before.slice(0, each.outcomes.length))
                 break
               }
+              case 'limit': {
+                await limit(each.by)
+                break
+              }
               case 'leave': {
                 const consumer = CONSUMERS[each.by] as string
                 for (const one of pendingInOrder((name) => name === consumer)) {
@@ -350,6 +375,24 @@ test(
               }
             }
             await compareWithRedis(bench.raw, model)
+          }
+
+          async function limit(worker: number): Promise<void> {
+            const consumer = CONSUMERS[worker] as string
+            const [one, ...others] = held.get(consumer) ?? []
+            if (!one || one.dueMs !== undefined) return
+            const { id, source, position, place, attempt, fence } = one
+            const parsed = { ...NOTHING, id, attempt, fence, place }
+            const entry = leasedEntry({ position, source, fields: [], parsed }, 1, 0, Infinity)
+            const taken = await takes[worker]?.(entry, 'all', 0, () => false)
+            if (!isHeld(consumer, one)) expect(taken).toEqual({ kind: 'lost' })
+            else if (taken?.kind !== 'allowed') {
+              expect(taken?.kind).toBe(model.isFirst(id) ? 'aside' : 'denied')
+              if (taken?.kind !== 'aside') return
+              held.set(consumer, others)
+              gone.get(consumer)?.push(one)
+              model.retry(id, nowMs() + taken.ms)
+            }
           }
 
           async function manage(
