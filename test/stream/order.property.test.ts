@@ -34,8 +34,8 @@ type Step =
       readonly outcomes: readonly Outcome[]
       readonly run: number
     }
-  /** A worker takes a token for the first entry that it has, or once had. */
-  | { readonly do: 'limit'; readonly by: number }
+  /** A worker takes a token for an entry that it has, or once had. */
+  | { readonly do: 'limit'; readonly by: number; readonly which: number; readonly denied: boolean }
   | { readonly do: 'leave'; readonly by: number }
   | { readonly do: 'wait'; readonly ms: number; readonly takeOver: boolean }
   | { readonly do: 'requeue' | 'purge' | 'delete' | 'cancel' | 'reschedule'; readonly which: number }
@@ -69,7 +69,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       run: fc.integer({ min: 1, max: 4 }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('limit' as const), by }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('limit' as const), by, which: fc.nat(3), denied: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), by }) },
   {
     weight: 3,
@@ -353,7 +356,7 @@ test(
                 break
               }
               case 'limit': {
-                await limit(each.by)
+                await limit(each.by, each.which, each.denied)
                 break
               }
               case 'leave': {
@@ -377,19 +380,22 @@ test(
             await compareWithRedis(bench.raw, model)
           }
 
-          async function limit(worker: number): Promise<void> {
+          async function limit(worker: number, which: number, denied: boolean): Promise<void> {
             const consumer = CONSUMERS[worker] as string
-            const [one, ...others] = held.get(consumer) ?? []
+            const mine = held.get(consumer) ?? []
+            const one = mine[which % Math.max(1, mine.length)]
             if (!one || one.dueMs !== undefined) return
             const { id, source, position, place, attempt, fence } = one
             const parsed = { ...NOTHING, id, attempt, fence, place }
             const entry = leasedEntry({ position, source, fields: [], parsed }, 1, 0, Infinity)
+            // Somebody else took the token: it is denied.
+            if (denied) await limiter.take('all')
             const taken = await takes[worker]?.(entry, 'all', 0, () => false)
             if (!isHeld(consumer, one)) expect(taken).toEqual({ kind: 'lost' })
             else if (taken?.kind !== 'allowed') {
               expect(taken?.kind).toBe(model.isFirst(id) ? 'aside' : 'denied')
               if (taken?.kind !== 'aside') return
-              held.set(consumer, others)
+              mine.splice(mine.indexOf(one), 1)
               gone.get(consumer)?.push(one)
               model.retry(id, nowMs() + taken.ms)
             }
