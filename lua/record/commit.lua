@@ -76,7 +76,7 @@ end
 local function out_of_order(place, location)
   local value = places.get(held, place) or ''
   if places.run(location) then
-    return not places.in_run(value, string.sub(location, 2)) or places.follows(value, location)
+    return not places.is_in(value, location) or places.follows(value, location)
   end
   return places.follows(value, location) or string.find(' ' .. value, ' ' .. location .. '/', 1, true) ~= nil
 end

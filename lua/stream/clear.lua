@@ -117,7 +117,7 @@ local function item(stream, ready, delayed, last, place, from)
           end
           outcomes.keep(ends, delivery, 'c')
           count = count + 1
-        elseif each ~= position then
+        elseif each ~= position and not delivery.foreign then
           places.give_back(of, delivery, 'r' .. each)
         end
       end

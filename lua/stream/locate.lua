@@ -253,7 +253,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
             return found[1]
           elseif of and key == ready and found[2][at] == 'm' and string.find(found[2][at + 1], wanted, 1, true) then
             local position = found[1] .. '/' .. (at - 1) / 2
-            if places.in_run(places.get(of, found[2][2]), position) then
+            if places.is_in(places.get(of, found[2][2]), 'r' .. position) then
               return position
             end
           end

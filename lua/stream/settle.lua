@@ -146,7 +146,7 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
     local value = place and places.get(of, place)
     if delivery.q then
       entry.put_delayed(delayed, delivery, delivery.n or ms)
-    elseif places.run(location) and not places.in_run(value, string.sub(location, 2)) then
+    elseif places.run(location) and not places.is_in(value, location) then
       return false
     elseif to == 'waiting' then
       places.give_back(of, delivery, location)
@@ -312,7 +312,7 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
       end
       if done then
         local base = base_of(id)
-        if base == id or not delivery or places.left(of, delivery.k, id) then
+        if base == id or not delivery or delivery.foreign or places.left(of, delivery.k, id) then
           leave(key, { base })
         end
       else

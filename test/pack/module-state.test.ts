@@ -11,6 +11,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'core/src/leaderboard/ranks-on.ts': 'bound scripts of a list of boards, which go with it',
   'core/src/metrics/registry.ts': 'the metrics of a registry, which go with it',
   'core/src/record/comparable.ts': 'what rebuild needs of an object, which goes with that object',
+  'core/src/record/takings.ts': 'how workers take tokens of a limiter, which goes with that limiter',
   'core/src/redis/changes.ts': 'how an object of a feature is followed, which goes with that object',
   'core/src/redis/ioredis/direct.ts':
     'classes made for those of the given client library, which go with them',

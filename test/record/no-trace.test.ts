@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-import { recordCommit, recordRecord } from '../../packages/core/src/redis/scripts.gen.ts'
+import { recordCommit, recordRecord, streamTakeTokens } from '../../packages/core/src/redis/scripts.gen.ts'
 import { patternOf, useRedis } from '../support/redis.ts'
 import { type Command, prepare, SCRIPT_CASES } from '../support/script-calls.ts'
 
@@ -18,16 +18,16 @@ beforeEach(async () => {
   await bench.raw.call('ACL', 'SETUSER', 'other', '+@all')
 })
 
-const cases = SCRIPT_CASES.filter(
-  ({ script }) => script.name === recordRecord.name || script.name === recordCommit.name,
-)
+const NAMES = new Set([recordCommit, recordRecord, streamTakeTokens].map(({ name }) => name))
+const cases = SCRIPT_CASES.filter(({ script }) => NAMES.has(script.name))
 const digest = (): Promise<unknown> => bench.raw.call('DEBUG', 'DIGEST')
 
 /** Whether a call of a sample failed. */
 async function fails({ script, sample }: (typeof cases)[number]): Promise<boolean> {
   const [keys, ...shared] = sample.shared as [readonly string[], ...string[]]
-  const own = sample.item.slice(0, -1)
-  const args = [script.text, keys.length + own.length, ...keys, ...own, ...shared, sample.item.at(-1) ?? '']
+  const ends = sample.item.length - script.args.length
+  const own = sample.item.slice(0, ends)
+  const args = [script.text, keys.length + ends, ...keys, ...own, ...shared, ...sample.item.slice(ends)]
   return user.call('eval', args).then(
     () => false,
     () => true,
@@ -60,7 +60,8 @@ describe.each(cases)('$name', (each) => {
   })
 
   test('changes nothing when a key has another type', async () => {
-    const keys = new Set([...(sample.shared as [readonly string[]])[0], ...sample.item.slice(0, -1)])
+    const own = sample.item.slice(0, sample.item.length - script.args.length)
+    const keys = new Set([...(sample.shared as [readonly string[]])[0], ...own])
     for (const key of keys) {
       for (const spoil of [
         ['SET', key, 'x'],
@@ -76,8 +77,6 @@ describe.each(cases)('$name', (each) => {
   })
 })
 
-test('both scripts have samples', () => {
-  expect(new Set(cases.map(({ script }) => script.name))).toEqual(
-    new Set([recordCommit.name, recordRecord.name]),
-  )
+test('all scripts have samples', () => {
+  expect(new Set(cases.map(({ script }) => script.name))).toEqual(NAMES)
 })

@@ -14,6 +14,8 @@ const bench = useRedis()
 const QUEUE = { groups: ['billing'] }
 /** On a busy machine the usual 100 ms may pass, and then a limiter allows. */
 const PATIENT = { deadline: '10s' } as const
+/** Where the limiter is: a worker asks it, or one script of the stream does. */
+const PLACES = ['spread', 'space'] as const
 const PAUSED = `${ORDERS}:paused:billing`
 
 interface Call {
@@ -21,39 +23,43 @@ interface Call {
   readonly n: number
 }
 
-test('entries of a subject keep to its limit, and those of other subjects go on, without using up attempts or places', async () => {
-  const penknife = await openReady(pattern(bench.server.url))
-  const space = penknife.space('shop')
-  const calls = createStream<Call>(space, 'orders', QUEUE)
-  const limiter = createRateLimiter(space, 'api', {
-    ...PATIENT,
-    rules: [{ name: 'rate', limit: 8, window: '1s', burst: 2 }],
-  })
-  const starts: { to: string; at: number; attempt: number }[] = []
-  const { saw, of } = startWorker(
-    calls,
-    'billing',
-    ({ payload, attempt }) => starts.push({ to: payload.to, at: performance.now(), attempt }),
-    { concurrency: 1, limit: { limiter, subject: ({ payload }) => payload.to } },
-  )
-  const add = (to: string, count: number): Promise<readonly string[]> =>
-    calls.addMany(Array.from({ length: count }, (_, n) => ({ to, n })))
-  const hot = await add('hot', 14)
-  const last = (): ReturnType<typeof calls.find> => calls.find(hot[13] as string)
-  await until('the last one is set aside', async () => (await last()).consumer === undefined)
-  expect((await last()).attempts).toBe(0)
-  expect(of('returned').filter(({ why }) => why !== 'limited' && why !== 'busy')).toEqual([])
-  await add('cold', 2)
-  await saw('done', 16)
-  const hotAt = starts.filter(({ to }) => to === 'hot').map(({ at }) => at)
-  const coldAt = starts.filter(({ to }) => to === 'cold').map(({ at }) => at)
-  // They did not wait behind the others.
-  expect(Math.max(...coldAt)).toBeLessThan(Math.max(...hotAt))
-  // 14 entries with a burst of 2 at 8 a second.
-  expect((hotAt[13] as number) - (hotAt[0] as number)).toBeGreaterThan(1300)
-  expect(starts.every(({ attempt }) => attempt === 1)).toBe(true)
-  expect(of('failed')).toEqual([])
-})
+test.each(PLACES)(
+  'entries of a subject keep to its limit, and those of other subjects go on, without using up attempts or places: %s',
+  async (place) => {
+    const penknife = await openReady(pattern(bench.server.url))
+    const space = penknife.space('shop')
+    const calls = createStream<Call>(space, 'orders', QUEUE)
+    const limiter = createRateLimiter(space, 'api', {
+      ...PATIENT,
+      place,
+      rules: [{ name: 'rate', limit: 8, window: '1s', burst: 2 }],
+    })
+    const starts: { to: string; at: number; attempt: number }[] = []
+    const { saw, of } = startWorker(
+      calls,
+      'billing',
+      ({ payload, attempt }) => starts.push({ to: payload.to, at: performance.now(), attempt }),
+      { concurrency: 1, limit: { limiter, subject: ({ payload }) => payload.to } },
+    )
+    const add = (to: string, count: number): Promise<readonly string[]> =>
+      calls.addMany(Array.from({ length: count }, (_, n) => ({ to, n })))
+    const hot = await add('hot', 14)
+    const last = (): ReturnType<typeof calls.find> => calls.find(hot[13] as string)
+    await until('the last one is set aside', async () => (await last()).consumer === undefined)
+    expect((await last()).attempts).toBe(0)
+    expect(of('returned').filter(({ why }) => why !== 'limited' && why !== 'busy')).toEqual([])
+    await add('cold', 2)
+    await saw('done', 16)
+    const hotAt = starts.filter(({ to }) => to === 'hot').map(({ at }) => at)
+    const coldAt = starts.filter(({ to }) => to === 'cold').map(({ at }) => at)
+    // They did not wait behind the others.
+    expect(Math.max(...coldAt)).toBeLessThan(Math.max(...hotAt))
+    // 14 entries with a burst of 2 at 8 a second.
+    expect((hotAt[13] as number) - (hotAt[0] as number)).toBeGreaterThan(1300)
+    expect(starts.every(({ attempt }) => attempt === 1)).toBe(true)
+    expect(of('failed')).toEqual([])
+  },
+)
 
 test('a concurrency rule limits the handlers of all processes together', async () => {
   const opened = [1, 2].map(async () => {
@@ -127,27 +133,31 @@ test('the number of a concurrency rule may change while workers run, in all proc
   gate.resolve()
 })
 
-test('with order by key a limited entry holds its key, so the order stays', async () => {
-  const penknife = await openReady(pattern(bench.server.url))
-  const space = penknife.space('shop')
-  const calls = createStream<Call>(space, 'orders', { ...QUEUE, order: { field: 'to' } })
-  const limiter = createRateLimiter(space, 'api', {
-    ...PATIENT,
-    rules: [{ name: 'rate', limit: 100, window: '1s', burst: 1 }],
-  })
-  const seen = new Map<string, number[]>()
-  const { saw } = startWorker(
-    calls,
-    'billing',
-    ({ payload }) => void seen.set(payload.to, [...(seen.get(payload.to) ?? []), payload.n]),
-    { limit: { limiter, subject: ({ payload }) => (payload.to === 'free' ? undefined : 'shared') } },
-  )
-  await calls.addMany(
-    Array.from({ length: 30 }, (_, n) => ({ to: ['ann', 'bob', 'free'][n % 3] as string, n })),
-  )
-  await saw('done', 30)
-  for (const numbers of seen.values()) expect(numbers).toEqual(numbers.toSorted((a, b) => a - b))
-})
+test.each(PLACES)(
+  'with order by key a limited entry holds its key, so the order stays: %s',
+  async (place) => {
+    const penknife = await openReady(pattern(bench.server.url))
+    const space = penknife.space('shop')
+    const calls = createStream<Call>(space, 'orders', { ...QUEUE, order: { field: 'to' } })
+    const limiter = createRateLimiter(space, 'api', {
+      ...PATIENT,
+      place,
+      rules: [{ name: 'rate', limit: 100, window: '1s', burst: 1 }],
+    })
+    const seen = new Map<string, number[]>()
+    const { saw } = startWorker(
+      calls,
+      'billing',
+      ({ payload }) => void seen.set(payload.to, [...(seen.get(payload.to) ?? []), payload.n]),
+      { limit: { limiter, subject: ({ payload }) => (payload.to === 'free' ? undefined : 'shared') } },
+    )
+    await calls.addMany(
+      Array.from({ length: 30 }, (_, n) => ({ to: ['ann', 'bob', 'free'][n % 3] as string, n })),
+    )
+    await saw('done', 30)
+    for (const numbers of seen.values()) expect(numbers).toEqual(numbers.toSorted((a, b) => a - b))
+  },
+)
 
 test('when a handler says that another service refused it, all processes of the group wait', async () => {
   const [first, second] = [await openOrders(bench, QUEUE), await openOrders(bench, QUEUE)]
@@ -254,26 +264,30 @@ test('an entry whose limiter or subject fails is tried again, and a payload that
   expect(takes).toBe(2)
 })
 
-test('an entry that its limiter denies for days is tried again within a minute, because it may be allowed before', async () => {
-  const penknife = await openReady(pattern(bench.server.url))
-  const space = penknife.space('shop')
-  const calls = createStream<number>(space, 'orders', QUEUE)
-  const limiter = createRateLimiter(space, 'api', {
-    ...PATIENT,
-    rules: [{ name: 'rate', limit: 9, window: '1s' }],
-  })
-  await limiter.block('ann', { duration: 'forever', reason: 'abuse' })
-  const { saw } = startWorker(calls, 'billing', () => {}, { limit: { limiter, subject: () => 'ann' } })
-  const ids = await calls.addMany([1, 2, 3])
-  await saw('returned', 3)
-  const now = Math.floor(Number((await bench.raw.time())[0]) * 1000)
-  for (const id of ids) {
-    const { state, dueMs = 0 } = await calls.find(id)
-    expect(state).toBe('delayed')
-    expect(dueMs - now).toBeLessThan(61_100)
-    expect(dueMs - now).toBeGreaterThan(30_000)
-  }
-})
+test.each(PLACES)(
+  'an entry that its limiter denies for days is tried again within a minute, because it may be allowed before: %s',
+  async (place) => {
+    const penknife = await openReady(pattern(bench.server.url))
+    const space = penknife.space('shop')
+    const calls = createStream<number>(space, 'orders', QUEUE)
+    const limiter = createRateLimiter(space, 'api', {
+      ...PATIENT,
+      place,
+      rules: [{ name: 'rate', limit: 9, window: '1s' }],
+    })
+    await limiter.block('ann', { duration: 'forever', reason: 'abuse' })
+    const { saw } = startWorker(calls, 'billing', () => {}, { limit: { limiter, subject: () => 'ann' } })
+    const ids = await calls.addMany([1, 2, 3])
+    await saw('returned', 3)
+    const now = Math.floor(Number((await bench.raw.time())[0]) * 1000)
+    for (const id of ids) {
+      const { state, dueMs = 0 } = await calls.find(id)
+      expect(state).toBe('delayed')
+      expect(dueMs - now).toBeLessThan(61_100)
+      expect(dueMs - now).toBeGreaterThan(30_000)
+    }
+  },
+)
 
 test('a worker that gets more entries than it can start gives some back before it takes tokens for them', async () => {
   const stream = await openOrders(bench, QUEUE)
@@ -310,6 +324,31 @@ test('entries that the limiter allows together share the calls of a batch handle
   onTestFinished(() => worker.close())
   await until('all are handled', () => sizes.reduce((sum, size) => sum + size, 0) === 40)
   expect(sizes).toEqual([20, 20])
+})
+
+test('an entry that is cancelled while the limiter is asked about it does not keep its worker from the next one', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const asked = deferred()
+  const answer = deferred()
+  const limiter = {
+    rules: [],
+    take: async () => {
+      asked.resolve()
+      await answer.promise
+      return { allowed: true, rule: '', retryAfterMs: 0 }
+    },
+  }
+  const { saw } = startWorker(stream, 'billing', () => {}, {
+    concurrency: 1,
+    limit: { limiter, subject: () => 'all' },
+  })
+  const id = await stream.add(1)
+  await asked.promise
+  await stream.cancel(id)
+  await saw('cancelled')
+  answer.resolve()
+  await stream.add(2)
+  await saw('done')
 })
 
 test('a worker closes in time although a limiter does not answer, and its entries go back', async () => {

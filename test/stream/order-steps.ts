@@ -14,6 +14,8 @@ export type Step =
       readonly outcomes: readonly Outcome[]
       readonly run: number
     }
+  /** A worker takes a token for an entry that it has, or once had. */
+  | { readonly do: 'limit'; readonly by: number; readonly which: number; readonly denied: boolean }
   | { readonly do: 'leave'; readonly by: number }
   | { readonly do: 'wait'; readonly ms: number; readonly takeOver: boolean }
   | { readonly do: 'requeue' | 'purge' | 'delete' | 'cancel' | 'reschedule'; readonly which: number }
@@ -46,6 +48,10 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       outcomes: fc.oneof(fc.array(outcome, { minLength: 1, maxLength: 5 }), fc.tuple(outcome)),
       run: fc.integer({ min: 1, max: 4 }),
     }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('limit' as const), by, which: fc.nat(3), denied: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), by }) },
   {

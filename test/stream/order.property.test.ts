@@ -1,10 +1,12 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { createStream } from '@penknife/core'
+import { createRateLimiter, createStream } from '@penknife/core'
 
+import { leasedEntry } from '../../packages/core/src/stream/leased-entry.ts'
 import { createScope } from '../../packages/core/src/stream/scope.ts'
 import { streamSettings } from '../../packages/core/src/stream/settings.ts'
+import { createTokenTakes } from '../../packages/core/src/stream/token-takes.ts'
 import { bindWorkerScripts, type WorkerScripts } from '../../packages/core/src/stream/worker-scripts.ts'
 import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
@@ -28,12 +30,25 @@ import {
 useSettableClock()
 
 const bench = useRedis()
+const NOTHING = {
+  json: '{}',
+  traceparent: undefined,
+  dueMs: undefined,
+  suspect: false,
+  before: undefined,
+  own: undefined,
+} as const
+
 test(
   'entries of a key take their places as in the model, whatever workers and their owners do, and however they die',
   { timeout: 300_000 },
   async () => {
     const penknife = await openReady(pattern(bench.server.url))
     const space = penknife.space('shop')
+    const limiter = createRateLimiter(space, 'api', {
+      place: 'space',
+      rules: [{ name: 'rate', algorithm: 'sliding-log', limit: 1, window: '30ms' }],
+    })
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom({ limit: 1 }, { limit: 1, afterDead: 'stop' as const }, { limit: 2 }),
@@ -53,6 +68,9 @@ test(
           const patient = scriptsOf(86_400_000)
           const greedy = scriptsOf(0)
           const [first] = patient as [WorkerScripts]
+          const takes = CONSUMERS.map((consumer) =>
+            createTokenTakes(scope, { limiter, group: 'billing', consumer, sourceKeys: [ORDERS, READY] }),
+          )
           await first.open('0')
           const model = new OrderModel(order.limit, order.afterDead === 'stop')
           const held = new Map<string, Held[]>(CONSUMERS.map((name) => [name, []]))
@@ -256,6 +274,10 @@ test(
                 gone.get(consumer)?.push(...before.slice(0, each.outcomes.length))
                 break
               }
+              case 'limit': {
+                await limit(each.by, each.which, each.denied)
+                break
+              }
               case 'leave': {
                 const consumer = CONSUMERS[each.by] as string
                 for (const one of pendingInOrder((name) => name === consumer)) {
@@ -275,6 +297,27 @@ test(
               }
             }
             await compareWithRedis(bench.raw, model)
+          }
+
+          async function limit(worker: number, which: number, denied: boolean): Promise<void> {
+            const consumer = CONSUMERS[worker] as string
+            const mine = held.get(consumer) ?? []
+            const one = mine[which % Math.max(1, mine.length)]
+            if (!one || one.dueMs !== undefined) return
+            const { id, source, position, place, attempt, fence } = one
+            const parsed = { ...NOTHING, id, attempt, fence, place }
+            const entry = leasedEntry({ position, source, fields: [], parsed }, 1, 0, Infinity)
+            // Somebody else took the token: it is denied.
+            if (denied) await limiter.take('all')
+            const taken = await takes[worker]?.(entry, 'all', 0, () => false)
+            if (!isHeld(consumer, one)) expect(taken).toEqual({ kind: 'lost' })
+            else if (taken?.kind !== 'allowed') {
+              expect(taken?.kind).toBe(model.isFirst(id) ? 'aside' : 'denied')
+              if (taken?.kind !== 'aside') return
+              mine.splice(mine.indexOf(one), 1)
+              gone.get(consumer)?.push(one)
+              model.retry(id, nowMs() + taken.ms)
+            }
           }
 
           async function manage(

@@ -98,6 +98,32 @@ const BURIED: NonNullable<Sample['before']> = [
   ['XADD', dead, '1-1', 'i', '1-1', 'a', 5, 'f', 5, 'g', 'billing', 'k', 'failed', 'e', 'why', 'd', '{}'],
 ]
 
+const subject = keys.limit(keys.route, 'api', 'ann')
+const charges = keys.limitLog(keys.route, 'api/exact', 'ann')
+const TOKENS = 'g 1 0 1 5 1000000 5000000 0'
+/** Rules of which the last one has no token. */
+const NO_TOKENS = `${TOKENS}\nl 2 0 5 0 1000000 0 0`
+
+/** Takes a token for the entry at a position, of key ann where its place is given. */
+function taking(where: string, before: NonNullable<Sample['before']>, place = '', denied = true): Sample {
+  const [each, rules] = denied ? [2, NO_TOKENS] : [1, TOKENS]
+  const [most, declared] = place === '' ? [0, 'billing mailing'] : [1, 'billing']
+  return {
+    returns: 'string',
+    shared: [
+      [stream, ready, delayed, ...(most === 0 ? [] : HELD)],
+      each,
+      most,
+      'billing',
+      'w1',
+      declared,
+      rules,
+    ],
+    item: [...[subject, charges].slice(0, each), where, place, 0, 1, 2],
+    before,
+  }
+}
+
 /** Samples of the scripts of streams. */
 export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/add': [
@@ -146,6 +172,21 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', shared: [[stream], LOG], item: ['1-1', '{}'], before: LEASED },
     { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
     { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
+  ],
+  'stream/take_tokens': [
+    taking('m1-1', LEASED, '', false),
+    taking('m1-1', LEASED),
+    taking('r2-1', [...LEASED, ...LEASED_READY]),
+    taking('m1-1', KEYED, 'ann'),
+    taking('r2-1/1', RUN, 'ann'),
+    taking('r2-1/2', RUN, 'ann'),
+    taking('m7-7', LEASED),
+    {
+      returns: 'integer',
+      shared: [[stream, ready, delayed], 1, 0, 'billing', 'w1', '-', 'c 1 0 3 5 0 1 2 0'],
+      item: [subject, 'm1-1', '', 0, 1, 0],
+      before: LEASED,
+    },
   ],
   'stream/add_high': [
     {

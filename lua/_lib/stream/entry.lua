@@ -60,7 +60,7 @@ function entry.read_ready(stream, id)
     return nil
   end
   if position then
-    return load_members().of_run(fields, nth)
+    return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
   end
   if named.k and not named.a and not named.f then
     named.a, named.f = '0', '0'

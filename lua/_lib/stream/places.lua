@@ -207,9 +207,9 @@ function places.left(of, place, position)
   return base or position
 end
 
--- Whether an entry of a run still is there.
-function places.in_run(value, position)
-  return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+-- Whether a location is among those of a place.
+function places.is_in(value, location)
+  return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 
 -- The positions of the entries of a run that are still there: all when its place was lost. For another entry that position.
@@ -222,7 +222,7 @@ function places.positions(of, position)
   local value, all, there = places.get(of, fields[2]), {}, {}
   for nth = 1, #fields / 2 - 1 do
     all[nth] = position .. '/' .. nth
-    if places.in_run(value, all[nth]) then
+    if places.is_in(value, 'r' .. all[nth]) then
       there[#there + 1] = all[nth]
     end
   end
@@ -333,15 +333,15 @@ function places.leave_delayed(of, delivery)
   end
 end
 
--- Makes an entry of delayed ready that is due now, or queues it.
+-- Makes an entry of delayed ready that is due now, or queues it. One whose place was lost asks for one again.
 function places.due(of, delivery)
-  if delivery.q then
-    places.enter(of, delivery.q, delivery)
-    return
-  end
-  local position = entry.put_ready(of.ready, delivery)
-  if delivery.k then
-    places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+  local location = delivery.k and places.delayed_location(of, delivery)
+  if location then
+    places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+  elseif delivery.q or delivery.k then
+    places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+  else
+    entry.put_ready(of.ready, delivery)
   end
 end
 
@@ -355,8 +355,11 @@ end
 -- queue before it, and then the one before those was finished: it is the first of its place, and still not the next of its key.
 function places.give_back(of, delivery, location)
   local place = delivery.k
-  local key = places.key_of(place)
-  if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+  local key, value = places.key_of(place), places.get(of, place)
+  if not places.is_in(value, location) then
+    -- The place was lost.
+    places.enter(of, key, delivery)
+  elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
     places.queue(of, key, delivery)
     places.leave(of, place, location, 1)
   else
@@ -368,7 +371,7 @@ end
 function places.dissolve(of, run)
   for _, position in ipairs(places.positions(of, run)) do
     local delivery = entry.read_ready(of.ready, position)
-    if delivery then
+    if delivery and delivery.k then
       places.give_back(of, delivery, 'r' .. position)
     end
   end

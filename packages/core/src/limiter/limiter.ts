@@ -2,6 +2,7 @@ import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions } from '../options.ts'
+import { withTaking } from '../record/takings.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { badReply } from '../redis/failures.ts'
 import { errorText } from '../text.ts'
@@ -173,7 +174,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     onDecision,
   })
 
-  return {
+  const made: RateLimiter = {
     name,
     rules: rules.filter(({ shadow }) => !shadow).map(ruleInfo),
     on(listener) {
@@ -224,6 +225,9 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
       }),
     ),
   }
+  // What `taking` does not do, a worker would not do either: count denials, and use leased tokens.
+  const whole = place === 'space' && !ban && !countDenied && !leases
+  return whole ? withTaking(made, { space: space.name, runtime, of: (subject) => effect(subject) }) : made
 }
 
 /** Checks the methods that are used, since a signal may belong to another realm. */

@@ -148,7 +148,11 @@ export const DEFINITIONS: Readonly<Record<MetricName, Definition>> = {
     GROUP,
     ['state'],
   ),
-  penknife_stream_oldest_age_seconds: define('gauge', 'Age of the oldest waiting, running or queued entry', GROUP),
+  penknife_stream_oldest_age_seconds: define(
+    'gauge',
+    'Age of the oldest waiting, running or queued entry',
+    GROUP,
+  ),
   penknife_stream_workers: define('gauge', 'Living workers of a group, of all processes', GROUP),
   penknife_stream_paused: define('gauge', 'Whether the group is paused: 1 or 0', GROUP),
 }

@@ -3996,7 +3996,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -4235,8 +4235,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -4247,7 +4247,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -4337,13 +4337,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -4352,8 +4352,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -4363,7 +4365,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -4786,7 +4788,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -5029,8 +5031,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -5041,7 +5043,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -5131,13 +5133,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -5146,8 +5148,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -5157,7 +5161,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -5694,8 +5698,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -5706,7 +5710,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -5796,13 +5800,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -5811,8 +5815,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -5822,7 +5828,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -6465,8 +6471,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -6477,7 +6483,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -6567,13 +6573,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -6582,8 +6588,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -6593,7 +6601,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -6694,7 +6702,7 @@ redis.call('XDEL', ready, position)
 end
 outcomes.keep(ends, delivery, 'c')
 count = count + 1
-elseif each ~= position then
+elseif each ~= position and not delivery.foreign then
 places.give_back(of, delivery, 'r' .. each)
 end
 end
@@ -7072,7 +7080,7 @@ if found[2][at] == 'i' and found[2][at + 1] == id then
 return found[1]
 elseif of and key == ready and found[2][at] == 'm' and string.find(found[2][at + 1], wanted, 1, true) then
 local position = found[1] .. '/' .. (at - 1) / 2
-if places.in_run(places.get(of, found[2][2]), position) then
+if places.is_in(places.get(of, found[2][2]), 'r' .. position) then
 return position
 end
 end
@@ -7746,7 +7754,7 @@ local place = delivery.k
 local value = place and places.get(of, place)
 if delivery.q then
 entry.put_delayed(delayed, delivery, delivery.n or ms)
-elseif places.run(location) and not places.in_run(value, string.sub(location, 2)) then
+elseif places.run(location) and not places.is_in(value, location) then
 return false
 elseif to == 'waiting' then
 places.give_back(of, delivery, location)
@@ -7902,7 +7910,7 @@ end
 end
 if done then
 local base = base_of(id)
-if base == id or not delivery or places.left(of, delivery.k, id) then
+if base == id or not delivery or delivery.foreign or places.left(of, delivery.k, id) then
 leave(key, { base })
 end
 else
@@ -8003,13 +8011,40 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece185 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece185 = `if wrong then
+return wrong
+end
+local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
+local base = held and string.match(position, '^[^/]*') or position
+local cancelled, follows = find_in_place(place, where)
+if cancelled or not is_leased(key, base) then
+return 'l'
+end
+local plan, stop = limiting.prepare(limit, COST, 1, nil, own)
+local subject = table.concat(own, ' ')
+if plan then
+counts[subject] = 0
+return '+' .. limiting.apply(limit, plan)
+elseif type(stop) ~= 'string' then
+return stop
+end
+local text = string.sub(stop, 3)
+local known = counts[subject] or tonumber(denials)
+local ms = delay_of(text, known)
+counts[subject] = known + 1
+if follows then
+return '=' .. string.format('%.0f', ms) .. ' ' .. text
+end
+set_aside(key, where, position, base, used, fence, ms)
+return '-' .. string.format('%.0f', ms) .. ' ' .. text`
+
+const piece186 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece186 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece187 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -12774,7 +12809,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '1ca2d636817f10711f599b090ae3cc85c395072c',
+  sha: '92c29417fb4615121f1d648c0ba32dd801b76dc9',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15640,7 +15675,7 @@ end
 local function out_of_order(place, location)
 local value = places.get(held, place) or ''
 if places.run(location) then
-return not places.in_run(value, string.sub(location, 2)) or places.follows(value, location)
+return not places.is_in(value, location) or places.follows(value, location)
 end
 return places.follows(value, location) or string.find(' ' .. value, ' ' .. location .. '/', 1, true) ~= nil
 end
@@ -15684,7 +15719,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '7d522aa608d97d14ed264c5d4679409c4594e888',
+  sha: '2780a6f9dbca9c5d816d4d0ce4a6f10e4ad201cf',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15872,7 +15907,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -16109,8 +16144,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -16121,7 +16156,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -16211,13 +16246,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -16226,8 +16261,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -16237,7 +16274,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -19080,7 +19117,7 @@ done = done + 1`, piece136, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '94ccfd6e2b2ebd2e3cd776cbd5cb6d3413528540',
+  sha: '17176c30917cd74ae8fb24a14ea269494fee10bb',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19125,7 +19162,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: 'd393085da682a4071ef526dc1425e8276269d8c4',
+  sha: '06b9998765087334a6d6374dbb3bebcd36c80716',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -19173,7 +19210,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
   name: 'stream/add_high',
-  sha: '79e06ce2cb00b0cab8aa9401735167de15996f5c',
+  sha: '3c97bf44cbe48ed0f88ad3fd15df6608d6514fc3',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19229,7 +19266,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: 'ccf039228cfa4f881fcbc937528b7018d3719261',
+  sha: 'a2dc171d39a88667d05c2fdec112e4f2b4aea593',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -19293,7 +19330,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'fb8539467382cf527ebbe3976e214854fe85156b',
+  sha: '5f203fbc0848d355e027d428b2853b00bb752f1b',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19342,7 +19379,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'a4a2d9f686decb00303e8344513b13d45624acbe',
+  sha: 'b597336c964410886f923d568b972c4aaba30af6',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19525,7 +19562,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -19762,8 +19799,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -19774,7 +19811,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -19864,13 +19901,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -19879,8 +19916,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -19890,7 +19929,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -20180,7 +20219,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '208a3f5ee14471a978d4d639ebd6721c9e05c402',
+  sha: '87844beb3c92be7080f371f6badb17ffceda9246',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -20231,7 +20270,7 @@ done = done + 1`, piece115, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '2fb2bcd1b5c9b478b8cac88d244ef2d5e046ae42',
+  sha: '7ffd6319c7301b00e6af457566fc964b1d4274b8',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -20519,7 +20558,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '589b67b80e1bd3df5f5d9421a6562bc8c933c034',
+  sha: '01ab568c9abdbe9ffcc793c222b9410eb7f34db9',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -20574,7 +20613,7 @@ done = done + 1`, piece70, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '0947754d02b46fa3aaa70e1ec1b3068f594d97ab',
+  sha: '7e05a3d05a893b182d8bd9d688a5e5f4b74f6b5d',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -20642,7 +20681,7 @@ done = done + 1`, piece111, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '40f6892b11ca18164d24d0977e9680b3e0d5c4de',
+  sha: '6031ba34e9fa25a6adb10aabc20c9a32bf2f5277',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -20993,7 +21032,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'c3b8f7c39b2b9ce60adfcc673b4b114a4ed1fb0f',
+  sha: 'eb99ec44701d63dba139632d07980c7c6a122161',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -21078,7 +21117,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '75b480edfbfd8543cbf04ebc84c321627613ec37',
+  sha: '9f426744b853d5ddef2185995d467987b7ddcb07',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -21124,7 +21163,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg, payload: Arg], number> = {
   name: 'stream/requeue',
-  sha: '15c3e591502d461ec38dacfb1573eee84c7c72a1',
+  sha: '580fc8ccedf89aeed16d4607d4167afabf12cc23',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -21296,7 +21335,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'ab6ca9c377eb21e0eb5324824f755c4da4a68420',
+  sha: 'c21c57f361d503a57572bba34234b6f290830804',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -21469,7 +21508,7 @@ if not fields then
 return nil
 end
 if position then
-return load_members().of_run(fields, nth)
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
 end
 if named.k and not named.a and not named.f then
 named.a, named.f = '0', '0'
@@ -21706,8 +21745,8 @@ return nil
 end
 return base or position
 end
-function places.in_run(value, position)
-return value and string.find(' ' .. value .. ' ', ' r' .. position .. ' ', 1, true) ~= nil
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
 end
 function places.positions(of, position)
 local found = redis.call('XRANGE', of.ready, position, position)[1]
@@ -21718,7 +21757,7 @@ end
 local value, all, there = places.get(of, fields[2]), {}, {}
 for nth = 1, #fields / 2 - 1 do
 all[nth] = position .. '/' .. nth
-if places.in_run(value, all[nth]) then
+if places.is_in(value, 'r' .. all[nth]) then
 there[#there + 1] = all[nth]
 end
 end
@@ -21808,13 +21847,13 @@ places.leave(of, delivery.k, location, 1)
 end
 end
 function places.due(of, delivery)
-if delivery.q then
-places.enter(of, delivery.q, delivery)
-return
-end
-local position = entry.put_ready(of.ready, delivery)
-if delivery.k then
-places.move(of, delivery.k, places.delayed_location(of, delivery), 'r' .. position)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
 end
 end
 local function has_earlier(of, key, id)
@@ -21823,8 +21862,10 @@ return found[1] ~= nil
 end
 function places.give_back(of, delivery, location)
 local place = delivery.k
-local key = places.key_of(place)
-if places.follows(places.get(of, place), location) or has_earlier(of, key, delivery.i) then
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
 places.queue(of, key, delivery)
 places.leave(of, place, location, 1)
 else
@@ -21834,7 +21875,7 @@ end
 function places.dissolve(of, run)
 for _, position in ipairs(places.positions(of, run)) do
 local delivery = entry.read_ready(of.ready, position)
-if delivery then
+if delivery and delivery.k then
 places.give_back(of, delivery, 'r' .. position)
 end
 end
@@ -22288,7 +22329,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '92338934d44951ac4b8a9abb90b25a93a02bc51d',
+  sha: '344393a724ca610d889dec8c7871a6fcfff1b389',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -22413,6 +22454,325 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
+ * Take a token of a rate limiter for an entry that a worker is about to start. Where it is denied, set the entry aside until the limiter
+ * may allow it; this uses up no attempt.
+ *
+ * Invariant: an entry is charged and stays with its worker, or it is set aside and nothing is charged, or neither because the worker does not
+ * have it any more. The entries of a subject are set aside for longer and longer times, so that they come back at the pace of its limit.
+ * When the worker's process dies: before the call, the lease ends and nothing is charged. After a charge, the lease ends, the entry is handled
+ * again and charged again. An entry that was set aside has no lease and comes back by itself. A call that is sent again because its reply was
+ * lost charges again, or finds that the entry was set aside.
+ * The entries of a run (lua/_lib/stream/members.lua) leave it in order. One that is denied before Redis has the outcome of the one before it is
+ * not moved: the worker sets it aside behind that outcome (settle.lua).
+ *
+ * - shared keys `of`: stream, stream of entries that the group must handle again, sorted set of those that wait for a time; with order by key its places (lua/_lib/stream/places.lua)
+ * - shared `each`: how many keys an item has: those of a subject
+ * - shared `most`: places of a key; 0 without order
+ * - shared `group`: group
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - shared `rules`: rules of the limiter, see lua/_lib/limiter/charging.lua
+ * - key `own`: of the entry's subject: states, and logs, in the order in which the rules number them
+ * - `where`: m for the stream or r for ready, and the position
+ * - `place`: place of its key; empty: it has none
+ * - `used`: attempts that it used up
+ * - `fence`: fencing token
+ * - `denials`: entries of the subject that were denied since one was allowed, as far as the worker knows
+ * - replies "+" and the state of the rules; "-", the milliseconds for which it was set aside, a space and that state; "=" and the same when the worker has to set it aside; "l": the worker does not have it any more; Redis' time when the calendar periods of the rules do not contain it
+ * - on a full server runs: the entry can be finished then, which frees memory; the state of a subject has a TTL
+ */
+export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, denials: Arg], number | string> = {
+  name: 'stream/take_tokens',
+  sha: 'e82becf3d36c328dfe4ffa1adcedf5edca86c52f',
+  batch: 32,
+  sharedKeys: true,
+  shared: ["each","most","group","consumer","declared","rules"],
+  keys: ["own"],
+  manyKeys: true,
+  args: ["where","place","used","fence","denials"],
+  returns: 'integer|string',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece74, piece81, piece82, piece83, piece84, piece75, piece85, piece86, piece1, piece76, piece87, `local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+function limiting.open(group, _, _, _, fields, at)
+group.of = charging.open(fields[at])
+group.keys = tonumber(fields[at + 1])
+end
+function limiting.commands(group)
+local commands = { 'GET', 'SET', 'SETRANGE' }
+if next(group.of.owners) then
+commands[4] = 'DEL'
+end
+return commands
+end
+local function text_of(reply)
+local words = { reply[1] }
+for at = reply[1] == 2 and 2 or 3, #reply do
+words[#words + 1] = type(reply[at]) == 'number' and string.format('%.0f', math.floor(reply[at])) or reply[at]
+end
+return table.concat(words, ' ')
+end
+function limiting.prepare(group, texts, from, _, own)
+if group.of.mistimed then
+return nil, now
+end
+local cost = 0
+for nth = 1, group.n do
+cost = cost + texts[from + nth - 1]
+end
+local places = { unpack(own, group.own, group.own + group.keys - 1) }
+local plan, wrong = charging.prepare(group.of, places, cost, 'take', '')
+if not plan then
+return nil, wrong
+end
+plan.text = text_of(plan.reply)
+if not plan.allowed then
+charging.apply(group.of, plan)
+local lines = {}
+for nth = 1, group.n do
+lines[nth] = nth .. ' ' .. plan.text
+end
+return nil, table.concat(lines, '\\n')
+end
+return plan
+end
+function limiting.apply(group, plan)
+charging.apply(group.of, plan)
+return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
+end`, piece122, `local WAIT = {
+g = function(rule, tokens)
+return rule.capacity == 0 and math.huge or (rule.level + tokens * rule.token - rule.capacity) / rule.drain
+end,
+f = function(rule)
+return rule.start + rule.window - now
+end,
+c = function(rule)
+return rule.finish - now
+end,
+w = function(rule, tokens)
+local age, room = now - rule.start, rule.limit - rule.used - tokens
+if room >= 0 then
+return (rule.ticks - math.floor(room * rule.ticks / rule.before)) * rule.tick - age
+end
+local fits = math.min(rule.ticks, math.floor((rule.limit - tokens) * rule.ticks / rule.used))
+return rule.window - age + (rule.ticks - fits) * rule.tick
+end,
+l = function(rule, tokens)
+local numbers = {}
+sliding_log.report(rule, numbers, tokens)
+return numbers[2]
+end,
+}
+local function waiting(of, tokens)
+local longest = 0
+for _, rule in ipairs(of.list) do
+if rule.refuses and not rule.shadow then
+longest = math.max(longest, rule.limit == 0 and math.huge or WAIT[rule.letter](rule, tokens))
+end
+end
+return longest
+end`, piece124, piece125, piece126, piece36, `local function load_acknowledge()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = range[at]
+end
+for _, id in ipairs(ids) do
+found[id] = found[id] or query(id, id, 1)[1]
+end
+return found
+end
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+return acknowledge
+end
+local alone
+local function finishing(stream, group, declared, id)
+if declared ~= '-' and alone == nil then
+alone = declared == group and #groups(stream) == 1
+end
+if declared == '-' then
+redis.call('XACK', stream, group, id)
+elseif alone then
+redis.call('XACK', stream, group, id)
+redis.call('XDEL', stream, id)
+else
+load_acknowledge()(stream, group, declared, { id })
+end
+end`, piece152, `local of = KEYS
+local each = ARGV[1]
+local most = ARGV[2]
+local group = ARGV[3]
+local consumer = ARGV[4]
+local declared = ARGV[5]
+local rules = ARGV[6]
+local AHEAD, LONGEST_MS = 32, 60000
+local stream, ready, delayed = of[1], of[2], of[3]
+local limit = { own = 1, n = 1 }
+limiting.open(limit, nil, nil, nil, { rules, each }, 1)
+local places, held = placing(most, of[4], of[5], ready)
+local asked = {}
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or held and places.wrong(held)
+or denied(limiting.commands(limit), stream, asked)
+or denied({ 'XPENDING', 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
+or held and denied({ 'HGET', 'HSET', 'HINCRBY', 'HDEL' }, stream, asked)
+local COST = { '1' }
+local counts = {}
+local leased = { [stream] = {}, [ready] = {} }
+local function is_leased(key, position)
+local known = leased[key]
+if not known[position] then
+local rows = redis.pcall('XPENDING', key, group, position, '+', AHEAD, consumer)
+if rows.err and not string.match(rows.err, '^NOGROUP') then
+error(rows)
+end
+for _, row in ipairs(rows) do
+known[row[1]] = true
+end
+end
+return known[position]
+end
+local function find_in_place(place, location)
+if not held or place == '' then
+return false, false
+end
+local value = places.get(held, place)
+return places.run(location) and not places.is_in(value, location), places.follows(value, location)
+end
+local function delay_of(text, denials)
+local blocked = string.match(text, '^2 (%d+)')
+local ms = math.ceil(math.max(1000, blocked or waiting(limit.of, 1)) / 1000)
+return math.min(ms * (denials + 1), LONGEST_MS)
+end
+local function set_aside(key, where, position, base, used, fence, ms)
+local delivery = (key == ready and entry.read_ready or entry.read)(key, position)
+if delivery then
+local due = math.ceil(now / 1000) + ms
+delivery.a, delivery.f = tonumber(used), tonumber(fence)
+entry.put_delayed(delayed, delivery, due)
+if held and delivery.k then
+places.move(held, delivery.k, where, places.later(due, delivery.i))
+end
+end
+leased[key][base] = nil
+if key == stream then
+finishing(stream, group, declared, position)
+elseif base == position or not delivery or not delivery.k or places.left(held, delivery.k, position) then
+redis.call('XACK', ready, group, base)
+redis.call('XDEL', ready, base)
+end
+end
+local items = (#ARGV - 6) / 5
+if items == 1 then
+local own, where, place, used, fence, denials = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+do`, piece185, `end
+return nil
+end
+local function item(own, where, place, used, fence, denials)`, piece185, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * each + done * each
+local arg = 6 + done * 5
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])`, piece6),
+}
+
+/**
  * Let the workers of a stream publish their events for some time.
  *
  * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can watch, a little later.
@@ -22436,10 +22796,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece185, `end
+do`, piece186, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece185, `end
+local function item(watched, lasts, channels)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22486,10 +22846,10 @@ local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece186, `end
+do`, piece187, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece186, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece187, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

@@ -57,6 +57,10 @@ export interface Deliveries {
   cancelled(source: number, position: string): void
   /** Sets an entry aside for that time, because of a limit. This uses up no attempt. False when it has ended. */
   setAside(entry: LeasedEntry, ms: number): boolean
+  /** A script has set a waiting entry aside for that time. */
+  wasSetAside(entry: LeasedEntry, ms: number): void
+  /** A script says that this worker does not have the entry any more. */
+  gone(entry: LeasedEntry): void
   /** Gives the entry back to the group. This uses up no attempt. */
   giveBack(entry: LeasedEntry, why: WorkerReturnReason): void
   /** Aborts running handlers and gives their entries back. Resolves when Redis has all outcomes, or did not reply. */
@@ -207,6 +211,14 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     return does
   }
 
+  function wasSetAside(entry: LeasedEntry, ms: number): void {
+    if (!state.giveBack(entry)) return
+    const move: Move = { to: 'later', delayMs: ms, why: 'limited' }
+    traces.settling(entry, move)
+    endRun(entry, false)
+    settled({ entry, move })
+  }
+
   function giveBack(entry: LeasedEntry, why: WorkerReturnReason): void {
     if (state.giveBack(entry)) settle(entry, { to: 'waiting', used: entry.attempt - 1, why })
   }
@@ -273,6 +285,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       if (entry) lose(entry, true)
     },
     setAside,
+    wasSetAside,
+    gone: (entry) => lose(entry),
     giveBack,
     async end() {
       await commits.end(leases.all())

@@ -36,6 +36,9 @@ const FIRST: Omit<EntryFields, 'id' | 'json'> = {
   own: undefined,
 }
 
+/** An entry of the group's own stream that penknife did not write. It becomes a dead letter. */
+export const UNREADABLE: EntryFields = { ...FIRST, id: '0-0', json: undefined }
+
 /** The fields that `add` writes, in order. */
 const ADDED = /^d(,t)?(,n)?(,o)?(,[kq])?$/
 
@@ -82,7 +85,7 @@ export function parseRetry(_position: string, fields: readonly string[]): EntryF
   const first = place === undefined ? undefined : '0'
   const { a: used = first, f: fence = first } = found
   const known = id !== undefined && /^\d+-\d+$/.test(id) && isCount(used) && isCount(fence)
-  if (!known) return { ...FIRST, id: '0-0', json: undefined }
+  if (!known) return UNREADABLE
   return {
     id,
     attempt: Number(used) + 1,

@@ -59,7 +59,16 @@ export interface GroupConsumerOptions {
  */
 export interface GroupConsumer extends Pick<
   Deliveries,
-  'leases' | 'start' | 'finish' | 'fail' | 'giveBack' | 'progress' | 'write' | 'setAside'
+  | 'leases'
+  | 'start'
+  | 'finish'
+  | 'fail'
+  | 'giveBack'
+  | 'progress'
+  | 'write'
+  | 'setAside'
+  | 'wasSetAside'
+  | 'gone'
 > {
   /** The consumer name. */
   readonly name: string
@@ -151,7 +160,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     outcomes: scope.outcomesOf(group),
     trouble,
   })
-  const { leases, start, finish, fail, giveBack, progress, write, setAside } = deliveries
+  const { leases, start, finish, fail, giveBack, progress, write, setAside, wasSetAside, gone } = deliveries
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
@@ -277,6 +286,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     progress,
     write,
     setAside,
+    wasSetAside,
+    gone,
     async limited(entry, ms) {
       // What a handler does after its time is over has no effect.
       if (!isUnsettled(entry)) return

@@ -10,15 +10,43 @@ import type {
   WorkerLimitSubject,
 } from './limit-types.ts'
 
+export type TokenTake =
+  | { readonly kind: 'allowed' }
+  /** The script has set the entry aside. */
+  | { readonly kind: 'aside'; readonly ms: number }
+  /** The worker has to set it aside, behind the outcome of an entry of its key. */
+  | { readonly kind: 'denied'; readonly ms: number }
+  /** The worker does not have the entry any more. */
+  | { readonly kind: 'lost' }
+
+/**
+ * Takes a token for an entry, and sets a denied entry aside, in one script. `denials` are the entries of its subject that were denied since one
+ * was allowed. A call that Redis did not answer is sent again while `mayRetry`.
+ */
+export type TakeToken = (
+  entry: LeasedEntry,
+  subject: WorkerLimitSubject,
+  denials: number,
+  mayRetry: () => boolean,
+) => Promise<TokenTake>
+
 export interface LimitGateOptions {
   readonly limit: WorkerLimitOptions<never>
+  /** For a limiter that a script of the stream can charge. Otherwise the limiter is asked, and a denied entry is set aside in a second call. */
+  readonly takeToken: TakeToken | undefined
   /** Why no entry may start now. */
   readonly stopped: () => WorkerReturnReason | undefined
   /** The entry may start. */
   readonly allow: (entry: LeasedEntry) => void
   /** Sets the entry aside for that time. This uses up no attempt. */
   readonly setAside: (entry: LeasedEntry, ms: number) => void
+  /** `takeToken` has set the entry aside for that time. */
+  readonly wasSetAside: (entry: LeasedEntry, ms: number) => void
+  /** The worker does not have the entry any more. */
+  readonly gone: (entry: LeasedEntry) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
+  /** Call it when there may be room for more entries. */
+  readonly roomMade: () => void
 }
 
 /** Asks a rate limiter before an entry may start. */
@@ -46,7 +74,7 @@ const MOST_SUBJECTS = 10_000
  * limit, not all together.
  */
 export function createLimitGate(options: LimitGateOptions): LimitGate {
-  const { stopped, allow, setAside, giveBack } = options
+  const { takeToken, stopped, allow, setAside, wasSetAside, gone, giveBack, roomMade } = options
   const { limiter, subject: subjectOf } = options.limit
   const asked = new Set<Promise<void>>()
   const leases = new Map<LeasedEntry, NonNullable<WorkerLimitDecision['lease']>>()
@@ -59,7 +87,9 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
     let decision: WorkerLimitDecision | undefined
     try {
       subject = subjectOfEntry(entry)
-      if (subject !== undefined) decision = await limiter.take(subject)
+      if (subject !== undefined && takeToken) {
+        if (!(await isAllowed(takeToken, entry, subject))) return
+      } else if (subject !== undefined) decision = await limiter.take(subject)
     } catch (error) {
       reportFault('the limit of a worker failed; the entry is tried again', error)
       if (entry.stage === 'waiting') setAside(entry, FAILED_MS)
@@ -73,6 +103,35 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
       if (subject !== undefined) denied.delete(JSON.stringify(subject))
       allow(entry)
     } else setAside(entry, waitOf(JSON.stringify(subject), decision))
+  }
+
+  /** False when the script has set the entry aside, or it is lost. */
+  async function isAllowed(
+    take: TakeToken,
+    entry: LeasedEntry,
+    subject: WorkerLimitSubject,
+  ): Promise<boolean> {
+    const text = JSON.stringify(subject)
+    const taken = await take(
+      entry,
+      subject,
+      denied.get(text) ?? 0,
+      () => entry.stage === 'waiting' && stopped() === undefined,
+    )
+    if (taken.kind === 'lost') gone(entry)
+    else if (taken.kind !== 'allowed') {
+      countDenial(text)
+      ;(taken.kind === 'aside' ? wasSetAside : setAside)(entry, taken.ms)
+    }
+    return taken.kind === 'allowed'
+  }
+
+  /** Returns how many there were before. */
+  function countDenial(subject: string): number {
+    const before = denied.get(subject) ?? 0
+    if (before === 0 && denied.size >= MOST_SUBJECTS) denied.delete(denied.keys().next().value as string)
+    denied.set(subject, before + 1)
+    return before
   }
 
   function subjectOfEntry({ id, json }: LeasedEntry): WorkerLimitSubject | undefined {
@@ -90,9 +149,7 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
   }
 
   function waitOf(subject: string, { rule, retryAfterMs }: WorkerLimitDecision): number {
-    const before = denied.get(subject) ?? 0
-    if (before === 0 && denied.size >= MOST_SUBJECTS) denied.delete(denied.keys().next().value as string)
-    denied.set(subject, before + 1)
+    const before = countDenial(subject)
     const slots = limiter.rules.find(({ name }) => name === rule)?.algorithm === 'concurrency'
     const next = Math.max(1, slots ? Math.min(retryAfterMs, SLOT_MS) : retryAfterMs)
     return Math.round(Math.min(next * (before + 1), LONGEST_MS))
@@ -123,7 +180,11 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
       return asked.size
     },
     ask(entry) {
-      const deciding = decide(entry).finally(() => asked.delete(deciding))
+      const deciding = decide(entry).finally(() => {
+        asked.delete(deciding)
+        // It ended while the limiter was asked about it, and took up room until now.
+        if (entry.stage === 'over') roomMade()
+      })
       asked.add(deciding)
     },
     ended,

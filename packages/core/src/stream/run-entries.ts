@@ -1,4 +1,4 @@
-import type { EntryFields } from './entry-fields.ts'
+import { type EntryFields, UNREADABLE } from './entry-fields.ts'
 import type { FetchedEntry } from './leased-entry.ts'
 
 /** Whether an entry of the group's own stream is a run: several entries of one key (lua/_lib/stream/members.lua). */
@@ -33,6 +33,8 @@ function parseMember(member: string, place: string, before: string | undefined):
   const id = member.indexOf('\0') + 1
   const trace = member.indexOf('\0', id) + 1
   const more = member.indexOf('\0', trace) + 1
+  // Something other than penknife wrote it.
+  if (id === 0 || trace === 0 || more === 0) return UNREADABLE
   // The letter in front of each of the two numbers of the id says how long it is.
   const second = id + 1 + member.charCodeAt(id) - 64
   // Not spread from FIRST, for speed.

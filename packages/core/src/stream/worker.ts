@@ -15,6 +15,7 @@ import { createRuns } from './runs.ts'
 import type { Scope } from './scope.ts'
 import { checkConcurrency, type WorkerSettings } from './settings.ts'
 import { createWaitingEntries } from './waiting-entries.ts'
+import { createTokenTakes } from './token-takes.ts'
 import type { Worker } from './worker-types.ts'
 
 export interface WorkerParts<T> {
@@ -85,6 +86,12 @@ function startWorker<T>(
     settings.limit &&
     createLimitGate({
       limit: settings.limit,
+      takeToken: createTokenTakes(scope, {
+        limiter: settings.limit.limiter,
+        group,
+        consumer: name,
+        sourceKeys,
+      }),
       stopped,
       allow(entry) {
         waiting.push(entry)
@@ -92,7 +99,10 @@ function startWorker<T>(
         queueMicrotask(dispatcher.dispatch)
       },
       setAside: consumer.setAside,
+      wasSetAside: consumer.wasSetAside,
+      gone: consumer.gone,
       giveBack,
+      roomMade: consumer.roomMade,
     })
   const waiting = createWaitingEntries({ maxAttempts, pace, giveBack })
   const dispatcher = createDispatcher({
