@@ -78,6 +78,7 @@ const MADE: Readonly<
   limitSlots: [[keys.limitSlots(shard, 'l/slots', ID), 'limiter', 'l', 'limit-slots']],
   limitDeclared: [[keys.limitDeclared('l'), 'limiter', 'l', 'limit-declared']],
   limitRules: [[keys.limitRules('l'), 'limiter', 'l', 'limit-rules']],
+  limitDenied: [[keys.limitDenied('l', 29_000_000), 'limiter', 'l', 'limit-denied']],
   limitBlocks: [[keys.limitBlocks('l'), 'limiter', 'l', 'limit-blocks']],
   guard: [
     [keys.guard('counter', 'c'), 'counters', 'c', 'counter'],

@@ -40,6 +40,7 @@ const DOMAINS: Readonly<Record<string, Domain>> = {
   'limit-slots': { feature: 'limiter', rest: OF_SUBJECT, expires: true, sharded: true },
   'limit-declared': { feature: 'limiter', rest: ALONE, expires: true },
   'limit-rules': { feature: 'limiter', rest: ALONE, expires: true },
+  'limit-denied': { feature: 'limiter', rest: new RegExp(`^${NAME}:\\d+$`), expires: true },
   'limit-blocks': { feature: 'limiter', rest: ALONE },
   notify: { feature: 'notifier', rest: WITH_ID, expires: true },
   'notify-declaration': { feature: 'notifier', rest: ALONE, expires: true },
