@@ -54,7 +54,7 @@ export function action<const Given extends Fields>(
     prepare(source) {
       const input = parse(fields, source)
       return {
-        target: target.map((name) => textOf(input[name])).join('/'),
+        target: target.flatMap((name) => (input[name] === undefined ? [] : textOf(input[name]))).join('/'),
         run: (dashboard) => run(input, dashboard),
       }
     },
