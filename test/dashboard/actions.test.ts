@@ -70,7 +70,8 @@ test('a schedule: paused, resumed, run now and removed', async () => {
 test('a group and its entries: paused, resumed, cancelled, moved, retried and cleared', async () => {
   const { space, act } = await desk()
   const orders = createStream<number>(space, 'orders', { groups: ['billing'] })
-  const [first = '', delayed = ''] = [await orders.add(1), await orders.add(2, { delay: '1h' })]
+  const first = await orders.add(1)
+  const delayed = await orders.add(2, { delay: '1h' })
   await space.runtime.registered()
   const group = { space: 'shop', stream: 'orders', group: 'billing' }
   const entry = (id: string): { space: string; stream: string; id: string } => ({
@@ -88,9 +89,11 @@ test('a group and its entries: paused, resumed, cancelled, moved, retried and cl
   expect((await orders.find(first)).state).toBe('gone')
   const atMs = Date.now() + 7_200_000
   await act('entry.reschedule', { ...entry(delayed), atMs }, `shop/orders/${delayed}`)
-  expect(await bench.raw.zrange(keys.delayed('orders', 'billing'), 0, 0, 'WITHSCORES')).toContain(`${atMs}`)
+  expect(await bench.raw.zrange(keys.delayed('orders', 'billing'), '0', '0', 'WITHSCORES')).toContain(
+    `${atMs}`,
+  )
   await act('entry.retry', entry(delayed), `shop/orders/${delayed}`)
-  const [, at] = await bench.raw.zrange(keys.delayed('orders', 'billing'), 0, 0, 'WITHSCORES')
+  const [, at] = await bench.raw.zrange(keys.delayed('orders', 'billing'), '0', '0', 'WITHSCORES')
   expect(Number(at ?? 0)).toBeLessThanOrEqual(Date.now())
   await orders.addMany([3, 4])
   expect((await act('stream.clear', group, 'shop/orders/billing')).count).toBe(3)
@@ -153,7 +156,7 @@ test('a board, a channel and a lock: a member removed, an event published, the h
   await space.runtime.registered()
   const { keys } = space.runtime
   await act('board.remove', { space: 'shop', board: 'points', member: 'ann' }, 'shop/points/ann')
-  expect(await bench.raw.zrange(keys.leaderboard('points'), 0, -1)).toEqual(['bob'])
+  expect(await bench.raw.zrange(keys.leaderboard('points'), '0', '-1')).toEqual(['bob'])
   expect(await bench.raw.hexists(keys.leaderboardPart('points', 'data'), 'ann')).toBe(0)
 
   const room = { space: 'shop', notifier: 'main', channel: 'room' }

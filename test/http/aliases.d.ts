@@ -9,6 +9,6 @@ declare module 'koa2' {
 }
 /** Its types are those of another version of Koa. */
 declare module 'koa-mount' {
-  import Koa from 'koa'
+  import type Koa from 'koa'
   export default function mount(path: string, app: Koa | Koa.Middleware): Koa.Middleware
 }

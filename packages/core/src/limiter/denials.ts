@@ -63,7 +63,7 @@ export function createDenials({ name, keys, hashSubjects, onClose, send }: Denia
     // After close() it is called at once.
     unregister = onClose(end)
     if (closed) clear()
-    else timer = detached(() => setTimeout(sendAll, SEND_MS).unref())
+    else timer = detached(() => setTimeout(() => void sendAll(), SEND_MS).unref())
   }
 
   function makeRoom(): void {
