@@ -1,4 +1,4 @@
-import { createLeaderboard, createStream } from '@penknife/core'
+import { createLeaderboard, createRateLimiter, createStream } from '@penknife/core'
 import { Cluster, Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -19,15 +19,20 @@ test('--cluster, --prefix and --space: finds the objects of an application on a 
     const space = app.space(name)
     await createStream(space, 'orders', { groups: ['billing'] }).add(1)
     await createLeaderboard(space, 'points').increment('ann', 5)
+    const rules = [{ name: 'minute', limit: 5, window: '1m' }] as const
+    const limiter = createRateLimiter(space, 'api', { rules })
+    for (let at = 0; at < 30; at++) await limiter.take(`user ${at}`)
     await space.runtime.registered()
+    await client.set(`pk1:{${name}}:stream:left`, 'x')
   }
   const url = `redis://127.0.0.1:${first?.port}`
   const flags = ['--cluster', '--prefix', 'app:']
-  const [overview, streams, board, doctor] = await Promise.all([
+  const [overview, streams, board, doctor, keys] = await Promise.all([
     json(url, ...flags, 'overview'),
     penknife(url, ...flags, 'streams'),
     penknife(url, ...flags, '--space', 'shop', 'board', 'top', 'points'),
     json(url, ...flags, 'doctor'),
+    json(url, ...flags, 'doctor', '--keys', '--unlink'),
   ])
   expect(overview.value).toMatchObject([
     { space: 'blog', waiting: 1 },
@@ -42,10 +47,24 @@ test('--cluster, --prefix and --space: finds the objects of an application on a 
   )
   expect(without.map(({ stderr }) => stderr).join('')).toContain('give --cluster')
   expect(doctor.value).toMatchObject({
-    features: ['leaderboard', 'stream'],
+    features: ['leaderboard', 'limiter', 'stream'],
     checks: expect.arrayContaining([
       expect.objectContaining({ check: 'permissions', status: 'ok' }),
     ]) as unknown,
+  })
+  // The keys of both spaces and of the shards of the limiter are on several masters.
+  const sizes = await Promise.all(bench.raws.map((raw) => raw.dbsize()))
+  expect(sizes.every((size) => size > 0)).toBe(true)
+  const orphan = { feature: 'stream', name: 'left', keys: 1 }
+  expect(keys.value).toMatchObject({
+    complete: true,
+    keys: sizes.reduce((sum, size) => sum + size),
+    orphans: expect.arrayContaining([
+      expect.objectContaining({ space: 'blog', ...orphan }),
+      expect.objectContaining({ space: 'shop', ...orphan }),
+    ]) as unknown,
+    kinds: expect.arrayContaining([expect.objectContaining({ kind: 'limit', keys: 60 })]) as unknown,
+    undecodable: { count: 0 },
   })
 })
 

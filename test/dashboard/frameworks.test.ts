@@ -14,6 +14,8 @@ import express5 from 'express'
 import express4 from 'express4'
 import { fastify } from 'fastify'
 import Koa from 'koa'
+import mountKoa from 'koa-mount'
+import Koa2 from 'koa2'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
@@ -46,20 +48,32 @@ function express(framework: typeof express5, parses: boolean): (penknife: Penkni
   }
 }
 
-const frameworks: Readonly<Record<string, (penknife: Penknife) => Made | Promise<Made>>> = {
-  'Express 5': express(express5, false),
-  'Express 5 with a body parser and compression': express(express5, true),
-  'Express 4': express(express4, false),
-  'Koa 3': (penknife) => {
-    const app = new Koa()
-    const serve = forKoa(penknife, { authorize, path })
-    app.use(serve).use((context) => void (context.status = 418))
+/** Mounted by `mounts`, which the dashboard finds out itself; otherwise it is given its path. */
+function koa(
+  Framework: typeof Koa,
+  mounts?: (serve: Koa.Middleware) => Koa.Middleware,
+): (penknife: Penknife) => Made {
+  return (penknife) => {
+    const app = new Framework()
+    const serve = forKoa(penknife, mounts ? { authorize } : { authorize, path })
+    app.use(mounts ? mounts(serve as Koa.Middleware) : serve).use((context) => void (context.status = 418))
     const listener = app.callback()
     return {
       listener: (request, response) => void listener(request, response),
       close: () => serve.close({ deadline: 2000 }),
     }
-  },
+  }
+}
+
+const frameworks: Readonly<Record<string, (penknife: Penknife) => Made | Promise<Made>>> = {
+  'Express 5': express(express5, false),
+  'Express 5 with a body parser and compression': express(express5, true),
+  'Express 4': express(express4, false),
+  'Koa 3': koa(Koa),
+  'Koa 2': koa(Koa2),
+  'Koa 3 with koa-mount': koa(Koa, (serve) => mountKoa(path, serve)),
+  'Koa 2 with koa-mount': koa(Koa2, (serve) => mountKoa(path, serve)),
+  'Koa 3 with koa-mount in koa-mount': koa(Koa, (serve) => mountKoa('/admin', mountKoa('/tools', serve))),
   'node:http': (penknife) => {
     const serve = forNode(penknife, { authorize, path })
     return {

@@ -7,6 +7,7 @@ const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
 const log = keys.limitLog(shard, 'api/exact', 'ann')
 const limitRules = keys.limitRules('api')
+const limitDenied = keys.limitDenied('api', 30_000_000)
 const limitBlocks = keys.limitBlocks('api')
 const limitDeclared = keys.limitDeclared('api')
 const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
@@ -86,6 +87,8 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
     },
   ],
+  'limiter/count-denied': [{ returns: 'integer', item: [limitDenied, '["minute ann",2]', 1, 100, 400_000] }],
+  'limiter/denied': [{ returns: 'list', item: [limitDenied, 100] }],
   'limiter/register': [{ returns: 'integer', item: [limitRules, 'l//exact', 1_000_000] }],
   'limiter/registered': [{ returns: 'list', item: [limitRules] }],
   'limiter/reset': [

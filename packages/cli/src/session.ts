@@ -30,6 +30,8 @@ export interface Session {
   reply<Value>(call: Promise<Value>): Promise<Value>
   /** The space of `--space`, or the only one. */
   space(): Promise<string>
+  /** The space of `--space`. */
+  readonly givenSpace: string | undefined
   /** Aborted at Ctrl-C. */
   readonly signal: AbortSignal
 }
@@ -62,6 +64,7 @@ export async function withSession<Result>(
       prefix: options.prefix ?? '',
       reply: (call) => within(options.deadline, call),
       space: async () => options.space ?? (await onlySpace(inspector)),
+      givenSpace: options.space,
     })
   } finally {
     raw.disconnect()

@@ -16,5 +16,6 @@ export { type AdmittedSubscription, coverWith } from './notifier/rights/admissio
 export { toJson } from './json.ts'
 export { checkName, checkOptions, wholeNumber } from './options.ts'
 export { atMost } from './redis/endings.ts'
+export { type DecodedKey, decodeKey } from './redis/key-layout.ts'
 export { type BatchWriter, batchWriterOf, type BatchWritten, MOST_IN_BATCH } from './stream/batch-writer.ts'
 export { cut, errorText, printable } from './text.ts'

@@ -6,10 +6,10 @@ import type {
   InspectedEntry,
   InspectedLimiter,
   InspectedStream,
+  InspectedDeniedSubject,
   InspectedSubject,
   InspectedTotals,
   LimiterListedBlock,
-  LimiterSubject,
   ServerInfo,
   StreamConsumerStats,
   StreamGroupStats,
@@ -214,21 +214,13 @@ export interface LimiterAnswer {
 export type SubjectAnswer = InspectedSubject
 
 export interface DeniedAnswer {
-  /** Only decisions of the process that serves the dashboard are counted, since somebody first asked. */
-  readonly sinceMs: number
-  /** Over so many milliseconds at most. */
+  /** The denials of so many milliseconds are counted. */
   readonly overMs: number
-  /** The most denied first, at most 50. `count` may be too large by `atMostTooMany`. */
-  readonly items: readonly {
-    readonly space: string
+  /** The most denied first, at most 50; of all limiters the first 100 are read. `count` may be too small by `atMostMissing`. */
+  readonly items: readonly (InspectedDeniedSubject & {
     readonly limiter: string
-    readonly subject: LimiterSubject
-    readonly count: number
-    readonly atMostTooMany: number
-    /** The rule that denied last; missing when it was blocked. */
-    readonly rule?: string
-    readonly lastAtMs: number
-  }[]
+    readonly atMostMissing: number
+  })[]
 }
 
 export interface ObjectRow {

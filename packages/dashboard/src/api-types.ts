@@ -101,7 +101,7 @@ export interface DashboardReads {
   limiters: { query: OfSpace & PageQuery; answer: Page<InspectedLimiter> }
   limiter: { query: OfLimiter & PageQuery; answer: LimiterAnswer }
   subject: { query: OfLimiter & SubjectQuery & { cost?: number }; answer: SubjectAnswer }
-  denied: { query: { space?: string; limiter?: string }; answer: DeniedAnswer }
+  denied: { query: { space: string; limiter?: string }; answer: DeniedAnswer }
   boards: { query: OfSpace & PageQuery; answer: Page<ObjectRow> }
   /** `previous`: 0 is the current period of a calendar window, 1 the one before. `from`: a position from 1. */
   board: {

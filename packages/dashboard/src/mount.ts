@@ -11,7 +11,7 @@ const API = 'api/'
 const ASSETS = 'assets/'
 
 export function placeOf(exchange: Exchange, option: string | undefined): Place | undefined {
-  const base = option ?? mountOf(exchange.context) ?? DEFAULT
+  const base = option ?? mountOf(exchange) ?? DEFAULT
   const { path } = exchange
   if (path === base) return { kind: 'redirect', location: redirectOf(base, exchange.url) }
   if (!path.startsWith(`${base}/`)) return undefined
@@ -23,13 +23,26 @@ export function placeOf(exchange: Exchange, option: string | undefined): Place |
 }
 
 /** The path at which Express or koa-mount mounted the middleware, as the client sent it. */
-function mountOf(context: unknown): string | undefined {
-  const { request, mountPath } = (context ?? {}) as {
+function mountOf({ context, path }: Exchange): string | undefined {
+  const {
+    request,
+    mountPath,
+    path: rest,
+  } = (context ?? {}) as {
     readonly request?: { readonly baseUrl?: unknown }
     readonly mountPath?: unknown
+    readonly path?: unknown
   }
-  const base = request?.baseUrl ?? mountPath
+  const koa = typeof mountPath === 'string' ? mountOfKoa(mountPath, path, rest) : undefined
+  const base = request?.baseUrl ?? koa
   return typeof base === 'string' && base.length > 1 ? base.replace(/\/$/, '') : undefined
+}
+
+/** koa-mount takes its path away from the front of the context's, and keeps only the innermost one as `mountPath`. */
+function mountOfKoa(mountPath: string, path: string, rest: unknown): string {
+  if (typeof rest !== 'string' || path === rest) return mountPath
+  if (path.endsWith(rest)) return path.slice(0, -rest.length)
+  return rest === '/' ? path : mountPath
 }
 
 /** Relative, so that it is right behind a proxy that serves another path. */

@@ -4,7 +4,6 @@ import { definePlugin, type Handler, PASS, type Plugin, type Reply } from '@penk
 import { userOf } from './access.ts'
 import { createApi } from './api.ts'
 import { createAudit } from './audit.ts'
-import { createDenied } from './denied.ts'
 import { HASHED, PRIVATE } from './headers.ts'
 import { createLiveOverview } from './live-overview.ts'
 import { createLiveStreams } from './live-stream.ts'
@@ -39,7 +38,6 @@ export const dashboardPlugin: Plugin<[penknife: Penknife, options: DashboardOpti
         stream: createOpened(inspector),
         overview: createOverview(penknife, inspector),
         audit: createAudit(penknife, options),
-        denied: createDenied(penknife),
         show: createShow(options.redact, report),
       }
       const live = createLive(options.maxLive)
@@ -57,7 +55,6 @@ export const dashboardPlugin: Plugin<[penknife: Penknife, options: DashboardOpti
         return fileOf(place)
       }
       handler.close = async (deadlineMs) => {
-        dashboard.denied.close()
         liveOverview.close()
         liveStreams.close()
         await live.close(deadlineMs)

@@ -2,7 +2,6 @@ import type { Inspector, InspectStream, Penknife } from '@penknife/core'
 
 import type { ActionAnswer } from './api-types.ts'
 import type { Audit } from './audit.ts'
-import type { Denied } from './denied.ts'
 import { type Fields, parse, type Parsed } from './input.ts'
 import type { Checked, DashboardUser } from './options.ts'
 import type { Overview } from './overview.ts'
@@ -17,7 +16,6 @@ export interface Dashboard {
   readonly stream: (space: string, name: string) => Promise<InspectStream>
   readonly overview: Overview
   readonly audit: Audit
-  readonly denied: Denied
   readonly show: Show
 }
 
@@ -56,7 +54,7 @@ export function action<const Given extends Fields>(
     prepare(source) {
       const input = parse(fields, source)
       return {
-        target: target.map((name) => textOf(input[name])).join('/'),
+        target: target.flatMap((name) => (input[name] === undefined ? [] : textOf(input[name]))).join('/'),
         run: (dashboard) => run(input, dashboard),
       }
     },

@@ -6,6 +6,7 @@ import { COMMANDS, refusedCommands } from '../doctor/permissions.ts'
 import { EXIT, Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { visible } from '../text.ts'
+import { doctorKeys, type DoctorKeysOptions } from './doctor-keys.ts'
 
 const MARKS = { ok: 'ok', warning: 'warn', problem: 'FAIL' } as const
 /** Columns of the marks and of the names of checks. */
@@ -16,7 +17,16 @@ export function doctorCommand(program: Command, act: Act): void {
   program
     .command('doctor')
     .description('checks the server: version, memory, persistence, permissions, clock; writes nothing')
-    .action(act((session) => doctor(session)))
+    .option('--keys', 'walks the keys instead, and reports those that nothing uses; deletes nothing')
+    .option('--most <n>', 'with --keys: the most keys to walk, of all programs', '1000000')
+    .option('--unlink', 'with --keys: prints only lines for redis-cli that remove the keys that nothing uses')
+    .action(
+      act<{ readonly keys?: true } & DoctorKeysOptions>((session, _, options) => {
+        if (options.keys) return doctorKeys(session, options)
+        if (options.unlink) throw new Failure(EXIT.usage, '--unlink needs --keys')
+        return doctor(session)
+      }),
+    )
 }
 
 async function doctor(session: Session): Promise<number> {

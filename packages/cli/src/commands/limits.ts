@@ -5,7 +5,7 @@ import type { Act } from '../act.ts'
 import { EXIT, Failure } from '../failure.ts'
 import { allPages } from '../pages.ts'
 import type { Session } from '../session.ts'
-import { span } from '../spans.ts'
+import { ago, span } from '../spans.ts'
 import { visible } from '../text.ts'
 
 interface SubjectOptions {
@@ -28,6 +28,12 @@ export function limitCommands(program: Command, act: Act): void {
       show(session, name, text, options),
     ),
   )
+  limits
+    .command('denied')
+    .description('the most denied subjects of the last five minutes, of all processes')
+    .argument('<limiter>')
+    .option('--limit <n>', 'rows', '50')
+    .action(act<{ limit: string }>((session, [name = ''], options) => denied(session, name, options.limit)))
   parts(
     limits
       .command('block')
@@ -193,6 +199,31 @@ async function one({ inspector, output, space }: Session, name: string): Promise
         rows: blocks.map(({ subject, per, reason }) => [subjectText(subject), per, reason]),
       })
     }
+  })
+}
+
+async function denied({ inspector, output, space }: Session, name: string, rows: string): Promise<undefined> {
+  const of = await space()
+  // A wrong name is an error, and not an empty list.
+  await inspector.limiterState(of, name)
+  const found = await inspector.deniedSubjects(of, name, { limit: Number(rows) })
+  output.either(found, () => {
+    const { items, overMs, atMostMissing } = found
+    if (items.length === 0) {
+      output.line(`no denial was counted in the last ${span(overMs)}`)
+      return
+    }
+    output.table({
+      head: ['DENIED', 'SUBJECT', 'RULE', 'LAST'],
+      rows: items.map(({ count, subject, rule, lastAtMs }) => [
+        count,
+        subjectText(subject),
+        rule ?? { text: 'blocked', tone: 'red' },
+        ago(lastAtMs),
+      ]),
+    })
+    const more = atMostMissing > 0 ? `; each may be up to ${atMostMissing.toLocaleString('en-US')} more` : ''
+    output.line(output.style.dim(`in the last ${span(overMs)}${more}`))
   })
 }
 

@@ -7,6 +7,7 @@ export type {
   InspectedDeadGroup,
   InspectedDeadGroups,
 } from './dead-letters.ts'
+export type { InspectDeniedOptions, InspectedDenied, InspectedDeniedSubject } from './denied.ts'
 export type * from './explain-types.ts'
 export { inspect } from './inspector.ts'
 export type * from './inspector-types.ts'

@@ -12,6 +12,7 @@ import type {
   InspectedDeadAction,
   InspectedDeadGroups,
 } from './dead-letters.ts'
+import type { InspectDeniedOptions, InspectedDenied } from './denied.ts'
 import type { InspectedEntry, InspectedLock, InspectedSubject } from './explain-types.ts'
 import type {
   InspectedLimiter,
@@ -114,6 +115,11 @@ export interface Inspector {
     subject: LimiterSubject,
     options?: { readonly cost?: number },
   ): Promise<InspectedSubject>
+  /**
+   * The subjects that a limiter denied most in the last five minutes, in all processes: see `reportDenied` of a limiter. The limiter needs
+   * not be registered. One script call.
+   */
+  deniedSubjects(space: string, limiter: string, options?: InspectDeniedOptions): Promise<InspectedDenied>
   /** Why an entry of a work queue with one group does not run. Costs as `stream.find`. */
   explainEntry(space: string, stream: string, id: string): Promise<InspectedEntry>
   /** Who has the lock of a key. One script call. The lock needs not be registered. */

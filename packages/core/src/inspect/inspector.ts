@@ -13,6 +13,7 @@ import type { StreamOptions } from '../stream/option-types.ts'
 import { createStream } from '../stream/stream.ts'
 import { readHistory } from './channels.ts'
 import { actOnDead, deadGroups } from './dead-letters.ts'
+import { deniedSubjects } from './denied.ts'
 import { explainEntry } from './explain-entry.ts'
 import { explainSubject } from './explain-subject.ts'
 import type { InspectLimiter, Inspector, InspectNotifier } from './inspector-types.ts'
@@ -143,6 +144,7 @@ export function inspect(penknife: Penknife): Inspector {
         explainSubject(of, name, options, subject, explaining.cost ?? 1),
       )
     },
+    deniedSubjects: async (space, limiter, options) => deniedSubjects(opened(space), limiter, options),
     explainEntry: async (space, name, id) =>
       open(space, 'stream', name, (of, found, options: StreamOptions) =>
         explainEntry(of, found, options, id),

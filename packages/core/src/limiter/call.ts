@@ -10,6 +10,7 @@ import { takeInOrder } from './charge-in-order.ts'
 import type { Correct, Taken } from './correction.ts'
 import type { Declaration } from './declaration.ts'
 import { decisionOf } from './decision.ts'
+import type { OnDecision } from './context.ts'
 import type { LimiterDecision, LimiterLease } from './decision-types.ts'
 import type { DenyCache } from './deny-cache.ts'
 import type { Fallback } from './fallback.ts'
@@ -29,7 +30,7 @@ export interface CallContext {
   readonly cache: DenyCache | undefined
   readonly fallback: Fallback
   readonly policies: Policies
-  readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
+  readonly onDecision: OnDecision
   /** Called when a subject, or an unknown one, may have got tokens or slots back. */
   readonly onTokensBack: (subject: LimiterSubject) => void
   readonly onBans: OnBans | undefined
@@ -146,7 +147,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
     const { space, name, cache, policies, onDecision } = this.#context
     cache?.learn(this.#text, this.#plan.text, this.cost, decision)
     if (policies.any) policies.done(space, name)
-    onDecision(this.#given, decision)
+    onDecision(this.#given, decision, this.#text)
     this.#settled = true
     this.#resolve(decision, correct)
   }
@@ -163,7 +164,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
       if (fallback.policy !== 'throw') {
         policies.decided({ space, name, policy: fallback.policy }, failure)
       }
-      onDecision(this.#given, decision)
+      onDecision(this.#given, decision, this.#text)
       this.#resolve(decision, correct)
     } catch (final) {
       this.#reject(final)

@@ -1,4 +1,5 @@
 import { checkOptions, wholeNumber } from '../options.ts'
+import type { OnDecision } from './context.ts'
 import type { LimiterDecision } from './decision-types.ts'
 import type { DenyCache } from './deny-cache.ts'
 import type { Plan } from './plan.ts'
@@ -12,7 +13,7 @@ export interface LeasedTakeContext {
   readonly cache: DenyCache | undefined
   readonly leases: TokenLeases | undefined
   readonly take: Takes['take']
-  readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
+  readonly onDecision: OnDecision
 }
 
 const OPTIONS = ['cost', 'rules'] as const
@@ -36,7 +37,7 @@ export function createLeasedTake(context: LeasedTakeContext): Pick<RateLimiter, 
   function leased(subject: LimiterSubject, text: string, cost: number): LimiterDecision | undefined {
     // A call that only reads asks Redis.
     const decision = cost === 0 ? undefined : leases?.now(text, cost)
-    if (decision !== undefined) onDecision(subject, decision)
+    if (decision !== undefined) onDecision(subject, decision, text)
     return decision
   }
 
@@ -51,7 +52,7 @@ export function createLeasedTake(context: LeasedTakeContext): Pick<RateLimiter, 
     if (decision !== undefined) return Promise.resolve(decision)
     const denied = cache?.denied(text, ownPlan.text, cost)
     if (denied !== undefined) {
-      onDecision(subject, denied.decision)
+      onDecision(subject, denied.decision, text)
       return denied.answer
     }
     if (isText) checkSubject(subject, ownPlan.parts)
@@ -78,7 +79,7 @@ export function createLeasedTake(context: LeasedTakeContext): Pick<RateLimiter, 
       if (decision !== undefined) return decision
       if (isText) checkSubject(subject, ownPlan.parts)
       const denied = cache?.denied(text, ownPlan.text, cost)?.decision
-      if (denied !== undefined) onDecision(subject, denied)
+      if (denied !== undefined) onDecision(subject, denied, text)
       return denied
     },
   }

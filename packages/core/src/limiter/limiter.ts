@@ -5,16 +5,17 @@ import { checkName, checkOptions } from '../options.ts'
 import { withTaking } from '../record/takings.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { badReply } from '../redis/failures.ts'
+import { limiterCountDenied } from '../redis/scripts.gen.ts'
 import { errorText } from '../text.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { createOnBans } from './ban.ts'
 import type { LimiterBannedEvent } from './ban-types.ts'
 import type { ChargeContext } from './charge.ts'
-import type { LimiterContext } from './context.ts'
+import type { LimiterContext, OnDecision } from './context.ts'
 import { createControls } from './controls.ts'
-import type { LimiterDecision } from './decision-types.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
+import { createDenials } from './denials.ts'
 import { createDenyCache, onlyBlocks } from './deny-cache.ts'
 import { createLeasedTake } from './leased-take.ts'
 import { createLeases } from './leases.ts'
@@ -54,7 +55,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   const settings = readOptions(options)
   const { routeBy, hashSubjects, place, deadlineMs, denyCache, ban, countDenied } = settings
   const runtime = runtimeOf(space)
-  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime, taps } = runtime
+  const { keys, bind, breakers, policies, use, onClose, onCloseWaiting, movedTime, taps } = runtime
   const title = `limiter '${name}' of space '${space.name}'`
   const breaker = breakers.of(deadlineMs)
   const locate = createLocate(keys, routeBy, hashSubjects, place)
@@ -96,19 +97,29 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
 
   const about = { space: space.name, name }
   const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
-  const text = declarationText(rules, { routeBy, hashSubjects, place, ban, countDenied })
+  const declared = declarationText(rules, { routeBy, hashSubjects, place, ban, countDenied })
   const declaration = createDeclaration({
     ...limiter,
     bind: (script, shared) => bind(script, shared, deadlineMs, title),
     bindBreaking: limiter.bind,
     title,
     rules,
-    text,
-    onChange: (before) => reportRedeclared(redeclared, about, { title, before, now: text }),
+    text: declared,
+    onChange: (before) => reportRedeclared(redeclared, about, { title, before, now: declared }),
   })
 
   const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter', taps)
-  function onDecision(subject: LimiterSubject, decision: LimiterDecision): void {
+  const denials = settings.reportDenied
+    ? createDenials({
+        name,
+        keys,
+        hashSubjects,
+        onClose,
+        send: bind(limiterCountDenied, [], deadlineMs, title),
+      })
+    : undefined
+  const onDecision: OnDecision = (subject, decision, text) => {
+    if (!decision.allowed) denials?.count(text, decision)
     if (decisions.observed) decisions.emit({ kind: 'decision', ...about, subject, decision })
   }
 

@@ -14,6 +14,7 @@ const OPTIONS = [
   'denyCache',
   'ban',
   'countDenied',
+  'reportDenied',
   'lease',
   'maxWaiters',
 ] as const
@@ -29,6 +30,7 @@ export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly denyCache: NonNullable<RateLimiterOptions['denyCache']>
   readonly ban: Ban | undefined
   readonly countDenied: boolean
+  readonly reportDenied: boolean
   readonly lease: RateLimiterOptions['lease']
 }
 
@@ -36,8 +38,9 @@ export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
 export function readOptions(options: RateLimiterOptions): LimiterSettings {
   checkOptions('createRateLimiter', options, OPTIONS)
   const { rules, routeBy, hashSubjects = false, whenUnavailable = 'open', denyCache = true } = options
-  const { place = 'spread', countDenied = false } = options
+  const { place = 'spread', countDenied = false, reportDenied = true } = options
   if (typeof countDenied !== 'boolean') throw invalid('countDenied', countDenied, 'give true or false')
+  if (typeof reportDenied !== 'boolean') throw invalid('reportDenied', reportDenied, 'give true or false')
   if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
   if (place === 'space' && routeBy !== undefined) {
     throw invalid('routeBy', routeBy, "leave it out: with place 'space' one script charges all rules")
@@ -61,6 +64,7 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
     denyCache,
     ban: options.ban === undefined ? undefined : readBan(options.ban),
     countDenied,
+    reportDenied,
     lease: options.lease,
   }
 }

@@ -36,9 +36,9 @@ function checkPart(subject: LimiterSubject, part: string): string {
   return checkText(`subject ${part}`, subject[part] as string, LONGEST_SUBJECT)
 }
 
-/** A checked subject as one text, which identifies it in this process. */
+/** A checked subject as one text, which identifies it. No text of a subject begins with a brace, as that of an object does. */
 export function subjectText(subject: LimiterSubject): string {
-  return typeof subject === 'string' ? subject : JSON.stringify(Object.values(subject))
+  return typeof subject === 'string' ? subject : JSON.stringify(subject)
 }
 
 /** Where the state of a subject, or of one part of it, is stored, and the subject's name in its keys. */

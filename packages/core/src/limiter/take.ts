@@ -44,7 +44,7 @@ export function createTakes(context: TakeContext): Takes {
     const text = isText ? (given as string) : subjectText(subject)
     const denied = cache?.denied(text, plan.text, cost)
     if (denied !== undefined) {
-      onDecision(given, denied.decision)
+      onDecision(given, denied.decision, text)
       return denied
     }
     // Cached text was checked before, so a subject under attack costs only the look-up.

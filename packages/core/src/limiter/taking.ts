@@ -3,7 +3,7 @@ import { wholeNumber } from '../options.ts'
 import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { rulesText } from './charge-script.ts'
-import type { LimiterContext } from './context.ts'
+import type { LimiterContext, OnDecision } from './context.ts'
 import { decisionOf } from './decision.ts'
 import type { Declaration } from './declaration.ts'
 import type { LimiterDecision } from './decision-types.ts'
@@ -12,7 +12,7 @@ import { readBlock } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import type { RuleRegistry } from './rule-registry.ts'
 import { createSubjectKeys } from './subject-keys.ts'
-import { checkSubject } from './subjects.ts'
+import { checkSubject, subjectText } from './subjects.ts'
 import type { LimiterSubject, RateLimiter } from './types.ts'
 
 export interface TakingParts extends LimiterContext {
@@ -23,7 +23,7 @@ export interface TakingParts extends LimiterContext {
   readonly plan: Plan
   readonly registry: RuleRegistry
   readonly declaration: Declaration
-  readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
+  readonly onDecision: OnDecision
 }
 
 /** Microseconds of Redis for each rule, see `EffectTarget`. */
@@ -67,18 +67,18 @@ export function createTaking(parts: TakingParts): RateLimiter['taking'] {
   }
 
   /** The decision in a text of the script. */
-  function decisionIn(subject: LimiterSubject, text: string, cost: number): LimiterDecision {
-    const [first, ...rest] = text.split(' ')
+  function decisionIn(subject: LimiterSubject, text: string, line: string, cost: number): LimiterDecision {
+    const [first, ...rest] = line.split(' ')
     const numbers = rest.map(Number)
     let decision: LimiterDecision
     if (first === BLOCKED) {
       const [us = NaN] = numbers
       decision = decisionOf(rules, readBlock(us, rest.slice(1).join(' ')), cost)
     } else {
-      if (numbers.length !== size) throw new Error(`${text} has not ${size} numbers`)
+      if (numbers.length !== size) throw new Error(`${line} has not ${size} numbers`)
       decision = decisionOf(rules, { kind: 'decided', allowed: first === '1', numbers }, cost)
     }
-    onDecision(subject, decision)
+    onDecision(subject, decision, text)
     return decision
   }
 
@@ -100,9 +100,14 @@ export function createTaking(parts: TakingParts): RateLimiter['taking'] {
       cost,
       keys: own,
       texts: textsOf(cost),
-      read: (line) => decisionIn(given, line, cost),
+      read: (line) => decisionIn(given, subjectText(subject), line, cost),
       refusal(line) {
-        const { rule, remaining, retryAfterMs, violated, blocked } = decisionIn(given, line, cost)
+        const { rule, remaining, retryAfterMs, violated, blocked } = decisionIn(
+          given,
+          subjectText(subject),
+          line,
+          cost,
+        )
         return {
           reason: 'limit',
           rule,

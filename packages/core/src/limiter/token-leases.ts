@@ -4,6 +4,7 @@ import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import type { MovedTime } from '../redis/moved-time.ts'
 import type { Runtime } from '../redis/penknife.ts'
+import type { OnDecision } from './context.ts'
 import type { Taken } from './correction.ts'
 import type { LimiterDecision } from './decision-types.ts'
 import { LeasedTokens } from './leased-tokens.ts'
@@ -26,7 +27,7 @@ export interface TokenLeasesContext {
   readonly onCloseWaiting: Runtime['onCloseWaiting']
   /** Charges the tokens of a lease. */
   readonly lease: (subject: LimiterSubject, cost: number) => Promise<Taken>
-  readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
+  readonly onDecision: OnDecision
   /** Asks Redis for one call. */
   readonly takeOne: (subject: LimiterSubject, cost: number) => Promise<LimiterDecision>
 }
@@ -154,19 +155,24 @@ export function createTokenLeases(
     [first, ...others]: readonly [Waiter, ...Waiter[]],
   ): void {
     const now = performance.now()
-    resolveBy(account, first, leased.decision())
+    resolveBy(text, account, first, leased.decision())
     for (const [at, waiter] of others.entries()) {
       const decision = leased.take(waiter.cost, now)
       if (decision === undefined) {
         ask(text, account, [waiter, ...others.slice(at + 1)])
         return
       }
-      resolveBy(account, waiter, decision)
+      resolveBy(text, account, waiter, decision)
     }
   }
 
-  function resolveBy({ subject }: Account, { resolve }: Waiter, decision: LimiterDecision): void {
-    onDecision(subject, decision)
+  function resolveBy(
+    text: string,
+    { subject }: Account,
+    { resolve }: Waiter,
+    decision: LimiterDecision,
+  ): void {
+    onDecision(subject, decision, text)
     resolve(decision)
   }
 
@@ -196,7 +202,7 @@ export function createTokenLeases(
         correct?.(-tokens).catch(() => {})
         account.aloneUntil = performance.now() + Math.min(idleMs, decision.retryAfterMs || idleMs)
         if (decision.decidedBy === 'policy') {
-          for (const waiter of waiters) resolveBy(account, waiter, decision)
+          for (const waiter of waiters) resolveBy(text, account, waiter, decision)
         } else serveAlone(account, waiters)
       },
       (error: unknown) => {

@@ -106,6 +106,11 @@ export interface RateLimiterOptions {
    */
   readonly countDenied?: boolean
   /**
+   * Counts denials by subject and rule, for tools: this process sends the most denied subjects to Redis, at most once in ten seconds. They
+   * are stored there for at most eight minutes, in the form that names of keys have. False: nothing is counted. Default: true.
+   */
+  readonly reportDenied?: boolean
+  /**
    * Decides most calls of a busy subject in this process, by tokens that it charged in advance. What the rules promise stays true, because
    * tokens are charged before they are used. But up to `tokens` of a subject may be unused in each process, for up to `idle`, while another
    * process denies. A block, `set` or `reset` by another process takes effect within `idle`. Calls with `rules` of their own, and

@@ -106,6 +106,8 @@ export interface Keys {
   limitRules(limiter: string): string
   /** The blocks without an end. */
   limitBlocks(limiter: string): string
+  /** The most denied subjects of a minute: minutes since 1970. */
+  limitDenied(limiter: string, minute: number): string
   /** A key of an object of guard/. `kind` is its type, such as `counter`. Parts are the library's own names. */
   guard(kind: string, name: string, ...part: readonly string[]): string
   /** A key of guard/ for an id that the application chose. */
@@ -187,6 +189,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     limitDeclared: (limiter) => `${base}limit-declared:${limiter}`,
     limitBlocks: (limiter) => `${base}limit-blocks:${limiter}`,
     limitRules: (limiter) => `${base}limit-rules:${limiter}`,
+    limitDenied: (limiter, minute) => `${base}limit-denied:${limiter}:${minute}`,
     guard: (kind, name, ...part) => `${base}${[kind, name, ...part].join(':')}`,
     guardOf: (kind, name, id) => `${base}${kind}:${name}:${short(id)}`,
     guardLive: (kind, name, id) => `${base}${kind}:${name}:${short(id)}:${live}`,

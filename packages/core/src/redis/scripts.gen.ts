@@ -3160,7 +3160,26 @@ return bans.reply
 end
 return plan.reply`
 
-const piece89 = `local damaged = typed(declared, 'zset')
+const piece89 = `local damaged = typed(counts, 'zset')
+if damaged then
+return damaged
+end
+local added = cjson.decode(given)
+local missing = tonumber(lacks) - tonumber(redis.call('ZSCORE', counts, '') or 0)
+redis.call('ZREM', counts, '')
+for at = 1, #added, 2 do
+redis.call('ZINCRBY', counts, added[at + 1], added[at])
+end
+local over = redis.call('ZCARD', counts) - most
+if over > 0 then
+local removed = redis.call('ZPOPMIN', counts, over)
+missing = missing + tonumber(removed[#removed])
+end
+redis.call('ZADD', counts, -missing, '')
+redis.call('PEXPIRE', counts, lasts)
+return redis.call('ZCARD', counts) - 1`
+
+const piece90 = `local damaged = typed(declared, 'zset')
 if damaged then
 return damaged
 end
@@ -3197,13 +3216,21 @@ return { 1, before }
 end
 return { 1 }`
 
-const piece90 = `if of.mistimed then
+const piece91 = `local damaged = typed(counts, 'zset')
+if damaged then
+return damaged
+end
+local reply = redis.call('ZRANGE', counts, '+inf', '1', 'BYSCORE', 'REV', 'LIMIT', 0, most, 'WITHSCORES')
+table.insert(reply, 1, redis.call('ZSCORE', counts, '') or '')
+return reply`
+
+const piece92 = `if of.mistimed then
 return { 3, now }
 end
 local plan, refused = charging.prepare(of, places, cost, 'look', '')
 return plan and plan.reply or refused`
 
-const piece91 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
+const piece93 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -3217,7 +3244,7 @@ end
 end
 return found.live`
 
-const piece92 = `local damaged = typed(blocks, 'zset')
+const piece94 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
@@ -3231,7 +3258,7 @@ end
 redis.call('ZADD', blocks, 0, block)
 return 1`
 
-const piece93 = `local damaged = typed(rules, 'zset')
+const piece95 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
@@ -3241,13 +3268,13 @@ local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
 redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new`
 
-const piece94 = `local damaged = typed(rules, 'zset')
+const piece96 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece95 = `local found = { 0, 0, 0, '', '' }
+const piece97 = `local found = { 0, 0, 0, '', '' }
 if kind == 'state' then
 local saved = redis.pcall('GET', place)
 if type(saved) == 'string' then
@@ -3266,7 +3293,7 @@ return nil
 end
 return found`
 
-const piece96 = `local saved = redis.pcall('GET', state)
+const piece98 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -3315,7 +3342,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece97 = `local saved = redis.pcall('GET', state)
+const piece99 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -3376,7 +3403,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece98 = `local MAX_EPOCHS = 100000
+const piece100 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -3386,7 +3413,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece99 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece101 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3409,7 +3436,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece100 = `local wrong = typed(connections, 'zset')
+const piece102 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -3438,7 +3465,7 @@ return ''
 end
 return admitted`
 
-const piece101 = `local suffix = ':' .. process .. ':' .. number
+const piece103 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -3446,7 +3473,7 @@ end
 end
 return 0`
 
-const piece102 = `local wrong = typed(due, 'zset')
+const piece104 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -3457,7 +3484,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece103 = `local function tag_of(entry)
+const piece105 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -3465,7 +3492,7 @@ return tag
 end
 end`
 
-const piece104 = `local function tagged(entry)
+const piece106 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -3473,7 +3500,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece105 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece107 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3490,7 +3517,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece106 = `local publication = { prepare = nil, apply = nil }
+const piece108 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -3617,7 +3644,7 @@ end
 return event_id
 end`
 
-const piece107 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
+const piece109 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3729,12 +3756,12 @@ end
 return alive
 end`
 
-const piece108 = `lease = tonumber(lease)
+const piece110 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece109 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece111 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece110 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3745,9 +3772,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece111 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece113 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece114 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3756,10 +3783,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece113 = `local text = '\\n' .. type .. '\\n' .. json
+const piece115 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece114 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece116 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3774,9 +3801,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece115 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece117 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece116 = `local channel = {
+const piece118 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3790,9 +3817,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece117 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece119 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece118 = `channel.history, channel.live = history, live
+const piece120 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3800,7 +3827,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece119 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece121 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3815,7 +3842,7 @@ lost = lost or not presence.has(room, process, change)
 end
 return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
-const piece120 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece122 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3855,10 +3882,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece121 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece123 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece122 = `local function allowed(command, key)
+const piece124 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3880,7 +3907,7 @@ end
 end
 end`
 
-const piece123 = `local MOST = '18446744073709551615'
+const piece125 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3901,12 +3928,12 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece124 = `local function sortable(id)
+const piece126 = `local function sortable(id)
 local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end`
 
-const piece125 = `local members = { from = nil }
+const piece127 = `local members = { from = nil }
 function members.prefix(key, id)
 return key .. '\\0' .. sortable(id) .. '\\0'
 end
@@ -3951,7 +3978,7 @@ end
 return delivery or nil
 end`
 
-const piece126 = `local function load_members()
+const piece128 = `local function load_members()
 return members
 end
 local entry = {}
@@ -4081,7 +4108,7 @@ end
 return delivery ~= nil
 end`
 
-const piece127 = `local function expanded(value)
+const piece129 = `local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
 end
@@ -4094,7 +4121,7 @@ return table.concat(all, ' ')
 end))
 end`
 
-const piece128 = `local places = { open = nil }
+const piece130 = `local places = { open = nil }
 local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
@@ -4379,7 +4406,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece129 = `local function load_outcomes()
+const piece131 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -4436,7 +4463,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece130 = `if wrong then
+const piece132 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -4501,7 +4528,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. made`
 
-const piece131 = `if wrong then
+const piece133 = `if wrong then
 return wrong
 end
 if window then
@@ -4534,7 +4561,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece132 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece134 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4545,7 +4572,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece133 = `local list = position_of(stream)
+const piece135 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4560,7 +4587,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece134 = `local before = redis.pcall('GET', declaration)
+const piece136 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4571,7 +4598,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece135 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece137 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4593,9 +4620,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece136 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece138 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece137 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece139 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4609,12 +4636,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece138 = `local function due_at(due)
+const piece140 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece139 = `local function load_limits()
+const piece141 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5374,13 +5401,13 @@ end
 return id
 end`
 
-const piece140 = `local may = append.prepare(stream)
+const piece142 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece141 = `local before = redis.pcall('GET', written)
+const piece143 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5415,7 +5442,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece142 = `local function reserve(stream)
+const piece144 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5434,7 +5461,7 @@ stream.last = id
 return id
 end`
 
-const piece143 = `local function load_limits()
+const piece145 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -6041,7 +6068,7 @@ end
 return id
 end`
 
-const piece144 = `local once = window ~= '0'
+const piece146 = `local once = window ~= '0'
 local known = once and redis.pcall('GET', added)
 if type(known) == 'table' then
 return known
@@ -6061,7 +6088,7 @@ redis.call('SET', added, id, 'PX', window)
 end
 return id`
 
-const piece145 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+const piece147 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
 if wrong then
 return wrong
 end
@@ -6080,7 +6107,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece146 = `local id = redis.pcall('GET', added)
+const piece148 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -6099,7 +6126,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece147 = `local wrong = typed(results, 'hash') or typed(ends, 'zset')
+const piece149 = `local wrong = typed(results, 'hash') or typed(ends, 'zset')
 if wrong then
 return wrong
 end
@@ -6121,7 +6148,7 @@ redis.call('ZADD', ends, string.format('%.0f', starts + bound), id)
 end
 return added`
 
-const piece148 = `local of = places.open(held[1], held[2], ready, most)
+const piece150 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -6199,7 +6226,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece149 = `local function pending(stream, group, ids, consumer)
+const piece151 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -6223,7 +6250,7 @@ end
 return found
 end`
 
-const piece150 = `local MOST_TRIMMED = 5000
+const piece152 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -6276,7 +6303,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece151 = `local outcomes = { open = nil }
+const piece153 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -6317,7 +6344,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece152 = `local function load_places()
+const piece154 = `local function load_places()
 local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
@@ -6623,7 +6650,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece153 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece155 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6747,7 +6774,7 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece154 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6769,7 +6796,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece155 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
+const piece157 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
 if from == '' then
 for _ in ipairs(sources) do
 args[#args + 1] = '>'
@@ -6785,7 +6812,7 @@ return found
 end
 return { from == '' and last_ids(found, tonumber(count)), found }`
 
-const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece158 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6808,7 +6835,7 @@ end
 end
 return gone`
 
-const piece157 = `local left = redis.call('PTTL', paused)
+const piece159 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -6816,7 +6843,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece158 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece160 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6869,7 +6896,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece159 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
+const piece161 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
 local started = {}
 function started.recorded(count)
 return count >= RECORDED
@@ -6888,7 +6915,7 @@ end
 return row[4] < FIRST_MS and started.since(row, ms) or nil
 end`
 
-const piece160 = `local due = string.match(action, '^move (%d+)$')
+const piece162 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -7147,7 +7174,7 @@ end
 end
 return reply('gone', nil)`
 
-const piece161 = `local MOST_FORGOTTEN = 5000
+const piece163 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -7163,7 +7190,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece162 = `local ms = math.floor(now / 1000)
+const piece164 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -7262,7 +7289,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece165 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -7270,7 +7297,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece164 = `local wrong = typed(output, 'string')
+const piece166 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -7306,7 +7333,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece165 = `if redis.call('EXISTS', stream) == 0 then
+const piece167 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -7316,7 +7343,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece166 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece168 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -7342,7 +7369,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece167 = `local changed
+const piece169 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -7354,7 +7381,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece168 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece170 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -7364,7 +7391,7 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece169 = `local of = places.open(held[1], held[2], ready, most)
+const piece171 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -7378,7 +7405,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece170 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
+const piece172 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
@@ -7426,7 +7453,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece171 = `local may = append.prepare(stream)
+const piece173 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -7443,7 +7470,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece172 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece174 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7469,7 +7496,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece173 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece175 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7501,7 +7528,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece174 = `local schedule = { seen = nil, state = nil }
+const piece176 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7523,7 +7550,7 @@ found[5] or '',
 }
 end`
 
-const piece175 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece177 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7533,7 +7560,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece176 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece178 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7541,7 +7568,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece177 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece179 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7600,9 +7627,9 @@ end
 end
 return outcome`
 
-const piece178 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece180 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece179 = `local schedules, due, ids = unpack(all)
+const piece181 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7629,7 +7656,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece180 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece182 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7648,7 +7675,7 @@ end
 end
 return reply`
 
-const piece181 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece183 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7666,7 +7693,7 @@ end
 end
 return reply`
 
-const piece182 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece184 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7925,7 +7952,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece183 = `local here, again = find(stream, group), find(ready, group)
+const piece185 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -7987,7 +8014,7 @@ end
 end
 return reply`
 
-const piece184 = `local wrong = typed(stream, 'stream')
+const piece186 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -8011,7 +8038,7 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece185 = `if wrong then
+const piece187 = `if wrong then
 return wrong
 end
 local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
@@ -8038,13 +8065,13 @@ end
 set_aside(key, where, position, base, used, fence, ms)
 return '-' .. string.format('%.0f', ms) .. ' ' .. text`
 
-const piece186 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece188 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece187 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece189 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -11506,6 +11533,46 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[ar
 }
 
 /**
+ * Add the denials that a process counted to those of all processes, in one minute.
+ *
+ * Invariant: the score of a member is at most the number of its denials that processes sent, and is less by at most the negative score of
+ * the member ''. So what a process left out is added there, and so is the largest count that is removed for lack of room. A process that
+ * dies before it sends loses its counts; one that dies after it sent has nothing left to do.
+ *
+ * - key `counts`: sorted set: rule and subject, by denials; and '', by what a count lacks at most, negative
+ * - `given`: JSON: rule and subject, and a count, for each
+ * - `lacks`: how many denials of one subject the process did not count, at most
+ * - `most`: members
+ * - `lasts`: milliseconds for which they are stored
+ * - replies members
+ * - on a full server refused: counts are approximate
+ */
+export const limiterCountDenied: Script<[], [counts: string, given: Arg, lacks: Arg, most: Arg, lasts: Arg], number> = {
+  name: 'limiter/count-denied',
+  sha: 'd45aa7d8bc21c76d52970e8559736aa4fa842675',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["counts"],
+  args: ["given","lacks","most","lasts"],
+  returns: 'integer',
+  text: /* @__PURE__ */ lines(`#!lua`, piece1, `local items = #KEYS / 1
+if items == 1 then
+local counts, given, lacks, most, lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+do`, piece89, `end
+return nil
+end
+local function item(counts, given, lacks, most, lasts)`, piece89, `end
+local replies, done = {}, 0
+local own = #ARGV > 4 and 4 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1`, piece11, piece6),
+}
+
+/**
  * Declare the rules of a limiter, or refuse rules that use another calendar for the same state.
  *
  * The count of a calendar rule belongs to a period. A process with another calendar would read it as the count of its own
@@ -11539,10 +11606,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece89, `end
+do`, piece90, `end
 return nil
 end
-local function item(declared, calendars, calendars_last, text, text_lasts)`, piece89, `end
+local function item(declared, calendars, calendars_last, text, text_lasts)`, piece90, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -11550,6 +11617,39 @@ while done < items do
 local key = done * 1
 local arg = 0 + done * own
 done = done + 1`, piece11, piece6),
+}
+
+/**
+ * The most denied subjects of one minute.
+ *
+ * - key `counts`: sorted set as in count-denied.lua
+ * - `most`: members
+ * - replies what a count lacks at most, negative (empty: nothing was counted); then rule and subject, and the count, for each
+ */
+export const limiterDenied: Script<[], [counts: string, most: Arg], readonly Reply[]> = {
+  name: 'limiter/denied',
+  sha: '65b5d1ce9630f09f3417e93aee7f551c1ac77a25',
+  batch: 32,
+  sharedKeys: false,
+  shared: [],
+  keys: ["counts"],
+  args: ["most"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
+if items == 1 then
+local counts, most = KEYS[1], ARGV[1]
+do`, piece91, `end
+return nil
+end
+local function item(counts, most)`, piece91, `end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
@@ -11579,10 +11679,10 @@ local of = charging.open(rules)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local places, cost = KEYS, ARGV[2]
-do`, piece90, `end
+do`, piece92, `end
 return nil
 end
-local function item(places, cost)`, piece90, `end
+local function item(places, cost)`, piece92, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11632,10 +11732,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
-do`, piece91, `end
+do`, piece93, `end
 return nil
 end
-local function item(places, lease, length)`, piece91, `end
+local function item(places, lease, length)`, piece93, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11672,10 +11772,10 @@ export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg]
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece92, `end
+do`, piece94, `end
 return nil
 end
-local function item(blocks, block, add)`, piece92, `end
+local function item(blocks, block, add)`, piece94, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11712,10 +11812,10 @@ export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], n
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece92, `end
+do`, piece94, `end
 return nil
 end
-local function item(blocks, block, add)`, piece92, `end
+local function item(blocks, block, add)`, piece94, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11753,10 +11853,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece93, `end
+do`, piece95, `end
 return nil
 end
-local function item(rules, rule, lasts)`, piece93, `end
+local function item(rules, rule, lasts)`, piece95, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11788,10 +11888,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 10000
 local items = #KEYS / 1
 if items == 1 then
 local rules = KEYS[1]
-do`, piece94, `end
+do`, piece96, `end
 return nil
 end
-local function item(rules)`, piece94, `end
+local function item(rules)`, piece96, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11839,10 +11939,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local place, kind = KEYS[1], ARGV[1]
-do`, piece95, `end
+do`, piece97, `end
 return nil
 end
-local function item(place, kind)`, piece95, `end
+local function item(place, kind)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11894,10 +11994,10 @@ local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece96, `end
+do`, piece98, `end
 return nil
 end
-local function item(state, cost)`, piece96, `end
+local function item(state, cost)`, piece98, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11950,10 +12050,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece97, `end
+do`, piece99, `end
 return nil
 end
-local function item(state, cost)`, piece97, `end
+local function item(state, cost)`, piece99, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11987,13 +12087,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece98, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece100, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece99, `end
+do`, piece101, `end
 return nil
 end
-local function item(history, next, live)`, piece99, `end
+local function item(history, next, live)`, piece101, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12110,10 +12210,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece100, `end
+do`, piece102, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece100, `end
+local function item(connections, process, number, admitted, most)`, piece102, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -12148,10 +12248,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece101, `end
+do`, piece103, `end
 return nil
 end
-local function item(connections, process, number)`, piece101, `end
+local function item(connections, process, number)`, piece103, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -12188,10 +12288,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 100
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece102, `end
+do`, piece104, `end
 return nil
 end
-local function item(due, wait)`, piece102, `end
+local function item(due, wait)`, piece104, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12226,13 +12326,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece98, piece103, piece104, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece100, piece105, piece106, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece105, `end
+do`, piece107, `end
 return nil
 end
-local function item(history, next)`, piece105, `end
+local function item(history, next)`, piece107, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12310,21 +12410,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece109, `do`, piece110, `end
+local lease = ARGV[4]`, piece110, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece111, `do`, piece112, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece110, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece112, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece111, piece6),
+done = done + 1`, piece113, piece6),
 }
 
 /**
@@ -12356,21 +12456,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece109, `do`, piece112, `end
+local lease = ARGV[4]`, piece110, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece111, `do`, piece114, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece112, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece114, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece111, piece6),
+done = done + 1`, piece113, piece6),
 }
 
 /**
@@ -12398,10 +12498,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece113, `end
+do`, piece115, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece113, `end
+local function item(live, channel, type, json)`, piece115, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -12440,7 +12540,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -12468,16 +12568,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece114, `end
+do`, piece116, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece114, `end
+local function item(counts, entries, leases, history, live, most)`, piece116, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece115, piece6),
+done = done + 1`, piece117, piece6),
 }
 
 /**
@@ -12516,15 +12616,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece108, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece117, `do`, piece118, `end
+local window = ARGV[4]`, piece118, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece119, `do`, piece120, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece120, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12569,15 +12669,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece108, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece117, `do`, piece118, `end
+local window = ARGV[4]`, piece118, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece119, `do`, piece120, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece120, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12618,17 +12718,17 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 4
+local lease = ARGV[4]`, piece110, `local items = (#ARGV - 4) / 4
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts, changes = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece119, `end
+do`, piece121, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece119, `end
+local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece121, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12665,7 +12765,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece103, piece104, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece105, piece106, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -12744,10 +12844,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece120, `end
+do`, piece122, `end
 return nil
 end
-local function item(history, next, position, count)`, piece120, `end
+local function item(history, next, position, count)`, piece122, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -12773,13 +12873,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece103, piece104, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece105, piece106, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece121, `end
+do`, piece123, `end
 return nil
 end
-local function item(history)`, piece121, `end
+local function item(history)`, piece123, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12817,8 +12917,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece124, piece125, piece126, piece127, piece1, piece128, piece72, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece124, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece126, piece127, piece128, piece129, piece1, piece130, piece72, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -15628,7 +15728,7 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end`, piece129, `local keys = KEYS
+end`, piece131, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
@@ -15682,10 +15782,10 @@ end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece130, `end
+do`, piece132, `end
 return nil
 end
-local function item(own, values)`, piece130, `end
+local function item(own, values)`, piece132, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -15727,8 +15827,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece124, piece125, piece1, piece72, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece124, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece126, piece127, piece1, piece72, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -18877,10 +18977,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece131, `end
+do`, piece133, `end
 return nil
 end
-local function item(own, values)`, piece131, `end
+local function item(own, values)`, piece133, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18914,10 +19014,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece132, `end
+do`, piece134, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece132, `end
+local function item(object, kind, cursor)`, piece134, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18968,10 +19068,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece133, `end
+do`, piece135, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece133, `end
+local function item(stream, object, kind, fields)`, piece135, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19004,10 +19104,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece134, `end
+do`, piece136, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece134, `end
+local function item(declaration, text, lasts)`, piece136, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19049,17 +19149,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece135, `end
+do`, piece137, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece135, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece137, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece136, piece6),
+done = done + 1`, piece138, piece6),
 }
 
 /**
@@ -19088,17 +19188,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece137, `end
+do`, piece139, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece137, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece139, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece136, piece6),
+done = done + 1`, piece138, piece6),
 }
 
 /**
@@ -19126,16 +19226,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece140, `end
+do`, piece142, `end
 return nil
 end
-local function item(payload, trace, due)`, piece140, `end
+local function item(payload, trace, due)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19171,7 +19271,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of[1], limits, of[2], of[3])
@@ -19179,10 +19279,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece141, `end
+do`, piece143, `end
 return nil
 end
-local function item(written, number, payloads)`, piece141, `end
+local function item(written, number, payloads)`, piece143, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19219,7 +19319,7 @@ export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece142, piece124, piece125, piece126, piece1, piece143, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece144, piece126, piece127, piece128, piece1, piece145, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits)
 function stream.count()
@@ -19235,10 +19335,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece144, `end
+do`, piece146, `end
 return nil
 end
-local function item(added, payload, trace, own, window)`, piece144, `end
+local function item(added, payload, trace, own, window)`, piece146, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19275,7 +19375,7 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece142, piece124, piece125, piece126, piece1, piece143, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece144, piece126, piece127, piece128, piece1, piece145, `local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
 local stream = append.open(of[1], limits)
@@ -19299,10 +19399,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece145, `end
+do`, piece147, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece145, `end
+local function item(latest, payload, trace, due)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19339,16 +19439,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece146, `end
+do`, piece148, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece146, `end
+local function item(added, payload, trace, due, window)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19388,7 +19488,7 @@ export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece1, `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -20147,10 +20247,10 @@ local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 5
 if items == 1 then
 local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece147, `end
+do`, piece149, `end
 return nil
 end
-local function item(results, ends, id, payload, trace, due, bound)`, piece147, `end
+local function item(results, ends, id, payload, trace, due, bound)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20228,23 +20328,23 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece127, piece124, piece125, piece126, piece1, piece128, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece129, piece126, piece127, piece128, piece1, piece130, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece148, `end
+do`, piece150, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece148, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece150, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece115, piece6),
+done = done + 1`, piece117, piece6),
 }
 
 /**
@@ -20277,8 +20377,8 @@ export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece123, piece36, piece149, piece150, piece124, piece125, piece126, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece151, piece1, piece152, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece125, piece36, piece151, piece152, piece126, piece127, piece128, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece153, piece1, piece154, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -20288,10 +20388,10 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece153, `end
+do`, piece155, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece153, `end
+local function item(stream, ready, delayed, last, place, from)`, piece155, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20339,10 +20439,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece154, `end
+do`, piece156, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece154, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece156, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20446,10 +20546,10 @@ end
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local count, from = ARGV[3], ARGV[4]
-do`, piece155, `end
+do`, piece157, `end
 return nil
 end
-local function item(count, from)`, piece155, `end
+local function item(count, from)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20484,10 +20584,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece156, `end
+do`, piece158, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece156, `end
+local function item(stream, ready, group, silent)`, piece158, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20524,10 +20624,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece157, `end
+do`, piece159, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece157, `end
+local function item(paused, lasts, channel)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20567,7 +20667,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece1, piece152, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece151, piece152, piece126, piece127, piece128, piece1, piece154, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -20575,10 +20675,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece158, `end
+do`, piece160, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece158, `end
+local function item(stream, ready, delayed, settled, most)`, piece160, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20622,7 +20722,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece151, piece1, piece152, piece159, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece151, piece152, piece126, piece127, piece128, piece153, piece1, piece154, piece161, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -20633,16 +20733,16 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece160, `end
+do`, piece162, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece160, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece162, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece111, piece6),
+done = done + 1`, piece113, piece6),
 }
 
 /**
@@ -20690,7 +20790,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece123, piece36, piece149, piece150, piece124, piece125, piece126, piece1, piece152, piece161, piece159, piece129, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece151, piece152, piece126, piece127, piece128, piece1, piece154, piece163, piece161, piece131, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -20717,10 +20817,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece162, `end
+do`, piece164, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece162, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece164, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20759,10 +20859,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece163, `end
+do`, piece165, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece163, `end
+local function item(stream, ready, paused, group, from)`, piece165, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20801,10 +20901,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece164, `end
+do`, piece166, `end
 return nil
 end
-local function item(output, fence, from)`, piece164, `end
+local function item(output, fence, from)`, piece166, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20833,10 +20933,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece165, `end
+do`, piece167, `end
 return nil
 end
-local function item(stream)`, piece165, `end
+local function item(stream)`, piece167, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20879,10 +20979,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece166, `end
+do`, piece168, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece166, `end
+local function item(stream, first, last, count, bytes, order)`, piece168, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -20919,10 +21019,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece167, `end
+do`, piece169, `end
 return nil
 end
-local function item(paused, on, channel)`, piece167, `end
+local function item(paused, on, channel)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -20961,17 +21061,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece151, piece149, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece153, piece151, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece168, `end
+do`, piece170, `end
 return nil
 end
-local function item(stream, position, id, keep, json)`, piece168, `end
+local function item(stream, position, id, keep, json)`, piece170, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21039,15 +21139,15 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece127, piece1, piece128, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece126, piece127, piece128, piece129, piece1, piece130, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
-do`, piece169, `end
+do`, piece171, `end
 return nil
 end
-local function item(dead, ready, position)`, piece169, `end
+local function item(dead, ready, position)`, piece171, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21084,16 +21184,16 @@ export const streamRenew: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece127, piece149, piece159, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece129, piece151, piece161, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece170, `end
+do`, piece172, `end
 return nil
 end
-local function item(stream, ids, places, starting)`, piece170, `end
+local function item(stream, ids, places, starting)`, piece172, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21126,16 +21226,16 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of[1], limits, of[2], of[3])
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece171, `end
+do`, piece173, `end
 return nil
 end
-local function item(id, payload)`, piece171, `end
+local function item(id, payload)`, piece173, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21170,15 +21270,15 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position","payload"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece1, piece152, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece126, piece127, piece128, piece1, piece154, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local dead, ready, position, payload = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3]
-do`, piece172, `end
+do`, piece174, `end
 return nil
 end
-local function item(dead, ready, position, payload)`, piece172, `end
+local function item(dead, ready, position, payload)`, piece174, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21230,17 +21330,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard, channel = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece173, `end
+do`, piece175, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard, channel)`, piece173, `end
+local function item(stream, ready, delayed, group, after, discard, channel)`, piece175, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece136, piece6),
+done = done + 1`, piece138, piece6),
 }
 
 /**
@@ -21262,13 +21362,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece175, `end
+do`, piece177, `end
 return nil
 end
-local function item(schedules, due, id)`, piece175, `end
+local function item(schedules, due, id)`, piece177, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -21301,10 +21401,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece176, `end
+do`, piece178, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece176, `end
+local function item(schedules, due, ids, id)`, piece178, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -21345,7 +21445,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece138, piece51, piece123, piece36, piece124, piece125, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece140, piece51, piece125, piece36, piece126, piece127, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -22086,7 +22186,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece174, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece176, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -22160,17 +22260,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece177, `end
+do`, piece179, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece177, `end
+local function item(all, id, seen, next, payload, names, name)`, piece179, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece178, piece6),
+done = done + 1`, piece180, piece6),
 }
 
 /**
@@ -22202,21 +22302,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece179, `end
+do`, piece181, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece179, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece181, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece178, piece6),
+done = done + 1`, piece180, piece6),
 }
 
 /**
@@ -22240,14 +22340,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece180, `end
+do`, piece182, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece180, `end
+local function item(schedules, due, skip)`, piece182, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22281,14 +22381,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece174, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece181, `end
+do`, piece183, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece181, `end
+local function item(schedules, due, ids, after, count)`, piece183, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22338,7 +22438,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece149, piece51, piece123, piece36, piece150, piece124, piece125, piece126, piece1, piece152, piece161, piece129, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece151, piece51, piece125, piece36, piece152, piece126, piece127, piece128, piece1, piece154, piece163, piece131, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -22353,10 +22453,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece182, `end
+do`, piece184, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece182, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece184, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22400,10 +22500,10 @@ end
 end
 end
 local items = #KEYS / 7
-if items == 1 then`, piece39, `do`, piece183, `end
+if items == 1 then`, piece39, `do`, piece185, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece183, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece185, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22434,15 +22534,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece123, piece149, piece150, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece125, piece151, piece152, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece184, `end
+do`, piece186, `end
 return nil
 end
-local function item(stream, first)`, piece184, `end
+local function item(stream, first)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -22539,7 +22639,7 @@ end
 function limiting.apply(group, plan)
 charging.apply(group.of, plan)
 return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
-end`, piece122, `local WAIT = {
+end`, piece124, `local WAIT = {
 g = function(rule, tokens)
 return rule.capacity == 0 and math.huge or (rule.level + tokens * rule.token - rule.capacity) / rule.drain
 end,
@@ -22571,7 +22671,7 @@ longest = math.max(longest, rule.limit == 0 and math.huge or WAIT[rule.letter](r
 end
 end
 return longest
-end`, piece124, piece125, piece126, piece36, `local function load_acknowledge()
+end`, piece126, piece127, piece128, piece36, `local function load_acknowledge()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -22693,7 +22793,7 @@ redis.call('XDEL', stream, id)
 else
 load_acknowledge()(stream, group, declared, { id })
 end
-end`, piece152, `local of = KEYS
+end`, piece154, `local of = KEYS
 local each = ARGV[1]
 local most = ARGV[2]
 local group = ARGV[3]
@@ -22759,10 +22859,10 @@ end
 local items = (#ARGV - 6) / 5
 if items == 1 then
 local own, where, place, used, fence, denials = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-do`, piece185, `end
+do`, piece187, `end
 return nil
 end
-local function item(own, where, place, used, fence, denials)`, piece185, `end
+local function item(own, where, place, used, fence, denials)`, piece187, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22796,10 +22896,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece186, `end
+do`, piece188, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece186, `end
+local function item(watched, lasts, channels)`, piece188, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22839,17 +22939,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece149, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece151, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece187, `end
+do`, piece189, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece187, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece189, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

@@ -7,6 +7,7 @@ import { BRIEF, WHOLE } from '../shown.ts'
 import { VERSION } from '../version.ts'
 
 const MOST_TEXT = 256
+const MOST_DENIED = 50
 
 type Names = Exclude<
   keyof DashboardReads,
@@ -42,9 +43,18 @@ export const otherReads: { readonly [Name in Names]: Read<DashboardReads[Name]['
     ({ space, limiter, subject: of, cost }, { inspector }) =>
       inspector.explainSubject(space, limiter, of, { cost }),
   ),
-  denied: read({ space: optional(name), limiter: optional(name) }, async ({ space, limiter }, { denied }) =>
-    denied.read(space, limiter),
-  ),
+  denied: read({ space: name, limiter: optional(name) }, async ({ space, limiter: only }, { inspector }) => {
+    const { items: listed } =
+      only === undefined ? await inspector.limiters(space) : { items: [{ name: only }] }
+    const answers = await Promise.all(listed.map((each) => inspector.deniedSubjects(space, each.name)))
+    const items = answers
+      .flatMap(({ limiter, atMostMissing, items: rows }) =>
+        rows.map((row) => ({ limiter, atMostMissing, ...row })),
+      )
+      .toSorted((a, b) => b.count - a.count)
+      .slice(0, MOST_DENIED)
+    return { overMs: Math.max(0, ...answers.map(({ overMs }) => overMs)), items }
+  }),
 
   boards: objects('leaderboard'),
   board: read(

@@ -12,7 +12,7 @@ import { link } from '../../lib/router.ts'
 import { pageOf, type SpaceScreenProps } from '../props.ts'
 import { LimiterScreen } from './limiter.ts'
 import { ruleText } from './rules.ts'
-import { subjectLink, subjectText } from './subject-text.ts'
+import { isHashed, subjectLink, subjectText } from './subject-text.ts'
 
 export function LimitsScreen(props: SpaceScreenProps): VNode {
   return props.rest[0] === undefined
@@ -66,30 +66,36 @@ function Limits({ space, query }: SpaceScreenProps): VNode {
       )}
     <//>
     <${Panel} title="Most denied subjects"
-      >${loaded(denied, (answer) => html`<${Denied} answer=${answer} />`)}<//
+      >${loaded(denied, (answer) => html`<${Denied} space=${space} answer=${answer} />`)}<//
     >
   <//>`
 }
 
 /** The most denied subjects of the last minutes. */
-export function Denied({ answer: { items, overMs } }: { readonly answer: DeniedAnswer }): VNode {
-  const scope = `Decisions of the process that serves this page, of the last ${duration(overMs)} at most.`
+export function Denied({
+  space,
+  answer: { items, overMs },
+}: {
+  readonly space: string
+  readonly answer: DeniedAnswer
+}): VNode {
+  const scope = `Denials of all processes in the last ${duration(overMs)}, sent every ten seconds.`
   if (items.length === 0) {
-    return html`<${Empty} title="No subject was denied"
-      >${scope} Counting began when somebody first opened this screen.<//
-    >`
+    return html`<${Empty} title="No subject was denied">${scope}<//>`
   }
   return html`${table({
       label: 'Most denied subjects',
       rows: items,
-      keyOf: ({ limiter, subject }) => `${limiter} ${JSON.stringify(subject)}`,
+      keyOf: ({ limiter, subject, rule }) => JSON.stringify([limiter, rule, subject]),
       columns: [
         {
           head: 'Subject',
-          cell: ({ space, limiter, subject }) =>
-            html`<a href=${subjectLink(space, limiter, subject)}
-              ><${Text} value=${subjectText(subject)} most=${60} plain=${true}
-            /></a>`,
+          cell: ({ limiter, subject }) => {
+            const text = html`<${Text} value=${subjectText(subject)} most=${60} plain=${true} />`
+            return isHashed(subject)
+              ? text
+              : html`<a href=${subjectLink(space, limiter, subject)}>${text}</a>`
+          },
         },
         { head: 'Limiter', cell: ({ limiter }) => html`<${Text} value=${limiter} most=${40} />` },
         {
@@ -104,8 +110,8 @@ export function Denied({ answer: { items, overMs } }: { readonly answer: DeniedA
           kind: 'end',
           cell: (row) =>
             html`<strong>${count(row.count)}</strong>${
-                row.atMostTooMany > 0
-                  ? html` <span class="muted">(at most ${count(row.atMostTooMany)} too many)</span>`
+                row.atMostMissing > 0
+                  ? html` <span class="muted">(up to ${count(row.atMostMissing)} more)</span>`
                   : null
               }`,
         },

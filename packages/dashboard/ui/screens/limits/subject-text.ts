@@ -11,6 +11,13 @@ export function subjectText(subject: LimiterSubject): string {
     .join(' ')
 }
 
+/** Whether a subject, or a part of it, is a hash: its state cannot be looked up by it. */
+export function isHashed(subject: LimiterSubject): boolean {
+  return (typeof subject === 'string' ? [subject] : Object.values(subject)).some((text) =>
+    text.startsWith('#'),
+  )
+}
+
 export function subjectLink(space: string, limiter: string, subject: LimiterSubject): string {
   return link(['s', space, 'limits', limiter], subjectQuery(subject))
 }
