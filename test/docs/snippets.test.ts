@@ -31,6 +31,13 @@ const snippets = files
   )
   .map((snippet) => ({ ...snippet, title: `${snippet.file}, snippet ${snippet.at}` }))
 
+/** Blocks that begin with their file's name, such as `// primes.mjs`: what a thread of a snippet runs. */
+const besides = files.flatMap((file) =>
+  [...readFileSync(join(ROOT, file), 'utf8').matchAll(/```js\n\/\/ (\w+\.mjs)\n(.*?)```/gs)].map(
+    ([, name = '', code = '']) => ({ name, code }),
+  ),
+)
+
 let redis: PrivateRedis
 
 beforeAll(async () => {
@@ -41,6 +48,7 @@ beforeAll(async () => {
     const onClient = NODE_REDIS ? onNodeRedis(code) : code
     writeFileSync(sourceOf(name), isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
   }
+  for (const { name, code } of besides) writeFileSync(join(FOLDER, name), code)
   const programs = Object.fromEntries(snippets.map(({ name }) => [name, sourceOf(name)]))
   // It changes the client library and the servers that the snippet uses.
   const inject = [fileURLToPath(new URL('preload.ts', import.meta.url))]
