@@ -1,4 +1,4 @@
-/** `pnpm example express|ingest|instant|koa|nudges|quota|report|standalone|tickets|tokens|traffic|trial` */
+/** `pnpm example express|ingest|instant|koa|nudges|quota|report|standalone|threads|tickets|tokens|traffic|trial` */
 const names = [
   'express',
   'ingest',
@@ -8,6 +8,7 @@ const names = [
   'quota',
   'report',
   'standalone',
+  'threads',
   'tickets',
   'tokens',
   'traffic',

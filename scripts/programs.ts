@@ -36,7 +36,7 @@ export async function bundlePrograms(
     target: 'node20',
     conditions: ['penknife-source'],
     logLevel: 'warning',
-    plugins: [...plugins, ownAddress, loadedLater],
+    plugins: [...plugins, ownAddress, loadedByNode],
     inject,
   })
 }
@@ -53,13 +53,17 @@ const ownAddress: Plugin = {
   },
 }
 
+/** It starts threads from files beside its own. */
+const WITH_THREADS = 'piscina'
+
 /** A CommonJS package that is imported later would lose the names of its exports in shared chunks, so node loads it itself. */
-const loadedLater: Plugin = {
-  name: 'loaded later',
+const loadedByNode: Plugin = {
+  name: 'loaded by node',
   setup({ onResolve, resolve }) {
-    onResolve({ filter: /^\w/ }, async ({ path, kind, resolveDir }) => {
-      if (kind !== 'dynamic-import') return undefined
-      const found = await resolve(path, { kind: 'import-statement', resolveDir })
+    onResolve({ filter: /^\w/ }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (pluginData === loadedByNode || (kind !== 'dynamic-import' && path !== WITH_THREADS))
+        return undefined
+      const found = await resolve(path, { kind: 'import-statement', resolveDir, pluginData: loadedByNode })
       return found.path === '' ? undefined : { path: pathToFileURL(found.path).href, external: true }
     })
   },

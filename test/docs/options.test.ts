@@ -120,6 +120,7 @@ test.each([
   ['docs/middleware.md', 'notifications(notifier, options)', HTTP, 'NotificationsOptions'],
   ['docs/request-log.md', 'Options', HTTP, 'RequestLogOptions'],
   ['docs/accept.md', 'Options', HTTP, 'AcceptOptions'],
+  ['docs/accept.md', 'Over a WebSocket', HTTP, 'AcceptSocketsOptions'],
   ['docs/dashboard.md', 'Options', 'packages/dashboard/src', 'DashboardOptions'],
 ])('the table of %s below "%s" has exactly the options of the type', (page, heading, folder, name) => {
   const [, section = ''] = read(page).split(new RegExp(`\\n#{2,3} ${heading.replaceAll(/[()]/g, '\\$&')}\\n`))

@@ -31,6 +31,13 @@ const snippets = files
   )
   .map((snippet, db) => ({ ...snippet, db, title: `${snippet.file}, snippet ${snippet.at}` }))
 
+/** Blocks that begin with their file's name, such as `// primes.mjs`: what a thread of a snippet runs. */
+const besides = files.flatMap((file) =>
+  [...readFileSync(join(ROOT, file), 'utf8').matchAll(/```js\n\/\/ (\w+\.mjs)\n(.*?)```/gs)].map(
+    ([, name = '', code = '']) => ({ name, code }),
+  ),
+)
+
 let redis: PrivateRedis
 let runner: ChildProcess
 let answered: (answer: Answer) => void = () => {}
@@ -44,6 +51,7 @@ beforeAll(async () => {
     const onClient = NODE_REDIS ? onNodeRedis(code) : code
     writeFileSync(sourceOf(name), onClient)
   }
+  for (const { name, code } of besides) writeFileSync(join(FOLDER, name), code)
   const programs = Object.fromEntries(snippets.map(({ name }) => [name, sourceOf(name)]))
   const path = fileURLToPath(new URL('snippets-runner.ts', import.meta.url))
   await bundlePrograms({ ...programs, runner: path }, FOLDER)

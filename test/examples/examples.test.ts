@@ -16,6 +16,7 @@ test.each([
   'quota',
   'report',
   'standalone',
+  'threads',
   'tickets',
   'tokens',
   'traffic',

@@ -21,6 +21,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'http/src/plugin.ts': 'the parts of a middleware for other frameworks, which go with that middleware',
   'http/src/request-log/request-id.ts': 'the number of the last request id, unique in the process',
   'http/src/request-log/stream.ts': 'the stream below a request log, which goes with that log',
+  'http/src/sockets/server.ts': 'the paths that sockets serve on a server, which go with that server',
   'http/src/warn.ts': 'warnings are of the process, and each is promised once in it',
   'testing/src/server/find.ts': 'a search under way, which servers that start together share',
 }

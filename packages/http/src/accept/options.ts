@@ -71,31 +71,26 @@ const OPTIONS = [
   'heartbeat',
 ] as const
 
-/** The checked options with their defaults. */
-export interface AcceptSettings extends Pick<AcceptOptions, 'payload' | 'entry' | 'user' | 'authorize'> {
+/** The checked options of access and of following, with their defaults. */
+export interface AccessSettings extends Pick<AcceptOptions, 'user' | 'authorize'> {
   readonly path: string
   /** Empty: ids are not signed. */
   readonly secrets: readonly string[]
   readonly cancel: boolean
-  readonly keep: Duration
-  readonly maxRequestBytes: number
   readonly maxStreams: number
   readonly heartbeatMs: number
 }
 
+/** The checked options with their defaults. */
+export interface AcceptSettings extends AccessSettings, Pick<AcceptOptions, 'payload' | 'entry'> {
+  readonly keep: Duration
+  readonly maxRequestBytes: number
+}
+
 export function checkAccept(stream: AcceptStream, options: AcceptOptions): AcceptSettings {
-  if (typeof stream?.result !== 'function' || typeof stream.add !== 'function') {
-    throw invalid(
-      'accept stream',
-      stream,
-      "give a work queue: createStream(space, 'reports', { groups: ['render'] })",
-    )
-  }
+  checkStream('accept', stream)
   checkOptions('accept', options, OPTIONS)
-  const { path = '/jobs', payload, entry, secret, user, authorize, cancel = true, keep = '1h' } = options
-  if (typeof path !== 'string' || !/^(\/[^/?#]+)+$/.test(path)) {
-    throw invalid('accept path', path, "give a path such as '/reports', without a slash at its end")
-  }
+  const { payload, entry, keep = '1h' } = options
   if (typeof payload !== 'function') {
     throw invalid(
       'accept payload',
@@ -103,48 +98,80 @@ export function checkAccept(stream: AcceptStream, options: AcceptOptions): Accep
       'give a function that checks the body and returns the payload of the entry',
     )
   }
-  for (const [name, value] of Object.entries({ entry, user, authorize })) {
-    if (value !== undefined && typeof value !== 'function') {
-      throw invalid(`accept ${name}`, value, 'give a function of the exchange')
-    }
+  checkFunctions('accept', { entry })
+  const access = checkAccess('accept', options)
+  durationMs('accept keep', keep, { min: 1000 })
+  return {
+    ...access,
+    payload,
+    ...(entry && { entry }),
+    keep,
+    maxRequestBytes: wholeNumber('accept maxRequestBytes', options.maxRequestBytes ?? 65_536, 0, 1_048_576),
   }
-  const secrets = secretsOf(secret)
+}
+
+export function checkStream(name: string, stream: AcceptStream): void {
+  if (typeof stream?.result === 'function' && typeof stream.add === 'function') return
+  throw invalid(
+    `${name} stream`,
+    stream,
+    "give a work queue: createStream(space, 'reports', { groups: ['render'] })",
+  )
+}
+
+/** Checks the options that say who may use which id, and how clients follow. */
+export function checkAccess(
+  name: string,
+  options: Pick<
+    AcceptOptions,
+    'path' | 'secret' | 'user' | 'authorize' | 'cancel' | 'maxStreams' | 'heartbeat'
+  >,
+): AccessSettings {
+  const { path = '/jobs', secret, user, authorize, cancel = true } = options
+  if (typeof path !== 'string' || !/^(\/[^/?#]+)+$/.test(path)) {
+    throw invalid(`${name} path`, path, "give a path such as '/reports', without a slash at its end")
+  }
+  checkFunctions(name, { user, authorize })
+  const secrets = secretsOf(name, secret)
   if (secrets.length === 0 && !authorize) {
     throw invalid(
-      'accept secret',
+      `${name} secret`,
       secret,
       'decide who may read and cancel an entry: give a secret that signs ids, or authorize; ids alone can be guessed',
     )
   }
   if (user && secrets.length === 0)
-    throw invalid('accept user', user, 'it binds signed ids: give a secret too')
-  if (typeof cancel !== 'boolean') throw invalid('accept cancel', cancel, 'give true or false')
-  durationMs('accept keep', keep, { min: 1000 })
+    throw invalid(`${name} user`, user, 'it binds signed ids: give a secret too')
+  if (typeof cancel !== 'boolean') throw invalid(`${name} cancel`, cancel, 'give true or false')
   return {
     path,
-    payload,
-    ...(entry && { entry }),
     ...(user && { user }),
     ...(authorize && { authorize }),
     secrets,
     cancel,
-    keep,
-    maxRequestBytes: wholeNumber('accept maxRequestBytes', options.maxRequestBytes ?? 65_536, 0, 1_048_576),
-    maxStreams: wholeNumber('accept maxStreams', options.maxStreams ?? 10_000, 1, 1_000_000),
-    heartbeatMs: durationMs('accept heartbeat', options.heartbeat ?? '15s', { min: 1000, max: 3_600_000 }),
+    maxStreams: wholeNumber(`${name} maxStreams`, options.maxStreams ?? 10_000, 1, 1_000_000),
+    heartbeatMs: durationMs(`${name} heartbeat`, options.heartbeat ?? '15s', { min: 1000, max: 3_600_000 }),
+  }
+}
+
+function checkFunctions(name: string, callbacks: Readonly<Record<string, unknown>>): void {
+  for (const [option, value] of Object.entries(callbacks)) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw invalid(`${name} ${option}`, value, 'give a function of the exchange')
+    }
   }
 }
 
 const SHORTEST_SECRET = 32
 
-function secretsOf(secret: unknown): readonly string[] {
+function secretsOf(name: string, secret: unknown): readonly string[] {
   if (secret === undefined) return []
   const list: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
   const isGood = (each: unknown): boolean => typeof each === 'string' && each.length >= SHORTEST_SECRET
   if (list.length > 0 && list.every(isGood)) return list as readonly string[]
   // Not the value, which would be in a log.
   throw invalid(
-    'accept secret',
+    `${name} secret`,
     typeof secret,
     `give text of at least ${SHORTEST_SECRET} characters, or a list of such`,
   )

@@ -1,15 +1,14 @@
 import type { Answer, Reply } from '../answer.ts'
 import { PASS } from '../answer.ts'
-import { isYes } from '../ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
-import { reportOnce } from '../warn.ts'
+import { createAccess } from './access.ts'
 import { jsonBody } from './body.ts'
-import { createEventStreams, eventsRequest } from './events.ts'
-import { createClientIds } from './ids.ts'
-import { type AcceptAction, type AcceptOptions, type AcceptStream, checkAccept } from './options.ts'
-import { FORBIDDEN, json, replyTo, TOO_MANY_STREAMS, UNAUTHENTICATED, UNKNOWN, viewOf } from './replies.ts'
+import { eventStream } from './events.ts'
+import { createFollowers, placeOf } from './follow.ts'
+import { type AcceptOptions, type AcceptStream, checkAccept } from './options.ts'
+import { json, replyTo, TOO_MANY_STREAMS, UNAUTHENTICATED, UNKNOWN, viewOf } from './replies.ts'
 
 /**
  * Accepts work that takes longer than a request: a POST adds an entry to a work queue, and is answered at once.
@@ -29,50 +28,30 @@ export const acceptPlugin: Plugin<[stream: AcceptStream, options: AcceptOptions]
   setup(stream, options) {
     const settings = checkAccept(stream, options)
     const { path, payload: payloadOf, entry: entryOf, keep, maxRequestBytes } = settings
-    const ids = createClientIds(stream.name, settings.secrets)
-    const streams = createEventStreams(stream, settings)
-    const reportRefusal = reportOnce('PENKNIFE_CALLBACK', 'accept refuses clients for which authorize failed')
-
-    /** Undefined: `user` did not return one. */
-    async function userOf(exchange: Exchange): Promise<{ readonly user: string | undefined } | undefined> {
-      if (!settings.user) return { user: undefined }
-      const user: unknown = await settings.user(exchange)
-      return typeof user === 'string' && user !== '' ? { user } : undefined
-    }
+    const { userOf, idFor, entryFor } = createAccess('accept', stream.name, settings)
+    const followers = createFollowers(stream, settings)
 
     async function submit(exchange: Exchange): Promise<Answer> {
       const owner = await userOf(exchange)
       if (!owner) return UNAUTHENTICATED
       const payload = await payloadOf(exchange, await jsonBody(exchange, maxRequestBytes))
       const entry = await stream.add(payload, { ...(await entryOf?.(exchange, payload)), result: { keep } })
-      const id = ids.of(entry, owner.user)
+      const id = idFor(entry, owner.user)
       const url = `${path}/${id}`
       return json(202, { id, url }, { Location: url })
-    }
-
-    /** The entry, or the reply to a client that may not do that. */
-    async function entryFor(exchange: Exchange, id: string, action: AcceptAction): Promise<string | Reply> {
-      const owner = await userOf(exchange)
-      if (!owner) return UNAUTHENTICATED
-      const entry = ids.entry(id, owner.user)
-      if (entry === undefined) return UNKNOWN
-      if (!settings.authorize) return entry
-      return isYes('accept authorize', await settings.authorize(exchange, entry, action), reportRefusal)
-        ? entry
-        : FORBIDDEN
     }
 
     async function read(exchange: Exchange, id: string): Promise<Answer> {
       const wantsEvents = exchange.method === 'GET' && accepts(exchange, 'text/event-stream')
       const entry = await entryFor(exchange, id, 'read')
       if (typeof entry !== 'string') return entry
-      const request = eventsRequest(exchange)
-      if (wantsEvents && request.ended) return { status: 204 }
-      if (wantsEvents && streams.full) return TOO_MANY_STREAMS
+      const place = placeOf(exchange)
+      if (wantsEvents && place.ended) return { status: 204 }
+      if (wantsEvents && followers.full) return TOO_MANY_STREAMS
       const found = await stream.find(entry)
       if (found.state === 'gone') return UNKNOWN
       return wantsEvents
-        ? streams.reply(found, request)
+        ? eventStream(followers, found, place)
         : json(200, { id, ...viewOf(found) }, { Vary: 'Accept' })
     }
 
@@ -106,7 +85,7 @@ export const acceptPlugin: Plugin<[stream: AcceptStream, options: AcceptOptions]
         return replyTo(error)
       }
     }
-    handler.close = (deadlineMs) => streams.close(deadlineMs)
+    handler.close = (deadlineMs) => followers.close(deadlineMs)
     return handler
   },
 })

@@ -3,6 +3,7 @@ import { checkChannel, checkOptions, invalid, wholeNumber } from '@penknife/core
 
 import type { Exchange } from '../../exchange/exchange.ts'
 import type { NodeContext, NodeMiddleware } from '../../node.ts'
+import { checkOrigins } from '../../sockets/origin.ts'
 import { checkClients } from '../clients/clients.ts'
 import type { NotificationClients } from '../clients/types.ts'
 import { checkPresence, checkTypes } from '../options.ts'
@@ -110,7 +111,7 @@ export function checkSockets(notifier: AnyNotifier, options: NotificationSockets
   if (typeof path !== 'string' || !path.startsWith('/')) {
     throw invalid(`${NAME} path`, path, "give a path that begins with '/'")
   }
-  if (origins !== undefined && origins !== '*') checkOrigins(origins)
+  checkOrigins(NAME, origins)
   if (perUser === undefined) return
   wholeNumber(`${NAME} perUser`, perUser, 1, 100)
   if (user === undefined) throw invalid(`${NAME} perUser`, perUser, 'give a user function as well')
@@ -121,16 +122,4 @@ function checkChannels(channels: readonly string[]): void {
     throw invalid(`${NAME} channels`, channels, 'give a list of at least one channel')
   }
   for (const channel of channels) checkChannel(channel, `${NAME} channels`)
-}
-
-function checkOrigins(origins: readonly string[]): void {
-  const wrong = Array.isArray(origins) ? origins.find((origin) => !isOrigin(origin)) : origins
-  if (wrong !== undefined || origins.length === 0) {
-    throw invalid(`${NAME} origins`, wrong, "give origins such as 'https://shop.example', or '*' for all")
-  }
-}
-
-/** Whether a text is an origin as browsers send it. */
-function isOrigin(text: unknown): boolean {
-  return typeof text === 'string' && URL.canParse(text) && new URL(text).origin === text
 }

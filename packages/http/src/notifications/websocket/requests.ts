@@ -1,7 +1,7 @@
-/** The most bytes of a client's frame. */
-export const MAX_FRAME = 32_768
+import { numbered } from '../../sockets/client.ts'
+
 /** The most channels of one frame. */
-export const MOST_NAMED = 100
+const MOST_NAMED = 100
 const LONGEST_TOKEN = 8192
 
 /** A frame of a client, after it was checked. `n` is the number that the reply repeats. */
@@ -13,10 +13,9 @@ export type ClientFrame =
 
 /** Parses a client's text. Returns what is wrong with it, if anything is. */
 export function readFrame(text: string): ClientFrame | string {
-  const frame = parse(text)
-  if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) return 'a frame is a JSON object'
-  const { kind, n, channels, token } = frame as Record<string, unknown>
-  if (typeof n !== 'number' || !Number.isSafeInteger(n) || n < 0) return 'n must be a whole number'
+  const frame = numbered(text)
+  if (typeof frame === 'string') return frame
+  const { kind, n, channels, token } = frame
   if (kind === 'ping') return { kind, n }
   if (kind === 'auth') {
     if (typeof token !== 'string' || token.length > LONGEST_TOKEN) return 'token must be text'
@@ -44,14 +43,6 @@ function positionsOf(channels: unknown): Map<string, string | undefined> | undef
     wanted.set(channel, position ?? undefined)
   }
   return wanted
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function isCount(count: number): boolean {

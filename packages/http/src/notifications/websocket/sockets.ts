@@ -1,15 +1,21 @@
-import { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Socket } from 'node:net'
 
 import type { AnyNotifier, CloseOptions, NotifierMessage } from '@penknife/core'
-import { atMost, closeDeadlineMs, reportFault } from '@penknife/core/internal'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { atMost, closeDeadlineMs } from '@penknife/core/internal'
+import type { WebSocket } from 'ws'
 
 import { PASS, type Reply } from '../../answer.ts'
 import type { Exchange } from '../../exchange/exchange.ts'
 import type { NodeContext } from '../../node.ts'
 import { problem } from '../../problem.ts'
+import { SocketClient } from '../../sockets/client.ts'
+import { SUBPROTOCOL } from '../../sockets/frames.ts'
+import { isAllowedOrigin } from '../../sockets/origin.ts'
+import { createSocketServer, type UpgradingServer } from '../../sockets/server.ts'
+import { checkUpgrade, type UpgradeRequest } from '../../sockets/upgrade.ts'
+import { SocketWriter } from '../../sockets/writer.ts'
 import { reportOnce } from '../../warn.ts'
 import { allowedBy, typesOf, userOf } from '../answers.ts'
 import { checkClients } from '../clients/clients.ts'
@@ -19,21 +25,9 @@ import type { Connection } from '../session/connection.ts'
 import { isInvalid, isOutage } from '../session/faults.ts'
 import { createSessions } from '../session/sessions.ts'
 import { withViews } from '../views/with-views.ts'
-import { type ClientSettings, SocketClient } from './client.ts'
-import { SUBPROTOCOL } from './frames.ts'
-import { isAllowedOrigin } from './origin.ts'
+import { notificationProtocol } from './client.ts'
 import { checkSockets, type NotificationSocketsOptions } from './options.ts'
-import { MAX_FRAME } from './requests.ts'
 import { createWebSockets } from './transport.ts'
-import { checkUpgrade, type UpgradeRequest, upgradeRequest } from './upgrade.ts'
-import { SocketWriter } from './writer.ts'
-
-/** A server of node:http, or anything that emits its 'upgrade' event. */
-export interface UpgradingServer {
-  on(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
-  off(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
-  listenerCount(event: 'upgrade'): number
-}
 
 /** Serves the channels of a notifier over WebSockets. */
 export interface NotificationSockets {
@@ -85,19 +79,7 @@ export function notificationSockets(
     'PENKNIFE_CALLBACK',
     'notificationSockets denies clients for which a callback failed',
   )
-  /** The response of every request that became a WebSocket. */
-  const upgraded = new ServerResponse(new IncomingMessage(new Socket()))
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: MAX_FRAME,
-    maxFragments: 64,
-    autoPong: false,
-    handleProtocols: () => SUBPROTOCOL,
-  })
-
-  const settings: ClientSettings<Exchange<NodeContext>> = {
+  const protocol = notificationProtocol<Exchange<NodeContext>>({
     perUser,
     report: reportCallback,
     async allowed(exchange, named) {
@@ -106,7 +88,7 @@ export function notificationSockets(
       return allowedBy(await authorize(exchange, known), known, reportCallback)
     },
     renew: renew && (async (exchange, token) => isTrue(await renew(exchange, token))),
-  }
+  })
 
   function unavailable(): Reply {
     return problem(503, { headers: { 'Retry-After': 1 } })
@@ -144,14 +126,13 @@ export function notificationSockets(
 
   function begin(
     webSocket: WebSocket,
-    socket: Duplex,
+    socket: Socket,
     { exchange }: UpgradeRequest,
     connection: Connection,
   ): void {
-    const writer = new SocketWriter(webSocket, socket as Socket, sockets.flushes, () => connection.close())
-    const transport = sockets.transport(writer)
-    new SocketClient(settings, exchange, webSocket, transport, connection).listen()
-    connection.begin(transport)
+    const writer = new SocketWriter(webSocket, socket, sockets.flushes, () => connection.close())
+    new SocketClient(protocol, { request: exchange, writer, connection }, webSocket, writer).listen()
+    connection.begin(sockets.transport(writer))
     if (!clients || writer.closed) return
     const served = {
       transport: 'websocket',
@@ -163,29 +144,17 @@ export function notificationSockets(
     writer.onClose(clients.add(served, exchange))
   }
 
-  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const asked = upgradeRequest(request, socket)
-    if (!asked) return
-    const connection = sessions.connection(sockets, mostChannels)
-    try {
-      const refused = await admit(asked, connection)
-      if (refused === undefined) {
-        asked.release(upgraded)
-        let begun = false
-        server.handleUpgrade(request, socket, head, (webSocket) => {
-          begun = true
-          begin(webSocket, socket, asked, connection)
-        })
-        // Else ws answered: the request was no proper handshake.
-        if (begun) return
-      } else if (refused !== 'answered') asked.refuse(refused)
-    } catch (error) {
-      reportFault('an upgrade to a WebSocket failed', error)
-      if (asked.response.headersSent) socket.destroy()
-      else asked.refuse(problem(500))
-    }
-    connection.close()
-  }
+  const { upgrade, attach } = createSocketServer(
+    (asked) => asked === path,
+    () => {
+      const connection = sessions.connection(sockets, mostChannels)
+      return {
+        admit: (asked) => admit(asked, connection),
+        begin: (webSocket, socket, asked) => begin(webSocket, socket, asked, connection),
+        drop: () => connection.close(),
+      }
+    },
+  )
 
   function close(closing: CloseOptions = {}): Promise<void> {
     const ms = closeDeadlineMs(closing, CLOSE_MS)
@@ -194,16 +163,7 @@ export function notificationSockets(
 
   return {
     upgrade,
-    attach(upgrading) {
-      const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-        const [asked] = (request.url ?? '').split('?')
-        if (asked === path) void upgrade(request, socket, head)
-        else if (upgrading.listenerCount('upgrade') === 1)
-          upgradeRequest(request, socket)?.refuse(problem(404))
-      }
-      upgrading.on('upgrade', listener)
-      return () => void upgrading.off('upgrade', listener)
-    },
+    attach,
     close,
     [Symbol.asyncDispose]: () => close(),
   }

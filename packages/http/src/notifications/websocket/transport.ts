@@ -1,21 +1,13 @@
 import type { NotifierEvent } from '@penknife/core'
 
 import { createFlushes, type Flushes } from '../../flushes.ts'
+import { framesOf } from '../../sockets/frames.ts'
+import type { SocketWriter } from '../../sockets/writer.ts'
 import { WriterGroup } from '../../writer-group.ts'
 import type { ConnectionTransport } from '../session/connection.ts'
 import { solePosition } from '../session/cursor.ts'
 import type { Farewell, GroupMember, Transport, TransportGroup, TransportKind } from '../session/transport.ts'
-import {
-  EventFrames,
-  framesOf,
-  type Goodbye,
-  goodbyeOf,
-  HEARTBEAT,
-  positionFrame,
-  resetFrame,
-  revokedFrame,
-} from './frames.ts'
-import type { SocketWriter } from './writer.ts'
+import { EventFrames, goodbyeOf, positionFrame, resetFrame, revokedFrame } from './frames.ts'
 
 /** The WebSockets of one middleware. */
 export interface WebSockets extends TransportKind {
@@ -44,14 +36,10 @@ export function createWebSockets(): WebSockets {
   }
 }
 
-/** A client that was silent for so many heartbeats is disconnected. Clients answer each heartbeat. */
-const SILENT_BEATS = 3
-
 /** Writes frames to one WebSocket. */
 export class SocketTransport implements ConnectionTransport {
   readonly writer: SocketWriter
   readonly #frames: EventFrames
-  #silentBeats = 0
 
   constructor(writer: SocketWriter, frames: EventFrames) {
     this.writer = writer
@@ -66,24 +54,12 @@ export class SocketTransport implements ConnectionTransport {
     this.writer.write(revokedFrame(channel))
   }
 
-  /** The client sent something. */
-  heard(): void {
-    this.#silentBeats = 0
-  }
-
   keepAlive(): void {
-    this.#silentBeats += 1
-    if (this.#silentBeats > SILENT_BEATS) this.writer.destroy()
-    else if (this.writer.unsentBytes === 0) this.writer.send(HEARTBEAT)
+    this.writer.keepAlive()
   }
 
   close(farewell: Farewell, graceMs: number): Promise<void> {
-    return this.end(goodbyeOf(farewell), graceMs)
-  }
-
-  end(goodbye: Goodbye, graceMs: number): Promise<void> {
-    this.writer.close(goodbye)
-    return this.writer.finished(graceMs)
+    return this.writer.leave(goodbyeOf(farewell), graceMs)
   }
 }
 

@@ -3,15 +3,17 @@ import type { Socket } from 'node:net'
 import { runSafely } from '@penknife/core/internal'
 import type { WebSocket } from 'ws'
 
-import type { Flushes } from '../../flushes.ts'
-import type { Part, Piece } from '../../piece.ts'
-import type { SharedWriter } from '../../stream-writer.ts'
-import { DEFAULT_MAX_UNSENT_BYTES, MAX_QUEUED_BYTES } from '../../writer.ts'
-import type { Goodbye } from './frames.ts'
+import type { Flushes } from '../flushes.ts'
+import type { Part, Piece } from '../piece.ts'
+import type { SharedWriter } from '../stream-writer.ts'
+import { DEFAULT_MAX_UNSENT_BYTES, MAX_QUEUED_BYTES } from '../writer.ts'
+import { type Goodbye, HEARTBEAT } from './frames.ts'
 
 const EMPTY: readonly Part[] = []
 const NONE: readonly (() => void)[] = []
 const OPEN = 1
+/** A client that was silent for so many heartbeats is disconnected. Clients answer each heartbeat. */
+const SILENT_BEATS = 3
 
 /**
  * Writes frames of a server to a WebSocket, those of a tick in one write. The bytes skip `ws`, which would frame them again
@@ -25,6 +27,7 @@ export class SocketWriter implements SharedWriter {
   #queued = 0
   #closed = false
   #full = false
+  #silentBeats = 0
   readonly #onClose: () => void
   #closeListeners: readonly (() => void)[] = NONE
   #drainListeners: readonly (() => void)[] = NONE
@@ -112,6 +115,23 @@ export class SocketWriter implements SharedWriter {
     this.flush()
     this.#webSocket.close(code, reason)
     this.#close()
+  }
+
+  /** As `close`; resolves when everything was sent, and cuts the connection after `graceMs`. */
+  leave(goodbye: Goodbye, graceMs: number): Promise<void> {
+    this.close(goodbye)
+    return this.finished(graceMs)
+  }
+
+  /** The client sent something. */
+  heard(): void {
+    this.#silentBeats = 0
+  }
+
+  keepAlive(): void {
+    this.#silentBeats += 1
+    if (this.#silentBeats > SILENT_BEATS) this.destroy()
+    else if (this.unsentBytes === 0) this.send(HEARTBEAT)
   }
 
   finished(graceMs: number): Promise<void> {

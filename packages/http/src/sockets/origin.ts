@@ -1,4 +1,6 @@
-import type { Exchange } from '../../exchange/exchange.ts'
+import { invalid } from '@penknife/core/internal'
+
+import type { Exchange } from '../exchange/exchange.ts'
 
 /**
  * Whether a page of this origin may connect. Browsers let every page open a WebSocket, with the cookies of the user, and only
@@ -15,4 +17,18 @@ export function isAllowedOrigin(exchange: Exchange, origins: readonly string[] |
 /** Host and port. Undefined for 'null', the origin of sandboxed pages. */
 function hostOf(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined
+}
+
+/** Checks the option `origins`. */
+export function checkOrigins(name: string, origins: readonly string[] | '*' | undefined): void {
+  if (origins === undefined || origins === '*') return
+  const wrong = Array.isArray(origins) ? origins.find((origin) => !isOrigin(origin)) : origins
+  if (wrong !== undefined || origins.length === 0) {
+    throw invalid(`${name} origins`, wrong, "give origins such as 'https://shop.example', or '*' for all")
+  }
+}
+
+/** Whether a text is an origin as browsers send it. */
+function isOrigin(text: unknown): boolean {
+  return typeof text === 'string' && URL.canParse(text) && new URL(text).origin === text
 }

@@ -1,11 +1,11 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-import { PASS, type Reply, send, type StreamReply } from '../../answer.ts'
-import type { Exchange } from '../../exchange/exchange.ts'
-import { moveExchange } from '../../exchange/http-exchange.ts'
-import { exchangeOf, type NodeContext } from '../../node.ts'
-import { problem } from '../../problem.ts'
+import { PASS, type Reply, send, type StreamReply } from '../answer.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { moveExchange } from '../exchange/http-exchange.ts'
+import { exchangeOf, type NodeContext } from '../node.ts'
+import { problem } from '../problem.ts'
 
 /** A request to upgrade, with a response for when it is refused. */
 export interface UpgradeRequest {

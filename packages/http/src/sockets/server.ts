@@ -1,0 +1,106 @@
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+import { reportFault } from '@penknife/core/internal'
+import { type WebSocket, WebSocketServer } from 'ws'
+
+import type { Reply, StreamReply } from '../answer.ts'
+import { problem } from '../problem.ts'
+import { MAX_FRAME } from './client.ts'
+import { SUBPROTOCOL } from './frames.ts'
+import { type UpgradeRequest, upgradeRequest } from './upgrade.ts'
+
+/** A server of node:http, or anything that emits its 'upgrade' event. */
+export interface UpgradingServer {
+  on(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
+  off(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
+  listenerCount(event: 'upgrade'): number
+}
+
+/** A client before its upgrade. */
+export interface Arrival {
+  /** Decides about a request. Returns the reply to a client that is refused, 'answered' if it was answered already. */
+  admit(asked: UpgradeRequest): Promise<Reply | StreamReply | 'answered' | undefined>
+  /** The request became a WebSocket. */
+  begin(webSocket: WebSocket, socket: Socket, asked: UpgradeRequest): void
+  /** The request was refused, or failed. */
+  drop(): void
+}
+
+export interface SocketServer {
+  attach(server: UpgradingServer): () => void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+}
+
+/**
+ * Turns upgrade requests into WebSockets. Never rejects: failures are answered and reported.
+ *
+ * @param serves whether a path is one of this middleware
+ */
+export function createSocketServer(serves: (path: string) => boolean, arrive: () => Arrival): SocketServer {
+  /** The response of every request that became a WebSocket. */
+  const upgraded = new ServerResponse(new IncomingMessage(new Socket()))
+  const handshakes = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME,
+    maxFragments: 64,
+    autoPong: false,
+    handleProtocols: () => SUBPROTOCOL,
+  })
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const asked = upgradeRequest(request, socket)
+    if (!asked) return
+    const arrival = arrive()
+    try {
+      const refused = await arrival.admit(asked)
+      if (refused === undefined) {
+        asked.release(upgraded)
+        let begun = false
+        handshakes.handleUpgrade(request, socket, head, (webSocket) => {
+          begun = true
+          arrival.begin(webSocket, socket as Socket, asked)
+        })
+        // Else ws answered: the request was no proper handshake.
+        if (begun) return
+      } else if (refused !== 'answered') asked.refuse(refused)
+    } catch (error) {
+      reportFault('an upgrade to a WebSocket failed', error)
+      if (asked.response.headersSent) socket.destroy()
+      else asked.refuse(problem(500))
+    }
+    arrival.drop()
+  }
+
+  function attach(server: UpgradingServer): () => void {
+    const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      const [path = ''] = (request.url ?? '').split('?')
+      if (serves(path)) void upgrade(request, socket, head)
+      else if (isUnclaimed(server, path, serves)) upgradeRequest(request, socket)?.refuse(problem(404))
+    }
+    const routes = routesOf.get(server) ?? []
+    routesOf.set(server, routes)
+    routes.push(serves)
+    server.on('upgrade', listener)
+    return () => {
+      const at = routes.indexOf(serves)
+      if (at >= 0) routes.splice(at, 1)
+      server.off('upgrade', listener)
+    }
+  }
+
+  return { upgrade, attach }
+}
+
+/** The paths that middlewares of this package serve on a server. */
+const routesOf = new WeakMap<UpgradingServer, ((path: string) => boolean)[]>()
+
+/** Whether nothing serves the path, and this listener is the one to say so. */
+function isUnclaimed(server: UpgradingServer, path: string, mine: (path: string) => boolean): boolean {
+  const routes = routesOf.get(server) ?? []
+  if (server.listenerCount('upgrade') > routes.length) return false
+  return routes[0] === mine && !routes.some((serves) => serves(path))
+}
