@@ -14,7 +14,10 @@ export function oursKeyed(keys: number): Queue {
 /** As `ours`, beside `oursKeyed`. */
 export const oursPlain: Queue = oursOf('penknife without keys')
 
-function oursOf(name: string, keys: number = 0): Queue {
+/** As `ours`, whose jobs have two tags each; the index never drops one. */
+export const oursTagged: Queue = oursOf('penknife with tags', 0, true)
+
+function oursOf(name: string, keys: number = 0, tagged: boolean = false): Queue {
   const keyOf = ({ at }: Job): string => `key-${at % keys}`
   return {
     name,
@@ -26,6 +29,12 @@ function oursOf(name: string, keys: number = 0): Queue {
       const stream = createStream<Job>(penknife.space('bench'), 'jobs', {
         groups: ['workers'],
         ...(keys > 0 ? { order: 'key' } : {}),
+        ...(tagged
+          ? {
+              tags: ({ at }) => ({ user: `user-${at % 1000}`, order: at }),
+              tagged: { entries: 1_000_000 },
+            }
+          : {}),
       })
       return {
         add: (job) => (keys > 0 ? stream.add(job, { key: keyOf(job) }) : stream.add(job)),

@@ -5209,17 +5209,117 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -5255,7 +5355,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -5263,12 +5375,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -5317,8 +5429,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -5359,6 +5474,9 @@ if declares then
 error(id)
 end
 return id
+end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
 end
 if counts then
 added(stream, payload)
@@ -5874,17 +5992,117 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -5920,7 +6138,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -5928,12 +6158,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -5982,8 +6212,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -6025,6 +6258,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -6051,7 +6287,7 @@ redis.call('SET', added, id, 'PX', window)
 end
 return id`
 
-const piece145 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+const piece145 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
 if wrong then
 return wrong
 end
@@ -6062,7 +6298,10 @@ if waits then
 known_id = waits.i
 redis.call('ZREM', of[2], member)
 local time, own = string.match(due, '^([^;]*);?(.*)$')
-return '=' .. stream.put(stream, payload, trace, time, own)
+local text, tags = append.split(stream, payload)
+local id = stream.put(stream, text, trace, time, own)
+append.retag(stream, id, tags)
+return '=' .. id
 end
 local may = append.prepare(stream)
 if may ~= true then
@@ -6919,7 +7158,9 @@ progress or '',
 delivery and outcomes.kept_ms(delivery) and '1' or '',
 row and string.format('%.0f', started.since(row, ms)) or '',
 }
-if action == 'why' then
+if action == 'show' then
+told[#told + 1] = delivery and delivery.d or ''
+elseif action == 'why' then
 local alive, all = consumers_of_group()
 local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
 for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '' }) do
@@ -7522,7 +7763,8 @@ local at = 5 + #list / 3 * 2
 wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
 list[#list + 1], list[#list + 2], list[#list + 3] = group, all[at], all[at + 1]
 end
-local log = streams[stream] or append.open(stream, limits, all[5 + #list / 3 * 2], all[6 + #list / 3 * 2])
+local places_at = 5 + #list / 3 * 2
+local log = streams[stream] or append.open({ stream, unpack(all, places_at, places_at + 2) }, 1, limits)
 streams[stream] = log
 wrong = wrong or append.wrong(log)
 if wrong then
@@ -7980,13 +8222,51 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece185 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece185 = `local wrong = typed(index, 'zset')
+if wrong then
+return wrong
+end
+local first, others = string.match(tags, '^([^\\1]*)(.*)$')
+local from = before == '' and first .. '\\2' or first .. '\\1' .. sortable(before)
+local found, most = { '' }, tonumber(count)
+local function has_others(place)
+for tag in string.gmatch(others, '\\1([^\\1]+)') do
+if not redis.call('ZSCORE', index, tag .. '\\1' .. place) then
+return false
+end
+end
+return true
+end
+local last
+for _ = 1, ROUNDS do
+local page = redis.call('ZRANGE', index, '(' .. from, '[' .. first .. '\\1', 'BYLEX', 'REV', 'LIMIT', 0, STEP)
+for _, member in ipairs(page) do
+local place = string.sub(member, #first + 2)
+local ms, number = string.match(place, '^%a(%d+)%a(%d+)$')
+if ms and has_others(place) then
+if #found > most then
+found[1] = found[#found]
+return found
+end
+found[#found + 1] = ms .. '-' .. number
+end
+last = ms and ms .. '-' .. number or last
+end
+if #page < STEP then
+return found
+end
+from = page[STEP]
+end
+found[1] = last or ''
+return found`
+
+const piece186 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece186 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece187 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -12751,7 +13031,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '1ca2d636817f10711f599b090ae3cc85c395072c',
+  sha: '80db84eaf7a4c508fa2a39850a5281ecf2663eb7',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -12927,17 +13207,96 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -12973,7 +13332,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -12981,12 +13352,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -13035,8 +13406,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -13078,6 +13452,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -13086,7 +13463,7 @@ end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function adding.open(group, keys, from, _, fields, at, streams)
 local key = keys[from]
-streams[key] = streams[key] or append.open(key, fields[at], keys[from + 1], keys[from + 2])
+streams[key] = streams[key] or append.open(keys, from, fields[at])
 group.of = streams[key]
 end
 function adding.commands(group)
@@ -15661,7 +16038,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '7d522aa608d97d14ed264c5d4679409c4594e888',
+  sha: 'fa3cdbe8309c6e268d74a768c8b52492928275c5',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -16270,17 +16647,96 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -16316,7 +16772,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -16324,12 +16792,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -16378,8 +16846,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -16421,6 +16892,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -16429,7 +16903,7 @@ end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function adding.open(group, keys, from, _, fields, at, streams)
 local key = keys[from]
-streams[key] = streams[key] or append.open(key, fields[at], keys[from + 1], keys[from + 2])
+streams[key] = streams[key] or append.open(keys, from, fields[at])
 group.of = streams[key]
 end
 function adding.commands(group)
@@ -19047,9 +19521,9 @@ done = done + 1`, piece136, piece6),
  * Invariant: an entry that a group has not read or not finished is never trimmed, unless the log is lossy. Adds to a work queue
  * trim nothing: the script that finishes entries deletes them.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - replies the entry's id; null when the stream is full
@@ -19057,7 +19531,7 @@ done = done + 1`, piece136, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '94ccfd6e2b2ebd2e3cd776cbd5cb6d3413528540',
+  sha: 'c72b230a26e09965c491bffbb598e197cd7633bb',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19068,7 +19542,7 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
@@ -19092,17 +19566,17 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  * one adds nothing. So a batch is added once, also when a copy of the call arrives late. The invariant of `stream/add` too.
  * If Redis dies during the script, it has none of its writes afterwards. If the writer dies, its number expires a day later.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `written`: string: number of the writer's last batch, and how many of its entries were added
  * - `number`: number of this batch
- * - `payloads`: at most 128 JSON texts without line feeds, each followed by a line feed
+ * - `payloads`: at most 128 JSON texts without line feeds, with their tags, each followed by a line feed
  * - replies how many entries were added, the others found the stream full; then the name of each group for which the trim of a lossy log deleted entries that it had not finished, and how many
  * - on a full server refused: it adds entries
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: 'd393085da682a4071ef526dc1425e8276269d8c4',
+  sha: '80c4af8dade570738a0fb95149d024a72b0cff4f',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -19114,7 +19588,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
@@ -19138,10 +19612,10 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  *
  * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group.
  *
- * - shared keys `of`: the stream, and the group's stream of ready entries
+ * - shared keys `of`: the stream, and the group's stream of ready entries; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `added`: string: the id of the entry that was added with this dedup id; without one the stream
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `own`: a semicolon and the entry's own terms (entry.lua), or empty
  * - `window`: milliseconds for which the dedup id is remembered; 0: it has none
@@ -19150,7 +19624,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
   name: 'stream/add_high',
-  sha: '79e06ce2cb00b0cab8aa9401735167de15996f5c',
+  sha: 'a478e3caddc0fa2ebfe1e0289e191daa7a02996b',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19161,7 +19635,7 @@ export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added:
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece142, piece124, piece125, piece126, piece1, piece143, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits)
+local stream = append.open({ of[1], of[3] }, 1, limits)
 function stream.count()
 return redis.pcall('XLEN', of[2])
 end
@@ -19194,11 +19668,11 @@ done = done + 1`, piece11, piece6),
  * Invariant: of the adds with one dedup id at most one entry waits for its time here, and it has what the last of them gave. It is in one place
  * of the group: `delayed`. The value of the key `latest` is its member there; one that is there no more has become due, or was cancelled.
  *
- * - shared keys `of`: the stream, and the group's sorted set of delayed entries
+ * - shared keys `of`: the stream, and the group's sorted set of delayed entries; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - shared `workers`: pub/sub channel that the group's workers follow
  * - key `latest`: string: the member of the entry that was added last with this dedup id
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: time to handle it: milliseconds since 1970, or +milliseconds from now; then a semicolon and its own terms (entry.lua), if any
  * - replies the entry's id, with a leading = if it was replaced; null when the stream is full
@@ -19206,7 +19680,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: 'ccf039228cfa4f881fcbc937528b7018d3719261',
+  sha: '735b37f302988210432309180ada2d7d884bf1a3',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -19218,7 +19692,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece142, piece124, piece125, piece126, piece1, piece143, `local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
-local stream = append.open(of[1], limits)
+local stream = append.open({ of[1], of[3] }, 1, limits)
 local latest_key, known_id
 function stream.count()
 return redis.pcall('ZCARD', of[2])
@@ -19258,10 +19732,10 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
  * invariant of `stream/add` ttl too.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `added`: string: the id of the entry that was added with this dedup id
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - `window`: milliseconds for which the dedup id is remembered
@@ -19270,7 +19744,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'fb8539467382cf527ebbe3976e214854fe85156b',
+  sha: 'd063d6f4972c80cc62f943b7e18d29db3712afb9',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19281,7 +19755,7 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -19305,12 +19779,12 @@ done = done + 1`, piece11, piece6),
  * the entry was deleted by hand, the id is free after `bound`. The invariant of `stream/add` too.
  * If a process dies before a script, nothing changed; after it, the entry and its id are both there, or both gone.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `results`: hash of lua/_lib/stream/outcomes.lua
  * - key `ends`: its sorted set
  * - `id`: u and the digits of the dedup id, which are among the entry's own terms
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - `bound`: milliseconds after which the id is free in any case, counted from the time to handle it
@@ -19319,7 +19793,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'a4a2d9f686decb00303e8344513b13d45624acbe',
+  sha: 'f61888fd61bffac7333b076cfb8191318c98533f',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19923,17 +20397,117 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -19969,7 +20543,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -19977,12 +20563,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -20031,8 +20617,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -20074,6 +20663,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -20081,7 +20673,7 @@ return id
 end
 local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 5
 if items == 1 then
 local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -20478,14 +21070,14 @@ done = done + 1`, piece70, piece6),
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - `id`: entry
- * - `action`: find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
+ * - `action`: find; show: as find, and returns the payload; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
  * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
- * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `show` also the payload; with `why` the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '0947754d02b46fa3aaa70e1ec1b3068f594d97ab',
+  sha: '42d3de152a4e57327737d542a758e12c07e8b47f',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -20980,16 +21572,16 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  *
  * Invariant: an entry is replaced once. If it is not there any more, nothing is appended. The invariant of `stream/add` too.
  *
- * - shared keys `of`: the stream
+ * - shared keys `of`: the stream; with tags last their index, see lua/_lib/stream/tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - `id`: id of the entry
- * - `payload`: JSON text of the other one
+ * - `payload`: JSON text of the other one, and its tags
  * - replies 1 when it was replaced, 0 when it was not there, -1 when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '75b480edfbfd8543cbf04ebc84c321627613ec37',
+  sha: '086ea475904802da7532013ed8c99a04ecd34ca7',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -21000,7 +21592,7 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece138, piece51, piece123, piece124, piece125, piece139, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
@@ -21194,11 +21786,11 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  * the script leaves the occurrence to the others, and one that dies after it has done all.
  *
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua)
+ * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua); with tags last their index (tagging.lua)
  * - `id`: schedule
  * - `seen`: text that the read returned; empty to add an entry now, whatever is due
  * - `next`: the next occurrence in ms; empty when there is none
- * - `payload`: JSON text; empty to add nothing, because the occurrence was missed
+ * - `payload`: JSON text and its tags (lua/_lib/stream/append.lua); empty to add nothing, because the occurrence was missed
  * - `names`: the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
  * - `name`: key of the entry, if any
  * - replies + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
@@ -21206,7 +21798,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'ab6ca9c377eb21e0eb5324824f755c4da4a68420',
+  sha: '8ed6f29717b5728c2f5773d0117c98543a6aeb64',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -21800,17 +22392,117 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -21846,7 +22538,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -21854,12 +22558,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -21908,8 +22612,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -21950,6 +22657,9 @@ if declares then
 error(id)
 end
 return id
+end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
 end
 if counts then
 added(stream, payload)
@@ -22323,6 +23033,44 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
+ * Find the entries that have all of some tags, newest first.
+ *
+ * A call reads 1,000 entries of the first tag at most. Tags of entries that are gone are still there.
+ *
+ * - key `index`: sorted set of lua/_lib/stream/tagging.lua
+ * - `tags`: 1 to 8 of `name=value`, separated by the byte 1
+ * - `before`: id: only entries before it; empty for the newest
+ * - `count`: most entries
+ * - replies `before` of the next call, empty when nothing is left; then ids
+ */
+export const streamTagged: Script<[], [index: string, tags: Arg, before: Arg, count: Arg], readonly Reply[]> = {
+  name: 'stream/tagged',
+  sha: '86c18050f96a1633c8f738baf6525bec54da3b13',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["index"],
+  args: ["tags","before","count"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece124, piece1, `local STEP, ROUNDS = 100, 10
+local items = #KEYS / 1
+if items == 1 then
+local index, tags, before, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+do`, piece185, `end
+return nil
+end
+local function item(index, tags, before, count)`, piece185, `end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
+}
+
+/**
  * Let the workers of a stream publish their events for some time.
  *
  * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can watch, a little later.
@@ -22346,10 +23094,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece185, `end
+do`, piece186, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece185, `end
+local function item(watched, lasts, channels)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22396,10 +23144,10 @@ local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece186, `end
+do`, piece187, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece186, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece187, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()
