@@ -10,7 +10,7 @@ const MOST_TEXT = 256
 
 type Names = Exclude<
   keyof DashboardReads,
-  'streams' | 'stream' | 'entries' | 'entry' | 'dead-groups' | 'dead' | 'dead-letter' | 'schedules'
+  'streams' | 'stream' | 'entries' | 'tagged' | 'entry' | 'dead-groups' | 'dead' | 'dead-letter' | 'schedules'
 >
 
 export const otherReads: { readonly [Name in Names]: Read<DashboardReads[Name]['answer']> } = {
