@@ -70,7 +70,13 @@ local function remove(of, records, must_go)
     if not must_go(record) then
       break
     end
-    members(command, string.match(record, '^\1([^\1]*)(.*)$'))
+    local place, tags = string.match(record, '^\1([^\1]*)(.*)$')
+    if place then
+      members(command, place, tags)
+    else
+      -- Another program wrote it.
+      command[#command + 1] = record
+    end
     of.count = of.count - 1
   end
   if #command > 2 then

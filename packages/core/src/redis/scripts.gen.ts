@@ -5272,7 +5272,12 @@ for _, record in ipairs(records) do
 if not must_go(record) then
 break
 end
-members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
 of.count = of.count - 1
 end
 if #command > 2 then
@@ -6055,7 +6060,12 @@ for _, record in ipairs(records) do
 if not must_go(record) then
 break
 end
-members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
 of.count = of.count - 1
 end
 if #command > 2 then
@@ -13031,7 +13041,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '80db84eaf7a4c508fa2a39850a5281ecf2663eb7',
+  sha: 'eeeb6b13278fca4c6bcd10f2a6d6da6b82847cdc',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -13249,7 +13259,12 @@ for _, record in ipairs(records) do
 if not must_go(record) then
 break
 end
-members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
 of.count = of.count - 1
 end
 if #command > 2 then
@@ -16038,7 +16053,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'fa3cdbe8309c6e268d74a768c8b52492928275c5',
+  sha: '1fda70f99f4a92bfcf55b429ffb695794fcab17c',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -16689,7 +16704,12 @@ for _, record in ipairs(records) do
 if not must_go(record) then
 break
 end
-members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
 of.count = of.count - 1
 end
 if #command > 2 then
@@ -19531,7 +19551,7 @@ done = done + 1`, piece136, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'c72b230a26e09965c491bffbb598e197cd7633bb',
+  sha: 'aac8891d99633997a98ae890a2cd7250b9e092ef',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19576,7 +19596,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: '80c4af8dade570738a0fb95149d024a72b0cff4f',
+  sha: '99661efb1d2e2dbaecae749f07578778fcab20d5',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -19624,7 +19644,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
   name: 'stream/add_high',
-  sha: 'a478e3caddc0fa2ebfe1e0289e191daa7a02996b',
+  sha: '1cbf642c8f9e3f8c951a070303326b3fb6aa0e77',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19680,7 +19700,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: '735b37f302988210432309180ada2d7d884bf1a3',
+  sha: '318c2f80ab8638ab1bce3610f48faa236e5dc0b2',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -19744,7 +19764,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'd063d6f4972c80cc62f943b7e18d29db3712afb9',
+  sha: 'a24cfb34008d6242b01d0c713552b4113d2edb7e',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19793,7 +19813,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'f61888fd61bffac7333b076cfb8191318c98533f',
+  sha: '1ad9a8e61c15a50d4294ccdd08291ee2932bebe3',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -20460,7 +20480,12 @@ for _, record in ipairs(records) do
 if not must_go(record) then
 break
 end
-members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
 of.count = of.count - 1
 end
 if #command > 2 then
@@ -21581,7 +21606,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '086ea475904802da7532013ed8c99a04ecd34ca7',
+  sha: 'f98425a15a4d3326ce15d5f191d3dbc7777dde2d',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -21798,7 +21823,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '8ed6f29717b5728c2f5773d0117c98543a6aeb64',
+  sha: '6707c8b9392105346ca9cd9f910f7e6120d0cfab',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -22455,7 +22480,12 @@ for _, record in ipairs(records) do
 if not must_go(record) then
 break
 end
-members(command, string.match(record, '^\\1([^\\1]*)(.*)$'))
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
 of.count = of.count - 1
 end
 if #command > 2 then
