@@ -2,6 +2,7 @@ import type { Bench, Probe } from './harness/bench.ts'
 import { adding, addingMany, contenders, draining, drainingInBatches, keyed } from './stream/contenders.ts'
 import { connections, delayed } from './stream/delays-and-connections.ts'
 import { backlog, idle, latency, memory } from './stream/probes.ts'
+import { tags } from './stream/tags.ts'
 
 /** Jobs of about 115 bytes of JSON, each acknowledged and retryable. */
 export const suite: readonly (Bench | Probe)[] = [
@@ -50,6 +51,7 @@ export const suite: readonly (Bench | Probe)[] = [
   latency,
   delayed,
   memory,
+  tags,
   backlog,
   idle,
   connections,

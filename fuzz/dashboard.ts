@@ -106,7 +106,10 @@ export const dashboard: Fuzzer = {
 /** Something of every feature. */
 async function fill(penknife: Penknife): Promise<void> {
   const space = penknife.space('fuzz')
-  const orders = createStream(space, 'orders', { groups: ['billing'] })
+  const orders = createStream(space, 'orders', {
+    groups: ['billing'],
+    tags: (payload) => ({ kind: typeof payload }),
+  })
   const keyed = createStream(space, 'keyed', { groups: ['billing'], order: 'key' })
   const log = createStream(space, 'log', { retain: { entries: 100 } })
   await orders.addMany([1, 2, 3, '<script>'])

@@ -15,9 +15,16 @@ export function oursKeyed(keys: number): Queue {
 export const oursPlain: Queue = oursOf('penknife without keys')
 
 /** As `ours`, with workers that share connections. */
-export const oursShared: Queue = oursOf('penknife, shared connections', 0, 'shared')
+export const oursShared: Queue = oursOf('penknife, shared connections', 0, { shared: true })
 
-function oursOf(name: string, keys: number = 0, workerConnection: 'own' | 'shared' = 'own'): Queue {
+/** As `ours`, whose jobs have two tags each; the index never drops one. */
+export const oursTagged: Queue = oursOf('penknife with tags', 0, { tagged: true })
+
+function oursOf(
+  name: string,
+  keys: number = 0,
+  { shared = false, tagged = false }: { readonly shared?: boolean; readonly tagged?: boolean } = {},
+): Queue {
   const keyOf = ({ at }: Job): string => `key-${at % keys}`
   return {
     name,
@@ -25,10 +32,19 @@ function oursOf(name: string, keys: number = 0, workerConnection: 'own' | 'share
     commands: ['evalsha', 'eval', 'xreadgroup'],
     async open(url, library) {
       const { connect, createStream } = await coreOf(library)
-      const penknife = connect(pattern(url, library), { deadline: '30s', workerConnection })
+      const penknife = connect(pattern(url, library), {
+        deadline: '30s',
+        ...(shared ? { workerConnection: 'shared' } : {}),
+      })
       const stream = createStream<Job>(penknife.space('bench'), 'jobs', {
         groups: ['workers'],
         ...(keys > 0 ? { order: 'key' } : {}),
+        ...(tagged
+          ? {
+              tags: ({ at }) => ({ user: `user-${at % 1000}`, order: at }),
+              tagged: { entries: 1_000_000 },
+            }
+          : {}),
       })
       return {
         add: (job) => (keys > 0 ? stream.add(job, { key: keyOf(job) }) : stream.add(job)),

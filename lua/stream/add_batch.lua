@@ -7,16 +7,16 @@
 -- @batch 1
 -- @full refused      it adds entries
 -- @include stream/append
--- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua
+-- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item key written string: number of the writer's last batch, and how many of its entries were added
 -- @item arg number number of this batch
--- @item arg payloads at most 128 JSON texts without line feeds, each followed by a line feed
+-- @item arg payloads at most 128 JSON texts without line feeds, with their tags, each followed by a line feed
 -- @returns list    how many entries were added, the others found the stream full; then the name of each group for which the trim of a lossy log deleted entries that it had not finished, and how many
 
 local DAY = 86400
 
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 stream.missed = {}
 
 local function item(written, number, payloads)

@@ -8,16 +8,16 @@
 -- @include stream/entry
 -- @include stream/reserve
 -- @include typed
--- @shared keys of  the stream, and the group's stream of ready entries
+-- @shared keys of  the stream, and the group's stream of ready entries; with tags last their index, see tagging.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item key added  string: the id of the entry that was added with this dedup id; without one the stream
--- @item arg payload JSON text
+-- @item arg payload JSON text, and its tags, see lua/_lib/stream/append.lua
 -- @item arg trace  traceparent, or empty
 -- @item arg own    a semicolon and the entry's own terms (entry.lua), or empty
 -- @item arg window milliseconds for which the dedup id is remembered; 0: it has none
 -- @returns string|null the entry's id, with a leading = if it was added before; null when the stream is full
 
-local stream = append.open(of[1], limits)
+local stream = append.open({ of[1], of[3] }, 1, limits)
 
 function stream.count()
   return redis.pcall('XLEN', of[2])

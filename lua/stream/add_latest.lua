@@ -11,16 +11,16 @@
 -- @include stream/due_at
 -- @include stream/reserve
 -- @include typed
--- @shared keys of  the stream, and the group's sorted set of delayed entries
+-- @shared keys of  the stream, and the group's sorted set of delayed entries; with tags last their index, see tagging.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @shared workers  pub/sub channel that the group's workers follow
 -- @item key latest string: the member of the entry that was added last with this dedup id
--- @item arg payload JSON text
+-- @item arg payload JSON text, and its tags, see lua/_lib/stream/append.lua
 -- @item arg trace  traceparent, or empty
 -- @item arg due    time to handle it: milliseconds since 1970, or +milliseconds from now; then a semicolon and its own terms (entry.lua), if any
 -- @returns string|null the entry's id, with a leading = if it was replaced; null when the stream is full
 
-local stream = append.open(of[1], limits)
+local stream = append.open({ of[1], of[3] }, 1, limits)
 -- The key of this item, and the id that its entry keeps.
 local latest_key, known_id
 
@@ -43,7 +43,7 @@ function stream.put(into, payload, trace, due, own)
 end
 
 local function item(latest, payload, trace, due)
-  local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+  local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
   if wrong then
     return wrong
   end
@@ -54,7 +54,10 @@ local function item(latest, payload, trace, due)
     known_id = waits.i
     redis.call('ZREM', of[2], member)
     local time, own = string.match(due, '^([^;]*);?(.*)$')
-    return '=' .. stream.put(stream, payload, trace, time, own)
+    local text, tags = append.split(stream, payload)
+    local id = stream.put(stream, text, trace, time, own)
+    append.retag(stream, id, tags)
+    return '=' .. id
   end
   local may = append.prepare(stream)
   if may ~= true then

@@ -7,16 +7,16 @@
 -- @include stream/append
 -- @include stream/due_at
 -- @include now
--- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua
+-- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item key added  string: the id of the entry that was added with this dedup id
--- @item arg payload JSON text
+-- @item arg payload JSON text, and its tags, see lua/_lib/stream/append.lua
 -- @item arg trace  traceparent, or empty
 -- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
 -- @item arg window milliseconds for which the dedup id is remembered
 -- @returns string|null the entry's id, with a leading = if it was added before; null when the stream is full
 
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 
 local function item(added, payload, trace, due, window)
   local id = redis.pcall('GET', added)

@@ -10,18 +10,18 @@
 -- @include stream/append
 -- @include stream/due_at
 -- @include typed
--- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua
+-- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item key results hash of lua/_lib/stream/outcomes.lua
 -- @item key ends   its sorted set
 -- @item arg id     u and the digits of the dedup id, which are among the entry's own terms
--- @item arg payload JSON text
+-- @item arg payload JSON text, and its tags, see lua/_lib/stream/append.lua
 -- @item arg trace  traceparent, or empty
 -- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
 -- @item arg bound  milliseconds after which the id is free in any case, counted from the time to handle it
 -- @returns string|null the entry's id, with a leading = if it was added before; null when the stream is full
 
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 
 local function item(results, ends, id, payload, trace, due, bound)
   local wrong = typed(results, 'hash') or typed(ends, 'zset')

@@ -27,9 +27,9 @@
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
 -- @item arg id     entry
--- @item arg action find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
+-- @item arg action find; show: as find, and returns the payload; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
 -- @item arg from   where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
--- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
+-- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `show` also the payload; with `why` the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
 
 local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
 -- A worker sends a command every ten seconds.
@@ -101,7 +101,9 @@ local function item(stream, ready, delayed, dead, id, action, from)
       delivery and outcomes.kept_ms(delivery) and '1' or '',
       row and string.format('%.0f', started.since(row, ms)) or '',
     }
-    if action == 'why' then
+    if action == 'show' then
+      told[#told + 1] = delivery and delivery.d or ''
+    elseif action == 'why' then
       local alive, all = consumers_of_group()
       local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
       for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '' }) do

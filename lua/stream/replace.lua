@@ -4,13 +4,13 @@
 -- @batch 64
 -- @full refused      it adds an entry
 -- @include stream/append
--- @shared keys of  the stream
+-- @shared keys of  the stream; with tags last their index, see lua/_lib/stream/tagging.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item arg id     id of the entry
--- @item arg payload JSON text of the other one
+-- @item arg payload JSON text of the other one, and its tags
 -- @returns integer 1 when it was replaced, 0 when it was not there, -1 when the stream is full
 
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 
 local function item(id, payload)
   local may = append.prepare(stream)

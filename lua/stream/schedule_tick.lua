@@ -11,11 +11,11 @@
 -- @include stream/schedule
 -- @include stream/unfinished
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
--- @item keys all   stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua)
+-- @item keys all   stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua); with tags last their index (tagging.lua)
 -- @item arg id     schedule
 -- @item arg seen   text that the read returned; empty to add an entry now, whatever is due
 -- @item arg next   the next occurrence in ms; empty when there is none
--- @item arg payload JSON text; empty to add nothing, because the occurrence was missed
+-- @item arg payload JSON text and its tags (lua/_lib/stream/append.lua); empty to add nothing, because the occurrence was missed
 -- @item arg names  the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
 -- @item arg name   key of the entry, if any
 -- @returns string  + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
@@ -31,7 +31,8 @@ local function item(all, id, seen, next, payload, names, name)
     wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
     list[#list + 1], list[#list + 2], list[#list + 3] = group, all[at], all[at + 1]
   end
-  local log = streams[stream] or append.open(stream, limits, all[5 + #list / 3 * 2], all[6 + #list / 3 * 2])
+  local places_at = 5 + #list / 3 * 2
+  local log = streams[stream] or append.open({ stream, unpack(all, places_at, places_at + 2) }, 1, limits)
   streams[stream] = log
   wrong = wrong or append.wrong(log)
   if wrong then

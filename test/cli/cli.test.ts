@@ -220,6 +220,38 @@ describe('what it does', () => {
     expect(await held?.release()).toBe(false)
     expect((await penknife(url(), 'limits', 'unblock', 'api', 'eve')).code).toBe(0)
   })
+
+  test('entries are found by the tags that their application declared', async () => {
+    const { space, listed } = await shop()
+    const orders = createStream<{ user: string; order: number; note?: string }>(space, 'orders', {
+      groups: ['billing'],
+      tags: ({ user, order }) => ({ user, order }),
+    })
+    const ids = await orders.addMany([
+      { user: 'ann', order: 17, note: '\u009b31mred' },
+      { user: 'ann', order: 18 },
+    ])
+    createStream(space, 'plain', { groups: ['billing'] })
+    await listed()
+    const find = ['streams', 'find', 'orders', '--tag']
+    const [page, both, none, twice] = await Promise.all([
+      json(url(), ...find, 'user=ann', '--limit', '1'),
+      penknife(url(), ...find, 'user=ann', '--tag', 'order=17'),
+      penknife(url(), 'streams', 'find', 'plain', '--tag', 'user=ann'),
+      penknife(url(), ...find, 'user=ann', '--tag', 'user=bob'),
+    ])
+    expect(page.value).toMatchObject({
+      stream: 'orders',
+      tagged: true,
+      items: [{ id: ids[1], state: 'waiting', payload: { order: 18 } }],
+      next: ids[1],
+    })
+    expect(both.stdout).toMatch(/^ENTRY +STATE +ADDED +DUE +ATTEMPTS +PAYLOAD\n[^\n]*waiting[^\n]*\n$/)
+    expect(both.stdout).toContain(`{"user":"ann","order":17`)
+    expect(both.stdout).not.toContain('\u009b')
+    expect(none.stdout).toBe('no entry: the processes of plain declare no tags\n')
+    expect(twice.code).toBe(2)
+  })
 })
 
 describe('doctor', () => {

@@ -247,6 +247,8 @@ describe('what leaves and what is recorded', () => {
     const orders = createStream(space, 'orders', { groups: ['billing'] })
     const broken = createStream(space, 'broken', { groups: ['g'] })
     await broken.add('secret')
+    const tagged = createStream<object>(space, 'tagged', { groups: ['g'], tags: () => ({ user: 'ann' }) })
+    await tagged.add({ password: 'secret' })
     await orders.schedule('nightly', { every: '1h', payload: { password: 'secret' } })
     await space.runtime.registered()
     const worker = orders.worker('billing', () => Promise.reject(new Error('no')), { maxAttempts: 1 })
@@ -261,6 +263,7 @@ describe('what leaves and what is recorded', () => {
       await get('entry', { space: 'shop', stream: 'orders', id }),
       await get('schedules', { space: 'shop' }),
       await get('entries', { space: 'shop', stream: 'broken' }),
+      await get('tagged', { space: 'shop', stream: 'tagged', tags: 'user=ann' }),
       await get('dead-groups', group),
     ]
     for (const { status, body } of all) {

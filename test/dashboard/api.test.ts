@@ -64,12 +64,15 @@ describe('reads', () => {
 
   test('an entry: its payload, why it waits, its dead letter and its times', async () => {
     const { get, post, space } = await busy()
-    const orders = createStream(space, 'orders', { groups: ['billing'] })
+    const orders = createStream<{ total: number }>(space, 'orders', {
+      groups: ['billing'],
+      tags: ({ total }) => ({ total, user: 'ann b' }),
+    })
     const id = await orders.add({ total: 5 })
     await space.runtime.registered()
     const of = { space: 'shop', stream: 'orders' }
     expect((await get('stream', of)).body).toMatchObject({
-      stream: { entries: 1, added: 1 },
+      stream: { entries: 1, added: 1, tagged: true },
       findable: true,
       groups: [{ name: 'billing', served: false }],
     })
@@ -79,6 +82,13 @@ describe('reads', () => {
       timeline: [{ text: 'added' }],
     })
     expect((await get('entries', of)).body.items).toMatchObject([{ id, payload: { json: '{"total":5}' } }])
+    const found = { id, state: 'waiting', attempts: 0, payload: { json: '{"total":5}' } }
+    for (const tags of ['total=5', 'user=ann b total=5']) {
+      expect((await get('tagged', { ...of, tags })).body).toMatchObject({ items: [found] })
+    }
+    expect((await get('tagged', { ...of, tags: 'total=6' })).body.items).toEqual([])
+    for (const tags of ['total', '=5', 'total=', 'total=5 total=5', 'x'.repeat(3001), 'user=\u0001'])
+      expect((await get('tagged', { ...of, tags })).status).toBe(400)
     const worker = orders.worker('billing', () => Promise.reject(new Error('order 7 not found')), {
       maxAttempts: 1,
     })

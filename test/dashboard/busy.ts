@@ -33,6 +33,7 @@ export async function startBusySystem(app: Penknife): Promise<Busy> {
 
   const orders = createStream<{ order: number; note?: string; error?: string }>(space, 'orders', {
     groups: ['billing'],
+    tags: ({ error }) => ({ kind: error === undefined ? 'usual' : 'failing' }),
   })
   const emails = createStream<object>(space, 'emails', { groups: ['smtp'] })
   const events = createStream<object>(space, 'events', {

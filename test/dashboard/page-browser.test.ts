@@ -20,6 +20,7 @@ const SCREENS: readonly (readonly [name: string, hash: string, ...texts: string[
   ['overview', '#/', 'Needs attention', 'warehouse', 'no worker', 'noeviction'],
   ['streams', '#/s/shop/streams', 'emails', 'warehouse', 'paused'],
   ['stream', '#/s/shop/streams/orders', 'Throughput', 'billing', 'Run p95', '/s'],
+  ['tagged', '#/s/shop/streams/orders?tags=kind%3Dfailing', 'dead', '"error"', 'Next page'],
   ['entry', '#/s/shop/streams/emails/entries/WAITING', 'no worker', '"html"', 'added'],
   ['entry-delayed', '#/s/shop/streams/emails/entries/DELAYED', 'reminder', 'Reschedule'],
   ['dead', '#/s/shop/dead', 'billing', '23'],

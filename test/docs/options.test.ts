@@ -79,6 +79,8 @@ test.each([
   ['docs/schedules.md', STREAM, 'StreamScheduleListOptions'],
   ['docs/managing-streams.md', STREAM, 'DeadLetter'],
   ['docs/managing-streams.md', STREAM, 'StreamReplayOptions'],
+  ['docs/managing-streams.md', STREAM, 'StreamTagLimits'],
+  ['docs/managing-streams.md', STREAM, 'StreamTaggedOptions'],
   ['docs/managing-streams.md', STREAM, 'StreamStats'],
   ['docs/managing-streams.md', STREAM, 'StreamGroupStats'],
   ['docs/managing-streams.md', STREAM, 'DeadLetterFilter'],

@@ -194,6 +194,7 @@ describe('streams', () => {
         space: 'shop',
         name: 'orders',
         kind: 'queue',
+        tagged: false,
         groups: [
           { name: 'billing', waiting: 0, running: 2, delayed: 1, dead: 1, paused: false, workers: 1 },
           { name: 'mail', waiting: 4, exact: true, running: 0, dead: 0, paused: true, workers: 0 },

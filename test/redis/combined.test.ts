@@ -18,7 +18,7 @@ const combined = testScript(
 -- @shared entries     of the stream: its limits
 -- @item arg by        what the member gets on both boards
 -- @returns list       the entry's id, the values on both boards, the event's id
-local stream = append.open(keys[1], entries)
+local stream = append.open(keys, 1, entries)
 local channel = { history = keys[2], next = keys[3], live = live, keep = 100, ttl = 60000, age = 0, window = 60000 }
 local boards = {}
 for at = 1, 2 do

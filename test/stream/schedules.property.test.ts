@@ -124,7 +124,7 @@ function startProcess(space: Space): Process {
   const settings = streamSettings({ groups: ['mail'] })
   const store = createScheduleStore(createScope(space, 'reports', settings), settings)
   const occurrencesOf = createTimetable()
-  return { store, occurrencesOf, changes: createChanges(store, "stream 'reports'", occurrencesOf) }
+  return { store, occurrencesOf, changes: createChanges(store, "stream 'reports'", occurrencesOf, () => '') }
 }
 
 /** All of an entry's life, without a worker; returns the payloads. */
@@ -163,6 +163,7 @@ test(
             await checkSchedules({
               store,
               occurrencesOf,
+              tagsOf: () => '',
               stopped: () => false,
               forgotten: () => Promise.resolve(),
               ticked: () => {},

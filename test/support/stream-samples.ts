@@ -15,6 +15,11 @@ const written = keys.written('orders', 'p1')
 const busy = keys.busyPlaces('orders', 'billing')
 const queued = keys.queued('orders', 'billing')
 const HELD = [busy, queued]
+const tags = keys.tags('orders')
+/** An index of one entry, at its limit. */
+const TAGGED: NonNullable<Sample['before']> = [
+  ['ZADD', tags, 0, '\x01A1A1\x01user=ann', 1, 'user=ann\x01A1A1'],
+]
 const watched = keys.watched('orders')
 const watching = keys.watching('orders')
 const results = keys.results('orders', 'billing')
@@ -133,6 +138,12 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: [[stream], '0 0 1 1 1 0 0 '], item: ['{}', '', ''], before: MANY },
     { returns: 'null', shared: [[stream], '0 60 1 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
     { returns: 'null', shared: [[stream], '1 60 0 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
+    {
+      returns: 'string',
+      shared: [[stream, tags], `${LOG};1 60000`],
+      item: ['{}\x01user=ann\x01order=7', '', ''],
+      before: TAGGED,
+    },
     ...['+500 ann', ' ann', ' bob'].map((due): Sample => ({
       returns: 'string',
       shared: [[stream, ...HELD], '2 60 0 0 0 0 0 billing'],
@@ -231,12 +242,27 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
     },
     {
+      returns: 'string',
+      shared: [[stream, delayed, tags], '1 60 0 0 0 0 0 billing;9 60000', pausing],
+      item: [latest, '{}\x01user=bob', '', '+1000'],
+      channels: [pausing],
+      before: [
+        ...TAGGED,
+        ['ZADD', delayed, 9e12, Buffer.from('\x94\xa31-1\0\0\xa2{}', 'latin1')],
+        ['SET', latest, Buffer.from('\x94\xa31-1\0\0\xa2{}', 'latin1')],
+      ],
+    },
+    {
       returns: 'null',
       shared: [[stream, delayed], '1 1 0 0 0 0 0 billing', pausing],
       item: [latest, '{}', '', '+1000'],
       channels: [pausing],
       before: LEASED,
     },
+  ],
+  'stream/tagged': [
+    { returns: 'list', item: [tags, 'user=ann', '', 10], before: TAGGED },
+    { returns: 'list', item: [tags, 'user=ann\x01order=7', '2-1', 10], before: TAGGED },
   ],
   'stream/leave': [
     {
@@ -410,7 +436,7 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: LEASED,
     },
   ],
-  'stream/locate': ['find', 'why', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
+  'stream/locate': ['find', 'show', 'why', 'cancel', 'move 5', 'move 9000000000000000'].flatMap((action) => [
     {
       returns: 'list' as const,
       shared: [[...KEPT, paused], 1, 'billing', outcomes, pausing],

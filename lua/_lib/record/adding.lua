@@ -5,7 +5,7 @@ local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, co
 -- `streams` has the streams that are open, by key.
 function adding.open(group, keys, from, _, fields, at, streams)
   local key = keys[from]
-  streams[key] = streams[key] or append.open(key, fields[at], keys[from + 1], keys[from + 2])
+  streams[key] = streams[key] or append.open(keys, from, fields[at])
   group.of = streams[key]
 end
 

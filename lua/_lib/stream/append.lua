@@ -1,13 +1,15 @@
 -- `append`: adds an entry to a stream within its limits, in two phases.
 --
--- - `append.open(key, limits, busy, queued)` returns a stream object; the format of `limits` is described below. The last two are the
---   keys of places.lua, of a stream with order by key.
+-- - `append.open(keys, from, limits)` returns a stream object; the format of `limits` is described below. From index `from` on `keys` has the
+--   stream; with order by key the two keys of places.lua; and with tags that of tagging.lua.
 -- - `append.prepare(stream)` only reads. It returns true when an entry may be added, false when the stream is full, or an error. It
 --   counts the entries that were prepared and not added yet.
 -- - `append.apply(stream, payload, trace, due)` adds the entry and trims the stream. It returns the entry's id, or the error when
 --   Redis refused its first write; it then changed nothing. `due` may have behind it a semicolon and the entry's own terms
---   (entry.lua), and with order by key a space and the key.
--- - `append.wrong(stream)` returns the error when the keys of places.lua have other types.
+--   (entry.lua), and with order by key a space and the key. In a stream with tags `payload` may have behind it for each tag the byte 1 and
+--   `name=value`.
+-- - `append.wrong(stream)` returns the error when the keys of places.lua or tagging.lua have other types.
+-- - `append.split(stream, payload)` returns the payload alone, and its tags. `append.retag(stream, id, tags)` gives an entry other tags.
 --
 -- With order by key an entry goes into the stream if its key has a free place. Otherwise it is queued, under an id that no other entry
 -- of the stream gets: XSETID raises the last id. A delayed entry takes no place; it asks for one when it is due.
@@ -24,22 +26,27 @@
 -- @include stream/due_at
 -- @lazy stream/limits
 -- @lazy stream/ordered
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+-- @lazy stream/tagging
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
 
 -- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue, with order by key 1 more than the places of a
 -- key; unfinished entries at which the stream is full;
 -- entries, bytes and milliseconds that a log keeps; 1 for a lossy log; 1 to create the declared groups in any case; the names of
--- the declared groups.
-function append.open(key, limits, busy, queued)
-  local queue, most, entries, bytes, age, lossy, declare, names =
-    string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+-- the declared groups; with tags a semicolon and the limits of tagging.lua.
+function append.open(keys, from, limits)
+  local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+    string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+  local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+  local tagging = tagged ~= '' and load_tagging() or nil
   return {
-    key = key,
+    key = keys[from],
     queue = queue ~= '0',
-    ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-    busy = busy,
-    queued = queued,
+    ordered = ordered,
+    busy = keys[from + 1],
+    queued = keys[from + 2],
+    tagging = tagging,
+    tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
     places = queue - 1,
     last = nil,
     most = tonumber(most),
@@ -81,9 +88,22 @@ local function declare(stream)
   end
 end
 
--- The error when the keys of places.lua have other types.
 function append.wrong(stream)
-  return stream.ordered and stream.ordered.wrong(stream) or nil
+  return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+
+function append.split(stream, payload)
+  local from = stream.tagging and string.find(payload, '\1', 1, true)
+  if not from then
+    return payload, ''
+  end
+  return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+
+function append.retag(stream, id, tags)
+  if stream.tagging then
+    stream.tagging.replace(stream.tags, id, tags)
+  end
 end
 
 function append.prepare(stream)
@@ -92,12 +112,12 @@ function append.prepare(stream)
     if type(length) == 'table' then
       return length
     end
-    if stream.ordered then
+    if stream.ordered or stream.tagging then
       local wrong = append.wrong(stream)
       if wrong then
         return wrong
       end
-      length = length + redis.call('ZCARD', stream.queued)
+      length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
     end
     if stream.count then
       local more = stream.count()
@@ -150,8 +170,11 @@ function append.apply(stream, payload, trace, due)
     end
     stream.declares = false
   end
-  local id, key
+  local id, key, tags
   local own = ''
+  if stream.tagging then
+    payload, tags = append.split(stream, payload)
+  end
   if stream.ordered then
     due, key = string.match(due, '^(%S*) ?(.*)$')
   end
@@ -192,6 +215,9 @@ function append.apply(stream, payload, trace, due)
       error(id)
     end
     return id
+  end
+  if tags and tags ~= '' then
+    stream.tagging.put(stream.tags, id, tags)
   end
   if counts then
     added(stream, payload)

@@ -14,6 +14,7 @@ import type {
   StreamConsumerStats,
   StreamGroupStats,
   StreamWatchEvent,
+  StreamTaggedEntry,
 } from '@penknife/core'
 
 /** What a user may do: `read` sees everything, `operate` may also act. */
@@ -146,6 +147,17 @@ export interface EntryRow {
   readonly id: string
   readonly addedAtMs: number
   readonly payload: Shown
+}
+
+/** An entry that was found by its tags, and where it is. */
+export interface TaggedRow extends Pick<
+  StreamTaggedEntry<unknown>,
+  'id' | 'addedAtMs' | 'state' | 'attempts'
+> {
+  /** When it is due, milliseconds since 1970. */
+  readonly dueMs?: number
+  /** Missing when the entry is in no place. */
+  readonly payload?: Shown
 }
 
 export interface EntryAnswer {

@@ -26,6 +26,7 @@ import type {
   OverviewAnswer,
   StreamAnswer,
   EntryRow,
+  TaggedRow,
   EntryAnswer,
   DeadLetterRow,
   ScheduleRow,
@@ -87,6 +88,11 @@ export interface DashboardReads {
   stream: { query: OfStream; answer: StreamAnswer }
   /** Entries in the stream, without those that were handled and deleted. Newest first unless `order=oldest`. */
   entries: { query: OfStream & PageQuery & { order?: 'newest' | 'oldest' }; answer: Page<EntryRow> }
+  /**
+   * Entries with all of some tags, newest first: `tags` is such as `user=ann order=17`. At most 100, usually 20. A page may have no items and
+   * a `next`.
+   */
+  tagged: { query: OfStream & PageQuery & { tags: string }; answer: Page<TaggedRow> }
   entry: { query: OfEntry; answer: EntryAnswer }
   /** Dead letters by error; of the newest 10,000. */
   'dead-groups': { query: OfGroup; answer: InspectedDeadGroups }

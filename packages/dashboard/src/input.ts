@@ -141,6 +141,24 @@ export const subject: Field<LimiterSubject> = (of, value) => {
   )
 }
 
+const LONGEST_TAGS = 3000
+const MOST_TAGS = 8
+
+/** Tags of entries, such as `user=ann order=17`. A value ends before the next name, so it may have spaces. */
+export const tags: Field<Readonly<Record<string, string>>> = (of, value) => {
+  const pairs = text(LONGEST_TAGS)(of, value)
+    .trim()
+    .split(/\s+(?=[\w.-]{1,64}=)/)
+    .map(
+      (pair) => [pair.slice(0, Math.max(0, pair.indexOf('='))), pair.slice(pair.indexOf('=') + 1)] as const,
+    )
+  const names = new Set(pairs.map(([tag]) => tag))
+  const known = pairs.every(([tag, each]) => /^[\w.-]{1,64}$/.test(tag) && each !== '')
+  if (!known || names.size < pairs.length || pairs.length > MOST_TAGS)
+    throw bad(of, `must be 1 to ${MOST_TAGS} tags such as user=ann order=17, each name once`)
+  return Object.fromEntries(pairs)
+}
+
 const LONGEST_CURSOR = 200
 
 /** The fields of a page. */

@@ -1,4 +1,4 @@
-import type { InspectedStream } from '@penknife/core'
+import type { InspectedStream, StreamTaggedEntry } from '@penknife/core'
 import type { Command } from 'commander'
 
 import type { Act } from '../act.ts'
@@ -6,8 +6,14 @@ import { EXIT, Failure } from '../failure.ts'
 import { allPages } from '../pages.ts'
 import type { Session } from '../session.ts'
 import { age, ago, plural, span, time } from '../spans.ts'
-import type { Cell } from '../table.ts'
+import type { Cell, Table } from '../table.ts'
 import { stateCell } from './overview.ts'
+
+interface FindOptions {
+  readonly tag?: readonly string[]
+  readonly limit: string
+  readonly after?: string
+}
 
 export function streamCommands(program: Command, act: Act): void {
   const streams = program.command('streams').description('streams, their groups, entries and schedules')
@@ -24,6 +30,14 @@ export function streamCommands(program: Command, act: Act): void {
       .argument('[group]', 'not needed when there is only one')
       .action(act((session, [name = '', group]) => turn(session, action, name, group)))
   }
+  streams
+    .command('find')
+    .description('entries with all of some tags, newest first, and where they are')
+    .argument('<stream>')
+    .option('--tag <name=value>', 'a tag that the application gave to its entries; repeat it', collect)
+    .option('--limit <n>', 'most entries: 1 to 100', '20')
+    .option('--after <id>', 'the "next" of the page before')
+    .action(act<FindOptions>((session, [name = ''], options) => find(session, name, options)))
   streams
     .command('cancel')
     .description('cancels an unfinished entry of a work queue with one group')
@@ -133,6 +147,59 @@ async function turn(
   session.output.either({ space: of, stream: name, group, changed, state }, () =>
     session.output.line(`group ${group} of ${name} ${changed ? `is ${state} now` : `was ${state} already`}`),
   )
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
+}
+
+async function find(
+  { inspector, output, space }: Session,
+  name: string,
+  { tag = [], limit, after }: FindOptions,
+): Promise<undefined> {
+  const pairs = tag.map(
+    (each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)] as const,
+  )
+  const names = new Set(pairs.map(([of]) => of))
+  if (
+    pairs.length === 0 ||
+    names.has('') ||
+    names.size < pairs.length ||
+    tag.some((each) => !each.includes('='))
+  )
+    throw new Failure(EXIT.usage, 'give --tag name=value, such as --tag user=ann, and each name once')
+  const of = await space()
+  const { tagged } = await inspector.streamState(of, name)
+  const opened = await inspector.stream(of, name)
+  const page = await opened.tagged(Object.fromEntries(pairs), {
+    limit: Number(limit),
+    ...(after !== undefined && { after }),
+  })
+  output.either({ space: of, stream: name, tagged, ...page }, () => {
+    if (page.items.length > 0) output.table(taggedTable(page.items))
+    else if (tagged) output.line('no entry with these tags on this page')
+    else output.line(`no entry: the processes of ${name} declare no tags`)
+    if (page.next !== undefined) output.line(output.style.dim(`more: --after ${page.next}`))
+  })
+}
+
+function taggedTable(items: readonly StreamTaggedEntry<unknown>[]): Table {
+  return {
+    head: ['ENTRY', 'STATE', 'ADDED', 'DUE', 'ATTEMPTS', 'PAYLOAD'],
+    rows: items.map(({ id, state, addedAtMs, dueMs, attempts, payload }) => [
+      id,
+      state === 'dead'
+        ? { text: state, tone: 'red' }
+        : state === 'gone'
+          ? { text: state, tone: 'dim' }
+          : state,
+      ago(addedAtMs),
+      dueMs === undefined ? '' : time(dueMs),
+      attempts,
+      payload === undefined ? '' : JSON.stringify(payload),
+    ]),
+  }
 }
 
 async function cancel({ inspector, output, space }: Session, name: string, id: string): Promise<number> {

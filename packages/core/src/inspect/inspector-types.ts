@@ -30,7 +30,17 @@ import type {
 /** A stream opened by its name: all that reads and manages it, and nothing that adds or handles entries. */
 export type InspectStream = Pick<
   Stream<unknown>,
-  'name' | 'read' | 'replay' | 'find' | 'cancel' | 'reschedule' | 'stats' | 'schedules' | 'group' | 'watch'
+  | 'name'
+  | 'read'
+  | 'replay'
+  | 'find'
+  | 'tagged'
+  | 'cancel'
+  | 'reschedule'
+  | 'stats'
+  | 'schedules'
+  | 'group'
+  | 'watch'
 >
 
 /** A limiter opened by its name: what manages subjects. It has no deny cache, and fails when Redis is away. */

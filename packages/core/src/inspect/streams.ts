@@ -47,7 +47,8 @@ async function readStream(
   read: ReadGroup,
   { member, seenAtMs, text }: Registered,
 ): Promise<InspectedStream> {
-  const options = (parsedOptions(text) ?? {}) as { readonly groups?: unknown; readonly retain?: unknown }
+  const options: { readonly groups?: unknown; readonly retain?: unknown; readonly tagged?: unknown } =
+    parsedOptions(text) ?? {}
   const declared = groupNames(options.groups)
   const of = (group: string): Promise<readonly Reply[]> => read(member, group)
 
@@ -67,6 +68,7 @@ async function readStream(
     entries: length,
     added: added >= 0 ? added : undefined,
     seenAtMs,
+    tagged: options.tagged !== undefined,
     groups: readReply(inspectGroup.name, () => [
       ...declared.map((name, at) => toGroup(name, replies[at] ?? [])),
       ...others.map((name, at) => toGroup(name, more[at] ?? [])),

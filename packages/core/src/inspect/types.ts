@@ -85,6 +85,8 @@ export interface InspectedStream {
    */
   readonly added: number | undefined
   readonly seenAtMs: number
+  /** Whether its entries have tags, by which `tagged` of the opened stream finds them. */
+  readonly tagged: boolean
   readonly groups: readonly InspectedGroup[]
 }
 

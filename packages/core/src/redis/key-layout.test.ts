@@ -48,6 +48,7 @@ const MADE: Readonly<
   addedId: [[keys.addedId('s', ID), 'stream', 's', 'stream:id']],
   latest: [[keys.latest('s', ID), 'stream', 's', 'stream:latest']],
   declaration: [[keys.declaration('s'), 'stream', 's', 'stream:declaration']],
+  tags: [[keys.tags('s'), 'stream', 's', 'stream:tags']],
   schedules: [[keys.schedules('s'), 'stream', 's', 'stream:schedules']],
   schedulesDue: [[keys.schedulesDue('s'), 'stream', 's', 'stream:schedules-due']],
   scheduleIds: [[keys.scheduleIds('s'), 'stream', 's', 'stream:schedule-ids']],

@@ -55,6 +55,8 @@ export interface Keys {
   addedId(stream: string, id: string): string
   /** The member of the delayed entry that was added last with a dedup id, see `replace` of `add`. */
   latest(stream: string, id: string): string
+  /** The index of a stream's entries by their tags. */
+  tags(stream: string): string
   /** The last declaration of a stream. */
   declaration(stream: string): string
   /** The schedules of a stream: a hash, and sorted sets of their next occurrences and of their ids. */
@@ -162,6 +164,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     watching: (stream) => `${base}stream:${stream}:watched:${live}`,
     addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,
     latest: (stream, id) => `${base}stream:${stream}:latest:${short(id)}`,
+    tags: (stream) => `${base}stream:${stream}:tags`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
     schedules: (stream) => `${base}stream:${stream}:schedules`,
     schedulesDue: (stream) => `${base}stream:${stream}:schedules-due`,

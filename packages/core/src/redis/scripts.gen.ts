@@ -5244,17 +5244,122 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -5290,7 +5395,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -5298,12 +5415,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -5352,8 +5469,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -5394,6 +5514,9 @@ if declares then
 error(id)
 end
 return id
+end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
 end
 if counts then
 added(stream, payload)
@@ -5911,17 +6034,122 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -5957,7 +6185,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -5965,12 +6205,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -6019,8 +6259,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -6062,6 +6305,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -6088,7 +6334,7 @@ redis.call('SET', added, id, 'PX', window)
 end
 return id`
 
-const piece147 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream')
+const piece147 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
 if wrong then
 return wrong
 end
@@ -6099,7 +6345,10 @@ if waits then
 known_id = waits.i
 redis.call('ZREM', of[2], member)
 local time, own = string.match(due, '^([^;]*);?(.*)$')
-return '=' .. stream.put(stream, payload, trace, time, own)
+local text, tags = append.split(stream, payload)
+local id = stream.put(stream, text, trace, time, own)
+append.retag(stream, id, tags)
+return '=' .. id
 end
 local may = append.prepare(stream)
 if may ~= true then
@@ -6972,7 +7221,9 @@ progress or '',
 delivery and outcomes.kept_ms(delivery) and '1' or '',
 row and string.format('%.0f', started.since(row, ms)) or '',
 }
-if action == 'why' then
+if action == 'show' then
+told[#told + 1] = delivery and delivery.d or ''
+elseif action == 'why' then
 local alive, all = consumers_of_group()
 local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
 for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '' }) do
@@ -7576,7 +7827,8 @@ local at = 5 + #list / 3 * 2
 wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
 list[#list + 1], list[#list + 2], list[#list + 3] = group, all[at], all[at + 1]
 end
-local log = streams[stream] or append.open(stream, limits, all[5 + #list / 3 * 2], all[6 + #list / 3 * 2])
+local places_at = 5 + #list / 3 * 2
+local log = streams[stream] or append.open({ stream, unpack(all, places_at, places_at + 2) }, 1, limits)
 streams[stream] = log
 wrong = wrong or append.wrong(log)
 if wrong then
@@ -8038,7 +8290,45 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece187 = `if wrong then
+const piece187 = `local wrong = typed(index, 'zset')
+if wrong then
+return wrong
+end
+local first, others = string.match(tags, '^([^\\1]*)(.*)$')
+local from = before == '' and first .. '\\2' or first .. '\\1' .. sortable(before)
+local found, most = { '' }, tonumber(count)
+local function has_others(place)
+for tag in string.gmatch(others, '\\1([^\\1]+)') do
+if not redis.call('ZSCORE', index, tag .. '\\1' .. place) then
+return false
+end
+end
+return true
+end
+local last
+for _ = 1, ROUNDS do
+local page = redis.call('ZRANGE', index, '(' .. from, '[' .. first .. '\\1', 'BYLEX', 'REV', 'LIMIT', 0, STEP)
+for _, member in ipairs(page) do
+local place = string.sub(member, #first + 2)
+local ms, number = string.match(place, '^%a(%d+)%a(%d+)$')
+if ms and has_others(place) then
+if #found > most then
+found[1] = found[#found]
+return found
+end
+found[#found + 1] = ms .. '-' .. number
+end
+last = ms and ms .. '-' .. number or last
+end
+if #page < STEP then
+return found
+end
+from = page[STEP]
+end
+found[1] = last or ''
+return found`
+
+const piece188 = `if wrong then
 return wrong
 end
 local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
@@ -8065,13 +8355,13 @@ end
 set_aside(key, where, position, base, used, fence, ms)
 return '-' .. string.format('%.0f', ms) .. ' ' .. text`
 
-const piece188 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece189 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece189 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece190 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -12909,7 +13199,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '92c29417fb4615121f1d648c0ba32dd801b76dc9',
+  sha: '75aebbef16c54bcf87cfff83d5be7889189c58ab',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -13085,17 +13375,101 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -13131,7 +13505,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -13139,12 +13525,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -13193,8 +13579,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -13236,6 +13625,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -13244,7 +13636,7 @@ end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function adding.open(group, keys, from, _, fields, at, streams)
 local key = keys[from]
-streams[key] = streams[key] or append.open(key, fields[at], keys[from + 1], keys[from + 2])
+streams[key] = streams[key] or append.open(keys, from, fields[at])
 group.of = streams[key]
 end
 function adding.commands(group)
@@ -15819,7 +16211,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '2780a6f9dbca9c5d816d4d0ce4a6f10e4ad201cf',
+  sha: '6cc88ed081316e5cea6dcd1b9eb6f6495cbab885',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -16430,17 +16822,101 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -16476,7 +16952,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -16484,12 +16972,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -16538,8 +17026,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -16581,6 +17072,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -16589,7 +17083,7 @@ end
 local adding = { rank = 4, texts = 3, lean_texts = 1, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function adding.open(group, keys, from, _, fields, at, streams)
 local key = keys[from]
-streams[key] = streams[key] or append.open(key, fields[at], keys[from + 1], keys[from + 2])
+streams[key] = streams[key] or append.open(keys, from, fields[at])
 group.of = streams[key]
 end
 function adding.commands(group)
@@ -19207,9 +19701,9 @@ done = done + 1`, piece138, piece6),
  * Invariant: an entry that a group has not read or not finished is never trimmed, unless the log is lossy. Adds to a work queue
  * trim nothing: the script that finishes entries deletes them.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - replies the entry's id; null when the stream is full
@@ -19217,7 +19711,7 @@ done = done + 1`, piece138, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '17176c30917cd74ae8fb24a14ea269494fee10bb',
+  sha: '5af573be75297971943d8936847024687e8062d4',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19228,7 +19722,7 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
@@ -19252,17 +19746,17 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  * one adds nothing. So a batch is added once, also when a copy of the call arrives late. The invariant of `stream/add` too.
  * If Redis dies during the script, it has none of its writes afterwards. If the writer dies, its number expires a day later.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `written`: string: number of the writer's last batch, and how many of its entries were added
  * - `number`: number of this batch
- * - `payloads`: at most 128 JSON texts without line feeds, each followed by a line feed
+ * - `payloads`: at most 128 JSON texts without line feeds, with their tags, each followed by a line feed
  * - replies how many entries were added, the others found the stream full; then the name of each group for which the trim of a lossy log deleted entries that it had not finished, and how many
  * - on a full server refused: it adds entries
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: '06b9998765087334a6d6374dbb3bebcd36c80716',
+  sha: '062364dae330465d8243e7954143212fd9920d3d',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -19274,7 +19768,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
@@ -19298,10 +19792,10 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  *
  * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group.
  *
- * - shared keys `of`: the stream, and the group's stream of ready entries
+ * - shared keys `of`: the stream, and the group's stream of ready entries; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `added`: string: the id of the entry that was added with this dedup id; without one the stream
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `own`: a semicolon and the entry's own terms (entry.lua), or empty
  * - `window`: milliseconds for which the dedup id is remembered; 0: it has none
@@ -19310,7 +19804,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
   name: 'stream/add_high',
-  sha: '3c97bf44cbe48ed0f88ad3fd15df6608d6514fc3',
+  sha: 'd13509dabd717df77768bb8e2c642d482734b134',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19321,7 +19815,7 @@ export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added:
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece144, piece126, piece127, piece128, piece1, piece145, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits)
+local stream = append.open({ of[1], of[3] }, 1, limits)
 function stream.count()
 return redis.pcall('XLEN', of[2])
 end
@@ -19354,11 +19848,11 @@ done = done + 1`, piece11, piece6),
  * Invariant: of the adds with one dedup id at most one entry waits for its time here, and it has what the last of them gave. It is in one place
  * of the group: `delayed`. The value of the key `latest` is its member there; one that is there no more has become due, or was cancelled.
  *
- * - shared keys `of`: the stream, and the group's sorted set of delayed entries
+ * - shared keys `of`: the stream, and the group's sorted set of delayed entries; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - shared `workers`: pub/sub channel that the group's workers follow
  * - key `latest`: string: the member of the entry that was added last with this dedup id
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: time to handle it: milliseconds since 1970, or +milliseconds from now; then a semicolon and its own terms (entry.lua), if any
  * - replies the entry's id, with a leading = if it was replaced; null when the stream is full
@@ -19366,7 +19860,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: 'a2dc171d39a88667d05c2fdec112e4f2b4aea593',
+  sha: '4a29a612e8848849727412f271d795444359f36b',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -19378,7 +19872,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece144, piece126, piece127, piece128, piece1, piece145, `local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
-local stream = append.open(of[1], limits)
+local stream = append.open({ of[1], of[3] }, 1, limits)
 local latest_key, known_id
 function stream.count()
 return redis.pcall('ZCARD', of[2])
@@ -19418,10 +19912,10 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
  * invariant of `stream/add` ttl too.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `added`: string: the id of the entry that was added with this dedup id
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - `window`: milliseconds for which the dedup id is remembered
@@ -19430,7 +19924,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '5f203fbc0848d355e027d428b2853b00bb752f1b',
+  sha: '654f24f45b10e0e1b662f4c6124c41015988dab8',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19441,7 +19935,7 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -19465,12 +19959,12 @@ done = done + 1`, piece11, piece6),
  * the entry was deleted by hand, the id is free after `bound`. The invariant of `stream/add` too.
  * If a process dies before a script, nothing changed; after it, the entry and its id are both there, or both gone.
  *
- * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua
+ * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `results`: hash of lua/_lib/stream/outcomes.lua
  * - key `ends`: its sorted set
  * - `id`: u and the digits of the dedup id, which are among the entry's own terms
- * - `payload`: JSON text
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
  * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), and a space and the key, if any
  * - `bound`: milliseconds after which the id is free in any case, counted from the time to handle it
@@ -19479,7 +19973,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'b597336c964410886f923d568b972c4aaba30af6',
+  sha: 'c83a41089c9fae1dd330f9de24da0921f6ea0ba6',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -20085,17 +20579,122 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -20131,7 +20730,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -20139,12 +20750,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -20193,8 +20804,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -20236,6 +20850,9 @@ error(id)
 end
 return id
 end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
 if counts then
 added(stream, payload)
 end
@@ -20243,7 +20860,7 @@ return id
 end
 local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 5
 if items == 1 then
 local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -20706,14 +21323,14 @@ done = done + 1`, piece70, piece6),
  * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
  * - `id`: entry
- * - `action`: find; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
+ * - `action`: find; show: as find, and returns the payload; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
  * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
- * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `why` also the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `show` also the payload; with `why` the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: '7e05a3d05a893b182d8bd9d688a5e5f4b74f6b5d',
+  sha: 'a65275b610e9fb8258e7c5dfdd41c533bf20ee33',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -21208,16 +21825,16 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  *
  * Invariant: an entry is replaced once. If it is not there any more, nothing is appended. The invariant of `stream/add` too.
  *
- * - shared keys `of`: the stream
+ * - shared keys `of`: the stream; with tags last their index, see lua/_lib/stream/tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - `id`: id of the entry
- * - `payload`: JSON text of the other one
+ * - `payload`: JSON text of the other one, and its tags
  * - replies 1 when it was replaced, 0 when it was not there, -1 when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '9f426744b853d5ddef2185995d467987b7ddcb07',
+  sha: '09d714be6e730948aa0b8e759e82ca6849d5be34',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -21228,7 +21845,7 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
 local limits = ARGV[1]
-local stream = append.open(of[1], limits, of[2], of[3])
+local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
@@ -21423,11 +22040,11 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  * the script leaves the occurrence to the others, and one that dies after it has done all.
  *
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua)
+ * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`; with order by key then its places (lua/_lib/stream/places.lua); with tags last their index (tagging.lua)
  * - `id`: schedule
  * - `seen`: text that the read returned; empty to add an entry now, whatever is due
  * - `next`: the next occurrence in ms; empty when there is none
- * - `payload`: JSON text; empty to add nothing, because the occurrence was missed
+ * - `payload`: JSON text and its tags (lua/_lib/stream/append.lua); empty to add nothing, because the occurrence was missed
  * - `names`: the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
  * - `name`: key of the entry, if any
  * - replies + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
@@ -21435,7 +22052,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'c21c57f361d503a57572bba34234b6f290830804',
+  sha: '4da03525f17319cd05ab106b1dfb16eb9b195fbe',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -22031,17 +22648,122 @@ return id
 end
 return ordered
 end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil }
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
 local EVERY, LARGE = 64, 2048
-function append.open(key, limits, busy, queued)
-local queue, most, entries, bytes, age, lossy, declare, names =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
 return {
-key = key,
+key = keys[from],
 queue = queue ~= '0',
-ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil,
-busy = busy,
-queued = queued,
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
 places = queue - 1,
 last = nil,
 most = tonumber(most),
@@ -22077,7 +22799,19 @@ end
 end
 end
 function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or nil
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
 end
 function append.prepare(stream)
 if not stream.length then
@@ -22085,12 +22819,12 @@ local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
-if stream.ordered then
+if stream.ordered or stream.tagging then
 local wrong = append.wrong(stream)
 if wrong then
 return wrong
 end
-length = length + redis.call('ZCARD', stream.queued)
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
 end
 if stream.count then
 local more = stream.count()
@@ -22139,8 +22873,11 @@ return refused
 end
 stream.declares = false
 end
-local id, key
+local id, key, tags
 local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
 if stream.ordered then
 due, key = string.match(due, '^(%S*) ?(.*)$')
 end
@@ -22181,6 +22918,9 @@ if declares then
 error(id)
 end
 return id
+end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
 end
 if counts then
 added(stream, payload)
@@ -22554,6 +23294,44 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 }
 
 /**
+ * Find the entries that have all of some tags, newest first.
+ *
+ * A call reads 1,000 entries of the first tag at most. Tags of entries that are gone are still there.
+ *
+ * - key `index`: sorted set of lua/_lib/stream/tagging.lua
+ * - `tags`: 1 to 8 of `name=value`, separated by the byte 1
+ * - `before`: id: only entries before it; empty for the newest
+ * - `count`: most entries
+ * - replies `before` of the next call, empty when nothing is left; then ids
+ */
+export const streamTagged: Script<[], [index: string, tags: Arg, before: Arg, count: Arg], readonly Reply[]> = {
+  name: 'stream/tagged',
+  sha: '86c18050f96a1633c8f738baf6525bec54da3b13',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["index"],
+  args: ["tags","before","count"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece126, piece1, `local STEP, ROUNDS = 100, 10
+local items = #KEYS / 1
+if items == 1 then
+local index, tags, before, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+do`, piece187, `end
+return nil
+end
+local function item(index, tags, before, count)`, piece187, `end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
+}
+
+/**
  * Take a token of a rate limiter for an entry that a worker is about to start. Where it is denied, set the entry aside until the limiter
  * may allow it; this uses up no attempt.
  *
@@ -22859,10 +23637,10 @@ end
 local items = (#ARGV - 6) / 5
 if items == 1 then
 local own, where, place, used, fence, denials = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-do`, piece187, `end
+do`, piece188, `end
 return nil
 end
-local function item(own, where, place, used, fence, denials)`, piece187, `end
+local function item(own, where, place, used, fence, denials)`, piece188, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22896,10 +23674,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece188, `end
+do`, piece189, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece188, `end
+local function item(watched, lasts, channels)`, piece189, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22946,10 +23724,10 @@ local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece189, `end
+do`, piece190, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece189, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece190, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

@@ -20,13 +20,16 @@ import { createRoomQueue } from './room-queue.ts'
 import { checkPayload, LARGEST_PAYLOAD } from './payload.ts'
 import type { Scope } from './scope.ts'
 import type { StreamSettings } from './settings.ts'
+import { withTags } from './tags.ts'
 
-/** The largest payload, as JSON in bytes. */
 /** Most entries and characters of payload that addMany sends before it waits for their replies. */
 const MANY = 2000
 const MANY_LENGTH = 8 << 20
 /** Microseconds of Redis, see `EffectTarget`. */
 const ADD_COST = 5
+const TAGGED_ADD_COST = 40
+/** With tags an add costs several times as much, so fewer share a script call. */
+const TAGGED_BATCH = 16
 
 const ADDING = ['key', 'delay', 'at', 'attempts', 'backoff', 'timeout', 'result', 'traceparent']
 
@@ -56,20 +59,24 @@ export function createAdder<T>(
   topic: Topic<StreamEvent>,
   { added, declared: onDeclared }: AdderCallbacks,
 ): AdderWithWriters<T> {
-  const { safety, limits, firstLimits, limited, schema, dedupMs, untilFinished, traceparent } = settings
-  const { keys, route, stream: name, key: stream, title, identity, bindSafe, order } = scope
-  const all = [stream, ...scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group))]
+  const { safety, limits, firstLimits, limited, schema, dedupMs, untilFinished, traceparent, tagging } =
+    settings
+  const { keys, route, stream: name, key: stream, title, identity, order } = scope
+  const bindSafe: Scope['bindSafe'] = (script, ...rest) =>
+    scope.bindSafe(tagging ? { ...script, batch: TAGGED_BATCH } : script, ...rest)
+  const index = tagging ? [keys.tags(name)] : []
+  const all = [stream, ...scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group)), ...index]
   const appendNext = bindSafe(streamAdd, [all, limits], safety)
   const appendFirst = bindSafe(streamAdd, [all, firstLimits], safety)
   const appendNextOnce = bindSafe(streamAddOnce, [all, limits], safety)
   const appendFirstOnce = bindSafe(streamAddOnce, [all, firstLimits], safety)
   const appendNextUnfinished = bindSafe(streamAddUnfinished, [all, limits], safety)
   const appendFirstUnfinished = bindSafe(streamAddUnfinished, [all, firstLimits], safety)
-  const ahead = [stream, ...scope.groups.slice(0, 1).map((group) => keys.ready(name, group))]
+  const ahead = [stream, ...scope.groups.slice(0, 1).map((group) => keys.ready(name, group)), ...index]
   const appendNextHigh = bindSafe(streamAddHigh, [ahead, limits], safety)
   const appendFirstHigh = bindSafe(streamAddHigh, [ahead, firstLimits], safety)
   const [only = ''] = scope.groups
-  const later = [[stream, keys.delayed(name, only)], keys.pausing(name, only)] as const
+  const later = [[stream, keys.delayed(name, only), ...index], keys.pausing(name, only)] as const
   const appendNextLatest = bindSafe(streamAddLatest, [later[0], limits, later[1]], safety)
   const appendFirstLatest = bindSafe(streamAddLatest, [later[0], firstLimits, later[1]], safety)
   const ambientTrace = createAmbientTrace(name, traceparent)
@@ -88,7 +95,7 @@ export function createAdder<T>(
       plan: [declared ? limits : firstLimits],
       once: !declared,
     }),
-    cost: ADD_COST,
+    cost: tagging ? TAGGED_ADD_COST : ADD_COST,
     used: added,
     made: setDeclared,
     safety,
@@ -193,8 +200,10 @@ export function createAdder<T>(
     return { ...terms, due: dueWithKey(order, terms.due, payload, key) }
   }
 
+  /** The JSON of a payload with its tags behind it. */
   function checked(payload: T): string | Promise<string> {
-    return checkPayload(schema, payload, LARGEST_PAYLOAD)
+    const json = checkPayload(schema, payload, LARGEST_PAYLOAD)
+    return tagging ? withTags(tagging, json, payload) : json
   }
 
   function addOne(

@@ -5,6 +5,7 @@ import { streamAddBatch, streamErase, streamReplace } from '../redis/scripts.gen
 import { checkPayload } from './payload.ts'
 import type { Scope } from './scope.ts'
 import type { StreamSettings } from './settings.ts'
+import { withTags } from './tags.ts'
 
 /** The most entries of a batch, so that it occupies Redis for well under a millisecond. */
 export const MOST_IN_BATCH = 128
@@ -22,7 +23,7 @@ export interface BatchWriter {
   /** Whether it has order by key. Its batches have no keys. */
   readonly isOrdered: boolean
   /**
-   * The text of a payload. Throws, or rejects, PENKNIFE_INVALID for one that the schema refuses, JSON cannot represent, or that is larger
+   * The text of a payload, with its tags. Throws, or rejects, PENKNIFE_INVALID for one that the schema refuses, JSON cannot represent, or that is larger
    * than a batch.
    */
   toText(payload: unknown): string | Promise<string>
@@ -65,7 +66,11 @@ export function createBatchWriters(
     firstLimits,
     limited,
     schema,
-  }: Pick<StreamSettings<unknown, unknown>, 'safety' | 'limits' | 'firstLimits' | 'limited' | 'schema'>,
+    tagging,
+  }: Pick<
+    StreamSettings<unknown, unknown>,
+    'safety' | 'limits' | 'firstLimits' | 'limited' | 'schema' | 'tagging'
+  >,
   all: readonly string[],
   { added, isDeclared, declared }: Declaring,
 ): () => BatchWriter {
@@ -81,7 +86,10 @@ export function createBatchWriters(
       identity,
       isBounded: limited || limits.split(' ')[5] === '1',
       isOrdered: scope.order !== undefined,
-      toText: (payload) => checkPayload(schema, payload, LARGEST_PAYLOAD),
+      toText(payload) {
+        const json = checkPayload(schema, payload, LARGEST_PAYLOAD)
+        return tagging ? withTags(tagging, json, payload) : json
+      },
       async write(number, texts) {
         added()
         const write = isDeclared() ? writeNext : writeFirst

@@ -36,9 +36,26 @@ export interface Behind {
   readonly idleMs: number | undefined
 }
 
+/** Script calls that several searches may make beyond one for each. */
+export interface Budget {
+  calls: number
+}
+
+/** An entry with its payload. */
+export type Shown = Omit<Located, 'state'> & {
+  readonly state: Located['state'] | 'unknown'
+  /** JSON text; undefined when it is in no place. */
+  readonly json: string | undefined
+}
+
 export interface Locator {
   /** As `find`, with what may keep it from running, from the same script call. */
   why(id: string): Promise<Located & Hindrances>
+  /**
+   * As `find`, with the payload as JSON text. Its script calls beyond the first are taken from the budget; without one left the state is
+   * `unknown`.
+   */
+  show(id: string, budget: Budget): Promise<Shown>
   /** Searches everywhere; one script call, more for large groups. */
   locate(id: string, action?: string): Promise<Located>
   find(id: string): Promise<StreamEntryState>
@@ -49,6 +66,9 @@ export interface Locator {
 /** An entry may move between two calls that look for it, so a search of several calls is repeated before it is said to be gone. */
 const SEARCHES = 3
 
+/** The reply of a search that did not end. */
+const UNKNOWN: readonly string[] = ['unknown', '', '', '0', '0', '', '', '', '', '']
+
 export function createLocator(scope: Scope): Locator {
   const { keys, route, key, stream, order, bind } = scope
 
@@ -56,7 +76,11 @@ export function createLocator(scope: Scope): Locator {
     return decode(id, await search(id, action))
   }
 
-  async function search(id: string, action: string): Promise<readonly string[]> {
+  async function search(
+    id: string,
+    action: string,
+    budget: Budget = { calls: Infinity },
+  ): Promise<readonly string[]> {
     const group = scope.onlyGroup('find')
     checkId('id', id)
     const script = bind(streamLocate, [
@@ -76,6 +100,7 @@ export function createLocator(scope: Scope): Locator {
       let reply: readonly string[]
       let from = 'stream 0'
       do {
+        if (round + calls > 1 && budget.calls-- <= 0) return UNKNOWN
         reply = (await script(route, key, ready, delayed, dead, id, action, from)) as readonly string[]
         calls += 1
         from = reply[1] as string
@@ -94,6 +119,10 @@ export function createLocator(scope: Scope): Locator {
     async why(id) {
       const reply = await search(id, 'why')
       return { ...decode(id, reply), ...hindrances(reply.slice(10)) }
+    },
+    async show(id, budget) {
+      const reply = await search(id, 'show', budget)
+      return { ...decode(id, reply), json: reply[10] || undefined }
     },
     async find(id) {
       const { changed: _changed, keeps: _keeps, ...state } = await locate(id)

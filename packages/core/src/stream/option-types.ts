@@ -1,6 +1,7 @@
 import type { Duration } from '../duration.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 import type { StreamKeepOptions } from './entry-state-types.ts'
+import type { StreamTagLimits, StreamTags } from './tag-types.ts'
 
 /**
  * Options of `createStream`.
@@ -58,6 +59,15 @@ export interface StreamOptions<T = unknown, Out = T> {
   readonly durability?: 'replicated' | 'fsynced'
   /** Replicas that must have the entry: 1 to 100. Default: 1 for 'replicated'; 0 for 'fsynced', which also allows 0. */
   readonly replicas?: number
+  /**
+   * The tags of an entry, by which `tagged` finds it: `(order) => ({ user: order.user })`. Called with each payload that is added, before
+   * anything is written; an add fails with PENKNIFE_INVALID when it throws or returns something else. It must not be async. The tags are
+   * stored by the script that adds the entry, and stay as they are when the entry is requeued with another payload. Default: no tags, at
+   * no cost.
+   */
+  readonly tags?: (payload: T) => StreamTags
+  /** Limits of the tags that Redis keeps. Without `tags` it has no effect. */
+  readonly tagged?: StreamTagLimits
   /** Returns the W3C traceparent of the current work. Called at each `add` without a `traceparent` option. */
   readonly traceparent?: () => string | undefined
 }

@@ -11,6 +11,7 @@ import { type Order, orderOf } from './order.ts'
 import type { StreamRetention, StreamOptions } from './option-types.ts'
 import type { WorkerBatchOptions } from './worker-types.ts'
 import { retryAfterOf } from './retry-after.ts'
+import { type Tagging, taggingOf } from './tags.ts'
 
 /** The options of a stream, checked. */
 export interface StreamSettings<T, Out> {
@@ -35,6 +36,8 @@ export interface StreamSettings<T, Out> {
   /** Whether an id is free when its entry ends. */
   readonly untilFinished: boolean
   readonly traceparent: (() => string | undefined) | undefined
+  /** Undefined: entries have no tags. */
+  readonly tagging: Tagging | undefined
 }
 
 const KEEP = 10_000
@@ -53,6 +56,8 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     'dedup',
     'order',
     'deadLetters',
+    'tags',
+    'tagged',
   ])
   const { schema, traceparent, dedup = {} } = options
   const groups = checkGroups(options.groups ?? [])
@@ -77,12 +82,14 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
   }
   const order = orderOf(options.order, groups, queue)
   const keepDead = deadLetterLimits(options.deadLetters)
+  const tagging = taggingOf(options)
   const limits = `${queue ? 1 + (order?.places ?? 0) : 0} ${backlog} ${queue ? '0 0 0 0' : retention(options.retain)}`
+  const names = groups.join(' ') + (tagging ? `;${tagging.limits}` : '')
   return {
     groups,
     declared: queue ? groups.join(' ') : '-',
-    limits: `${limits} 0 ${groups.join(' ')}`,
-    firstLimits: `${limits} 1 ${groups.join(' ')}`,
+    limits: `${limits} 0 ${names}`,
+    firstLimits: `${limits} 1 ${names}`,
     text:
       textOf(queue, groups, limits, order) + (keepDead === ALL_DEAD ? '' : `, dead letters ${keepDead} ms`),
     keepDead,
@@ -93,6 +100,7 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     dedupMs: wholeMs('window', dedup.window ?? (untilFinished ? WEEK_MS : 3_600_000), 1),
     untilFinished,
     traceparent,
+    tagging,
   }
 }
 
@@ -103,8 +111,10 @@ export function registeredOf<T, Out>({
   order,
   maxBacklog,
   deadLetters,
+  tags,
+  tagged = {},
 }: StreamOptions<T, Out>): object {
-  return { groups, retain, order, maxBacklog, deadLetters }
+  return { groups, retain, order, maxBacklog, deadLetters, tagged: tags && tagged }
 }
 
 function safetyOf({

@@ -23,6 +23,7 @@ import { createSchedules } from './schedules/schedules.ts'
 import { createScope } from './scope.ts'
 import { registeredOf, streamSettings, workerSettings } from './settings.ts'
 import { createStats } from './stats.ts'
+import { createTagged } from './tagged.ts'
 import type { Stream } from './types.ts'
 import { createWatch } from './watch.ts'
 import { createWatching } from './watching.ts'
@@ -116,6 +117,7 @@ export function createStream<T, Out>(
       )
     },
     find: locator.find,
+    tagged: createTagged<Jsonified<T>>(scope, locator),
     cancel: locator.cancel,
     reschedule: locator.reschedule,
     result: createResults(scope, locator) as Stream<T, Out>['result'],

@@ -11,7 +11,7 @@ const MOST_DENIED = 50
 
 type Names = Exclude<
   keyof DashboardReads,
-  'streams' | 'stream' | 'entries' | 'entry' | 'dead-groups' | 'dead' | 'dead-letter' | 'schedules'
+  'streams' | 'stream' | 'entries' | 'tagged' | 'entry' | 'dead-groups' | 'dead' | 'dead-letter' | 'schedules'
 >
 
 export const otherReads: { readonly [Name in Names]: Read<DashboardReads[Name]['answer']> } = {

@@ -16,7 +16,7 @@ import type {
   StreamAnswer,
 } from '../api-types.ts'
 import { Refusal } from '../failures.ts'
-import { id, name, oneOf, optional, page, pageOf, text, withDefault } from '../input.ts'
+import { id, name, oneOf, optional, page, pageOf, tags, text, whole, withDefault } from '../input.ts'
 import { type Dashboard, read, type Read } from '../route.ts'
 import { BRIEF, WHOLE } from '../shown.ts'
 
@@ -24,7 +24,16 @@ const ofStream = { space: name, stream: name }
 const ofGroup = { ...ofStream, group: name }
 const kind = oneOf('failed', 'never-retry', 'invalid', 'vanished')
 
-type Names = 'streams' | 'stream' | 'entries' | 'entry' | 'dead-groups' | 'dead' | 'dead-letter' | 'schedules'
+type Names =
+  | 'streams'
+  | 'stream'
+  | 'entries'
+  | 'tagged'
+  | 'entry'
+  | 'dead-groups'
+  | 'dead'
+  | 'dead-letter'
+  | 'schedules'
 
 export const streamReads: { readonly [Name in Names]: Read<DashboardReads[Name]['answer']> } = {
   streams: read({ space: name, ...page }, async ({ space, ...at }, { inspector }) =>
@@ -41,6 +50,24 @@ export const streamReads: { readonly [Name in Names]: Read<DashboardReads[Name][
           id: entry,
           addedAtMs,
           payload: dashboard.show(jsonOf(payload), { space, kind: 'payload', stream }, BRIEF),
+        })),
+        next,
+      }
+    },
+  ),
+  tagged: read(
+    { ...ofStream, tags, limit: withDefault(whole(1, 100), 20), after: optional(id) },
+    async ({ space, stream, tags: wanted, ...at }, dashboard) => {
+      const { items, next } = await (await dashboard.stream(space, stream)).tagged(wanted, pageOf(at))
+      const shown = { space, kind: 'payload', stream } as const
+      return {
+        items: items.map(({ id: entry, addedAtMs, state, attempts, dueMs, payload }) => ({
+          id: entry,
+          addedAtMs,
+          state,
+          attempts,
+          ...(dueMs === undefined ? {} : { dueMs }),
+          ...(payload === undefined ? {} : { payload: dashboard.show(jsonOf(payload), shown, BRIEF) }),
         })),
         next,
       }

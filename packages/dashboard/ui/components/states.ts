@@ -18,6 +18,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   done: 'ok',
   cancelled: '',
   gone: '',
+  stored: 'info',
+  unknown: 'warn',
   problem: 'bad',
   warning: 'warn',
   failed: 'bad',

@@ -22,6 +22,7 @@ export function createChanges(
   store: ScheduleStore,
   title: string,
   occurrencesOf: (timing: Timing) => Promise<Occurrences>,
+  tagsOf: (json: string) => string,
 ): Changes {
   /** Repeats a change until nobody else changed the schedule between its read and its write. */
   async function change<Result>(
@@ -88,7 +89,14 @@ export function createChanges(
       const send = definition.overlap === 'skip' ? store.tickAlone : store.tick
       const payload = payloadAt(definition, nowMs)
       return {
-        outcome: await send({ id, key: definition.key, seen: '', nextAtMs: undefined, payload }),
+        outcome: await send({
+          id,
+          key: definition.key,
+          seen: '',
+          nextAtMs: undefined,
+          payload,
+          tags: tagsOf(payload),
+        }),
         atMs: nowMs,
       }
     },

@@ -8,6 +8,8 @@ import type { Occurrences, Timing } from './timing.ts'
 export interface ScheduleCheckOptions {
   readonly store: ScheduleStore
   readonly occurrencesOf: (timing: Timing) => Promise<Occurrences>
+  /** The tags of a payload, which is JSON text. */
+  readonly tagsOf: (json: string) => string
   readonly stopped: () => boolean
   /** Redis lost its data: this process declares its schedules again. */
   readonly forgotten: () => Promise<void>
@@ -52,18 +54,21 @@ export async function checkSchedules(options: ScheduleCheckOptions): Promise<num
 }
 
 async function tickOne(options: ScheduleCheckOptions, stored: Stored, { nowMs }: Due): Promise<Outcome> {
-  const { store, occurrencesOf, ticked, broken } = options
+  const { store, occurrencesOf, tagsOf, ticked, broken } = options
   const { id, nextAtMs: atMs } = stored
   let definition: Definition
   let steps: readonly Step[]
-  let payloads: readonly string[]
+  let payloads: readonly { readonly payload: string; readonly tags: string }[]
   try {
     if (atMs === undefined) throw new Error('its next occurrence is no time')
     definition = fromText(stored.definition)
     const occurrences = await occurrencesOf(definition.timing)
     const most = Math.ceil(MOST_BYTES / (definition.payload.length + MOST_BYTES / MOST_STEPS))
     steps = stepsOf(definition.missed, occurrences, atMs, nowMs, definition.overlap === 'skip' ? 1 : most)
-    payloads = steps.map((step) => (step.add ? payloadAt(definition, step.atMs) : ''))
+    payloads = steps.map((step) => {
+      const payload = step.add ? payloadAt(definition, step.atMs) : ''
+      return { payload, tags: step.add ? tagsOf(payload) : '' }
+    })
   } catch (error) {
     broken(id, error)
     return 'broken'
@@ -77,7 +82,7 @@ async function tickOne(options: ScheduleCheckOptions, stored: Stored, { nowMs }:
         key: definition.key,
         seen: index === 0 ? stored.seen : `${revision} ${at}`,
         nextAtMs,
-        payload: payloads[index] as string,
+        ...(payloads[index] as (typeof payloads)[number]),
       }),
     ),
   )

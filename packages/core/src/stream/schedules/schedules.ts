@@ -37,7 +37,7 @@ export function createSchedules<T>(
   const { identity, title, runtime } = scope
   const store = createScheduleStore(scope, settings)
   const occurrencesOf = createTimetable()
-  const { put, setPaused, run, unknown } = createChanges(store, title, occurrencesOf)
+  const { put, setPaused, run, unknown } = createChanges(store, title, occurrencesOf, tagsOf)
   const declared = new Set<string>()
   const kept = new Map<string, Definition>()
   const reported = new Set<string>()
@@ -49,6 +49,7 @@ export function createSchedules<T>(
         checkSchedules({
           store,
           occurrencesOf,
+          tagsOf,
           stopped: () => ticker.stopped,
           forgotten: async () => {
             for (const [id, definition] of kept) await put(id, definition)
@@ -61,6 +62,11 @@ export function createSchedules<T>(
     },
     runtime,
   )
+
+  /** The tags of a payload as its entries have it, after JSON. */
+  function tagsOf(json: string): string {
+    return settings.tagging?.textOf(JSON.parse(json)) ?? ''
+  }
 
   function failed(schedule: string | undefined, error: unknown): void {
     if (topic.hasListeners) return topic.emit({ kind: 'schedule-failed', ...identity, schedule, error })
@@ -93,6 +99,7 @@ export function createSchedules<T>(
       const whole = timeField === undefined ? payload : { ...payload, [timeField]: Date.now() }
       keyOf(settings.order, whole, key)
       const json = await checkPayload(settings.schema, whole, LARGEST_PAYLOAD)
+      tagsOf(json)
       const definition = {
         timing,
         missed,

@@ -49,6 +49,8 @@ export interface Tick {
   readonly nextAtMs: number | undefined
   /** Empty to add nothing. */
   readonly payload: string
+  /** The tags of the payload, to be appended to it. */
+  readonly tags: string
 }
 
 /** The schedules of a stream in Redis. */
@@ -56,7 +58,11 @@ export type ScheduleStore = ReturnType<typeof createScheduleStore>
 
 export function createScheduleStore(
   scope: Scope,
-  { firstLimits, safety }: Pick<StreamSettings<unknown, unknown>, 'firstLimits' | 'safety'>,
+  {
+    firstLimits,
+    safety,
+    tagging,
+  }: Pick<StreamSettings<unknown, unknown>, 'firstLimits' | 'safety' | 'tagging'>,
 ) {
   const { keys, route, stream, key, groups: declared, bind, bindSafe, order } = scope
   const schedules = keys.schedules(stream)
@@ -70,7 +76,10 @@ export function createScheduleStore(
   const overview = bind(streamOverview, [])
   const tick = bindSafe(streamScheduleTick, [firstLimits], safety)
 
-  const places = scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group))
+  const places = [
+    ...scope.groups.slice(0, 1).flatMap((group) => scope.placesOf(group)),
+    ...(tagging ? [keys.tags(stream)] : []),
+  ]
 
   /** The key of an entry, in the form of the script. */
   function keyOfTick({ key: given, payload }: Tick): string {
@@ -85,7 +94,7 @@ export function createScheduleStore(
   }
 
   async function tickAlone(occurrence: Tick): Promise<Ticked> {
-    const { id, seen, nextAtMs, payload } = occurrence
+    const { id, seen, nextAtMs, payload, tags } = occurrence
     const names = await groupNames()
     const ofGroups = names.flatMap((group) => [keys.ready(stream, group), keys.delayed(stream, group)])
     // A port has as many keys for each item, and looking through the entries of groups takes a while.
@@ -99,7 +108,7 @@ export function createScheduleStore(
       id,
       seen,
       textOf(nextAtMs),
-      payload,
+      payload + tags,
       names.join(' '),
       keyOfTick(occurrence),
     )) as Ticked
@@ -147,10 +156,10 @@ export function createScheduleStore(
     },
     /** Calls of one tick of the event loop are carried out in order. */
     async tick(occurrence: Tick): Promise<Ticked> {
-      const { id, seen, nextAtMs, payload } = occurrence
+      const { id, seen, nextAtMs, payload, tags } = occurrence
       const own = [key, schedules, due, ids, ...places]
       const name = keyOfTick(occurrence)
-      return (await tick(route, ...own, id, seen, textOf(nextAtMs), payload, '', name)) as Ticked
+      return (await tick(route, ...own, id, seen, textOf(nextAtMs), payload + tags, '', name)) as Ticked
     },
     /** As `tick`; adds nothing while a group has to finish the entry before. */
     async tickAlone(occurrence: Tick): Promise<Ticked> {

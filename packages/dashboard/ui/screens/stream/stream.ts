@@ -30,18 +30,26 @@ export function StreamScreen({ space, rest, query }: SpaceScreenProps): VNode {
     sub=${answer ? describe(answer) : null}
     actions=${html`<a class="button" href=${link(['s', space, 'schedules'], { stream: name })}>Schedules</a>`}
   >
-    ${loaded(
-      read,
-      (data) =>
-        html`<${Numbers} answer=${data} />
-          <${Groups} space=${space} answer=${data} after=${first.reload} />
-          <div class="columns"><${Rates} points=${live.points} /><${Amounts} points=${live.points} /></div>
-          <${Times} groups=${live.state?.groups ?? []} />
-          <div class="columns">
-            <${Workers} answer=${data} /><${Feed} space=${space} stream=${name} events=${live.events} />
-          </div>
-          <${Entries} space=${space} stream=${name} query=${query} findable=${data.findable} />`,
-    )}
+    ${loaded(read, (data) => {
+      const entries = html`<${Entries}
+        space=${space}
+        stream=${name}
+        query=${query}
+        findable=${data.findable}
+        tagged=${data.stream.tagged}
+      />`
+      // The result of a search is shown first.
+      const searched = query['tags'] !== undefined
+      return html`<${Numbers} answer=${data} />
+        ${searched ? entries : null}
+        <${Groups} space=${space} answer=${data} after=${first.reload} />
+        <div class="columns"><${Rates} points=${live.points} /><${Amounts} points=${live.points} /></div>
+        <${Times} groups=${live.state?.groups ?? []} />
+        <div class="columns">
+          <${Workers} answer=${data} /><${Feed} space=${space} stream=${name} events=${live.events} />
+        </div>
+        ${searched ? null : entries}`
+    })}
   <//>`
 }
 
