@@ -164,11 +164,11 @@ export class OrderModel {
     }
   }
 
-  /** An entry of a run that nobody read is to change: only the first of the run keeps the place. */
+  /** An entry of a run that nobody read is to change: the entries of the run are given back. */
   #dissolve(entry: ModelEntry): void {
     const place = this.#placeOf(entry) ?? []
-    if (!place.every((id) => this.#of(id).phase === 'ready')) return
-    for (const id of place.splice(1)) this.#of(id).state = 'queued'
+    if (place.length < 2 || !place.every((id) => this.#of(id).phase === 'ready')) return
+    for (const id of [...place]) this.giveBack(id)
   }
 }
 
