@@ -10,6 +10,7 @@ import { Redis } from 'ioredis'
 
 import { connect, createStream } from '@penknife/core'
 import { accept, HttpError } from '@penknife/http'
+import { acceptSockets } from '@penknife/http/websocket'
 
 import { redisUrl } from '../redis.ts'
 import { PAGE } from './page.ts'
@@ -27,9 +28,11 @@ answers.worker('model', async ({ payload, write, signal }) => {
   for await (const token of fakeModel(payload, signal)) await write(token)
 })
 
+const path = '/answers'
+const secret = process.env['ANSWERS_SECRET'] ?? randomBytes(32).toString('hex')
 const jobs = accept(answers, {
-  path: '/answers',
-  secret: process.env['ANSWERS_SECRET'] ?? randomBytes(32).toString('hex'),
+  path,
+  secret,
   payload(_exchange, body) {
     if (typeof body !== 'string' || body === '') throw new HttpError(422, 'Ask a question.')
     return body.slice(0, 1000)
@@ -42,6 +45,8 @@ const server = createServer((request, response) => {
     () => response.writeHead(500).end(),
   )
 })
+// The same events for clients that prefer a WebSocket: `follow` of @penknife/client.
+acceptSockets(answers, { path, secret }).attach(server)
 server.listen(Number(process.env['PORT'] ?? 3003), '127.0.0.1', () => {
   console.log(`http://127.0.0.1:${(server.address() as { port: number }).port}`)
 })

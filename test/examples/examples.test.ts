@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 
+import { follow as followEntry, type WebSocketClass } from '@penknife/client'
 import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 
 import { bundledProgram, runProgram } from '../support/program.ts'
 import { until } from '../support/until.ts'
@@ -135,6 +137,16 @@ test('the tokens example streams an answer, and a page that was cut off goes on 
   expect(text).not.toContain('who are you?')
   await follow(Infinity)
   expect(text).toBe('I am no model, I only repeat: who are you?')
+
+  let overSocket = ''
+  await new Promise((resolve) => {
+    followEntry(address, {
+      WebSocket: WebSocket as unknown as WebSocketClass,
+      onOutput: (part) => (overSocket += part),
+      onEnd: resolve,
+    })
+  })
+  expect(overSocket).toBe(text)
 })
 
 test.each(['express', 'koa'])('the %s example limits, logs, ranks and notifies', async (name) => {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
+import { type EntryState, follow, type WebSocketClass } from '@penknife/client'
 import { createNotifier, createStream, type Stream } from '@penknife/core'
 import { accept, type Exchange } from '@penknife/http'
 import {
@@ -11,6 +12,7 @@ import {
 } from '@penknife/http/websocket'
 import { call } from '@penknife/http/testkit'
 import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
 
 import { deferred } from '../support/deferred.ts'
 import { until } from '../support/until.ts'
@@ -261,6 +263,58 @@ test('a server that closes asks clients to reconnect, and one without Redis acce
   const last = code === 4000 ? await openSocket(url + path) : open
   expect(await last.ended()).toEqual([1000, 'end'])
   expect(last.frames.at(-1)).toMatchObject({ kind: 'end', data: { state: 'cancelled' } })
+})
+
+test('the client follows an entry over the death of its server, cancels, and knows when it may not follow', async () => {
+  const stream = queue('client')
+  const servers = [await serve(stream), await serve(stream)]
+  const [one, other] = servers as [Served, Served]
+  const gate = deferred()
+  startWorker(stream, 'work', async ({ write, progress, signal }) => {
+    await progress(1)
+    await write('one ')
+    await gate.promise
+    await write('two ')
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  })
+  const path = await one.submit('a')
+  let text = ''
+  const seen: unknown[] = []
+  let ended: EntryState | undefined
+  let server = one
+  const following = follow(() => server.url + path, {
+    WebSocket: WebSocket as unknown as WebSocketClass,
+    onState: ({ state }) => seen.push(state),
+    onProgress: (progress) => seen.push(progress),
+    onOutput: (part) => {
+      text += part
+      throw new Error('on purpose')
+    },
+    onEnd: (end) => (ended = end),
+  })
+  onTestFinished(() => following.close())
+  const silenced = console.error
+  console.error = () => {}
+  onTestFinished(() => void (console.error = silenced))
+  await until('the first part is there', () => text === 'one ')
+  server = other
+  one.kill()
+  gate.resolve()
+  await until('the rest is there', () => text === 'one two ')
+  expect(following.cursor).toMatch(/^\d+-\d+$/)
+  expect(await following.cancel()).toBe('cancelled')
+  await until('it ended', () => ended !== undefined)
+  expect(ended).toEqual({ state: 'cancelled' })
+  expect(seen).toContain(1)
+  expect(await following.cancel()).toBe('unavailable')
+
+  let refused: EntryState | undefined
+  follow(`${other.url}/jobs/unknown`, {
+    WebSocket: WebSocket as unknown as WebSocketClass,
+    onEnd: (end) => (refused = end),
+  })
+  await until('it is refused', () => refused !== undefined)
+  expect(refused).toEqual({ state: 'refused' })
 })
 
 test('wrong options are refused with the fix', () => {

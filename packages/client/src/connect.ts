@@ -3,6 +3,7 @@ import { delayMs } from './delays.ts'
 import { openEventStream } from './event-stream.ts'
 import type { Link, LinkEnd, LinkListener, Positions } from './frames.ts'
 import { createPositions } from './positions.ts'
+import { socketAddress } from './socket.ts'
 import type {
   Live,
   LiveAddress,
@@ -81,7 +82,7 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
           ? openEventStream(found, options.headers ?? {}, silenceMs, listenerOf(mine, transport))
           : openWebSocket(
               Socket as WebSocketClass,
-              socketAddress(found),
+              socketAddress(found).href,
               silenceMs,
               listenerOf(mine, transport),
             )
@@ -252,11 +253,4 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
     reconnect: begin,
     close: () => finish('closed'),
   }
-}
-
-/** The address of a WebSocket, from a path or an address of HTTP. */
-function socketAddress(url: string): string {
-  const address = new URL(url, globalThis.location?.href)
-  address.protocol = address.protocol.replace('http', 'ws')
-  return address.href
 }

@@ -1,4 +1,6 @@
 export { connect } from './connect.ts'
+export { follow } from './follow.ts'
 export { applyLiveChange } from './view.ts'
 export type { Jsonified } from './json.ts'
+export type * from './follow-types.ts'
 export type * from './types.ts'
