@@ -28,6 +28,7 @@ export {
   type Penknife,
   type Runtime,
   type Space,
+  type WorkerConnection,
 } from './redis/penknife.ts'
 export type { PolicyInUse } from './redis/policies.ts'
 export type { RefusedCalls } from './redis/refusals.ts'
