@@ -168,7 +168,8 @@ export class OrderModel {
   #dissolve(entry: ModelEntry): void {
     const place = this.#placeOf(entry) ?? []
     if (place.length < 2 || !place.every((id) => this.#of(id).phase === 'ready')) return
-    for (const id of [...place]) this.giveBack(id)
+    // They leave the place meanwhile.
+    for (const id of place.slice()) this.giveBack(id)
   }
 }
 
