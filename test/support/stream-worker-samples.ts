@@ -1,0 +1,207 @@
+import type { Sample } from './sample.ts'
+import {
+  ENDED,
+  FENCE,
+  HELD,
+  KEYED,
+  LEASED,
+  LEASED_READY,
+  MANY_READ,
+  ORDERED,
+  PLAIN,
+  RUN,
+  WORKER,
+  busy,
+  dead,
+  delayed,
+  outcomes,
+  output,
+  paused,
+  pausing,
+  ready,
+  results,
+  resultsDue,
+  settled,
+  stream,
+  subject,
+  taking,
+  watched,
+  watching,
+} from './stream-sample-parts.ts'
+
+/** Of the scripts that workers call. */
+export const STREAM_WORKER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'stream/take_tokens': [
+    taking('m1-1', LEASED, '', false),
+    taking('m1-1', LEASED),
+    taking('r2-1', [...LEASED, ...LEASED_READY]),
+    taking('m1-1', KEYED, 'ann'),
+    taking('r2-1/1', RUN, 'ann'),
+    taking('r2-1/2', RUN, 'ann'),
+    taking('m7-7', LEASED),
+    {
+      returns: 'integer',
+      shared: [[stream, ready, delayed], 1, 0, 'billing', 'w1', '-', 'c 1 0 3 5 0 1 2 0'],
+      item: [subject, 'm1-1', '', 0, 1, 0],
+      before: LEASED,
+    },
+  ],
+  'stream/leave': [
+    {
+      returns: 'integer',
+      shared: [[], ...WORKER],
+      item: [stream, ready, delayed, settled, 0],
+      before: LEASED,
+    },
+    {
+      returns: 'integer',
+      shared: [[], 'billing', 'w9', 'billing'],
+      item: [stream, ready, delayed, settled, 0],
+      before: LEASED,
+    },
+    {
+      returns: 'integer',
+      shared: [HELD, 'billing', 'w1', 'billing'],
+      item: [stream, ready, delayed, settled, 1],
+      before: KEYED,
+    },
+  ],
+  'stream/maintain': [
+    {
+      returns: 'list',
+      shared: [...PLAIN, ...WORKER, 0, 5],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
+      before: [...LEASED, ...LEASED_READY],
+    },
+    {
+      returns: 'list',
+      shared: [...PLAIN, ...WORKER, 0, 1],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
+      before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
+    },
+    ...[1, 5].map((attempts): Sample => ({
+      returns: 'list',
+      shared: [...ORDERED, 'billing', 'w1', 'billing', 0, attempts],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
+      before: KEYED,
+    })),
+  ],
+  'stream/check_places': [
+    {
+      returns: 'list',
+      shared: [HELD, 1, 'billing'],
+      item: [stream, ready, delayed, dead, '0', ''],
+      before: [...KEYED, ['HSET', busy, 'bob', 'm9-9', 'cay', 'd5/9-9', 'dan', 'r9-9']],
+    },
+  ],
+  'stream/fetch': ['', '0-0 0-0'].map((from): Sample => ({
+    returns: 'list',
+    shared: [[ready, stream], 'billing', 'w1'],
+    item: [10, from],
+    before: [...LEASED, ...LEASED_READY],
+  })),
+  'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
+  'stream/renew': [
+    {
+      returns: 'string',
+      shared: [[], 'billing', 'w1'],
+      item: [stream, '1-1 1-2', '', 1],
+      before: LEASED,
+    },
+    {
+      returns: 'string',
+      shared: [HELD, 'billing', 'w1'],
+      item: [ready, '2-1/1 2-1/2 2-1/3', '["ann","ann","ann"]', 0],
+      before: RUN,
+    },
+  ],
+  'stream/settle': [
+    ...['[[],["2-1/1:2"],[],["ann"],2]', '[[],["2-1/2"],[],["ann"],2]'].map((finished): Sample => ({
+      returns: 'string',
+      shared: [...ORDERED, 'billing', 'w1', 'billing'],
+      item: [stream, ready, delayed, dead, settled, 1, finished, '[]'],
+      before: RUN,
+    })),
+    {
+      returns: 'string',
+      shared: [...PLAIN, ...WORKER],
+      item: [stream, ready, delayed, dead, settled, 1, '[["1-1"],["2-1","9-9"]]', '[]'],
+      before: [...LEASED, ...LEASED_READY],
+    },
+    ...['retrying', 'delayed', 'waiting', 'dead'].map((to): Sample => ({
+      returns: 'string',
+      shared: [...PLAIN, 'billing', 'w1', 'billing'],
+      item: [
+        stream,
+        ready,
+        delayed,
+        dead,
+        settled,
+        1,
+        '[[],[]]',
+        JSON.stringify([['m', '1-1', to, 1, 1, 5, 'failed', 'why']]),
+      ],
+      before: LEASED,
+    })),
+    {
+      returns: 'string',
+      shared: [...ORDERED, 'billing', 'w1', 'billing'],
+      item: [stream, ready, delayed, dead, settled, 1, '[["1-1"],[],["ann"],[],4]', '[]'],
+      before: KEYED,
+    },
+    ...['retrying', 'delayed', 'waiting', 'dead'].map((to): Sample => ({
+      returns: 'string',
+      shared: [...ORDERED, 'billing', 'w1', 'billing'],
+      item: [
+        stream,
+        ready,
+        delayed,
+        dead,
+        settled,
+        1,
+        '[[],[],[],[],1]',
+        JSON.stringify([['m', '1-1', to, 1, 1, 5, 'failed', 'why']]),
+      ],
+      before: KEYED,
+    })),
+  ],
+  'stream/hold': [{ returns: 'integer', item: [paused, 1000, pausing], channels: [pausing] }],
+  'stream/watch': [{ returns: 'integer', item: [watched, 1000, pausing], channels: [pausing] }],
+  'stream/announce': [{ returns: 'integer', item: [watching, '[]'], channels: [watching] }],
+  'stream/progress': [
+    {
+      returns: 'integer',
+      shared: [[results, resultsDue], 'billing', 'w1', outcomes],
+      item: [stream, '1-1', '1-1', 60_000, '5'],
+      before: [...LEASED, ...ENDED],
+    },
+    {
+      returns: 'integer',
+      shared: [[results, resultsDue], 'billing', 'w1', outcomes],
+      item: [stream, '1-3', '1-3', 60_000, '5'],
+      before: ENDED,
+    },
+  ],
+  'stream/write': [
+    {
+      returns: 'integer',
+      shared: ['billing', 'w1', outcomes],
+      item: [stream, output, '1-1', '1-1', FENCE, 60_000, 'text'],
+      before: [...LEASED, ['SET', output, `${FENCE}some `]],
+    },
+  ],
+  'stream/output': [
+    { returns: 'list', item: [output, FENCE, 2], before: [['SET', output, `${FENCE}some text`]] },
+  ],
+  'stream/sweep': [
+    { returns: 'null', shared: ['billing'], item: [stream, '-'], before: LEASED },
+    { returns: 'string', shared: ['billing'], item: [stream, '-'], before: MANY_READ },
+  ],
+  'stream/forget_consumers': [
+    {
+      returns: 'integer',
+      item: [stream, ready, 'billing', 0],
+      before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
+    },
+  ],
+}
