@@ -9,14 +9,8 @@ import type { Reply, StreamReply } from '../answer.ts'
 import { problem } from '../problem.ts'
 import { MAX_FRAME } from './client.ts'
 import { SUBPROTOCOL } from './frames.ts'
+import type { UpgradingServer } from './upgrading-server.ts'
 import { type UpgradeRequest, upgradeRequest } from './upgrade.ts'
-
-/** A server of node:http, or anything that emits its 'upgrade' event. */
-export interface UpgradingServer {
-  on(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
-  off(event: 'upgrade', listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown
-  listenerCount(event: 'upgrade'): number
-}
 
 /** A client before its upgrade. */
 export interface Arrival {
