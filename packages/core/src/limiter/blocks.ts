@@ -98,7 +98,11 @@ export function createBlocks(context: BlocksContext): Blocks {
   }
 
   async function read(text: string): Promise<LimiterListedBlock | undefined> {
-    const { subject, per, id } = readReply('limiter/blocks', () => JSON.parse(text) as Listed)
+    const { subject, per, id } = readReply('limiter/blocks', () => {
+      const listed = JSON.parse(text) as Listed | null
+      if (typeof listed !== 'object' || listed === null) throw new Error('a block is no object')
+      return listed
+    })
     const place = tryFind(subject, per)
     if (!place) return undefined
     const { route, key } = place

@@ -125,6 +125,28 @@ export function createDenials({ name, keys, hashSubjects, onClose, send }: Denia
   }
 }
 
+/** From this size on, names of limiters that are gone are removed. */
+const MANY_NAMES = 1000
+
+/** Finds the denials of a limiter by a name, or creates them. */
+export type DenialsByName = (id: string, create: () => Denials) => Denials
+
+/**
+ * Limiters that are created again and again with one name share their denials: those that wait to be sent would otherwise keep the memory of
+ * each.
+ */
+export function createDenialsByName(): DenialsByName {
+  const known = new Map<string, WeakRef<Denials>>()
+  return (id, create) => {
+    const found = known.get(id)?.deref()
+    if (found) return found
+    if (known.size >= MANY_NAMES) for (const [name, each] of known) if (!each.deref()) known.delete(name)
+    const created = create()
+    known.set(id, new WeakRef(created))
+    return created
+  }
+}
+
 /** A subject as names of keys have it: long texts, and with `hashSubjects` all, are hashes. */
 function storedOf(text: string, hashed: boolean): string {
   const of = hashed ? digest : shortened

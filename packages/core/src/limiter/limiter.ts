@@ -15,7 +15,7 @@ import type { LimiterContext, OnDecision } from './context.ts'
 import { createControls } from './controls.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
-import { createDenials } from './denials.ts'
+import { createDenials, createDenialsByName } from './denials.ts'
 import { createDenyCache, onlyBlocks } from './deny-cache.ts'
 import { createLeasedTake } from './leased-take.ts'
 import { createLeases } from './leases.ts'
@@ -110,13 +110,15 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
 
   const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter', taps)
   const denials = settings.reportDenied
-    ? createDenials({
-        name,
-        keys,
-        hashSubjects,
-        onClose,
-        send: bind(limiterCountDenied, [], deadlineMs, title),
-      })
+    ? runtime.single(createDenialsByName)(`${space.name} ${name} ${hashSubjects}`, () =>
+        createDenials({
+          name,
+          keys,
+          hashSubjects,
+          onClose,
+          send: bind(limiterCountDenied, [], deadlineMs, title),
+        }),
+      )
     : undefined
   const onDecision: OnDecision = (subject, decision, text) => {
     if (!decision.allowed) denials?.count(text, decision)

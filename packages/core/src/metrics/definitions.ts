@@ -108,8 +108,8 @@ export const DEFINITIONS: Readonly<Record<MetricName, Definition>> = {
   penknife_breaker_opened_total: define('counter', 'Circuits of limiters that opened', ['node']),
   penknife_redis_up: define('gauge', 'Whether Redis answered a PING at this scrape: 1 or 0', []),
   penknife_redis_ping_seconds: define('gauge', 'Time of that PING', []),
-  penknife_redis_refusing: define('gauge', 'Kinds of calls that Redis refuses although it answers', []),
-  penknife_redis_findings: define('gauge', 'Settings of the server that do not fit the features in use', []),
+  penknife_redis_refusing: define('gauge', 'Scripts that Redis refuses now, such as for a missing right', []),
+  penknife_redis_findings: define('gauge', 'Settings of the server that `doctor` warns about', []),
   penknife_redis_disconnects_total: define('counter', 'How often Redis became unavailable', []),
   penknife_redis_reconnects_total: define('counter', 'How often Redis became available again', []),
   penknife_redis_calls_total: define(
