@@ -2,7 +2,8 @@
 -- may allow it; this uses up no attempt.
 --
 -- Invariant: an entry is charged and stays with its worker, or it is set aside and nothing is charged, or neither because the worker does not
--- have it any more. The entries of a subject are set aside for longer and longer times, so that they come back at the pace of its limit.
+-- have it any more. Each denied entry of a subject is set aside until a time behind the one before, so that they come back at the pace of its
+-- limit; those that would wait for longer than a minute come back at the end of that minute, spread over a quarter of it.
 -- When the worker's process dies: before the call, the lease ends and nothing is charged. After a charge, the lease ends, the entry is handled
 -- again and charged again. An entry that was set aside has no lease and comes back by itself. A call that is sent again because its reply was
 -- lost charges again, or finds that the entry was set aside.
@@ -30,10 +31,11 @@
 -- @item arg place    place of its key; empty: it has none
 -- @item arg used     attempts that it used up
 -- @item arg fence    fencing token
--- @item arg denials  entries of the subject that were denied since one was allowed, as far as the worker knows
+-- @item arg behind   milliseconds until the last entry of the subject comes back that the worker has set aside
+-- @item arg pace     milliseconds between two of them
 -- @returns integer|string "+" and the state of the rules; "-", the milliseconds for which it was set aside, a space and that state; "=" and the same when the worker has to set it aside; "l": the worker does not have it any more; Redis' time when the calendar periods of the rules do not contain it
 
-local AHEAD, LONGEST_MS = 32, 60000
+local AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
 local stream, ready, delayed = of[1], of[2], of[3]
 local limit = { own = 1, n = 1 }
 limiting.open(limit, nil, nil, nil, { rules, each }, 1)
@@ -44,8 +46,9 @@ local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed
   or denied({ 'XPENDING', 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
   or held and denied({ 'HGET', 'HSET', 'HINCRBY', 'HDEL' }, stream, asked)
 local COST = { '1' }
--- Denials of this call's subjects.
-local counts = {}
+-- Of this call's subjects, when the next denied entry comes back at the earliest, in milliseconds from now.
+local next_ms = {}
+local spread = 0
 -- Of each stream, positions that the worker has.
 local leased = { [stream] = {}, [ready] = {} }
 
@@ -74,10 +77,19 @@ local function find_in_place(place, location)
   return places.run(location) and not places.is_in(value, location), places.follows(value, location)
 end
 
-local function delay_of(text, denials)
+local function delay_of(text, subject, behind, pace)
   local blocked = string.match(text, '^2 (%d+)')
-  local ms = math.ceil(math.max(1000, blocked or waiting(limit.of, 1)) / 1000)
-  return math.min(ms * (denials + 1), LONGEST_MS)
+  local least = math.ceil(math.max(1000, blocked or waiting(limit.of, 1)) / 1000)
+  if blocked then
+    return math.min(least, LONGEST_MS)
+  end
+  local ms = math.max(least, math.ceil(next_ms[subject] or tonumber(behind)))
+  next_ms[subject] = math.min(ms + tonumber(pace), LONGEST_MS + 1)
+  if ms <= LONGEST_MS then
+    return ms
+  end
+  spread = (spread + STEP_MS) % SPREAD_MS
+  return LONGEST_MS - spread
 end
 
 local function set_aside(key, where, position, base, used, fence, ms)
@@ -100,7 +112,7 @@ local function set_aside(key, where, position, base, used, fence, ms)
   end
 end
 
-local function item(own, where, place, used, fence, denials)
+local function item(own, where, place, used, fence, behind, pace)
   if wrong then
     return wrong
   end
@@ -112,18 +124,14 @@ local function item(own, where, place, used, fence, denials)
     return 'l'
   end
   local plan, stop = limiting.prepare(limit, COST, 1, nil, own)
-  local subject = table.concat(own, ' ')
   if plan then
-    counts[subject] = 0
     return '+' .. limiting.apply(limit, plan)
   elseif type(stop) ~= 'string' then
     return stop
   end
   -- Behind the number of the change, which is 1.
   local text = string.sub(stop, 3)
-  local known = counts[subject] or tonumber(denials)
-  local ms = delay_of(text, known)
-  counts[subject] = known + 1
+  local ms = delay_of(text, table.concat(own, ' '), behind, pace)
   if follows then
     return '=' .. string.format('%.0f', ms) .. ' ' .. text
   end

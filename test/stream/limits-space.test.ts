@@ -83,6 +83,8 @@ async function read(consumer: string): Promise<LeasedEntry> {
   return leasedEntry({ position, source: 0, fields }, 1, 0, Infinity)
 }
 
+const NO_PACE = { behindMs: 0, paceMs: 10 }
+
 test('workers of three clients start exactly as many entries of a subject as its limit allows, and those of others go on', async () => {
   const clock = await startClock()
   const rules: readonly LimiterRule[] = [
@@ -156,9 +158,10 @@ test.each<[string, readonly LimiterRule[]]>([
     const { allowed, retryAfterMs } = await shop.limiter.take('ann')
     if (!allowed) {
       await shop.stream.add({ to: 'ann', n: round })
-      const taken = await take(await read('w1'), 'ann', denials % 2, () => false)
-      const ms = Math.min(60_000, retryAfterMs * ((denials % 2) + 1))
-      expect(taken).toEqual({ kind: 'aside', ms })
+      const behindMs = (denials % 2) * 20_000
+      const taken = await take(await read('w1'), 'ann', { behindMs, paceMs: 10 }, () => false)
+      const ms = Math.max(retryAfterMs, behindMs)
+      expect(taken).toEqual({ kind: 'aside', ms, rule: expect.any(String) as string })
       const [, due] = await bench.raw.zrange(DELAYED, '0', '0', 'WITHSCORES')
       expect(Number(due)).toBe(Math.ceil(clock.now / 1000) + ms)
       await bench.raw.del(DELAYED)
@@ -180,7 +183,7 @@ test('entries of a subject that one script denies come back one after the other,
   await worker.saw('returned', 4)
   const found = await bench.raw.zrange(DELAYED, '0', '-1', 'WITHSCORES')
   const times = found.filter((_, at) => at % 2 === 1).map(Number)
-  expect(times.map((ms) => ms - (times[0] ?? 0))).toEqual([0, 1000, 2000, 59_000])
+  expect(times.map((ms) => ms - (times[0] ?? 0))).toEqual([0, 800, 1600, 59_000])
 })
 
 test('rules for parts of a subject are charged together, and large entries one by one', async () => {
@@ -202,12 +205,27 @@ test('rules for parts of a subject are charged together, and large entries one b
   expect(left.rules.map(({ remaining }) => remaining)).toEqual([1, 0])
 })
 
+test('denied entries of a subject come back one behind the other, and those beyond a minute at its end, not together', async () => {
+  await startClock()
+  const shop = await openShop([{ name: 'rate', limit: 1, window: '10s' }])
+  const take = tokenTakes(shop, 'w1') as TakeToken
+  await shop.limiter.take('ann')
+  await shop.stream.addMany(Array.from({ length: 20 }, (_, n) => ({ to: 'ann', n })))
+  const entries: LeasedEntry[] = []
+  for (let n = 0; n < 20; n++) entries.push(await read('w1'))
+  const pace = { behindMs: 40_000, paceMs: 2000 }
+  const taken = await Promise.all(entries.map((entry) => take(entry, 'ann', pace, () => false)))
+  const waits = taken.map((one) => (one.kind === 'aside' ? one.ms : 0))
+  expect(waits.slice(0, 11)).toEqual(Array.from({ length: 11 }, (_, n) => 40_000 + n * 2000))
+  expect(waits.slice(11)).toEqual(Array.from({ length: 9 }, (_, n) => 60_000 - (n + 1) * 1009))
+})
+
 test('a worker that dies after it took a token loses the token, and the entry is handled by another', async () => {
   const clock = await startClock()
   const shop = await openShop([TWO_A_MINUTE])
   const take = tokenTakes(shop, 'dead') as TakeToken
   await shop.stream.addMany([1, 2].map((n) => ({ to: 'ann', n })))
-  expect(await take(await read('dead'), 'ann', 0, () => false)).toEqual({ kind: 'allowed' })
+  expect(await take(await read('dead'), 'ann', NO_PACE, () => false)).toEqual({ kind: 'allowed' })
   // The other one is not charged yet.
   await read('dead')
   const handled: number[] = []
@@ -233,7 +251,8 @@ test('an entry that was cancelled, or that another worker took over, is not char
   const entries = [await read('w1'), await read('w1')]
   await shop.stream.cancel(ids[0] as string)
   await bench.raw.xclaim(ORDERS, 'billing', 'w2', 0, ids[1] as string)
-  for (const entry of entries) expect(await take(entry, 'ann', 0, () => false)).toEqual({ kind: 'lost' })
+  for (const entry of entries)
+    expect(await take(entry, 'ann', NO_PACE, () => false)).toEqual({ kind: 'lost' })
   expect(await shop.limiter.take('ann', { cost: 0 })).toMatchObject({ remaining: 2 })
 })
 

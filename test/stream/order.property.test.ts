@@ -309,7 +309,7 @@ test(
             const entry = leasedEntry({ position, source, fields: [], parsed }, 1, 0, Infinity)
             // Somebody else took the token: it is denied.
             if (denied) await limiter.take('all')
-            const taken = await takes[worker]?.(entry, 'all', 0, () => false)
+            const taken = await takes[worker]?.(entry, 'all', { behindMs: 0, paceMs: 10 }, () => false)
             if (!isHeld(consumer, one)) expect(taken).toEqual({ kind: 'lost' })
             else if (taken?.kind !== 'allowed') {
               expect(taken?.kind).toBe(model.isFirst(id) ? 'aside' : 'denied')

@@ -129,7 +129,7 @@ export function taking(
       declared,
       rules,
     ],
-    item: [...[subject, charges].slice(0, each), where, place, 0, 1, 2],
+    item: [...[subject, charges].slice(0, each), where, place, 0, 1, 200, 160],
     before,
   }
 }

@@ -42,7 +42,7 @@ export const STREAM_WORKER_SAMPLES: Readonly<Record<string, readonly Sample[]>> 
     {
       returns: 'integer',
       shared: [[stream, ready, delayed], 1, 0, 'billing', 'w1', '-', 'c 1 0 3 5 0 1 2 0'],
-      item: [subject, 'm1-1', '', 0, 1, 0],
+      item: [subject, 'm1-1', '', 0, 1, 0, 10],
       before: LEASED,
     },
   ],

@@ -8338,17 +8338,13 @@ if cancelled or not is_leased(key, base) then
 return 'l'
 end
 local plan, stop = limiting.prepare(limit, COST, 1, nil, own)
-local subject = table.concat(own, ' ')
 if plan then
-counts[subject] = 0
 return '+' .. limiting.apply(limit, plan)
 elseif type(stop) ~= 'string' then
 return stop
 end
 local text = string.sub(stop, 3)
-local known = counts[subject] or tonumber(denials)
-local ms = delay_of(text, known)
-counts[subject] = known + 1
+local ms = delay_of(text, table.concat(own, ' '), behind, pace)
 if follows then
 return '=' .. string.format('%.0f', ms) .. ' ' .. text
 end
@@ -23336,7 +23332,8 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  * may allow it; this uses up no attempt.
  *
  * Invariant: an entry is charged and stays with its worker, or it is set aside and nothing is charged, or neither because the worker does not
- * have it any more. The entries of a subject are set aside for longer and longer times, so that they come back at the pace of its limit.
+ * have it any more. Each denied entry of a subject is set aside until a time behind the one before, so that they come back at the pace of its
+ * limit; those that would wait for longer than a minute come back at the end of that minute, spread over a quarter of it.
  * When the worker's process dies: before the call, the lease ends and nothing is charged. After a charge, the lease ends, the entry is handled
  * again and charged again. An entry that was set aside has no lease and comes back by itself. A call that is sent again because its reply was
  * lost charges again, or finds that the entry was set aside.
@@ -23355,19 +23352,20 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  * - `place`: place of its key; empty: it has none
  * - `used`: attempts that it used up
  * - `fence`: fencing token
- * - `denials`: entries of the subject that were denied since one was allowed, as far as the worker knows
+ * - `behind`: milliseconds until the last entry of the subject comes back that the worker has set aside
+ * - `pace`: milliseconds between two of them
  * - replies "+" and the state of the rules; "-", the milliseconds for which it was set aside, a space and that state; "=" and the same when the worker has to set it aside; "l": the worker does not have it any more; Redis' time when the calendar periods of the rules do not contain it
  * - on a full server runs: the entry can be finished then, which frees memory; the state of a subject has a TTL
  */
-export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, denials: Arg], number | string> = {
+export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, behind: Arg, pace: Arg], number | string> = {
   name: 'stream/take_tokens',
-  sha: 'e82becf3d36c328dfe4ffa1adcedf5edca86c52f',
+  sha: '05ed56731ff3d51d3a77bcccd2b0d9e92bdf967e',
   batch: 32,
   sharedKeys: true,
   shared: ["each","most","group","consumer","declared","rules"],
   keys: ["own"],
   manyKeys: true,
-  args: ["where","place","used","fence","denials"],
+  args: ["where","place","used","fence","behind","pace"],
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
@@ -23578,7 +23576,7 @@ local group = ARGV[3]
 local consumer = ARGV[4]
 local declared = ARGV[5]
 local rules = ARGV[6]
-local AHEAD, LONGEST_MS = 32, 60000
+local AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
 local stream, ready, delayed = of[1], of[2], of[3]
 local limit = { own = 1, n = 1 }
 limiting.open(limit, nil, nil, nil, { rules, each }, 1)
@@ -23589,7 +23587,8 @@ or denied(limiting.commands(limit), stream, asked)
 or denied({ 'XPENDING', 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
 or held and denied({ 'HGET', 'HSET', 'HINCRBY', 'HDEL' }, stream, asked)
 local COST = { '1' }
-local counts = {}
+local next_ms = {}
+local spread = 0
 local leased = { [stream] = {}, [ready] = {} }
 local function is_leased(key, position)
 local known = leased[key]
@@ -23611,10 +23610,19 @@ end
 local value = places.get(held, place)
 return places.run(location) and not places.is_in(value, location), places.follows(value, location)
 end
-local function delay_of(text, denials)
+local function delay_of(text, subject, behind, pace)
 local blocked = string.match(text, '^2 (%d+)')
-local ms = math.ceil(math.max(1000, blocked or waiting(limit.of, 1)) / 1000)
-return math.min(ms * (denials + 1), LONGEST_MS)
+local least = math.ceil(math.max(1000, blocked or waiting(limit.of, 1)) / 1000)
+if blocked then
+return math.min(least, LONGEST_MS)
+end
+local ms = math.max(least, math.ceil(next_ms[subject] or tonumber(behind)))
+next_ms[subject] = math.min(ms + tonumber(pace), LONGEST_MS + 1)
+if ms <= LONGEST_MS then
+return ms
+end
+spread = (spread + STEP_MS) % SPREAD_MS
+return LONGEST_MS - spread
 end
 local function set_aside(key, where, position, base, used, fence, ms)
 local delivery = (key == ready and entry.read_ready or entry.read)(key, position)
@@ -23634,20 +23642,19 @@ redis.call('XACK', ready, group, base)
 redis.call('XDEL', ready, base)
 end
 end
-local items = (#ARGV - 6) / 5
+local items = (#ARGV - 6) / 6
 if items == 1 then
-local own, where, place, used, fence, denials = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local own, where, place, used, fence, behind, pace = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 do`, piece188, `end
 return nil
 end
-local function item(own, where, place, used, fence, denials)`, piece188, `end
+local function item(own, where, place, used, fence, behind, pace)`, piece188, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
-local arg = 6 + done * 5
-done = done + 1
-local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])`, piece6),
+local arg = 6 + done * 6
+done = done + 1`, piece180, piece6),
 }
 
 /**

@@ -9,28 +9,31 @@ import type {
   WorkerLimitOptions,
   WorkerLimitSubject,
 } from './limit-types.ts'
+import { createLimitPace, type Pace } from './limit-pace.ts'
 
 export type TokenTake =
   | { readonly kind: 'allowed' }
   /** The script has set the entry aside. */
-  | { readonly kind: 'aside'; readonly ms: number }
+  | { readonly kind: 'aside'; readonly ms: number; readonly rule: string | undefined }
   /** The worker has to set it aside, behind the outcome of an entry of its key. */
-  | { readonly kind: 'denied'; readonly ms: number }
+  | { readonly kind: 'denied'; readonly ms: number; readonly rule: string | undefined }
   /** The worker does not have the entry any more. */
   | { readonly kind: 'lost' }
 
 /**
- * Takes a token for an entry, and sets a denied entry aside, in one script. `denials` are the entries of its subject that were denied since one
- * was allowed. A call that Redis did not answer is sent again while `mayRetry`.
+ * Takes a token for an entry, and sets a denied entry aside, in one script. A call that Redis did not answer is sent again while `mayRetry`.
+ * `rule` of an answer: the one that denied; undefined: a block.
  */
 export type TakeToken = (
   entry: LeasedEntry,
   subject: WorkerLimitSubject,
-  denials: number,
+  pace: Pace,
   mayRetry: () => boolean,
 ) => Promise<TokenTake>
 
 export interface LimitGateOptions {
+  /** The worker, for reports. */
+  readonly title: string
   readonly limit: WorkerLimitOptions<never>
   /** For a limiter that a script of the stream can charge. Otherwise the limiter is asked, and a denied entry is set aside in a second call. */
   readonly takeToken: TakeToken | undefined
@@ -61,25 +64,23 @@ export interface LimitGate {
   stop(): void
 }
 
-/** Wait before an entry is tried again when the limiter failed, and when a slot of a concurrency rule may become free at any time. */
+/** Wait before an entry is tried again when the limiter failed. */
 const FAILED_MS = 1000
-const SLOT_MS = 200
-/** An entry is tried again after this time at the latest, because the limiter may allow it earlier than it said, such as after `unblock`. */
-const LONGEST_MS = 60_000
-/** Most subjects whose denials are counted. */
-const MOST_SUBJECTS = 10_000
+/** Entries in a call of take_tokens.lua, which knows how many of its own were denied. */
+const BATCH = 32
+/** Time between two reports of failures. */
+const REPORT_MS = 60_000
 
-/**
- * A denied entry is set aside until the limiter may allow it. The entries of one subject come back one after the other, at the pace of the
- * limit, not all together.
- */
+/** A denied entry is set aside until the limiter may allow it; see `createLimitPace`. */
 export function createLimitGate(options: LimitGateOptions): LimitGate {
-  const { takeToken, stopped, allow, setAside, wasSetAside, gone, giveBack, roomMade } = options
+  const { title, takeToken, stopped, allow, setAside, wasSetAside, gone, giveBack, roomMade } = options
   const { limiter, subject: subjectOf } = options.limit
   const asked = new Set<Promise<void>>()
   const leases = new Map<LeasedEntry, NonNullable<WorkerLimitDecision['lease']>>()
-  /** How many entries of a subject were denied since one was allowed. */
-  const denied = new Map<string, number>()
+  const paces = createLimitPace(limiter.rules)
+  /** Calls of `takeToken` on their way, by subject. */
+  const pending = new Map<string, number>()
+  let reportAt = 0
   let renewing: NodeJS.Timeout | undefined
 
   async function decide(entry: LeasedEntry): Promise<void> {
@@ -91,7 +92,7 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
         if (!(await isAllowed(takeToken, entry, subject))) return
       } else if (subject !== undefined) decision = await limiter.take(subject)
     } catch (error) {
-      reportFault('the limit of a worker failed; the entry is tried again', error)
+      report(entry, error)
       if (entry.stage === 'waiting') setAside(entry, FAILED_MS)
       return
     }
@@ -100,9 +101,26 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
     if (entry.stage !== 'waiting') ended(entry)
     else if (why) giveBack(entry, why)
     else if (!decision || decision.allowed) {
-      if (subject !== undefined) denied.delete(JSON.stringify(subject))
+      if (subject !== undefined) paces.allowed(JSON.stringify(subject))
       allow(entry)
-    } else setAside(entry, waitOf(JSON.stringify(subject), decision))
+    } else {
+      const text = JSON.stringify(subject)
+      const rule = decision.blocked === undefined ? decision.rule : undefined
+      const ms = paces.waitOf(text, decision.retryAfterMs, rule)
+      paces.aside(text, ms, rule)
+      setAside(entry, ms)
+    }
+  }
+
+  /** Once a minute, because each entry of a subject that is never valid fails each second. */
+  function report({ id }: LeasedEntry, error: unknown): void {
+    const now = performance.now()
+    if (now < reportAt) return
+    reportAt = now + REPORT_MS
+    reportFault(
+      `the limit of ${title} failed for entry ${id}; it is tried again each second, and further failures of a minute are not reported`,
+      error,
+    )
   }
 
   /** False when the script has set the entry aside, or it is lost. */
@@ -112,26 +130,25 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
     subject: WorkerLimitSubject,
   ): Promise<boolean> {
     const text = JSON.stringify(subject)
-    const taken = await take(
-      entry,
-      subject,
-      denied.get(text) ?? 0,
-      () => entry.stage === 'waiting' && stopped() === undefined,
-    )
+    const before = pending.get(text) ?? 0
+    pending.set(text, before + 1)
+    const { behindMs, paceMs } = paces.of(text)
+    // Those of earlier calls are not set aside yet.
+    const pace = { behindMs: behindMs + paceMs * (before - (before % BATCH)), paceMs }
+    let taken: TokenTake
+    try {
+      taken = await take(entry, subject, pace, () => entry.stage === 'waiting' && stopped() === undefined)
+    } finally {
+      const left = (pending.get(text) ?? 1) - 1
+      if (left === 0) pending.delete(text)
+      else pending.set(text, left)
+    }
     if (taken.kind === 'lost') gone(entry)
     else if (taken.kind !== 'allowed') {
-      countDenial(text)
+      paces.aside(text, taken.ms, taken.rule)
       ;(taken.kind === 'aside' ? wasSetAside : setAside)(entry, taken.ms)
     }
     return taken.kind === 'allowed'
-  }
-
-  /** Returns how many there were before. */
-  function countDenial(subject: string): number {
-    const before = denied.get(subject) ?? 0
-    if (before === 0 && denied.size >= MOST_SUBJECTS) denied.delete(denied.keys().next().value as string)
-    denied.set(subject, before + 1)
-    return before
   }
 
   function subjectOfEntry({ id, json }: LeasedEntry): WorkerLimitSubject | undefined {
@@ -146,13 +163,6 @@ export function createLimitGate(options: LimitGateOptions): LimitGate {
     if (subject === undefined || typeof subject === 'string') return subject
     disown(subject)
     return subject as WorkerLimitSubject
-  }
-
-  function waitOf(subject: string, { rule, retryAfterMs }: WorkerLimitDecision): number {
-    const before = countDenial(subject)
-    const slots = limiter.rules.find(({ name }) => name === rule)?.algorithm === 'concurrency'
-    const next = Math.max(1, slots ? Math.min(retryAfterMs, SLOT_MS) : retryAfterMs)
-    return Math.round(Math.min(next * (before + 1), LONGEST_MS))
   }
 
   function hold(entry: LeasedEntry, lease: NonNullable<WorkerLimitDecision['lease']>): void {

@@ -5,7 +5,13 @@ export type WorkerLimitSubject = string | Readonly<Record<string, string>>
 
 /** The part of a rate limiter that a worker needs. `createRateLimiter` makes one. */
 export interface WorkerLimiter {
-  readonly rules: readonly { readonly name: string; readonly algorithm: string }[]
+  /** `limit` and `windowMs` say at which pace denied entries come back. */
+  readonly rules: readonly {
+    readonly name: string
+    readonly algorithm: string
+    readonly limit?: number
+    readonly windowMs?: number | undefined
+  }[]
   take(subject: WorkerLimitSubject): Promise<WorkerLimitDecision>
 }
 
@@ -13,6 +19,8 @@ export interface WorkerLimitDecision {
   readonly allowed: boolean
   readonly rule: string
   readonly retryAfterMs: number
+  /** Why the subject is blocked, if a block denied and no rule. */
+  readonly blocked?: unknown
   /** Of a concurrency rule. */
   readonly lease?:
     | {

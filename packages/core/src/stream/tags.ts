@@ -49,7 +49,9 @@ function textFor(tags: (payload: unknown) => unknown, payload: unknown): string 
   let found: readonly (readonly [name: string, value: unknown])[]
   try {
     const given = tags(payload)
-    if (typeof given !== 'object' || given === null || Array.isArray(given) || 'then' in given) {
+    const isPlain =
+      typeof given === 'object' && given !== null && !/^\[object (Array|Map|Set|Date)\]$/.test(tagOf(given))
+    if (!isPlain || 'then' in given) {
       disown(given)
       const fix =
         "return an object such as { user: 'ann' }, or {} for no tags; the function must not be async"
@@ -68,6 +70,8 @@ function textFor(tags: (payload: unknown) => unknown, payload: unknown): string 
   }
   return tagged.map(([name, value]) => MARK + tagText(name, value)).join('')
 }
+
+const tagOf = (value: object): string => Object.prototype.toString.call(value)
 
 /** The JSON of a payload with its tags behind it, as the scripts take it. */
 export function withTags(

@@ -9,7 +9,7 @@ import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'
 import { streamTakeTokens } from '../redis/scripts.gen.ts'
 import type { TakeToken, TokenTake } from './limit-gate.ts'
-import type { WorkerLimiter } from './limit-types.ts'
+import type { WorkerLimitDecision, WorkerLimiter } from './limit-types.ts'
 import type { Scope } from './scope.ts'
 import { SOURCES } from './sources.ts'
 
@@ -21,7 +21,7 @@ export interface TokenTakesOptions {
 }
 
 type Send = Port<
-  [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, denials: Arg],
+  [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, behind: Arg, pace: Arg],
   number | string
 >
 
@@ -68,12 +68,13 @@ export function createTokenTakes(
     if (kind !== '+' && kind !== '-' && kind !== '=')
       throw badReply(streamTakeTokens.name, `'${reply}' is no answer`)
     // Reports the decision to who listens to the limiter.
-    parts.read(reply.slice(text))
+    const { rule, blocked } = parts.read(reply.slice(text)) as WorkerLimitDecision
     if (kind === '+') return { kind: 'allowed' }
-    return { kind: kind === '-' ? 'aside' : 'denied', ms: Number(reply.slice(1, text - 1)) }
+    const ms = Number(reply.slice(1, text - 1))
+    return { kind: kind === '-' ? 'aside' : 'denied', ms, rule: blocked ? undefined : rule }
   }
 
-  return async (entry, subject, denials, mayRetry) => {
+  return async (entry, subject, { behindMs, paceMs }, mayRetry) => {
     const effect = effectOf(subject)
     const { parts } = effect
     const { source, position, keyed, attempt, fence, json } = entry
@@ -82,7 +83,8 @@ export function createTokenTakes(
       keyed?.place ?? '',
       attempt - 1,
       fence,
-      denials,
+      Math.round(behindMs),
+      Math.round(paceMs * 1000) / 1000,
     ] as const
     parts.target.used?.()
     for (let corrections = 0; ;) {

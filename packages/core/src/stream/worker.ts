@@ -85,6 +85,7 @@ function startWorker<T>(
   const gate =
     settings.limit &&
     createLimitGate({
+      title: `a worker of group '${group}' of ${scope.title}`,
       limit: settings.limit,
       takeToken: createTokenTakes(scope, {
         limiter: settings.limit.limiter,
