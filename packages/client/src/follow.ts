@@ -30,6 +30,7 @@ export function follow(url: LiveAddress, options: FollowOptions = {}): Following
   let socket: Socket | undefined
   let attempt = 0
   let over = false
+  let ended = false
   let timer: ReturnType<typeof setTimeout> | undefined
   const sleepless = onWake(() => (socket ? socket.probe() : timer !== undefined && begin()))
 
@@ -60,7 +61,8 @@ export function follow(url: LiveAddress, options: FollowOptions = {}): Following
 
   /** Browsers do not show the status of a refused WebSocket. */
   async function ask(page: string): Promise<void> {
-    const status = await fetch(page, { credentials: 'include', cache: 'no-store' }).then(
+    const address = page.replace(/^ws(s?:)/i, 'http$1')
+    const status = await fetch(address, { credentials: 'include', cache: 'no-store' }).then(
       (response) => response.status,
       () => 0,
     )
@@ -96,6 +98,7 @@ export function follow(url: LiveAddress, options: FollowOptions = {}): Following
   }
 
   function finish(end: EntryState): void {
+    ended = end.state !== 'refused'
     close()
     run(() => options.onEnd?.(end))
   }
@@ -106,6 +109,7 @@ export function follow(url: LiveAddress, options: FollowOptions = {}): Following
       return cursor
     },
     async cancel() {
+      if (ended) return 'too late'
       if (!socket?.isOpen) return 'unavailable'
       const reply = await socket.ask({ kind: 'cancel' })
       if (!reply) return 'unavailable'
