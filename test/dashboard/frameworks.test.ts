@@ -189,8 +189,8 @@ test("with the path '/' it has a server for itself", async () => {
   const { url } = await startDashboard(penknife, { path: '/' })
   const root = new URL(url).origin
   const headers = { 'x-user': 'ann' }
-  const answers = ['/', '/api/session', '/elsewhere', '//evil.example'].map(async (path) => {
-    const { status, headers: sent } = await fetch(root + path, { headers, redirect: 'manual' })
+  const answers = ['/', '/api/session', '/elsewhere', '//evil.example'].map(async (target) => {
+    const { status, headers: sent } = await fetch(root + target, { headers, redirect: 'manual' })
     return [status, sent.get('content-type')?.split(';')[0]]
   })
   expect(await Promise.all(answers)).toEqual([

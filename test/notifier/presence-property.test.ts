@@ -224,7 +224,8 @@ test("after Redis' clock was set back, members of a dead process leave one lease
     keys.history('main', 'room'),
     keys.live('main', 'room'),
   ] as const
-  const members = async (): Promise<unknown> => (await present(keys.route, ...target, 10)).slice(2).toSorted()
+  const members = async (): Promise<unknown> =>
+    ((await present(keys.route, ...target, 10)) as string[]).slice(2).toSorted((a, b) => (a < b ? -1 : 1))
   const found = (): Promise<unknown> => bind(notifierDue, [])(keys.route, due, 1000)
   await clock.set(START_MS * 1000)
   await join(keys.route, ...target, 'dead', 'ann')

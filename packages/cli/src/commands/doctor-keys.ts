@@ -25,7 +25,7 @@ export async function doctorKeys(session: Session, options: DoctorKeysOptions): 
   if (!Number.isInteger(most) || most < 1 || most > MOST)
     throw new Failure(EXIT.usage, `--most is ${options.most}: give a whole number from 1 to ${MOST}`)
   const report = await readKeys(session, { space: session.givenSpace, most })
-  const { unlink, unlinkComplete, ...rest } = report
+  const { unlink: _lines, unlinkComplete: _complete, ...rest } = report
   output.progress()
   output.either(options.unlink ? report : rest, () => {
     if (options.unlink) printLines(output, report)
