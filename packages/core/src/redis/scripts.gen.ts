@@ -3479,6 +3479,12 @@ return wrong
 end
 local now_ms = math.floor(now / 1000)
 local found = redis.call('ZRANGE', due, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, MOST)
+if #found < MOST then
+local later = string.format('(%.0f', now_ms + LONGEST_MS)
+for _, entries in ipairs(redis.call('ZRANGE', due, later, '+inf', 'BYSCORE', 'LIMIT', 0, MOST - #found)) do
+found[#found + 1] = entries
+end
+end
 for _, entries in ipairs(found) do
 redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
@@ -3648,6 +3654,7 @@ const piece109 = `local presence = { room = nil, open = nil, add = nil, remove =
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
+local LONGEST_MS = 600000
 local KEPT_MS = 86400000
 function presence.room(sets, keep, ttl, age)
 return {
@@ -3730,7 +3737,14 @@ else
 redis.call('ZREM', room.due, room.entries)
 end
 end
-function presence.expire(room)
+local function shorten(room, lease)
+local later = string.format('(%.0f', presence_ms + LONGEST_MS)
+for _, process in ipairs(redis.call('ZRANGE', room.leases, later, '+inf', 'BYSCORE', 'LIMIT', 0, MOST_ENDED)) do
+redis.call('ZADD', room.leases, presence_ms + lease, process)
+end
+end
+function presence.expire(room, lease)
+shorten(room, lease)
 local left = MOST_ENDED
 local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
 for _, process in ipairs(gone) do
@@ -3792,7 +3806,7 @@ local wrong = presence.open(room)
 if wrong then
 return wrong
 end
-local more = presence.expire(room)
+local more = presence.expire(room, lease)
 presence.mark(room)
 local reply = { more and '+' or '', redis.call('HLEN', counts) }
 most = tonumber(most)
@@ -3834,7 +3848,7 @@ if wrong then
 return wrong
 end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
-local more = presence.expire(room)
+local more = presence.expire(room, lease)
 presence.mark(room)
 local lost = false
 for change in string.gmatch(alive and changes or '', '[^\\n]+') do
@@ -12549,7 +12563,8 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
- * Find channels on which the lease of a process has ended, so that its members are to be removed.
+ * Find channels on which the lease of a process has ended, so that its members are to be removed. So has one that ends later than any
+ * lease can, because Redis' clock was set back.
  *
  * They are found again after `wait`, unless somebody removed the members: so processes share the work, and one that dies between this
  * call and the removal leaves it to others.
@@ -12561,7 +12576,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const notifierDue: Script<[], [due: string, wait: Arg], readonly Reply[]> = {
   name: 'notifier/due',
-  sha: '9986b4adf7beed546ac73b9153d78a1243610322',
+  sha: 'c33a3ba0bd2d7b55afef9de25186294b2990bd24',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -12571,6 +12586,7 @@ export const notifierDue: Script<[], [due: string, wait: Arg], readonly Reply[]>
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 100
+local LONGEST_MS = 600000
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
@@ -12687,7 +12703,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '67443ba41e1c0fa4f776682f7778d85a5bead1af',
+  sha: 'dfbe9a911fd20a63b00bfd22402895d0cbb6dc3d',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12733,7 +12749,7 @@ done = done + 1`, piece113, piece6),
  */
 export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: '6a42672b4fb1d93c426cce8a0404c5a4cc5d80c1',
+  sha: '96ec5e5f90746b9d954154bbcfcb6aea965b3b58',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12817,7 +12833,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: 'cf394cb1930edba6a9fcbafe7492b4e03b2bd96a',
+  sha: '6acd60c8ca033c7bc33f880daede04158d5ef640',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12995,7 +13011,7 @@ done = done + 1`, piece29, piece6),
  */
 export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg, changes: Arg], string> = {
   name: 'notifier/renew',
-  sha: 'a0bb9708044d1c74f10c9e72e49b6ce4df1f8066',
+  sha: 'df62c498c2bfea99abd6c2242380d6b176a155c0',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
