@@ -43,7 +43,8 @@ const schema: StandardSchema<Payload, Payload> = {
   },
 }
 
-const { penknife } = openStreams(config)
+// Shorter than a lease, so that the first token of an entry is taken without asking for its lease.
+const { penknife } = openStreams(config, settings.leaseMs / 2)
 const plan = STREAMS.find(({ name }) => name === config.stream) as StreamPlan
 const stream: Stream<Payload> = createStream(penknife.space(SPACE), plan.name, { schema, ...keptBy(plan) })
 
