@@ -3293,7 +3293,13 @@ return nil
 end
 return found`
 
-const piece98 = `local saved = redis.pcall('GET', state)
+const piece98 = `local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+local rule, drain, token, capacity = unpacked('<dddd', numbers)
+local ENTRY = 40
+local SECOND = 1000000
+local MARGIN = 2`
+
+const piece99 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -3342,7 +3348,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece99 = `local saved = redis.pcall('GET', state)
+const piece100 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -3403,7 +3409,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece100 = `local MAX_EPOCHS = 100000
+const piece101 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -3413,7 +3419,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece101 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece102 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3436,7 +3442,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece102 = `local wrong = typed(connections, 'zset')
+const piece103 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -3465,7 +3471,7 @@ return ''
 end
 return admitted`
 
-const piece103 = `local suffix = ':' .. process .. ':' .. number
+const piece104 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -3473,7 +3479,7 @@ end
 end
 return 0`
 
-const piece104 = `local wrong = typed(due, 'zset')
+const piece105 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -3490,7 +3496,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece105 = `local function tag_of(entry)
+const piece106 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -3498,7 +3504,7 @@ return tag
 end
 end`
 
-const piece106 = `local function tagged(entry)
+const piece107 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -3506,7 +3512,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece107 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece108 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3523,7 +3529,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece108 = `local publication = { prepare = nil, apply = nil }
+const piece109 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -3650,7 +3656,7 @@ end
 return event_id
 end`
 
-const piece109 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
+const piece110 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3770,12 +3776,12 @@ end
 return alive
 end`
 
-const piece110 = `lease = tonumber(lease)
+const piece111 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece111 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece112 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece113 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3786,9 +3792,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece113 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece114 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece114 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece115 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3797,10 +3803,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece115 = `local text = '\\n' .. type .. '\\n' .. json
+const piece116 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece116 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece117 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3815,9 +3821,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece117 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece118 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece118 = `local channel = {
+const piece119 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3831,9 +3837,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece119 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece120 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece120 = `channel.history, channel.live = history, live
+const piece121 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3841,7 +3847,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece121 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece122 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3856,7 +3862,7 @@ lost = lost or not presence.has(room, process, change)
 end
 return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
-const piece122 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece123 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3896,10 +3902,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece123 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece124 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece124 = `local function allowed(command, key)
+const piece125 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3921,7 +3927,7 @@ end
 end
 end`
 
-const piece125 = `local MOST = '18446744073709551615'
+const piece126 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3942,12 +3948,12 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece126 = `local function sortable(id)
+const piece127 = `local function sortable(id)
 local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end`
 
-const piece127 = `local members = { from = nil }
+const piece128 = `local members = { from = nil }
 function members.prefix(key, id)
 return key .. '\\0' .. sortable(id) .. '\\0'
 end
@@ -3992,7 +3998,7 @@ end
 return delivery or nil
 end`
 
-const piece128 = `local function load_members()
+const piece129 = `local function load_members()
 return members
 end
 local entry = {}
@@ -4122,7 +4128,7 @@ end
 return delivery ~= nil
 end`
 
-const piece129 = `local function expanded(value)
+const piece130 = `local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
 end
@@ -4135,7 +4141,7 @@ return table.concat(all, ' ')
 end))
 end`
 
-const piece130 = `local places = { open = nil }
+const piece131 = `local places = { open = nil }
 local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
@@ -4420,7 +4426,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece131 = `local function load_outcomes()
+const piece132 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -4477,7 +4483,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece132 = `if wrong then
+const piece133 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -4542,7 +4548,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. made`
 
-const piece133 = `if wrong then
+const piece134 = `if wrong then
 return wrong
 end
 if window then
@@ -4575,7 +4581,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece134 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece135 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4586,7 +4592,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece135 = `local list = position_of(stream)
+const piece136 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4601,7 +4607,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece136 = `local before = redis.pcall('GET', declaration)
+const piece137 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4612,7 +4618,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece137 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece138 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4634,9 +4640,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece138 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece139 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece139 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece140 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4650,12 +4656,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece140 = `local function due_at(due)
+const piece141 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece141 = `local function load_limits()
+const piece142 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5538,13 +5544,13 @@ end
 return id
 end`
 
-const piece142 = `local may = append.prepare(stream)
+const piece143 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece143 = `local before = redis.pcall('GET', written)
+const piece144 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5579,7 +5585,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece144 = `local function reserve(stream)
+const piece145 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5598,7 +5604,7 @@ stream.last = id
 return id
 end`
 
-const piece145 = `local function load_limits()
+const piece146 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -6328,7 +6334,7 @@ end
 return id
 end`
 
-const piece146 = `local once = window ~= '0'
+const piece147 = `local once = window ~= '0'
 local known = once and redis.pcall('GET', added)
 if type(known) == 'table' then
 return known
@@ -6348,7 +6354,7 @@ redis.call('SET', added, id, 'PX', window)
 end
 return id`
 
-const piece147 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
+const piece148 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
 if wrong then
 return wrong
 end
@@ -6370,7 +6376,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece148 = `local id = redis.pcall('GET', added)
+const piece149 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -6389,7 +6395,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece149 = `local wrong = typed(results, 'hash') or typed(ends, 'zset')
+const piece150 = `local wrong = typed(results, 'hash') or typed(ends, 'zset')
 if wrong then
 return wrong
 end
@@ -6411,7 +6417,7 @@ redis.call('ZADD', ends, string.format('%.0f', starts + bound), id)
 end
 return added`
 
-const piece150 = `local of = places.open(held[1], held[2], ready, most)
+const piece151 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -6489,7 +6495,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece151 = `local function pending(stream, group, ids, consumer)
+const piece152 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -6513,7 +6519,7 @@ end
 return found
 end`
 
-const piece152 = `local MOST_TRIMMED = 5000
+const piece153 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -6566,7 +6572,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece153 = `local outcomes = { open = nil }
+const piece154 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -6607,7 +6613,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece154 = `local function load_places()
+const piece155 = `local function load_places()
 local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
@@ -6913,7 +6919,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece155 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7037,7 +7043,7 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece157 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -7059,7 +7065,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece157 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
+const piece158 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
 if from == '' then
 for _ in ipairs(sources) do
 args[#args + 1] = '>'
@@ -7075,7 +7081,7 @@ return found
 end
 return { from == '' and last_ids(found, tonumber(count)), found }`
 
-const piece158 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece159 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -7098,7 +7104,7 @@ end
 end
 return gone`
 
-const piece159 = `local left = redis.call('PTTL', paused)
+const piece160 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -7106,7 +7112,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece160 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece161 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7159,7 +7165,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece161 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
+const piece162 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
 local started = {}
 function started.recorded(count)
 return count >= RECORDED
@@ -7178,7 +7184,7 @@ end
 return row[4] < FIRST_MS and started.since(row, ms) or nil
 end`
 
-const piece162 = `local due = string.match(action, '^move (%d+)$')
+const piece163 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -7439,7 +7445,7 @@ end
 end
 return reply('gone', nil)`
 
-const piece163 = `local MOST_FORGOTTEN = 5000
+const piece164 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -7455,7 +7461,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece164 = `local ms = math.floor(now / 1000)
+const piece165 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset')
@@ -7554,7 +7560,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece165 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece166 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -7562,7 +7568,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece166 = `local wrong = typed(output, 'string')
+const piece167 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -7598,7 +7604,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece167 = `if redis.call('EXISTS', stream) == 0 then
+const piece168 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -7608,7 +7614,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece168 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece169 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -7634,7 +7640,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece169 = `local changed
+const piece170 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -7646,7 +7652,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece170 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece171 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -7656,7 +7662,7 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece171 = `local of = places.open(held[1], held[2], ready, most)
+const piece172 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -7670,7 +7676,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece172 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
+const piece173 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
@@ -7718,7 +7724,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece173 = `local may = append.prepare(stream)
+const piece174 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -7735,7 +7741,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece174 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece175 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7761,7 +7767,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece175 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece176 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7793,7 +7799,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece176 = `local schedule = { seen = nil, state = nil }
+const piece177 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7815,7 +7821,7 @@ found[5] or '',
 }
 end`
 
-const piece177 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece178 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7825,7 +7831,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece178 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece179 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7833,7 +7839,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece179 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece180 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7893,9 +7899,9 @@ end
 end
 return outcome`
 
-const piece180 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece181 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece181 = `local schedules, due, ids = unpack(all)
+const piece182 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7922,7 +7928,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece182 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece183 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7941,7 +7947,7 @@ end
 end
 return reply`
 
-const piece183 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece184 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7959,7 +7965,7 @@ end
 end
 return reply`
 
-const piece184 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece185 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -8218,7 +8224,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece185 = `local here, again = find(stream, group), find(ready, group)
+const piece186 = `local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -8280,7 +8286,7 @@ end
 end
 return reply`
 
-const piece186 = `local wrong = typed(stream, 'stream')
+const piece187 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -8304,7 +8310,7 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece187 = `local wrong = typed(index, 'zset')
+const piece188 = `local wrong = typed(index, 'zset')
 if wrong then
 return wrong
 end
@@ -8342,7 +8348,7 @@ end
 found[1] = last or ''
 return found`
 
-const piece188 = `if wrong then
+const piece189 = `if wrong then
 return wrong
 end
 local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
@@ -8362,16 +8368,20 @@ local ms = delay_of(text, table.concat(own, ' '), behind, pace)
 if follows then
 return '=' .. string.format('%.0f', ms) .. ' ' .. text
 end
+local refused = missing_right()
+if refused then
+return refused
+end
 set_aside(key, where, position, base, used, fence, ms)
 return '-' .. string.format('%.0f', ms) .. ' ' .. text`
 
-const piece189 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece190 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece190 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece191 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -12285,19 +12295,62 @@ export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], num
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local numbers = ARGV[1]
-local call, unpacked, packed = redis.call, struct.unpack, struct.pack
-local rule, drain, token, capacity = unpacked('<dddd', numbers)
-local ENTRY = 40
-local SECOND = 1000000
-local MARGIN = 2
-local items = #KEYS / 1
+local numbers = ARGV[1]`, piece98, `local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece98, `end
+do`, piece99, `end
 return nil
 end
-local function item(state, cost)`, piece98, `end
+local function item(state, cost)`, piece99, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1] or 1)`, piece6),
+}
+
+/**
+ * Take tokens of one subject under a single GCRA rule.
+ *
+ * The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
+ * `drain` units, and a call passes while the level stays within the capacity. All are whole numbers up to 2^52, so nothing
+ * is rounded, except up when the rule was changed. A denial writes nothing. The key expires at least a second after the level
+ * has drained, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less than setting an expiry.
+ *
+ * take-all.lua does the same for several rules, and charge.lua for rules of any algorithm. All share one format of the state:
+ * entries of id, expiry, token, time of the last charge and level, packed as doubles. The entries of the last call's rules are
+ * first and have the key's own expiry. The script replies null, and charge.lua is called, for a state that starts differently
+ * or was charged later than now (the server's clock was set back).
+ *
+ * - shared `numbers`: four doubles: id of the rule's state, units drained in a microsecond, units of a token, capacity
+ * - key `state`: string of entries
+ * - `cost`: whole tokens wanted, at most the burst
+ * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server runs: a worker can finish the entry then, which frees memory; the state has a TTL
+ */
+export const limiterTakeForEntry: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
+  name: 'limiter/take_for_entry',
+  sha: 'b3685679462911024e5d55ec4e97eb37e3fd5a8c',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["numbers"],
+  keys: ["state"],
+  args: ["cost"],
+  usual: 1,
+  returns: 'integer|string|null',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local numbers = ARGV[1]`, piece98, `local items = #KEYS / 1
+if items == 1 then
+local state, cost = KEYS[1], ARGV[2] or 1
+do`, piece99, `end
+return nil
+end
+local function item(state, cost)`, piece99, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -12350,10 +12403,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece99, `end
+do`, piece100, `end
 return nil
 end
-local function item(state, cost)`, piece99, `end
+local function item(state, cost)`, piece100, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -12387,13 +12440,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece100, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece101, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece101, `end
+do`, piece102, `end
 return nil
 end
-local function item(history, next, live)`, piece101, `end
+local function item(history, next, live)`, piece102, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12510,10 +12563,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece102, `end
+do`, piece103, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece102, `end
+local function item(connections, process, number, admitted, most)`, piece103, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -12548,10 +12601,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece103, `end
+do`, piece104, `end
 return nil
 end
-local function item(connections, process, number)`, piece103, `end
+local function item(connections, process, number)`, piece104, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -12590,10 +12643,10 @@ local LONGEST_MS = 600000
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece104, `end
+do`, piece105, `end
 return nil
 end
-local function item(due, wait)`, piece104, `end
+local function item(due, wait)`, piece105, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12628,13 +12681,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece100, piece105, piece106, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece101, piece106, piece107, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece107, `end
+do`, piece108, `end
 return nil
 end
-local function item(history, next)`, piece107, `end
+local function item(history, next)`, piece108, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12712,21 +12765,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece110, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece111, `do`, piece112, `end
+local lease = ARGV[4]`, piece111, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece112, `do`, piece113, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece112, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece113, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece113, piece6),
+done = done + 1`, piece114, piece6),
 }
 
 /**
@@ -12758,21 +12811,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece110, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece111, `do`, piece114, `end
+local lease = ARGV[4]`, piece111, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece112, `do`, piece115, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece114, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece115, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece113, piece6),
+done = done + 1`, piece114, piece6),
 }
 
 /**
@@ -12800,10 +12853,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece115, `end
+do`, piece116, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece115, `end
+local function item(live, channel, type, json)`, piece116, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -12842,7 +12895,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -12870,16 +12923,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece116, `end
+do`, piece117, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece116, `end
+local function item(counts, entries, leases, history, live, most)`, piece117, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece117, piece6),
+done = done + 1`, piece118, piece6),
 }
 
 /**
@@ -12918,15 +12971,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece108, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece109, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece118, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece119, `do`, piece120, `end
+local window = ARGV[4]`, piece119, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece120, `do`, piece121, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece120, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece121, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12971,15 +13024,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece108, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece109, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece118, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece119, `do`, piece120, `end
+local window = ARGV[4]`, piece119, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece120, `do`, piece121, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece120, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece121, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13020,17 +13073,17 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece108, piece109, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece110, `local items = (#ARGV - 4) / 4
+local lease = ARGV[4]`, piece111, `local items = (#ARGV - 4) / 4
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts, changes = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece121, `end
+do`, piece122, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece121, `end
+local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece122, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13067,7 +13120,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece105, piece106, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece106, piece107, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -13146,10 +13199,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece122, `end
+do`, piece123, `end
 return nil
 end
-local function item(history, next, position, count)`, piece122, `end
+local function item(history, next, position, count)`, piece123, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -13175,13 +13228,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece105, piece106, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece106, piece107, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece123, `end
+do`, piece124, `end
 return nil
 end
-local function item(history)`, piece123, `end
+local function item(history)`, piece124, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13219,8 +13272,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece124, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece126, piece127, piece128, piece129, piece1, piece130, piece72, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece125, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece127, piece128, piece129, piece130, piece1, piece131, piece72, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -16132,7 +16185,7 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end`, piece131, `local keys = KEYS
+end`, piece132, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
@@ -16186,10 +16239,10 @@ end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece132, `end
+do`, piece133, `end
 return nil
 end
-local function item(own, values)`, piece132, `end
+local function item(own, values)`, piece133, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -16231,8 +16284,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece124, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece126, piece127, piece1, piece72, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece125, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece127, piece128, piece1, piece72, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -19483,10 +19536,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece133, `end
+do`, piece134, `end
 return nil
 end
-local function item(own, values)`, piece133, `end
+local function item(own, values)`, piece134, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19520,10 +19573,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece134, `end
+do`, piece135, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece134, `end
+local function item(object, kind, cursor)`, piece135, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19574,10 +19627,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece135, `end
+local function item(stream, object, kind, fields)`, piece136, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19610,10 +19663,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece136, `end
+do`, piece137, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece136, `end
+local function item(declaration, text, lasts)`, piece137, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19655,17 +19708,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece137, `end
+do`, piece138, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece137, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece138, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece138, piece6),
+done = done + 1`, piece139, piece6),
 }
 
 /**
@@ -19694,17 +19747,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece139, `end
+do`, piece140, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece139, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece140, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece138, piece6),
+done = done + 1`, piece139, piece6),
 }
 
 /**
@@ -19732,16 +19785,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece142, `end
+do`, piece143, `end
 return nil
 end
-local function item(payload, trace, due)`, piece142, `end
+local function item(payload, trace, due)`, piece143, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19777,7 +19830,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of, 1, limits)
@@ -19785,10 +19838,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece143, `end
+do`, piece144, `end
 return nil
 end
-local function item(written, number, payloads)`, piece143, `end
+local function item(written, number, payloads)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19825,7 +19878,7 @@ export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece144, piece126, piece127, piece128, piece1, piece145, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece145, piece127, piece128, piece129, piece1, piece146, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open({ of[1], of[3] }, 1, limits)
 function stream.count()
@@ -19841,10 +19894,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece146, `end
+do`, piece147, `end
 return nil
 end
-local function item(added, payload, trace, own, window)`, piece146, `end
+local function item(added, payload, trace, own, window)`, piece147, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19881,7 +19934,7 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece144, piece126, piece127, piece128, piece1, piece145, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece145, piece127, piece128, piece129, piece1, piece146, `local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
 local stream = append.open({ of[1], of[3] }, 1, limits)
@@ -19905,10 +19958,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece147, `end
+do`, piece148, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece147, `end
+local function item(latest, payload, trace, due)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19945,16 +19998,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece148, `end
+do`, piece149, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece148, `end
+local function item(added, payload, trace, due, window)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19994,7 +20047,7 @@ export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece1, `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -20876,10 +20929,10 @@ local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 5
 if items == 1 then
 local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece149, `end
+do`, piece150, `end
 return nil
 end
-local function item(results, ends, id, payload, trace, due, bound)`, piece149, `end
+local function item(results, ends, id, payload, trace, due, bound)`, piece150, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20957,23 +21010,23 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece129, piece126, piece127, piece128, piece1, piece130, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece130, piece127, piece128, piece129, piece1, piece131, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece150, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece151, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece117, piece6),
+done = done + 1`, piece118, piece6),
 }
 
 /**
@@ -21006,8 +21059,8 @@ export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece125, piece36, piece151, piece152, piece126, piece127, piece128, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece153, piece1, piece154, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece126, piece36, piece152, piece153, piece127, piece128, piece129, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece154, piece1, piece155, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -21017,10 +21070,10 @@ local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece155, `end
+do`, piece156, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece155, `end
+local function item(stream, ready, delayed, last, place, from)`, piece156, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21068,10 +21121,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece156, `end
+do`, piece157, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece156, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21175,10 +21228,10 @@ end
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local count, from = ARGV[3], ARGV[4]
-do`, piece157, `end
+do`, piece158, `end
 return nil
 end
-local function item(count, from)`, piece157, `end
+local function item(count, from)`, piece158, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21213,10 +21266,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece158, `end
+do`, piece159, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece158, `end
+local function item(stream, ready, group, silent)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -21253,10 +21306,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece159, `end
+do`, piece160, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece159, `end
+local function item(paused, lasts, channel)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -21296,7 +21349,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece151, piece152, piece126, piece127, piece128, piece1, piece154, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece152, piece153, piece127, piece128, piece129, piece1, piece155, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -21304,10 +21357,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece160, `end
+do`, piece161, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece160, `end
+local function item(stream, ready, delayed, settled, most)`, piece161, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21351,7 +21404,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece151, piece152, piece126, piece127, piece128, piece153, piece1, piece154, piece161, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece152, piece153, piece127, piece128, piece129, piece154, piece1, piece155, piece162, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -21362,16 +21415,16 @@ local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready =
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece162, `end
+do`, piece163, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece162, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece163, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece113, piece6),
+done = done + 1`, piece114, piece6),
 }
 
 /**
@@ -21419,7 +21472,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece125, piece36, piece151, piece152, piece126, piece127, piece128, piece1, piece154, piece163, piece161, piece131, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece152, piece153, piece127, piece128, piece129, piece1, piece155, piece164, piece162, piece132, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -21446,10 +21499,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece164, `end
+do`, piece165, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece164, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece165, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21488,10 +21541,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece165, `end
+do`, piece166, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece165, `end
+local function item(stream, ready, paused, group, from)`, piece166, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -21530,10 +21583,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece166, `end
+do`, piece167, `end
 return nil
 end
-local function item(output, fence, from)`, piece166, `end
+local function item(output, fence, from)`, piece167, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -21562,10 +21615,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece167, `end
+do`, piece168, `end
 return nil
 end
-local function item(stream)`, piece167, `end
+local function item(stream)`, piece168, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21608,10 +21661,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece168, `end
+do`, piece169, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece168, `end
+local function item(stream, first, last, count, bytes, order)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -21648,10 +21701,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece169, `end
+do`, piece170, `end
 return nil
 end
-local function item(paused, on, channel)`, piece169, `end
+local function item(paused, on, channel)`, piece170, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -21690,17 +21743,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece153, piece151, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece154, piece152, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece170, `end
+do`, piece171, `end
 return nil
 end
-local function item(stream, position, id, keep, json)`, piece170, `end
+local function item(stream, position, id, keep, json)`, piece171, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21768,15 +21821,15 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece126, piece127, piece128, piece129, piece1, piece130, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece127, piece128, piece129, piece130, piece1, piece131, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
-do`, piece171, `end
+do`, piece172, `end
 return nil
 end
-local function item(dead, ready, position)`, piece171, `end
+local function item(dead, ready, position)`, piece172, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21813,16 +21866,16 @@ export const streamRenew: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece129, piece151, piece161, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece130, piece152, piece162, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece172, `end
+do`, piece173, `end
 return nil
 end
-local function item(stream, ids, places, starting)`, piece172, `end
+local function item(stream, ids, places, starting)`, piece173, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21855,16 +21908,16 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece140, piece51, piece125, piece126, piece127, piece141, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece173, `end
+do`, piece174, `end
 return nil
 end
-local function item(id, payload)`, piece173, `end
+local function item(id, payload)`, piece174, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21899,15 +21952,15 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position","payload"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece126, piece127, piece128, piece1, piece154, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece127, piece128, piece129, piece1, piece155, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local dead, ready, position, payload = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3]
-do`, piece174, `end
+do`, piece175, `end
 return nil
 end
-local function item(dead, ready, position, payload)`, piece174, `end
+local function item(dead, ready, position, payload)`, piece175, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21959,17 +22012,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard, channel = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece175, `end
+do`, piece176, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard, channel)`, piece175, `end
+local function item(stream, ready, delayed, group, after, discard, channel)`, piece176, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece138, piece6),
+done = done + 1`, piece139, piece6),
 }
 
 /**
@@ -21991,13 +22044,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece177, `end
+do`, piece178, `end
 return nil
 end
-local function item(schedules, due, id)`, piece177, `end
+local function item(schedules, due, id)`, piece178, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22030,10 +22083,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece178, `end
+do`, piece179, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece178, `end
+local function item(schedules, due, ids, id)`, piece179, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22074,7 +22127,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece140, piece51, piece125, piece36, piece126, piece127, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece141, piece51, piece126, piece36, piece127, piece128, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -22938,7 +22991,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece176, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece177, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -23012,17 +23065,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece179, `end
+do`, piece180, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece179, `end
+local function item(all, id, seen, next, payload, names, name)`, piece180, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece180, piece6),
+done = done + 1`, piece181, piece6),
 }
 
 /**
@@ -23054,21 +23107,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece181, `end
+do`, piece182, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece181, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece182, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece180, piece6),
+done = done + 1`, piece181, piece6),
 }
 
 /**
@@ -23092,14 +23145,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece182, `end
+do`, piece183, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece182, `end
+local function item(schedules, due, skip)`, piece183, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -23133,14 +23186,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece176, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece183, `end
+do`, piece184, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece183, `end
+local function item(schedules, due, ids, after, count)`, piece184, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -23190,7 +23243,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece151, piece51, piece125, piece36, piece152, piece126, piece127, piece128, piece1, piece154, piece163, piece131, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece152, piece51, piece126, piece36, piece153, piece127, piece128, piece129, piece1, piece155, piece164, piece132, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -23205,10 +23258,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece184, `end
+do`, piece185, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece184, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece185, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -23252,10 +23305,10 @@ end
 end
 end
 local items = #KEYS / 7
-if items == 1 then`, piece39, `do`, piece185, `end
+if items == 1 then`, piece39, `do`, piece186, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece185, `end
+local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -23286,15 +23339,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece125, piece151, piece152, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece126, piece152, piece153, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece186, `end
+do`, piece187, `end
 return nil
 end
-local function item(stream, first)`, piece186, `end
+local function item(stream, first)`, piece187, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -23325,14 +23378,14 @@ export const streamTagged: Script<[], [index: string, tags: Arg, before: Arg, co
   keys: ["index"],
   args: ["tags","before","count"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece126, piece1, `local STEP, ROUNDS = 100, 10
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece127, piece1, `local STEP, ROUNDS = 100, 10
 local items = #KEYS / 1
 if items == 1 then
 local index, tags, before, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece187, `end
+do`, piece188, `end
 return nil
 end
-local function item(index, tags, before, count)`, piece187, `end
+local function item(index, tags, before, count)`, piece188, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -23353,6 +23406,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  * When the worker's process dies: before the call, the lease ends and nothing is charged. After a charge, the lease ends, the entry is handled
  * again and charged again. An entry that was set aside has no lease and comes back by itself. A call that is sent again because its reply was
  * lost charges again, or finds that the entry was set aside.
+ * For a single GCRA rule this is called only when limiter/take.lua did not allow the entry, or its lease may end soon: see token-takes.ts.
  * The entries of a run (lua/_lib/stream/members.lua) leave it in order. One that is denied before Redis has the outcome of the one before it is
  * not moved: the worker sets it aside behind that outcome (settle.lua).
  *
@@ -23375,7 +23429,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, behind: Arg, pace: Arg], number | string> = {
   name: 'stream/take_tokens',
-  sha: '05ed56731ff3d51d3a77bcccd2b0d9e92bdf967e',
+  sha: 'a32dcdbd9afd7064736f1d33c35d5a5f7078f8f9',
   batch: 32,
   sharedKeys: true,
   shared: ["each","most","group","consumer","declared","rules"],
@@ -23431,7 +23485,7 @@ end
 function limiting.apply(group, plan)
 charging.apply(group.of, plan)
 return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
-end`, piece124, `local WAIT = {
+end`, piece125, `local WAIT = {
 g = function(rule, tokens)
 return rule.capacity == 0 and math.huge or (rule.level + tokens * rule.token - rule.capacity) / rule.drain
 end,
@@ -23463,7 +23517,7 @@ longest = math.max(longest, rule.limit == 0 and math.huge or WAIT[rule.letter](r
 end
 end
 return longest
-end`, piece126, piece127, piece128, piece36, `local function load_acknowledge()
+end`, piece127, piece128, piece129, piece36, `local function load_acknowledge()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -23585,34 +23639,39 @@ redis.call('XDEL', stream, id)
 else
 load_acknowledge()(stream, group, declared, { id })
 end
-end`, piece154, `local of = KEYS
+end`, piece155, `local of = KEYS
 local each = ARGV[1]
 local most = ARGV[2]
 local group = ARGV[3]
 local consumer = ARGV[4]
 local declared = ARGV[5]
 local rules = ARGV[6]
-local AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
+local MOST_AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
 local stream, ready, delayed = of[1], of[2], of[3]
 local limit = { own = 1, n = 1 }
 limiting.open(limit, nil, nil, nil, { rules, each }, 1)
 local places, held = placing(most, of[4], of[5], ready)
 local asked = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or held and places.wrong(held)
-or denied(limiting.commands(limit), stream, asked)
-or denied({ 'XPENDING', 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
-or held and denied({ 'HGET', 'HSET', 'HINCRBY', 'HDEL' }, stream, asked)
+or denied(limiting.commands(limit), stream, asked) or denied({ 'XPENDING' }, stream, asked)
+or held and denied({ 'HGET' }, stream, asked)
 local COST = { '1' }
 local next_ms = {}
 local spread = 0
 local leased = { [stream] = {}, [ready] = {} }
+local ahead = 1
+local function missing_right()
+return denied({ 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
+or held and denied({ 'HSET', 'HINCRBY', 'HDEL' }, stream, asked) or nil
+end
 local function is_leased(key, position)
 local known = leased[key]
 if not known[position] then
-local rows = redis.pcall('XPENDING', key, group, position, '+', AHEAD, consumer)
+local rows = redis.pcall('XPENDING', key, group, position, '+', ahead, consumer)
 if rows.err and not string.match(rows.err, '^NOGROUP') then
 error(rows)
 end
+ahead = math.min(2 * ahead, MOST_AHEAD)
 for _, row in ipairs(rows) do
 known[row[1]] = true
 end
@@ -23661,16 +23720,16 @@ end
 local items = (#ARGV - 6) / 6
 if items == 1 then
 local own, where, place, used, fence, behind, pace = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-do`, piece188, `end
+do`, piece189, `end
 return nil
 end
-local function item(own, where, place, used, fence, behind, pace)`, piece188, `end
+local function item(own, where, place, used, fence, behind, pace)`, piece189, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
 local arg = 6 + done * 6
-done = done + 1`, piece180, piece6),
+done = done + 1`, piece181, piece6),
 }
 
 /**
@@ -23697,10 +23756,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece189, `end
+do`, piece190, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece189, `end
+local function item(watched, lasts, channels)`, piece190, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -23740,17 +23799,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece151, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece152, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece190, `end
+do`, piece191, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece190, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece191, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()
