@@ -67,7 +67,7 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
     async clear() {
       checkGroup(name)
       let removed = 0
-      let next: readonly [last: string, place: string, from: string] = ['', 'queued', '0']
+      let next: readonly [last: string, place: string, from: string] = ['', 'low', '0']
       while (next[1] !== '') {
         const [count, ...rest] = (await clear(route, key, ready, delayed, ...next)) as unknown[]
         removed += Number(count)
