@@ -4,20 +4,15 @@
 -- @include now
 -- @include stream/groups
 -- @include stream/undelivered
--- @item key stream stream
--- @item key ready  stream of entries that the group must handle again
--- @item key delayed sorted set of its entries that wait for a time
--- @item key dead   stream of its dead letters
--- @item key paused exists while the group is paused
--- @item key busy   hash of places of keys, see lua/_lib/stream/places.lua
--- @item key queued sorted set of entries that wait for a place of their key
+-- @item keys of  the stream; of the group ready, delayed, dead letters, the key that exists while it is paused, the two of places (lua/_lib/stream/places.lua), and entries of low priority (low.lua)
 -- @item arg group  group
 -- @returns list    entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting, running or queued entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
 
 -- A worker sends a command every ten seconds.
 local ALIVE_MS = 30000
 
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)
+local function item(of, group)
+  local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
   local length = redis.call('XLEN', stream)
   local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
   local here, oldest
@@ -100,7 +95,7 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
 
   local reply = {
     length,
-    waiting + again,
+    waiting + again + redis.call('ZCARD', lows),
     exact,
     running,
     redis.call('ZCARD', delayed),

@@ -6,10 +6,9 @@
 -- If a process dies before a script, nothing changed; after it, the entry and its id are both there, or both gone.
 -- @batch 64
 -- @full refused      it adds an entry
--- @include now
 -- @include stream/append
 -- @include stream/due_at
--- @include typed
+-- @include stream/unique
 -- @shared keys of  the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
 -- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item key results hash of lua/_lib/stream/outcomes.lua
@@ -24,15 +23,12 @@
 local stream = append.open(of, 1, limits)
 
 local function item(results, ends, id, payload, trace, due, bound)
-  local wrong = typed(results, 'hash') or typed(ends, 'zset')
+  local wrong = unique.wrong(results, ends)
   if wrong then
     return wrong
   end
-  local ms = math.floor(now / 1000)
-  local known = redis.call('HGET', results, id)
-  if known and tonumber(redis.call('ZSCORE', ends, id) or '0') > ms then
-    -- A write, so that WAIT in a durable add also covers this reply.
-    redis.call('HSET', results, id, known)
+  local known = unique.known(results, ends, id)
+  if known then
     return '=' .. known
   end
   local may = append.prepare(stream)
@@ -41,9 +37,7 @@ local function item(results, ends, id, payload, trace, due, bound)
   end
   local added = append.apply(stream, payload, trace, due)
   if type(added) == 'string' then
-    local starts = math.max(ms, due_at(string.match(due, '^[^%s;]*')))
-    redis.call('HSET', results, id, added)
-    redis.call('ZADD', ends, string.format('%.0f', starts + bound), id)
+    unique.put(results, ends, id, added, due_at(string.match(due, '^[^%s;]*')), bound)
   end
   return added
 end

@@ -1,4 +1,5 @@
---- Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed and in the queues of keys.
+--- Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed, in
+-- the queues of keys and those of low priority.
 --
 -- Invariant: an entry under lease, a dead letter, and an entry that was added after the first call stay. In a work queue an entry of the
 -- stream is deleted once no other group needs it. A call removes some 500 entries, or 256 KiB of them, from one place. A process that dies
@@ -10,10 +11,11 @@
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include stream/groups
+-- @include stream/low
 -- @include stream/outcomes
 -- @include stream/placing
 -- @include typed
--- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
 -- @shared most     places of a key; 0 without order
 -- @shared group    group
 -- @shared channels prefix of the pub/sub channels of outcomes
@@ -22,15 +24,16 @@
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item arg last   id of the last entry to remove; empty for the last one of the stream
--- @item arg place  where to continue: queued (at first), delayed, ready or stream
+-- @item arg place  where to continue: low (at first), queued, delayed, ready or stream
 -- @item arg from   position at which to continue there; 0 at first
 -- @returns list    entries removed, then last, place and from of the next call; place is empty when nothing is left
 
 local STEP, MOST_BYTES = 500, 262144
-local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+local NEXT = { low = 'queued', queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
 
 local function item(stream, ready, delayed, last, place, from)
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+    or typed(held[5], 'zset')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
@@ -82,6 +85,10 @@ local function item(stream, ready, delayed, last, place, from)
       end
     end
     return count, tostring(kept)
+  end
+
+  local function remove_low()
+    return remove_members(held[5], low.entry, function() end)
   end
 
   local function remove_queued()
@@ -158,7 +165,7 @@ local function item(stream, ready, delayed, last, place, from)
     return #new, not all and '0' or nil
   end
 
-  local remove = { queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
+  local remove = { low = remove_low, queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
   local count, following = remove[place]()
   if following then
     return { count, last, place, following }

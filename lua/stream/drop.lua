@@ -6,7 +6,7 @@
 -- @full runs         it deletes the group's keys
 -- @include stream/groups
 -- @include typed
--- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
 -- @item key stream stream
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
@@ -42,7 +42,7 @@ local function item(stream, ready, delayed, dead, paused, group, quiet)
       end
     end
   end
-  local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2], held[3], held[4])
+  local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2], held[3], held[4], held[5])
   if here then
     redis.call('XGROUP', 'DESTROY', stream, group)
   end

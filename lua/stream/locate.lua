@@ -12,12 +12,13 @@
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include stream/groups
+-- @include stream/low
 -- @include stream/sortable
 -- @include stream/outcomes
 -- @include stream/placing
 -- @include stream/started
 -- @include typed
--- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua), then the key that exists while the group is paused
 -- @shared most     places of a key; 0 without order
 -- @shared group    group
 -- @shared channels prefix of the pub/sub channels of outcomes
@@ -28,19 +29,19 @@
 -- @item key dead   stream of its dead letters
 -- @item arg id     entry
 -- @item arg action find; show: as find, and returns the payload; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
--- @item arg from   where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
--- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `show` also the payload; with `why` the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
+-- @item arg from   where to look, and the cursor there: stream 0 at first; then low, queued, delayed, ready or dead
+-- @returns list    state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `show` also the payload; with `why` the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload, and 1 while it waits because of its low priority; or an empty state, and `from` of the next call
 
 local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
 -- A worker sends a command every ten seconds.
 local ALIVE_MS = 30000
-local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
+local NEXT = { stream = 'low', low = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
 
 local function item(stream, ready, delayed, dead, id, action, from)
   local due = string.match(action, '^move (%d+)$')
   local place, cursor = string.match(from, '^(%a+) (.+)$')
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
-    or typed(held[3], 'hash') or typed(held[4], 'zset')
+    or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
@@ -106,7 +107,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
     elseif action == 'why' then
       local alive, all = consumers_of_group()
       local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
-      for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '' }) do
+      for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[6]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '', place == 'low' and '1' or '' }) do
         told[#told + 1] = tostring(value)
       end
     end
@@ -219,6 +220,14 @@ local function item(stream, ready, delayed, dead, id, action, from)
     end
   end
 
+  local function in_low()
+    cursor = '0'
+    local delivery, member = low.find(held[5], id)
+    return delivery and act('waiting', delivery, nil, function()
+      redis.call('ZREM', held[5], member)
+    end)
+  end
+
   local function in_queue()
     if not of then
       cursor = '0'
@@ -302,7 +311,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
     return position and reply('dead', entry.read_ready(dead, position))
   end
 
-  local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
+  local look = { stream = in_stream, low = in_low, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
   local outcome = outcomes.read(kept, id)
   if outcome then
     local first = string.sub(outcome, 1, 1)
@@ -313,7 +322,7 @@ local function item(stream, ready, delayed, dead, id, action, from)
     place, cursor = 'dead', place == 'dead' and cursor or '0'
   end
   -- Usually one call searches everywhere.
-  for _ = 1, 5 do
+  for _ = 1, 6 do
     local found = look[place]()
     if found then
       return found

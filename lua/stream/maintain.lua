@@ -1,4 +1,4 @@
---- Maintain a group: make due entries ready, and take over entries whose lease has ended.
+--- Maintain a group: make due entries ready, or put them back among those of low priority, and take over entries whose lease has ended.
 --
 -- An entry that is taken over becomes ready for any worker. If it has used up its attempts, it becomes a dead letter. Each worker
 -- calls this at least every ten seconds, which also shows that the worker is alive.
@@ -18,8 +18,9 @@
 -- @include stream/keep_dead
 -- @include stream/started
 -- @include stream/keeping
+-- @include stream/put_waiting
 -- @include typed
--- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
 -- @shared most     places of a key; 0 without order
 -- @shared stops    1 when a dead letter stops its key
 -- @shared keep     dead letters to keep, see lua/_lib/stream/keep_dead.lua
@@ -37,7 +38,7 @@
 -- @item key watched exists while somebody watches the stream
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+-- @returns list    both cursors, 1 when paused plus 2 when the stream is watched plus 4 when entries of low priority wait, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
 
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
@@ -63,7 +64,7 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
   local ms = math.floor(now / 1000)
   local reply = {}
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
-    or typed(held[3], 'hash') or typed(held[4], 'zset')
+    or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
   local places, of = placing(most, held[1], held[2], ready)
   wrong = wrong or of and places.wrong(of)
   if wrong then
@@ -73,7 +74,7 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
     if of then
       places.due(of, delivery)
     else
-      entry.put_ready(ready, delivery)
+      put_waiting(ready, held[5], delivery)
     end
   end
   -- Resets the consumer's idle time, which shows that the worker is alive. On Redis 7.0 a read of new entries that finds none does
@@ -164,6 +165,6 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
   if ends >= 0 and (wait < 0 or ends < wait) then
     wait = ends
   end
-  local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
+  local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * redis.call('EXISTS', held[5])
   return { stream_next, ready_next, state, wait, unpack(reply) }
 end

@@ -6,15 +6,9 @@
 -- @include now
 -- @include stream/groups
 -- @include stream/undelivered
--- @item key stream stream
--- @item key ready  stream of entries that the group must handle again
--- @item key delayed sorted set of its entries that wait for a time
--- @item key dead   stream of its dead letters
--- @item key paused exists while the group is paused
--- @item key busy   hash of places of keys, see lua/_lib/stream/places.lua
--- @item key queued sorted set of entries that wait for a place of their key
+-- @item keys of  the stream; of the group ready, delayed, dead letters, the key that exists while it is paused, the two of places (lua/_lib/stream/places.lua), and entries of low priority (low.lua)
 -- @item arg group  group
--- @returns list    1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added, queued; then name, pending and idle milliseconds of each consumer
+-- @returns list    1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready or of low priority, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added, queued; then name, pending and idle milliseconds of each consumer
 
 local function find(stream, group)
   for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
@@ -24,7 +18,8 @@ local function find(stream, group)
   end
 end
 
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)
+local function item(of, group)
+  local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
   local here, again = find(stream, group), find(ready, group)
   local oldest
   local function consider(id)
@@ -70,11 +65,11 @@ local function item(stream, ready, delayed, dead, paused, busy, queued, group)
   end
   local reply = {
     here and 1 or 0,
-    -- Queued entries were never added to the stream itself.
+    -- Entries that were queued or have a priority were never added to the stream itself.
     added + (tonumber(redis.call('HGET', busy, '') or nil) or 0),
     waiting,
     exact,
-    waiting_again,
+    waiting_again + redis.call('ZCARD', lows),
     pending,
     redis.call('ZCARD', delayed),
     redis.call('XLEN', dead),

@@ -174,6 +174,8 @@ describe('why an entry does not run', () => {
     expect(await explain(id)).toMatchObject({ state: 'running', reason: 'running', workers: 1 })
     const next = await stream.add(3)
     await until('the worker is known', async () => (await explain(next)).workers === 1)
+    const last = await stream.add(4, { priority: 'low' })
+    expect(await explain(last)).toMatchObject({ state: 'waiting', reason: 'priority', workers: 1 })
     finish?.()
     await until('it failed once', async () => (await explain(next)).state === 'retrying')
     expect((await explain(next)).text).toMatch(/Attempt 1 failed: it is due in/)

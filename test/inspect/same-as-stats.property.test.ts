@@ -11,7 +11,7 @@ const bench = useRedis()
 
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('add', 'add of a', 'add of b') },
-  fc.constantFrom('delay', 'pause', 'resume', 'finish', 'fail', 'take', 'requeue', 'clear'),
+  fc.constantFrom('low', 'delay', 'pause', 'resume', 'finish', 'fail', 'take', 'requeue', 'clear'),
 )
 
 test('a stream has the same counts as in stats, whatever happened to it', async () => {
@@ -44,6 +44,7 @@ test('a stream has the same counts as in stats, whatever happened to it', async 
 
         for (const each of steps) {
           if (each.startsWith('add')) await stream.add(each, ordered && each !== 'add' ? { key: each } : {})
+          else if (each === 'low') await stream.add(each, ordered ? {} : { priority: 'low' })
           else if (each === 'delay') await stream.add(each, { delay: '1h' })
           else if (each === 'pause') await group.pause()
           else if (each === 'resume') await group.resume()

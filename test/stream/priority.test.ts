@@ -9,6 +9,7 @@ import { startWorker } from '../support/workers.ts'
 const bench = useRedis()
 const QUEUE = { groups: ['billing'] }
 const HIGH = { priority: 'high' } as const
+const LOW = { priority: 'low' } as const
 
 test('entries of high priority pass a backlog, which goes on meanwhile', async () => {
   const stream = await openOrders(bench, QUEUE)
@@ -67,10 +68,25 @@ test('an entry of high priority is one like any other: retried, found, cancelled
 
 test('wrong priorities, and those of streams that have none, are refused', async () => {
   const stream = await openOrders(bench, QUEUE)
-  expect(await failure(stream.add(1, { priority: 'low' as never }))).toMatchObject({ option: 'priority' })
-  expect(() => stream.adding(1, HIGH as never)).toThrow(/priority/)
+  const wrong = await failure(stream.add(1, { priority: 'lowest' as never }))
+  expect(wrong).toMatchObject({
+    option: 'priority',
+    message: expect.stringContaining("'high', 'normal' or 'low'"),
+  })
   const keyed = await openOrders(bench, { ...QUEUE, order: 'key' })
-  expect((await failure(keyed.add(1, { ...HIGH, key: 'ann' }))).message).toMatch(/order by key/)
   const log = await openOrders(bench, { retain: { entries: 10 } })
-  expect(await failure(log.add(1, HIGH))).toMatchObject({ option: 'priority' })
+  for (const level of [HIGH, LOW]) {
+    expect(() => stream.adding(1, level as never)).toThrow(/priority/)
+    for (const time of [{}, { delay: '1h' as const }]) {
+      const refused = await failure(keyed.add(1, { ...level, ...time, key: 'ann' }))
+      expect(refused).toMatchObject({
+        option: 'priority',
+        message: expect.stringMatching(/leave it out: order by key/),
+      })
+      expect(refused.message).toContain(level.priority)
+    }
+    expect(await failure(log.add(1, level))).toMatchObject({ option: 'priority' })
+  }
+  expect(await bench.raw.keys('*low*')).toEqual([])
+  expect(await bench.raw.xlen(ORDERS)).toBe(0)
 })

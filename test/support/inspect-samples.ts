@@ -18,6 +18,7 @@ export const INSPECT_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
         keys.paused('orders', 'billing'),
         keys.busyPlaces('orders', 'billing'),
         keys.queued('orders', 'billing'),
+        keys.low('orders', 'billing'),
         'billing',
       ],
       before: [

@@ -24,7 +24,12 @@ export const watched = keys.watched('orders')
 export const watching = keys.watching('orders')
 export const results = keys.results('orders', 'billing')
 export const resultsDue = keys.resultsDue('orders', 'billing')
-export const KEPT = [...HELD, results, resultsDue]
+export const low = keys.low('orders', 'billing')
+export const KEPT = [...HELD, results, resultsDue, low]
+/** Two entries of low priority that wait. */
+export const LOWS: NonNullable<Sample['before']> = [
+  ['ZADD', low, 0, '\0A1A7\0\x000 0 0 l1\0{}', 0, '\0A1A8\0\x000 0 0 l1\0{}'],
+]
 export const outcomes = keys.outcomes('orders', 'billing')
 export const output = keys.output('orders', 'billing', '1-1')
 export const FENCE = '0000000000000001'

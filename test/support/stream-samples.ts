@@ -9,6 +9,7 @@ import {
   LEASED,
   LEASED_READY,
   LOG,
+  LOWS,
   MANY,
   OF_SCHEDULES,
   SCHEDULED,
@@ -19,6 +20,7 @@ import {
   dead,
   delayed,
   latest,
+  low,
   outcomes,
   paused,
   pausing,
@@ -33,6 +35,17 @@ import {
   written,
 } from './stream-sample-parts.ts'
 import { STREAM_WORKER_SAMPLES } from './stream-worker-samples.ts'
+
+/** A call of add_priority. */
+function prioritized(
+  returns: Sample['returns'],
+  limits: string,
+  item: Sample['item'],
+  before: Sample['before'] = [],
+): Sample {
+  const shared = [[stream, ready, low, busy, results, resultsDue], limits, 'billing', pausing]
+  return { returns, shared, item, before, channels: [pausing] }
+}
 
 /** Samples of the scripts of streams. */
 export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
@@ -90,30 +103,33 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', shared: [[stream], LOG], item: ['9-9', '{}'], before: LEASED },
     { returns: 'integer', shared: [[stream], '0 1 9 0 0 0 0 '], item: ['1-1', '{}'], before: LEASED },
   ],
-  'stream/add_high': [
-    {
-      returns: 'string',
-      shared: [[stream, ready], '1 60 0 0 0 0 1 billing'],
-      item: [addedId, '{}', '', ';a3', 1000],
-    },
-    {
-      returns: 'string',
-      shared: [[stream, ready], '1 0 0 0 0 0 0 billing'],
-      item: [stream, '{}', '00-1', '', 0],
-      before: [...LEASED, ...LEASED_READY],
-    },
-    {
-      returns: 'string',
-      shared: [[stream, ready], '1 60 0 0 0 0 0 billing'],
-      item: [addedId, '{}', '', '', 1000],
-      before: [['SET', addedId, '1-1']],
-    },
-    {
-      returns: 'null',
-      shared: [[stream, ready], '1 1 0 0 0 0 0 billing'],
-      item: [addedId, '{}', '', '', 1000],
-      before: LEASED,
-    },
+  'stream/add_priority': [
+    ...(['h', 'l'] as const).flatMap((priority): Sample[] => [
+      prioritized('string', '1 60 0 0 0 0 1 billing', [addedId, '{}', '', ';a3', '', 1000, priority]),
+      prioritized(
+        'string',
+        '1 0 0 0 0 0 0 billing',
+        [stream, '{}', '00-1', '', '', 0, priority],
+        [...LEASED, ...LEASED_READY, ['XADD', stream, '3-1', 'd', '{}']],
+      ),
+    ]),
+    prioritized(
+      'string',
+      '1 60 0 0 0 0 0 billing',
+      [addedId, '{}', '', '', '', 1000, 'h'],
+      [['SET', addedId, '1-1']],
+    ),
+    prioritized('string', '1 60 0 0 0 0 1 billing', [stream, '{}', '', ';l1u12', 'u12', 1000, 'l']),
+    prioritized(
+      'string',
+      '1 60 0 0 0 0 0 billing',
+      [stream, '{}', '', ';u12', 'u12', 1000, 'h'],
+      [
+        ['HSET', results, 'u12', '1-1'],
+        ['ZADD', resultsDue, 9e15, 'u12'],
+      ],
+    ),
+    prioritized('null', '1 1 0 0 0 0 0 billing', [addedId, '{}', '', '', '', 1000, 'h'], LEASED),
   ],
   'stream/add_latest': [
     {
@@ -186,8 +202,8 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/stats': [
     {
       returns: 'list',
-      item: [stream, ready, delayed, dead, paused, busy, queued, 'billing'],
-      before: LEASED,
+      item: [stream, ready, delayed, dead, paused, busy, queued, low, 'billing'],
+      before: [...LEASED, ...LOWS],
     },
   ],
   'stream/pause': [
@@ -236,6 +252,12 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [stream, ready, delayed, dead, '1-1', action, 'dead 0'],
       before: [...BURIED, ...ENDED],
     },
+    {
+      returns: 'list' as const,
+      shared: [[...KEPT, paused], 0, 'billing', outcomes, pausing],
+      item: [stream, ready, delayed, dead, '1-7', action, 'stream 0'],
+      before: LOWS,
+    },
   ]),
   'stream/clear': [
     {
@@ -249,6 +271,12 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       shared: [KEPT, 1, 'billing', outcomes, 'billing'],
       item: [stream, ready, delayed, '9-9', 'queued', '0'],
       before: KEYED,
+    },
+    {
+      returns: 'list',
+      shared: [KEPT, 0, 'billing', outcomes, 'billing'],
+      item: [stream, ready, delayed, '9-9', 'low', '0'],
+      before: LOWS,
     },
     {
       returns: 'list',

@@ -6,6 +6,7 @@ import {
   KEYED,
   LEASED,
   LEASED_READY,
+  LOWS,
   MANY_READ,
   ORDERED,
   PLAIN,
@@ -14,6 +15,7 @@ import {
   busy,
   dead,
   delayed,
+  low,
   outcomes,
   output,
   paused,
@@ -79,6 +81,17 @@ export const STREAM_WORKER_SAMPLES: Readonly<Record<string, readonly Sample[]>> 
       item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
+    {
+      returns: 'list',
+      shared: [...PLAIN, ...WORKER, 0, 1],
+      item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
+      before: [
+        ...LEASED,
+        ...LEASED_READY,
+        // Of low priority, and due.
+        ['ZADD', delayed, 5, Buffer.from('\x98\xa31-1\0\0\xa2{}\xa0\xa0\xa0\xa2l1', 'latin1')],
+      ],
+    },
     ...[1, 5].map((attempts): Sample => ({
       returns: 'list',
       shared: [...ORDERED, 'billing', 'w1', 'billing', 0, attempts],
@@ -86,6 +99,12 @@ export const STREAM_WORKER_SAMPLES: Readonly<Record<string, readonly Sample[]>> 
       before: KEYED,
     })),
   ],
+  'stream/promote': [0, 1].map((always): Sample => ({
+    returns: 'list',
+    shared: ['billing'],
+    item: [stream, ready, low, 9, always],
+    before: [...LEASED, ...LEASED_READY, ...LOWS],
+  })),
   'stream/check_places': [
     {
       returns: 'list',

@@ -4,7 +4,7 @@
 -- `busy` is a hash: place -> the locations of the entries that have it, in the order in which they are handled, separated by spaces.
 -- The first place of a key has the key as its name; the others have the byte 1 and a number behind it. Several entries have one place
 -- only when they were passed on together as a run (members.lua): one worker handles them one after the other. Two fields are counts: ''
--- of all entries that were ever queued; byte 1 of the entries of runs that have another one of their run before them. Locations:
+-- of all entries that were ever queued or added with a priority; byte 1 of the entries of runs that have another one of their run before them. Locations:
 --
 --   m<id>        in the stream             r<position>  in ready; of an entry of a run <position>/<which one>, see expanded.lua
 --   d<due>/<id>  in delayed                x<position>  a dead letter that stops its key

@@ -1,5 +1,6 @@
 import type { Space } from '../redis/penknife.ts'
 import { type Behind, createLocator, type Hindrances, type Located } from '../stream/locate.ts'
+import { LOW_SHARE } from '../stream/low-entries.ts'
 import type { StreamOptions } from '../stream/option-types.ts'
 import { createScope } from '../stream/scope.ts'
 import { streamSettings } from '../stream/settings.ts'
@@ -84,7 +85,7 @@ function later({ pausedMs, workers }: Hindrances, answer: Answer): Answer {
   return { ...answer, text: answer.text + more }
 }
 
-function waiting({ pausedMs, workers, consumers }: Hindrances): Answer {
+function waiting({ pausedMs, workers, consumers, low }: Hindrances): Answer {
   if (pausedMs !== undefined) {
     const end = pausedMs === Infinity ? 'until somebody resumes it' : `for another ${spanText(pausedMs)}`
     return { reason: 'paused', text: `Its group is paused ${end}.`, changesInMs: pausedMs }
@@ -95,6 +96,13 @@ function waiting({ pausedMs, workers, consumers }: Hindrances): Answer {
       reason: 'no-worker',
       text: `No worker of its group sent a command within 30 s.${dead} Start a worker.`,
       changesInMs: Infinity,
+    }
+  }
+  if (low) {
+    return {
+      reason: 'priority',
+      text: `It has low priority: it waits until nothing else does, or for its share of one in ${LOW_SHARE}. ${workers} workers are alive. Reschedule it to now to run it first.`,
+      changesInMs: undefined,
     }
   }
   return {

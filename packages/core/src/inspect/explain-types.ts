@@ -32,6 +32,7 @@ export interface InspectedEntry {
    * - `key`: an earlier entry of its key is unfinished. `stopped-key`: a dead letter stops its key.
    * - `time`: it is delayed, or waits for another attempt.
    * - `dead`: it is a dead letter.
+   * - `priority`: it has low priority, and other entries wait.
    * - `turn`: its group has workers, and they are busy, wait for their limit, or take it next.
    */
   readonly reason:
@@ -43,6 +44,7 @@ export interface InspectedEntry {
     | 'stopped-key'
     | 'time'
     | 'dead'
+    | 'priority'
     | 'turn'
   /** One or two sentences. */
   readonly text: string

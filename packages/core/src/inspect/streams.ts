@@ -30,6 +30,7 @@ export async function readStreams(
       keys.paused(stream, group),
       keys.busyPlaces(stream, group),
       keys.queued(stream, group),
+      keys.low(stream, group),
       group,
     )
   const found: InspectedStream[] = []

@@ -37,6 +37,7 @@ const MADE: Readonly<
   stream: [[keys.stream('s.1'), 'stream', 's.1', 'stream']],
   ready: [[keys.ready('s', 'g'), 'stream', 's', 'stream:ready']],
   delayed: [[keys.delayed('s', 'g'), 'stream', 's', 'stream:delayed']],
+  low: [[keys.low('s', 'g'), 'stream', 's', 'stream:low']],
   deadLetters: [[keys.deadLetters('s', 'g'), 'stream', 's', 'stream:dead']],
   busyPlaces: [[keys.busyPlaces('s', 'g'), 'stream', 's', 'stream:busy']],
   queued: [[keys.queued('s', 'g'), 'stream', 's', 'stream:queued']],

@@ -70,6 +70,7 @@ const DOMAINS: Readonly<Record<string, Domain>> = {
 /** The parts of a stream: of a group, with an id after it, or of the stream. */
 const STREAM_PARTS: Readonly<Record<string, { readonly rest: RegExp; readonly expires?: boolean }>> = {
   ready: { rest: /^(?<group>[\w.-]+)$/ },
+  low: { rest: /^(?<group>[\w.-]+)$/ },
   delayed: { rest: /^(?<group>[\w.-]+)$/ },
   dead: { rest: /^(?<group>[\w.-]+)$/ },
   busy: { rest: /^(?<group>[\w.-]+)$/ },

@@ -33,6 +33,8 @@ export interface Keys {
   ready(stream: string, group: string): string
   /** The entries that a group must handle from a time on: delayed ones and retries. */
   delayed(stream: string, group: string): string
+  /** The entries of low priority, while others wait. */
+  low(stream: string, group: string): string
   deadLetters(stream: string, group: string): string
   /** Of a stream with order by key: the places of its keys, and the entries that wait for one. */
   busyPlaces(stream: string, group: string): string
@@ -150,6 +152,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     spaces: listOf('/', 'spaces'),
     stream: (name) => `${base}stream:${name}`,
     ready: (stream, group) => `${base}stream:${stream}:ready:${group}`,
+    low: (stream, group) => `${base}stream:${stream}:low:${group}`,
     delayed: (stream, group) => `${base}stream:${stream}:delayed:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     busyPlaces: (stream, group) => `${base}stream:${stream}:busy:${group}`,

@@ -1422,9 +1422,8 @@ local estimate = math.floor(length * share + 0.5)
 return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end`
 
-const piece39 = `local stream, ready, delayed, dead, paused, busy, queued, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], ARGV[1]`
-
-const piece40 = `local length = redis.call('XLEN', stream)
+const piece39 = `local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
+local length = redis.call('XLEN', stream)
 local all = (length > 0 or redis.call('EXISTS', stream) == 1) and groups(stream) or {}
 local here, oldest
 for _, each in ipairs(all) do
@@ -1500,7 +1499,7 @@ return count
 end
 local reply = {
 length,
-waiting + again,
+waiting + again + redis.call('ZCARD', lows),
 exact,
 running,
 redis.call('ZCARD', delayed),
@@ -1517,9 +1516,7 @@ reply[#reply + 1] = each.name
 end
 return reply`
 
-const piece41 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], KEYS[key + 7], ARGV[arg + 1])`
-
-const piece42 = `local board = {}
+const piece40 = `local board = {}
 function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
@@ -1668,7 +1665,7 @@ function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end`
 
-const piece43 = `local function end_increments(ids, idlog, window, plain, name)
+const piece41 = `local function end_increments(ids, idlog, window, plain, name)
 if redis.call('EXISTS', ids) == 1 then
 local start = not plain.next and 0 or window.period == 1 and plain.start or plain.next
 local field = string.format('s%s %.0f', name, start)
@@ -1680,7 +1677,7 @@ end
 end
 end`
 
-const piece44 = `local change_told = {}
+const piece42 = `local change_told = {}
 local function tell_change(config)
 if config.live and not change_told[config.live] then
 change_told[config.live] = true
@@ -1688,7 +1685,7 @@ redis.pcall('SPUBLISH', config.live, '')
 end
 end`
 
-const piece45 = `local open = board.open(keys, config)
+const piece43 = `local open = board.open(keys, config)
 if not open then
 return now
 end
@@ -1719,7 +1716,7 @@ end
 end
 return '+'`
 
-const piece46 = `local wrong = typed(declaration, 'hash')
+const piece44 = `local wrong = typed(declaration, 'hash')
 if wrong then
 return wrong
 end
@@ -1751,14 +1748,14 @@ redis.call('PERSIST', declaration)
 end
 return before and before ~= rest and { '', before } or nil`
 
-const piece47 = `local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
+const piece45 = `local found = redis.pcall('HDEL', seasons, id, 'data ' .. id)
 if type(found) == 'table' then
 return found
 end
 redis.call('UNLINK', ranking, distinct, copy, rewards)
 return math.min(found, 1)`
 
-const piece48 = `local done
+const piece46 = `local done
 if data == '' then
 done = redis.pcall('HDEL', keys[1], member)
 else
@@ -1766,7 +1763,7 @@ done = redis.pcall('HSET', keys[1], member, data)
 end
 return type(done) == 'table' and done or 1`
 
-const piece49 = `local at = config.season
+const piece47 = `local at = config.season
 local seasons, ranking, distinct, ids, idlog = keys[at[1]], keys[at[2]], keys[at[3]], keys[at[4]], keys[at[5]]
 local wrong = typed(seasons, 'hash') or typed(ids, 'hash') or typed(idlog, 'stream')
 if wrong then
@@ -1800,7 +1797,7 @@ end
 redis.call('HSET', seasons, id, record)
 return '+' .. record`
 
-const piece50 = `local log, gone, parts = keys[1], keys[2], keys[3]
+const piece48 = `local log, gone, parts = keys[1], keys[2], keys[3]
 local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
 if wrong then
 return wrong
@@ -1838,7 +1835,7 @@ redis.call('HDEL', parts, unpack(erased))
 end
 return last and '(' .. last`
 
-const piece51 = `local function earlier(a, b)
+const piece49 = `local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
 if a_time == b_time then
@@ -1850,7 +1847,7 @@ end
 return a_time < b_time
 end`
 
-const piece52 = `local ids, idlog = keys[1], keys[2]
+const piece50 = `local ids, idlog = keys[1], keys[2]
 local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
 if wrong then
 return wrong
@@ -1893,7 +1890,7 @@ redis.call('XDEL', idlog, unpack(removals))
 end
 return last and '(' .. last`
 
-const piece53 = `local found = 0
+const piece51 = `local found = 0
 for _, key in ipairs(keys) do
 if redis.call('EXISTS', key) == 1 then
 found = 1
@@ -1906,7 +1903,7 @@ end
 end
 return found`
 
-const piece54 = `if math.abs(by) >= HARMLESS then
+const piece52 = `if math.abs(by) >= HARMLESS then
 local score = redis.pcall('ZSCORE', keys[1], member) or 0
 if type(score) == 'table' then
 return score
@@ -1918,7 +1915,7 @@ end
 end
 return redis.pcall('ZINCRBY', keys[1], by, member)`
 
-const piece55 = `local merged, rows, progress = keys[1], keys[2], keys[3]
+const piece53 = `local merged, rows, progress = keys[1], keys[2], keys[3]
 local wrong = typed(merged, 'zset') or typed(rows, 'zset') or typed(progress, 'hash')
 if wrong then
 return wrong
@@ -1955,10 +1952,10 @@ redis.call('PEXPIRE', progress, PATIENCE)
 redis.call('PEXPIRE', rows, PATIENCE)
 return '+' .. began_text`
 
-const piece56 = `local rank = redis.call('ZRANK', keys[1], member)
+const piece54 = `local rank = redis.call('ZRANK', keys[1], member)
 return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)`
 
-const piece57 = `local rows = {}
+const piece55 = `local rows = {}
 local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
 local function members_of(lines)
 local members = {}
@@ -2134,7 +2131,7 @@ end
 return data == '2' and EXACT or { data = key, exact = data == '3' }
 end`
 
-const piece58 = `windows = windows or open()
+const piece56 = `windows = windows or open()
 if not windows then
 return now
 end
@@ -2144,17 +2141,17 @@ lines[at] = rows.of(each.plan, windows[at], style, rows.how('0'), members)
 end
 return table.concat(lines, '\\n')`
 
-const piece59 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
+const piece57 = `local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]`
 
-const piece60 = `open = open or board.open(keys, config)
+const piece58 = `open = open or board.open(keys, config)
 if not open then
 return now
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece61 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
+const piece59 = `local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])`
 
-const piece62 = `local function take_part(window, id, member)
+const piece60 = `local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -2240,7 +2237,7 @@ end
 return not most or DUE - budget <= most
 end`
 
-const piece63 = `if current == nil then
+const piece61 = `if current == nil then
 open = board.open(keys, config)
 local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
 if wrong then
@@ -2253,11 +2250,11 @@ return 0
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)`
 
-const piece64 = `local record = redis.call('HGET', keys[1], 'i' .. id)
+const piece62 = `local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
 return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil`
 
-const piece65 = `local function delete_old_ids(ids, idlog, window)
+const piece63 = `local function delete_old_ids(ids, idlog, window)
 local bound = now - window
 if bound < 0 then
 return
@@ -2273,7 +2270,7 @@ redis.call('XDEL', idlog, entry[1])
 end
 end`
 
-const piece66 = `local removal = { open = nil, prepare = nil, apply = nil }
+const piece64 = `local removal = { open = nil, prepare = nil, apply = nil }
 local function sets_of_other_periods(of)
 local sets, keys = {}, of.keys
 for at, window in ipairs(of.config.windows) do
@@ -2362,13 +2359,13 @@ end
 return removed
 end`
 
-const piece67 = `local planned = removal.prepare(of, member)
+const piece65 = `local planned = removal.prepare(of, member)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return removal.apply(of, planned)`
 
-const piece68 = `local config = of.config
+const piece66 = `local config = of.config
 of.windows = of.windows or board.open(keys, config)
 if not of.windows then
 return now
@@ -2400,7 +2397,7 @@ removal.apply(of, planned)
 end
 return members`
 
-const piece69 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
+const piece67 = `local wrong = typed(seasons, 'hash') or typed(ranking, 'zset') or typed(data, 'hash') or typed(copy, 'hash')
 if wrong then
 return wrong
 end
@@ -2434,9 +2431,9 @@ end
 redis.call('HSET', seasons, field, from + #members)
 return 1`
 
-const piece70 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
+const piece68 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1])`
 
-const piece71 = `local planned = reversal.prepare(of, id, time)
+const piece69 = `local planned = reversal.prepare(of, id, time)
 if not planned then
 return 0
 end
@@ -2449,7 +2446,7 @@ end
 reversal.apply(of, planned)
 return 1`
 
-const piece72 = `local function period_ttl(window)
+const piece70 = `local function period_ttl(window)
 local left = redis.call('PTTL', window.z)
 if left == -1 then
 local life = math.ceil((window.lives - now) / 1000)
@@ -2461,14 +2458,14 @@ end
 return left ~= -2
 end`
 
-const piece73 = `watch, events = tonumber(watch), events == '1'
+const piece71 = `watch, events = tonumber(watch), events == '1'
 local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return scoring.apply(of, planned, watch, events)`
 
-const piece74 = `local function leading_block(saved)
+const piece72 = `local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0, 0
 end
@@ -2479,11 +2476,11 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end`
 
-const piece75 = `local function damaged(key)
+const piece73 = `local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end`
 
-const piece76 = `local function checked_read(keys, type_of, read, ...)
+const piece74 = `local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -2501,7 +2498,7 @@ end
 return nil, { err = text }
 end`
 
-const piece77 = `local call = redis.call
+const piece75 = `local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local FOREVER = 9e15
@@ -2526,7 +2523,7 @@ local function type_of()
 return 'string'
 end`
 
-const piece78 = `local found, refused = checked_read({ state }, type_of, read_block, state)
+const piece76 = `local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -2544,7 +2541,7 @@ call('DEL', state)
 end
 return was`
 
-const piece79 = `local damaged = typed(state, 'string')
+const piece77 = `local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
@@ -2554,13 +2551,13 @@ return {}
 end
 return { ends - math.max(now, time), reason, listing }`
 
-const piece80 = `local damaged = typed(blocks, 'zset')
+const piece78 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)`
 
-const piece81 = `local gcra = {}
+const piece79 = `local gcra = {}
 function gcra.define(rule, drain, token, capacity)
 rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
@@ -2591,7 +2588,7 @@ function gcra.report(rule, reply)
 reply[#reply + 1] = rule.level
 end`
 
-const piece82 = `local fixed_window = {}
+const piece80 = `local fixed_window = {}
 function fixed_window.define(rule, limit, window)
 rule.limit, rule.window = limit, window
 end
@@ -2623,7 +2620,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end`
 
-const piece83 = `local calendar = {}
+const piece81 = `local calendar = {}
 function calendar.define(rule, limit, start, turn, finish)
 rule.limit = limit
 rule.start, rule.finish = start, turn
@@ -2654,7 +2651,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.finish - now
 end`
 
-const piece84 = `local sliding_window = {}
+const piece82 = `local sliding_window = {}
 local SHIFT = 2 ^ 26
 function sliding_window.define(rule, limit, window, tick)
 rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
@@ -2712,7 +2709,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
 end`
 
-const piece85 = `local sliding_log = {}
+const piece83 = `local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
 local HALVINGS = 11
@@ -2852,7 +2849,7 @@ reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 
 reply[#reply + 1] = ends(rule.used)
 end`
 
-const piece86 = `local slots = {}
+const piece84 = `local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 12000
 local LATEST = 2 ^ 62
@@ -2925,7 +2922,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end`
 
-const piece87 = `local charging = { open = nil, prepare = nil, apply = nil }
+const piece85 = `local charging = { open = nil, prepare = nil, apply = nil }
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
@@ -3136,7 +3133,7 @@ rule.does.save(rule)
 end
 end`
 
-const piece88 = `if of.mistimed then
+const piece86 = `if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
@@ -3160,7 +3157,7 @@ return bans.reply
 end
 return plan.reply`
 
-const piece89 = `local damaged = typed(counts, 'zset')
+const piece87 = `local damaged = typed(counts, 'zset')
 if damaged then
 return damaged
 end
@@ -3179,7 +3176,7 @@ redis.call('ZADD', counts, -missing, '')
 redis.call('PEXPIRE', counts, lasts)
 return redis.call('ZCARD', counts) - 1`
 
-const piece90 = `local damaged = typed(declared, 'zset')
+const piece88 = `local damaged = typed(declared, 'zset')
 if damaged then
 return damaged
 end
@@ -3216,7 +3213,7 @@ return { 1, before }
 end
 return { 1 }`
 
-const piece91 = `local damaged = typed(counts, 'zset')
+const piece89 = `local damaged = typed(counts, 'zset')
 if damaged then
 return damaged
 end
@@ -3224,13 +3221,13 @@ local reply = redis.call('ZRANGE', counts, '+inf', '1', 'BYSCORE', 'REV', 'LIMIT
 table.insert(reply, 1, redis.call('ZSCORE', counts, '') or '')
 return reply`
 
-const piece92 = `if of.mistimed then
+const piece90 = `if of.mistimed then
 return { 3, now }
 end
 local plan, refused = charging.prepare(of, places, cost, 'look', '')
 return plan and plan.reply or refused`
 
-const piece93 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
+const piece91 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -3244,7 +3241,7 @@ end
 end
 return found.live`
 
-const piece94 = `local damaged = typed(blocks, 'zset')
+const piece92 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
@@ -3258,7 +3255,7 @@ end
 redis.call('ZADD', blocks, 0, block)
 return 1`
 
-const piece95 = `local damaged = typed(rules, 'zset')
+const piece93 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
@@ -3268,13 +3265,13 @@ local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
 redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new`
 
-const piece96 = `local damaged = typed(rules, 'zset')
+const piece94 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece97 = `local found = { 0, 0, 0, '', '' }
+const piece95 = `local found = { 0, 0, 0, '', '' }
 if kind == 'state' then
 local saved = redis.pcall('GET', place)
 if type(saved) == 'string' then
@@ -3293,13 +3290,13 @@ return nil
 end
 return found`
 
-const piece98 = `local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+const piece96 = `local call, unpacked, packed = redis.call, struct.unpack, struct.pack
 local rule, drain, token, capacity = unpacked('<dddd', numbers)
 local ENTRY = 40
 local SECOND = 1000000
 local MARGIN = 2`
 
-const piece99 = `local saved = redis.pcall('GET', state)
+const piece97 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -3348,7 +3345,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece100 = `local saved = redis.pcall('GET', state)
+const piece98 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -3409,7 +3406,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece101 = `local MAX_EPOCHS = 100000
+const piece99 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -3419,7 +3416,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece102 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece100 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3442,7 +3439,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece103 = `local wrong = typed(connections, 'zset')
+const piece101 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -3471,7 +3468,7 @@ return ''
 end
 return admitted`
 
-const piece104 = `local suffix = ':' .. process .. ':' .. number
+const piece102 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -3479,7 +3476,7 @@ end
 end
 return 0`
 
-const piece105 = `local wrong = typed(due, 'zset')
+const piece103 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -3496,7 +3493,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece106 = `local function tag_of(entry)
+const piece104 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -3504,7 +3501,7 @@ return tag
 end
 end`
 
-const piece107 = `local function tagged(entry)
+const piece105 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -3512,7 +3509,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece108 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece106 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3529,7 +3526,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece109 = `local publication = { prepare = nil, apply = nil }
+const piece107 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -3656,7 +3653,7 @@ end
 return event_id
 end`
 
-const piece110 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
+const piece108 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3776,12 +3773,12 @@ end
 return alive
 end`
 
-const piece111 = `lease = tonumber(lease)
+const piece109 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece112 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece110 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece113 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece111 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3792,9 +3789,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece114 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece112 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece115 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece113 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3803,10 +3800,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece116 = `local text = '\\n' .. type .. '\\n' .. json
+const piece114 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece117 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece115 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3821,9 +3818,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece118 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece116 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece119 = `local channel = {
+const piece117 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3837,9 +3834,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece120 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece118 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece121 = `channel.history, channel.live = history, live
+const piece119 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3847,7 +3844,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece122 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece120 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3862,7 +3859,7 @@ lost = lost or not presence.has(room, process, change)
 end
 return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
-const piece123 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece121 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3902,10 +3899,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece124 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece122 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece125 = `local function allowed(command, key)
+const piece123 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3927,7 +3924,7 @@ end
 end
 end`
 
-const piece126 = `local MOST = '18446744073709551615'
+const piece124 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3948,12 +3945,12 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece127 = `local function sortable(id)
+const piece125 = `local function sortable(id)
 local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end`
 
-const piece128 = `local members = { from = nil }
+const piece126 = `local members = { from = nil }
 function members.prefix(key, id)
 return key .. '\\0' .. sortable(id) .. '\\0'
 end
@@ -3998,7 +3995,7 @@ end
 return delivery or nil
 end`
 
-const piece129 = `local function load_members()
+const piece127 = `local function load_members()
 return members
 end
 local entry = {}
@@ -4128,7 +4125,7 @@ end
 return delivery ~= nil
 end`
 
-const piece130 = `local function expanded(value)
+const piece128 = `local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
 end
@@ -4141,7 +4138,7 @@ return table.concat(all, ' ')
 end))
 end`
 
-const piece131 = `local places = { open = nil }
+const piece129 = `local places = { open = nil }
 local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
@@ -4426,7 +4423,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece132 = `local function load_outcomes()
+const piece130 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -4483,7 +4480,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece133 = `if wrong then
+const piece131 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -4548,7 +4545,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. made`
 
-const piece134 = `if wrong then
+const piece132 = `if wrong then
 return wrong
 end
 if window then
@@ -4581,7 +4578,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece135 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece133 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4592,7 +4589,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece136 = `local list = position_of(stream)
+const piece134 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4607,7 +4604,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece137 = `local before = redis.pcall('GET', declaration)
+const piece135 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4618,7 +4615,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece138 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece136 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4640,9 +4637,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece139 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece137 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece140 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece138 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4656,12 +4653,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece141 = `local function due_at(due)
+const piece139 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece142 = `local function load_limits()
+const piece140 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5544,13 +5541,13 @@ end
 return id
 end`
 
-const piece143 = `local may = append.prepare(stream)
+const piece141 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece144 = `local before = redis.pcall('GET', written)
+const piece142 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5585,7 +5582,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece145 = `local function reserve(stream)
+const piece143 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5604,757 +5601,7 @@ stream.last = id
 return id
 end`
 
-const piece146 = `local function load_limits()
-local function groups(stream)
-local found = {}
-for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-local group = {}
-for field = 1, #fields, 2 do
-group[fields[field]] = fields[field + 1]
-end
-found[at] = group
-end
-return found
-end
-local function ids(stream, first, last, most)
-local found, bytes = {}, 0
-for step = 1, most do
-local count = math.min(step == 1 and 4 or 16, most - #found)
-if count <= 0 or bytes >= 262144 then
-return found, false
-end
-local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-for _, entry in ipairs(page) do
-found[#found + 1] = entry[1]
-for _, text in ipairs(entry[2]) do
-bytes = bytes + #text
-end
-end
-if #page < count then
-return found, true
-end
-first = '(' .. page[count][1]
-end
-return found, false
-end
-local limits = { backlog = nil, trim = nil }
-local EVERY, MOST = 64, 256
-local function finished(stream)
-local bound
-for _, group in ipairs(groups(stream)) do
-local first
-if group.pending > 0 then
-first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
-else
-first = following(group['last-delivered-id'])
-end
-if not bound or earlier(first, bound) then
-bound = first
-end
-end
-return bound
-end
-function limits.backlog(stream)
-if not stream.backlog then
-local most = 0
-for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
-most = math.max(most, group.lag and group.lag + group.pending or stream.length)
-end
-stream.backlog = most
-end
-return stream.backlog
-end
-local function note_missed(stream, list, at)
-local final = list[at - 1]
-for _, group in ipairs(groups(stream.key)) do
-local missed = 0
-for before = at - 1, 1, -1 do
-if not earlier(group['last-delivered-id'], list[before]) then
-break
-end
-missed = missed + 1
-end
-if group.pending > 0 then
-missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
-end
-if missed > 0 then
-stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
-end
-end
-end
-function limits.trim(stream)
-local key, age = stream.key, stream.age
-local bound = not stream.lossy and finished(key) or nil
-local over = stream.entries > 0 and stream.length - stream.entries or 0
-if stream.bytes > 0 then
-local bytes = redis.pcall('MEMORY', 'USAGE', key)
-if type(bytes) == 'number' and bytes > stream.bytes then
-over = math.max(over, 2 * EVERY)
-end
-end
-local oldest = age > 0 and now / 1000 - age or 0
-local most = math.min(oldest > 0 and MOST or over, MOST)
-if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
-return 0
-end
-local list = ids(key, '-', '+', most + 1)
-for at, id in ipairs(list) do
-local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-if at == #list or not wanted or (bound and not earlier(id, bound)) then
-if at <= 1 then
-return 0
-end
-if stream.lossy and stream.missed then
-note_missed(stream, list, at)
-end
-return redis.call('XTRIM', key, 'MINID', '=', id)
-end
-end
-return 0
-end
-return limits
-end
-local function load_ordered()
-local function expanded(value)
-if not value or not string.find(value, ':', 1, true) then
-return value
-end
-return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
-local all = {}
-for nth = tonumber(first), tonumber(last) do
-all[#all + 1] = run .. nth
-end
-return table.concat(all, ' ')
-end))
-end
-local places = { open = nil }
-local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
-function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
-end
-function places.wrong(of)
-return typed(of.busy, 'hash') or typed(of.queued, 'zset')
-end
-function places.key_of(place)
-return string.match(place, '^[^\\1]*')
-end
-local function named(key, number)
-return number == 1 and key or key .. '\\1' .. number
-end
-function places.free(of, key)
-for number = 1, of.most do
-local place = named(key, number)
-if redis.call('HEXISTS', of.busy, place) == 0 then
-return place
-end
-end
-end
-function places.take(of, place, location)
-redis.call('HSET', of.busy, place, location)
-end
-function places.get(of, place)
-return expanded(redis.call('HGET', of.busy, place))
-end
-function places.first(of, place)
-return string.match(places.get(of, place) or '', '^%S+')
-end
-function places.queue(of, key, delivery)
-redis.call('ZADD', of.queued, 0, members.from(key, delivery))
-end
-function places.is_queued(of, key, id)
-local prefix = members.prefix(key, id)
-return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
-end
-function places.unqueue(of, key, delivery)
-redis.call('ZREM', of.queued, members.from(key, delivery))
-end
-function places.queued_entry(member)
-return members.entry(member)
-end
-function places.queued_match(id)
-return '*' .. members.prefix('', id) .. '*'
-end
-local function first_queued(of, key, run)
-local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = of.small and run or math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
-of.small = found[1] and #found[1] < SMALL
-if run > count and #found == count and of.small then
-for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
-found[#found + 1] = member
-end
-end
-return found
-end
-local function put_run(of, place, run)
-local add = { 'XADD', of.ready, '*', 'k', place }
-for at, member in ipairs(run) do
-add[2 * at + 4], add[2 * at + 5] = 'm', member
-end
-return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
-end
-local function run_of(found, length)
-local run, bytes = {}, 0
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
-break
-end
-run[at] = member
-end
-return run, bytes
-end
-function places.pass_on(of, place, run, later)
-local key, number = place, ''
-if string.find(place, '\\1', 1, true) then
-key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
-end
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-later = later or { busy = {}, free = {}, behind = 0, alone = true }
-local together, bytes = run_of(found, #key)
-local locations
-if together[2] then
-locations = put_run(of, place, together)
-later.behind = later.behind + #together - 1
-redis.call('ZREM', of.queued, unpack(together))
-elseif found[1] then
-local delivery = members.entry(found[1], #key)
-if delivery then
-delivery.k = place
-locations = 'r' .. entry.put_ready(of.ready, delivery)
-else
-entry.put_ready(of.ready, { foreign = true, d = found[1] })
-end
-redis.call('ZREM', of.queued, found[1])
-end
-if locations then
-later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = locations
-else
-later.free[#later.free + 1] = place
-end
-if later.alone then
-places.done(of, later)
-end
-return bytes
-end
-local function count_behind(of, change)
-if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
-redis.call('HDEL', of.busy, BEHIND)
-end
-end
-function places.done(of, later)
-if later.busy[1] then
-redis.call('HSET', of.busy, unpack(later.busy))
-end
-if later.free[1] then
-redis.call('HDEL', of.busy, unpack(later.free))
-end
-count_behind(of, later.behind)
-end
-function places.run(location)
-return string.match(location, '^(r[^/]*/)')
-end
-local function leave_run(of, location, rest)
-local run = places.run(location)
-if run and string.find(rest, run, 1, true) then
-count_behind(of, -1)
-end
-end
-function places.left(of, place, position)
-local base = members.position(position)
-if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
-return nil
-end
-return base or position
-end
-function places.is_in(value, location)
-return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
-end
-function places.positions(of, position)
-local found = redis.call('XRANGE', of.ready, position, position)[1]
-local fields = found and found[2] or {}
-if fields[1] ~= 'k' or fields[3] ~= 'm' then
-return { position }
-end
-local value, all, there = places.get(of, fields[2]), {}, {}
-for nth = 1, #fields / 2 - 1 do
-all[nth] = position .. '/' .. nth
-if places.is_in(value, 'r' .. all[nth]) then
-there[#there + 1] = all[nth]
-end
-end
-return there[1] and there or all
-end
-function places.follows(value, location)
-if not value or value == location then
-return false
-end
-local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
-return at ~= nil and at > 1
-end
-function places.list(value)
-local list = { from = 1 }
-for each in string.gmatch(expanded(value) or '', '%S+') do
-list[#list + 1] = each
-end
-return list
-end
-function places.shift(list, location)
-if list[list.from] == location then
-list.from = list.from + 1
-return true
-end
-for at = list.from + 1, #list do
-if list[at] == location then
-return false
-end
-end
-return not places.run(location)
-end
-function places.without(value, location)
-local left = {}
-for each in string.gmatch(value or '', '%S+') do
-if each ~= location then
-left[#left + 1] = each
-end
-end
-return table.concat(left, ' ')
-end
-function places.leave(of, place, location, run)
-local rest = places.without(places.get(of, place), location)
-leave_run(of, location, rest)
-if rest == '' then
-places.pass_on(of, place, run)
-else
-redis.call('HSET', of.busy, place, rest)
-end
-end
-function places.move(of, place, from, to)
-local value = places.get(of, place)
-if not value then
-redis.call('HSET', of.busy, place, to)
-return
-end
-local list = {}
-for each in string.gmatch(value, '%S+') do
-list[#list + 1] = each == from and to or each
-end
-local rest = table.concat(list, ' ')
-leave_run(of, from, rest)
-redis.call('HSET', of.busy, place, rest)
-end
-function places.later(due, id)
-return 'd' .. string.format('%.0f', due) .. '/' .. id
-end
-function places.enter(of, key, delivery)
-local place = places.free(of, key)
-if not place then
-places.queue(of, key, delivery)
-return
-end
-delivery.k = place
-places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
-end
-function places.delayed_location(of, delivery)
-local location
-for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
-location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
-end
-return location
-end
-function places.leave_delayed(of, delivery)
-local location = places.delayed_location(of, delivery)
-if location then
-places.leave(of, delivery.k, location, 1)
-end
-end
-function places.due(of, delivery)
-local location = delivery.k and places.delayed_location(of, delivery)
-if location then
-places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
-elseif delivery.q or delivery.k then
-places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
-else
-entry.put_ready(of.ready, delivery)
-end
-end
-local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
-return found[1] ~= nil
-end
-function places.give_back(of, delivery, location)
-local place = delivery.k
-local key, value = places.key_of(place), places.get(of, place)
-if not places.is_in(value, location) then
-places.enter(of, key, delivery)
-elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
-places.queue(of, key, delivery)
-places.leave(of, place, location, 1)
-else
-places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
-end
-end
-function places.dissolve(of, run)
-for _, position in ipairs(places.positions(of, run)) do
-local delivery = entry.read_ready(of.ready, position)
-if delivery and delivery.k then
-places.give_back(of, delivery, 'r' .. position)
-end
-end
-redis.call('XDEL', of.ready, run)
-end
-function places.bury(of, delivery, location, position, stops)
-if stops then
-places.move(of, delivery.k, location, 'x' .. position)
-else
-places.leave(of, delivery.k, location, 1)
-end
-end
-local ordered = { wrong = nil, add = nil, is_queued = nil }
-local function places_of(stream)
-stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
-return stream.held
-end
-function ordered.wrong(stream)
-return places.wrong(places_of(stream))
-end
-function ordered.is_queued(stream, key, id)
-return places.is_queued(places_of(stream), key, id)
-end
-function ordered.add(stream, key, payload, trace, own)
-local of = places_of(stream)
-local place = places.free(of, key)
-if not place then
-local id = reserve(stream)
-if type(id) == 'table' then
-return id
-end
-redis.call('HINCRBY', of.busy, '', 1)
-places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
-return id
-end
-local id
-if trace == '' and own == '' then
-id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
-else
-local add = { 'XADD', stream.key, '*', 'd', payload }
-for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
-if field[2] ~= '' then
-add[#add + 1] = field[1]
-add[#add + 1] = field[2]
-end
-end
-id = redis.pcall(unpack(add))
-end
-if type(id) ~= 'table' then
-places.take(of, place, 'm' .. id)
-end
-return id
-end
-return ordered
-end
-local function load_tagging()
-local function allowed(command, key)
-if command == 'XGROUP' then
-return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
-elseif command == 'XINFO' then
-return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
-elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
-return redis.acl_check_cmd(command, key)
-end
-return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
-end
-local function denied(commands, key, asked)
-for at = 1, #commands do
-local command = commands[at]
-if not asked[command] then
-if not allowed(command, key) then
-return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
-end
-asked[command] = true
-end
-end
-end
-local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
-local MOST, MOST_TAGS = 64, 8
-function tagging.open(key, limits)
-local entries, age = string.match(limits, '(%d+) (%d+)')
-local step = math.min(MOST, math.ceil(entries / 16))
-return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
-end
-function tagging.wrong(of)
-local count = redis.pcall('ZCOUNT', of.key, '0', '0')
-if type(count) == 'table' then
-return count
-end
-of.count = count
-return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
-end
-local function members(command, place, tags, scored)
-command[#command + 1] = scored and '0' or nil
-command[#command + 1] = '\\1' .. place .. tags
-local count = 0
-for tag in string.gmatch(tags, '\\1([^\\1]+)') do
-count = count + 1
-if count > MOST_TAGS then
-break
-end
-command[#command + 1] = scored and '1' or nil
-command[#command + 1] = tag .. '\\1' .. place
-end
-return command
-end
-local function oldest(of, most)
-return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
-end
-local function is_old(of, record)
-return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
-end
-local function remove(of, records, must_go)
-local command = { 'ZREM', of.key }
-for _, record in ipairs(records) do
-if not must_go(record) then
-break
-end
-local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
-if place then
-members(command, place, tags)
-else
-command[#command + 1] = record
-end
-of.count = of.count - 1
-end
-if #command > 2 then
-redis.call(unpack(command))
-end
-end
-function tagging.put(of, id, tags)
-redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
-of.count = of.count + 1
-local fresh = of.fresh
-if fresh then
-of.fresh = false
-redis.call('PEXPIRE', of.key, of.age)
-end
-if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
-remove(of, oldest(of, MOST), function(record)
-return of.count > of.entries or is_old(of, record)
-end)
-end
-end
-function tagging.replace(of, id, tags)
-local begin = '\\1' .. sortable(id) .. '\\1'
-local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
-remove(of, records, function()
-return true
-end)
-if tags ~= '' then
-tagging.put(of, id, tags)
-end
-end
-return tagging
-end
-local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
-local EVERY, LARGE = 64, 2048
-function append.open(keys, from, limits)
-local queue, most, entries, bytes, age, lossy, declare, names, tagged =
-string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
-local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
-local tagging = tagged ~= '' and load_tagging() or nil
-return {
-key = keys[from],
-queue = queue ~= '0',
-ordered = ordered,
-busy = keys[from + 1],
-queued = keys[from + 2],
-tagging = tagging,
-tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
-places = queue - 1,
-last = nil,
-most = tonumber(most),
-counts = queue ~= '1' or most ~= '0',
-entries = tonumber(entries),
-bytes = tonumber(bytes),
-age = tonumber(age),
-lossy = lossy == '1',
-declares = declare == '1',
-names = names,
-length = nil,
-backlog = nil,
-prepared = 0,
-fresh = true,
-bounds = nil,
-count = nil,
-put = nil,
-}
-end
-local function limits_of(stream)
-stream.bounds = stream.bounds or load_limits()
-return stream.bounds
-end
-local function backlog_of(stream)
-return stream.queue and stream.length or limits_of(stream).backlog(stream)
-end
-local function declare(stream)
-for name in string.gmatch(stream.names, '%S+') do
-local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
-if made.err and not string.match(made.err, '^BUSYGROUP') then
-return made
-end
-end
-end
-function append.wrong(stream)
-return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
-end
-function append.split(stream, payload)
-local from = stream.tagging and string.find(payload, '\\1', 1, true)
-if not from then
-return payload, ''
-end
-return string.sub(payload, 1, from - 1), string.sub(payload, from)
-end
-function append.retag(stream, id, tags)
-if stream.tagging then
-stream.tagging.replace(stream.tags, id, tags)
-end
-end
-function append.prepare(stream)
-if not stream.length then
-local length = redis.pcall('XLEN', stream.key)
-if type(length) == 'table' then
-return length
-end
-if stream.ordered or stream.tagging then
-local wrong = append.wrong(stream)
-if wrong then
-return wrong
-end
-length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
-end
-if stream.count then
-local more = stream.count()
-if type(more) == 'table' then
-return more
-end
-length = length + more
-end
-stream.length = length
-stream.declares = stream.names ~= ''
-and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
-end
-if stream.counts then
-local most = stream.most - stream.prepared
-if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
-return false
-end
-stream.prepared = stream.prepared + 1
-end
-return true
-end
-local function added(stream, payload)
-local length = stream.length + 1
-stream.length = length
-if stream.backlog then
-stream.backlog = stream.backlog + 1
-end
-if not stream.queue then
-local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
-if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, trimmed = pcall(limits_of(stream).trim, stream)
-stream.length = ok and length - trimmed or length
-end
-end
-stream.fresh = false
-end
-function append.apply(stream, payload, trace, due)
-local counts, declares = stream.counts, stream.declares
-if counts then
-stream.prepared = stream.prepared - 1
-end
-if declares then
-local refused = declare(stream)
-if refused then
-return refused
-end
-stream.declares = false
-end
-local id, key, tags
-local own = ''
-if stream.tagging then
-payload, tags = append.split(stream, payload)
-end
-if stream.ordered then
-due, key = string.match(due, '^(%S*) ?(.*)$')
-end
-if due ~= '' then
-due, own = string.match(due, '^([^;]*);?(.*)$')
-end
-if key and key ~= '' and due == '' then
-id = stream.ordered.add(stream, key, payload, trace, own)
-elseif stream.put then
-id = stream.put(stream, payload, trace, due, own)
-elseif trace == '' and due == '' and own == '' then
-id = redis.pcall('XADD', stream.key, '*', 'd', payload)
-else
-local add = { 'XADD', stream.key, '*', 'd', payload }
-if trace ~= '' then
-add[#add + 1] = 't'
-add[#add + 1] = trace
-end
-if due ~= '' then
-add[#add + 1] = 'n'
-add[#add + 1] = string.format('%.0f', due_at(due))
-end
-if own ~= '' then
-add[#add + 1] = 'o'
-add[#add + 1] = own
-end
-if key and key ~= '' then
-add[#add + 1] = 'q'
-add[#add + 1] = key
-end
-id = redis.pcall(unpack(add))
-end
-if (stream.ordered or stream.put) and type(id) == 'string' then
-stream.last = id
-end
-if type(id) == 'table' then
-if declares then
-error(id)
-end
-return id
-end
-if tags and tags ~= '' then
-stream.tagging.put(stream.tags, id, tags)
-end
-if counts then
-added(stream, payload)
-end
-return id
-end`
-
-const piece147 = `local once = window ~= '0'
-local known = once and redis.pcall('GET', added)
-if type(known) == 'table' then
-return known
-end
-if known then
-redis.call('SET', added, known, 'KEEPTTL')
-return '=' .. known
-end
-local wrong = typed(of[2], 'stream')
-local may = wrong or append.prepare(stream)
-if may ~= true then
-return may
-end
-local id = append.apply(stream, payload, trace, own)
-if once and type(id) == 'string' then
-redis.call('SET', added, id, 'PX', window)
-end
-return id`
-
-const piece148 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
+const piece144 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
 if wrong then
 return wrong
 end
@@ -6376,7 +5623,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece149 = `local id = redis.pcall('GET', added)
+const piece145 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -6395,14 +5642,77 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece150 = `local wrong = typed(results, 'hash') or typed(ends, 'zset')
+const piece146 = `local low = {}
+function low.is(delivery)
+return delivery.o ~= nil and string.find(delivery.o, 'l', 1, true) ~= nil
+end
+function low.put(key, delivery)
+redis.call('ZADD', key, 0, members.from('', delivery))
+end
+function low.entry(member)
+return members.entry(member, 0)
+end
+function low.find(key, id)
+local prefix = members.prefix('', id)
+local member = redis.call('ZRANGE', key, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1]
+return member and low.entry(member), member
+end`
+
+const piece147 = `local unique = {}
+function unique.wrong(results, ends)
+return typed(results, 'hash') or typed(ends, 'zset')
+end
+function unique.known(results, ends, id)
+local known = redis.call('HGET', results, id)
+if known and tonumber(redis.call('ZSCORE', ends, id) or '0') > math.floor(now / 1000) then
+redis.call('HSET', results, id, known)
+return known
+end
+end
+function unique.put(results, ends, id, added, starts, bound)
+redis.call('HSET', results, id, added)
+redis.call('ZADD', ends, string.format('%.0f', math.max(math.floor(now / 1000), starts) + bound), id)
+end`
+
+const piece148 = `local function waits(key, group)
+local last = '0-0'
+for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+last = found.name == group and found['last-delivered-id'] or last
+end
+return redis.call('XRANGE', key, '(' .. last, '+', 'COUNT', 1)[1] ~= nil
+end`
+
+const piece149 = `local once = window ~= '0'
+local refused = wrong or unique_id ~= '' and unique.wrong(results, ends)
+or once and unique_id == '' and typed(added, 'string')
+if refused then
+return refused
+end
+local known = once and known_id(added, unique_id)
+if known then
+return '=' .. known
+end
+local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+is_low = priority == 'l'
+local id = append.apply(stream, payload, trace, own)
+if once and type(id) == 'string' then
+if unique_id ~= '' then
+unique.put(results, ends, unique_id, id, 0, window)
+else
+redis.call('SET', added, id, 'PX', window)
+end
+end
+return id`
+
+const piece150 = `local wrong = unique.wrong(results, ends)
 if wrong then
 return wrong
 end
-local ms = math.floor(now / 1000)
-local known = redis.call('HGET', results, id)
-if known and tonumber(redis.call('ZSCORE', ends, id) or '0') > ms then
-redis.call('HSET', results, id, known)
+local known = unique.known(results, ends, id)
+if known then
 return '=' .. known
 end
 local may = append.prepare(stream)
@@ -6411,9 +5721,7 @@ return may
 end
 local added = append.apply(stream, payload, trace, due)
 if type(added) == 'string' then
-local starts = math.max(ms, due_at(string.match(due, '^[^%s;]*')))
-redis.call('HSET', results, id, added)
-redis.call('ZADD', ends, string.format('%.0f', starts + bound), id)
+unique.put(results, ends, id, added, due_at(string.match(due, '^[^%s;]*')), bound)
 end
 return added`
 
@@ -6920,6 +6228,7 @@ end
 end`
 
 const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+or typed(held[5], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6966,6 +6275,9 @@ break
 end
 end
 return count, tostring(kept)
+end
+local function remove_low()
+return remove_members(held[5], low.entry, function() end)
 end
 local function remove_queued()
 if not of then
@@ -7036,7 +6348,7 @@ outcomes.keep(ends, delivery, 'c')
 end
 return #new, not all and '0' or nil
 end
-local remove = { queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
+local remove = { low = remove_low, queued = remove_queued, delayed = remove_delayed, ready = remove_ready, stream = remove_new }
 local count, following = remove[place]()
 if following then
 return { count, last, place, following }
@@ -7059,7 +6371,7 @@ return consumer.name
 end
 end
 end
-local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2], held[3], held[4])
+local gone = redis.call('UNLINK', ready, delayed, dead, paused, held[1], held[2], held[3], held[4], held[5])
 if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
@@ -7187,7 +6499,7 @@ end`
 const piece163 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
-or typed(held[3], 'hash') or typed(held[4], 'zset')
+or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7246,7 +6558,7 @@ told[#told + 1] = delivery and delivery.d or ''
 elseif action == 'why' then
 local alive, all = consumers_of_group()
 local kind, entry_id, due_at, owner, owner_idle = holder(state == 'queued' and delivery.q)
-for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[5]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '' }) do
+for _, value in ipairs({ string.format('%.0f', ms), redis.call('PTTL', held[6]), alive, all, kind or '', entry_id or '', due_at or '', owner or '', owner_idle or 0, delivery and delivery.d or '', place == 'low' and '1' or '' }) do
 told[#told + 1] = tostring(value)
 end
 end
@@ -7346,6 +6658,13 @@ return
 end
 end
 end
+local function in_low()
+cursor = '0'
+local delivery, member = low.find(held[5], id)
+return delivery and act('waiting', delivery, nil, function()
+redis.call('ZREM', held[5], member)
+end)
+end
 local function in_queue()
 if not of then
 cursor = '0'
@@ -7422,7 +6741,7 @@ local function in_dead()
 local position = find_in(dead)
 return position and reply('dead', entry.read_ready(dead, position))
 end
-local look = { stream = in_stream, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
+local look = { stream = in_stream, low = in_low, queued = in_queue, delayed = in_delayed, ready = in_ready, dead = in_dead }
 local outcome = outcomes.read(kept, id)
 if outcome then
 local first = string.sub(outcome, 1, 1)
@@ -7431,7 +6750,7 @@ return reply(first == 'd' and 'done' or first == 'c' and 'cancelled' or 'dead', 
 end
 place, cursor = 'dead', place == 'dead' and cursor or '0'
 end
-for _ = 1, 5 do
+for _ = 1, 6 do
 local found = look[place]()
 if found then
 return found
@@ -7464,7 +6783,7 @@ end`
 const piece165 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
-or typed(held[3], 'hash') or typed(held[4], 'zset')
+or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7474,7 +6793,7 @@ local function put_due(delivery)
 if of then
 places.due(of, delivery)
 else
-entry.put_ready(ready, delivery)
+put_waiting(ready, held[5], delivery)
 end
 end
 redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
@@ -7557,7 +6876,7 @@ local ends = redis.call('PTTL', paused)
 if ends >= 0 and (wait < 0 or ends < wait) then
 wait = ends
 end
-local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched)
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * redis.call('EXISTS', held[5])
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
 const piece166 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
@@ -7662,7 +6981,28 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece172 = `local of = places.open(held[1], held[2], ready, most)
+const piece172 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(lows, 'zset')
+if wrong then
+return wrong
+end
+local moved, bytes, most = 0, 0, tonumber(count)
+if always ~= '1' and redis.call('EXISTS', lows) == 1 and (waits(ready, group) or waits(stream, group)) then
+most = 0
+end
+for _ = 1, math.ceil(most / STEP) do
+local found = redis.call('ZRANGE', lows, 0, math.min(STEP, most - moved) - 1)
+for _, member in ipairs(found) do
+entry.put_ready(ready, low.entry(member) or { foreign = true, d = member })
+redis.call('ZREM', lows, member)
+moved, bytes = moved + 1, bytes + #member
+end
+if not found[STEP] or bytes >= MOST_BYTES then
+break
+end
+end
+return { moved, redis.call('EXISTS', lows) }`
+
+const piece173 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -7676,7 +7016,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece173 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
+const piece174 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
@@ -7724,7 +7064,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece174 = `local may = append.prepare(stream)
+const piece175 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -7741,7 +7081,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece175 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece176 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7767,7 +7107,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece176 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece177 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7799,7 +7139,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece177 = `local schedule = { seen = nil, state = nil }
+const piece178 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7821,7 +7161,7 @@ found[5] or '',
 }
 end`
 
-const piece178 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece179 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7831,7 +7171,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece179 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece180 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7839,7 +7179,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece180 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece181 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7899,9 +7239,9 @@ end
 end
 return outcome`
 
-const piece181 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece182 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece182 = `local schedules, due, ids = unpack(all)
+const piece183 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7928,7 +7268,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece183 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece184 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7947,7 +7287,7 @@ end
 end
 return reply`
 
-const piece184 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece185 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7965,7 +7305,7 @@ end
 end
 return reply`
 
-const piece185 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece186 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -8224,7 +7564,8 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece186 = `local here, again = find(stream, group), find(ready, group)
+const piece187 = `local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
+local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
@@ -8267,7 +7608,7 @@ here and 1 or 0,
 added + (tonumber(redis.call('HGET', busy, '') or nil) or 0),
 waiting,
 exact,
-waiting_again,
+waiting_again + redis.call('ZCARD', lows),
 pending,
 redis.call('ZCARD', delayed),
 redis.call('XLEN', dead),
@@ -8286,7 +7627,7 @@ end
 end
 return reply`
 
-const piece187 = `local wrong = typed(stream, 'stream')
+const piece188 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -8310,7 +7651,7 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece188 = `local wrong = typed(index, 'zset')
+const piece189 = `local wrong = typed(index, 'zset')
 if wrong then
 return wrong
 end
@@ -8348,7 +7689,7 @@ end
 found[1] = last or ''
 return found`
 
-const piece189 = `if wrong then
+const piece190 = `if wrong then
 return wrong
 end
 local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
@@ -8375,13 +7716,13 @@ end
 set_aside(key, where, position, base, used, fence, ms)
 return '-' .. string.format('%.0f', ms) .. ' ' .. text`
 
-const piece190 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece191 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece191 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece192 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -10045,40 +9386,38 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
 /**
  * Count the entries of a group by state. It reads less than lua/stream/stats.lua, so that tools can list many streams.
  *
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - key `dead`: stream of its dead letters
- * - key `paused`: exists while the group is paused
- * - key `busy`: hash of places of keys, see lua/_lib/stream/places.lua
- * - key `queued`: sorted set of entries that wait for a place of their key
+ * - key `of`: the stream; of the group ready, delayed, dead letters, the key that exists while it is paused, the two of places (lua/_lib/stream/places.lua), and entries of low priority (low.lua)
  * - `group`: group
  * - replies entries of the stream, waiting, 1 when that is exact, running, delayed, queued, dead, milliseconds for which it is paused (-1: without an end, -2: not), milliseconds since the oldest waiting, running or queued entry was added, workers that sent a command lately, consumers, entries added to the stream since it exists (-1: not known); then the names of all groups of the stream
  */
-export const inspectGroup: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
+export const inspectGroup: Script<[], [...of: string[], group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: 'c6154998a1b9681b5d8cbcf7b5a79db5d0b841a0',
+  sha: '49779e4230a1d0842854e75753583eaf17370048',
   batch: 16,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready","delayed","dead","paused","busy","queued"],
+  keys: ["of"],
+  manyKeys: true,
   args: ["group"],
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece36, piece37, piece38, `local ALIVE_MS = 30000
-local items = #KEYS / 7
-if items == 1 then`, piece39, `do`, piece40, `end
+local items = (#ARGV - 0) / 1
+if items == 1 then
+local of, group = KEYS, ARGV[1]
+do`, piece39, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece40, `end
+local function item(of, group)`, piece39, `end
 local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
+local each = #KEYS / items
 local function run()
 while done < items do
-local key = done * 7
-local arg = 0 + done * own
-done = done + 1`, piece41, piece6),
+local key = done * each
+local arg = 0 + done * 1
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece6),
 }
 
 /**
@@ -10103,7 +9442,7 @@ export const leaderboardClear: Script<[keys: readonly string[], plan: Arg], [win
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece43, piece44, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece41, piece42, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local function empty_log(window)
@@ -10118,10 +9457,10 @@ end
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local window = ARGV[2]
-do`, piece45, `end
+do`, piece43, `end
 return nil
 end
-local function item(window)`, piece45, `end
+local function item(window)`, piece43, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10152,10 +9491,10 @@ export const leaderboardDeclare: Script<[], [declaration: string, fields: Arg, r
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local declaration, fields, rest, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece46, `end
+do`, piece44, `end
 return nil
 end
-local function item(declaration, fields, rest, life)`, piece46, `end
+local function item(declaration, fields, rest, life)`, piece44, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -10191,10 +9530,10 @@ export const leaderboardDeleteSeason: Script<[], [seasons: string, ranking: stri
 local items = #KEYS / 5
 if items == 1 then
 local seasons, ranking, distinct, copy, rewards, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
-do`, piece47, `end
+do`, piece45, `end
 return nil
 end
-local function item(seasons, ranking, distinct, copy, rewards, id)`, piece47, `end
+local function item(seasons, ranking, distinct, copy, rewards, id)`, piece45, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -10228,10 +9567,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, data = ARGV[1], ARGV[2]
-do`, piece48, `end
+do`, piece46, `end
 return nil
 end
-local function item(member, data)`, piece48, `end
+local function item(member, data)`, piece46, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10304,7 +9643,7 @@ export const leaderboardEndSeason: Script<[keys: readonly string[], plan: Arg], 
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece43, piece44, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece41, piece42, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local MOST_SEASONS = 10000
@@ -10322,10 +9661,10 @@ end
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local id, window, current, kept = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece49, `end
+do`, piece47, `end
 return nil
 end
-local function item(id, window, current, kept)`, piece49, `end
+local function item(id, window, current, kept)`, piece47, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10360,10 +9699,10 @@ local STEP = 256
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, from = ARGV[1], ARGV[2]
-do`, piece50, `end
+do`, piece48, `end
 return nil
 end
-local function item(member, from)`, piece50, `end
+local function item(member, from)`, piece48, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10393,7 +9732,7 @@ export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg
   keys: [],
   args: ["member","from"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece1, `local keys = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece1, `local keys = KEYS
 local STEP = 128
 local function naming(ids, member, fields, marker)
 local found = {}
@@ -10409,10 +9748,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, from = ARGV[1], ARGV[2]
-do`, piece52, `end
+do`, piece50, `end
 return nil
 end
-local function item(member, from)`, piece52, `end
+local function item(member, from)`, piece50, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10445,10 +9784,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local time = ARGV[1]
-do`, piece53, `end
+do`, piece51, `end
 return nil
 end
-local function item(time)`, piece53, `end
+local function item(time)`, piece51, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10481,10 +9820,10 @@ local HARMLESS = 2 ^ 970
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, by = ARGV[1], ARGV[2]
-do`, piece54, `end
+do`, piece52, `end
 return nil
 end
-local function item(member, by)`, piece54, `end
+local function item(member, by)`, piece52, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10622,10 +9961,10 @@ end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local life, joined = ARGV[2], ARGV[3]
-do`, piece55, `end
+do`, piece53, `end
 return nil
 end
-local function item(life, joined)`, piece55, `end
+local function item(life, joined)`, piece53, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10656,10 +9995,10 @@ local keys = KEYS
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local member = ARGV[1]
-do`, piece56, `end
+do`, piece54, `end
 return nil
 end
-local function item(member)`, piece56, `end
+local function item(member)`, piece54, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10688,7 +10027,7 @@ export const leaderboardRanksOn: Script<[keys: readonly string[], plan: Arg], [m
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece57, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
 local plan = ARGV[1]
 local list = cjson.decode(plan)
 local windows
@@ -10706,10 +10045,10 @@ end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local member, style = ARGV[2], ARGV[3]
-do`, piece58, `end
+do`, piece56, `end
 return nil
 end
-local function item(member, style)`, piece58, `end
+local function item(member, style)`, piece56, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10743,20 +10082,20 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece57, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece59, `do`, piece60, `end
+if items == 1 then`, piece57, `do`, piece58, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece60, `end
+local function item(what, style, data, a, b, c, d)`, piece58, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece61, piece6),
+done = done + 1`, piece59, piece6),
 }
 
 /**
@@ -10785,20 +10124,20 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|string|null',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece57, piece51, piece62, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece55, piece49, piece60, `local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open, current
 local items = (#ARGV - 1) / 7
-if items == 1 then`, piece59, `do`, piece63, `end
+if items == 1 then`, piece57, `do`, piece61, `end
 return nil
 end
-local function item(what, style, data, a, b, c, d)`, piece63, `end
+local function item(what, style, data, a, b, c, d)`, piece61, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local arg = 1 + done * 7
-done = done + 1`, piece61, piece6),
+done = done + 1`, piece59, piece6),
 }
 
 /**
@@ -10820,15 +10159,15 @@ export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [
   returns: 'integer|null',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, `local keys = KEYS
 local window = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
-do`, piece64, `end
+do`, piece62, `end
 return nil
 end
-local function item(id)`, piece64, `end
+local function item(id)`, piece62, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10857,17 +10196,17 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   keys: [],
   args: ["member"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece65, piece51, piece62, piece66, `local keys = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece63, piece49, piece60, piece64, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
-do`, piece67, `end
+do`, piece65, `end
 return nil
 end
-local function item(member)`, piece67, `end
+local function item(member)`, piece65, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10901,16 +10240,16 @@ export const leaderboardRemoveRange: Script<[keys: readonly string[], plan: Arg]
   returns: 'integer|list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece44, piece65, piece51, piece62, piece66, `local keys = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece42, piece63, piece49, piece60, piece64, `local keys = KEYS
 local plan = ARGV[1]
 local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local window, kind, best, worst = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece68, `end
+do`, piece66, `end
 return nil
 end
-local function item(window, kind, best, worst)`, piece68, `end
+local function item(window, kind, best, worst)`, piece66, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10943,17 +10282,17 @@ export const leaderboardSeasonData: Script<[], [seasons: string, ranking: string
 local items = #KEYS / 4
 if items == 1 then
 local seasons, ranking, data, copy, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
-do`, piece69, `end
+do`, piece67, `end
 return nil
 end
-local function item(seasons, ranking, data, copy, id)`, piece69, `end
+local function item(seasons, ranking, data, copy, id)`, piece67, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
 local key = done * 4
 local arg = 0 + done * own
-done = done + 1`, piece70, piece6),
+done = done + 1`, piece68, piece6),
 }
 
 /**
@@ -11010,8 +10349,8 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   keys: [],
   args: ["id","time"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece44, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece51, piece62, `local reversal = { open = nil, prepare = nil, apply = nil }
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece42, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece49, piece60, `local reversal = { open = nil, prepare = nil, apply = nil }
 local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
@@ -11102,10 +10441,10 @@ local of = reversal.open(keys, plan)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
-do`, piece71, `end
+do`, piece69, `end
 return nil
 end
-local function item(id, time)`, piece71, `end
+local function item(id, time)`, piece69, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11139,7 +10478,7 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   returns: 'integer|string|list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece42, piece72, piece51, piece62, piece65, piece44, `local scoring = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece70, piece49, piece60, piece63, piece42, `local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -11482,10 +10821,10 @@ local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
-do`, piece73, `end
+do`, piece71, `end
 return nil
 end
-local function item(changes, watch, events)`, piece73, `end
+local function item(changes, watch, events)`, piece71, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11518,13 +10857,13 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece74, piece75, piece1, piece76, piece77, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece78, `end
+do`, piece76, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece78, `end
+local function item(state, duration, reason, listing)`, piece76, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -11559,13 +10898,13 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece74, piece75, piece1, piece76, piece77, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece78, `end
+do`, piece76, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece78, `end
+local function item(state, duration, reason, listing)`, piece76, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -11593,13 +10932,13 @@ export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece74, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece72, `local items = #KEYS / 1
 if items == 1 then
 local state = KEYS[1]
-do`, piece79, `end
+do`, piece77, `end
 return nil
 end
-local function item(state)`, piece79, `end
+local function item(state)`, piece77, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11628,10 +10967,10 @@ export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg],
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local blocks, after, limit = KEYS[1], ARGV[1], ARGV[2]
-do`, piece80, `end
+do`, piece78, `end
 return nil
 end
-local function item(blocks, after, limit)`, piece80, `end
+local function item(blocks, after, limit)`, piece78, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11682,7 +11021,7 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece74, piece81, piece82, piece83, piece84, piece75, piece85, piece86, piece1, piece76, piece87, `local function load_banning()
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local function load_banning()
 local banning = { open = nil, prepare = nil, apply = nil }
 local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
 local ENTRY, MOST = 40, 32
@@ -11828,10 +11167,10 @@ local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do`, piece88, `end
+do`, piece86, `end
 return nil
 end
-local function item(places, cost, how, lease)`, piece88, `end
+local function item(places, cost, how, lease)`, piece86, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11869,10 +11208,10 @@ export const limiterCountDenied: Script<[], [counts: string, given: Arg, lacks: 
   text: /* @__PURE__ */ lines(`#!lua`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local counts, given, lacks, most, lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece89, `end
+do`, piece87, `end
 return nil
 end
-local function item(counts, given, lacks, most, lasts)`, piece89, `end
+local function item(counts, given, lacks, most, lasts)`, piece87, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -11916,10 +11255,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece90, `end
+do`, piece88, `end
 return nil
 end
-local function item(declared, calendars, calendars_last, text, text_lasts)`, piece90, `end
+local function item(declared, calendars, calendars_last, text, text_lasts)`, piece88, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -11948,10 +11287,10 @@ export const limiterDenied: Script<[], [counts: string, most: Arg], readonly Rep
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local counts, most = KEYS[1], ARGV[1]
-do`, piece91, `end
+do`, piece89, `end
 return nil
 end
-local function item(counts, most)`, piece91, `end
+local function item(counts, most)`, piece89, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11984,15 +11323,15 @@ export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece74, piece81, piece82, piece83, piece84, piece75, piece85, piece86, piece1, piece76, piece87, `local rules = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local rules = ARGV[1]
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local places, cost = KEYS, ARGV[2]
-do`, piece92, `end
+do`, piece90, `end
 return nil
 end
-local function item(places, cost)`, piece92, `end
+local function item(places, cost)`, piece90, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -12026,7 +11365,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece75, piece86, piece1, piece76, `local function read_slots(places, lease)
+local now = clock[1] * 1000000 + clock[2]`, piece73, piece84, piece1, piece74, `local function read_slots(places, lease)
 local found = { live = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.clock_step(place)
@@ -12042,10 +11381,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
-do`, piece93, `end
+do`, piece91, `end
 return nil
 end
-local function item(places, lease, length)`, piece93, `end
+local function item(places, lease, length)`, piece91, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -12082,10 +11421,10 @@ export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg]
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece94, `end
+do`, piece92, `end
 return nil
 end
-local function item(blocks, block, add)`, piece94, `end
+local function item(blocks, block, add)`, piece92, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -12122,10 +11461,10 @@ export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], n
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece94, `end
+do`, piece92, `end
 return nil
 end
-local function item(blocks, block, add)`, piece94, `end
+local function item(blocks, block, add)`, piece92, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -12163,10 +11502,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece95, `end
+do`, piece93, `end
 return nil
 end
-local function item(rules, rule, lasts)`, piece95, `end
+local function item(rules, rule, lasts)`, piece93, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -12198,10 +11537,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 10000
 local items = #KEYS / 1
 if items == 1 then
 local rules = KEYS[1]
-do`, piece96, `end
+do`, piece94, `end
 return nil
 end
-local function item(rules)`, piece96, `end
+local function item(rules)`, piece94, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12230,7 +11569,7 @@ export const limiterReset: Script<[], [place: string, kind: Arg], readonly Reply
   keys: ["place"],
   args: ["kind"],
   returns: 'list|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece74, `local clock = redis.call('TIME')
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece72, `local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local MOST, ENTRY = 34, 40
 local function ids_of(saved, from)
@@ -12249,10 +11588,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local place, kind = KEYS[1], ARGV[1]
-do`, piece97, `end
+do`, piece95, `end
 return nil
 end
-local function item(place, kind)`, piece97, `end
+local function item(place, kind)`, piece95, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12295,13 +11634,13 @@ export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], num
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local numbers = ARGV[1]`, piece98, `local items = #KEYS / 1
+local numbers = ARGV[1]`, piece96, `local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece99, `end
+do`, piece97, `end
 return nil
 end
-local function item(state, cost)`, piece99, `end
+local function item(state, cost)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -12344,13 +11683,13 @@ export const limiterTakeForEntry: Script<[numbers: Arg], [state: string, cost: A
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local numbers = ARGV[1]`, piece98, `local items = #KEYS / 1
+local numbers = ARGV[1]`, piece96, `local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece99, `end
+do`, piece97, `end
 return nil
 end
-local function item(state, cost)`, piece99, `end
+local function item(state, cost)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -12403,10 +11742,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece100, `end
+do`, piece98, `end
 return nil
 end
-local function item(state, cost)`, piece100, `end
+local function item(state, cost)`, piece98, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -12440,13 +11779,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece101, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece99, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece102, `end
+do`, piece100, `end
 return nil
 end
-local function item(history, next, live)`, piece102, `end
+local function item(history, next, live)`, piece100, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12563,10 +11902,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece103, `end
+do`, piece101, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece103, `end
+local function item(connections, process, number, admitted, most)`, piece101, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -12601,10 +11940,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece104, `end
+do`, piece102, `end
 return nil
 end
-local function item(connections, process, number)`, piece104, `end
+local function item(connections, process, number)`, piece102, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -12643,10 +11982,10 @@ local LONGEST_MS = 600000
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece105, `end
+do`, piece103, `end
 return nil
 end
-local function item(due, wait)`, piece105, `end
+local function item(due, wait)`, piece103, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12681,13 +12020,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece101, piece106, piece107, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece99, piece104, piece105, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece108, `end
+do`, piece106, `end
 return nil
 end
-local function item(history, next)`, piece108, `end
+local function item(history, next)`, piece106, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12765,21 +12104,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece111, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece112, `do`, piece113, `end
+local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece110, `do`, piece111, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece113, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece111, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece114, piece6),
+done = done + 1`, piece112, piece6),
 }
 
 /**
@@ -12811,21 +12150,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece111, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece112, `do`, piece115, `end
+local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece110, `do`, piece113, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece115, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece113, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece114, piece6),
+done = done + 1`, piece112, piece6),
 }
 
 /**
@@ -12853,10 +12192,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece116, `end
+do`, piece114, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece116, `end
+local function item(live, channel, type, json)`, piece114, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -12895,7 +12234,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -12923,16 +12262,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece117, `end
+do`, piece115, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece117, `end
+local function item(counts, entries, leases, history, live, most)`, piece115, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece118, piece6),
+done = done + 1`, piece116, piece6),
 }
 
 /**
@@ -12971,15 +12310,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece109, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece107, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece119, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece120, `do`, piece121, `end
+local window = ARGV[4]`, piece117, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece118, `do`, piece119, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece121, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13024,15 +12363,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece109, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece107, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece119, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece120, `do`, piece121, `end
+local window = ARGV[4]`, piece117, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece118, `do`, piece119, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece121, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13073,17 +12412,17 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece109, piece110, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece111, `local items = (#ARGV - 4) / 4
+local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 4
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts, changes = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece122, `end
+do`, piece120, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece122, `end
+local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece120, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13120,7 +12459,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece106, piece107, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece104, piece105, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -13199,10 +12538,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece123, `end
+do`, piece121, `end
 return nil
 end
-local function item(history, next, position, count)`, piece123, `end
+local function item(history, next, position, count)`, piece121, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -13228,13 +12567,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece106, piece107, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece104, piece105, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece124, `end
+do`, piece122, `end
 return nil
 end
-local function item(history)`, piece124, `end
+local function item(history)`, piece122, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -13272,8 +12611,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece125, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece127, piece128, piece129, piece130, piece1, piece131, piece72, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece123, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece125, piece126, piece127, piece128, piece1, piece129, piece70, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -16185,7 +15524,7 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end`, piece132, `local keys = KEYS
+end`, piece130, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
@@ -16239,10 +15578,10 @@ end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece133, `end
+do`, piece131, `end
 return nil
 end
-local function item(own, values)`, piece133, `end
+local function item(own, values)`, piece131, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -16284,8 +15623,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece125, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece127, piece128, piece1, piece72, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece123, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece125, piece126, piece1, piece70, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -19536,10 +18875,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece134, `end
+do`, piece132, `end
 return nil
 end
-local function item(own, values)`, piece134, `end
+local function item(own, values)`, piece132, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19573,10 +18912,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece135, `end
+do`, piece133, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece135, `end
+local function item(object, kind, cursor)`, piece133, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19627,10 +18966,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece136, `end
+do`, piece134, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece136, `end
+local function item(stream, object, kind, fields)`, piece134, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19663,10 +19002,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece137, `end
+do`, piece135, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece137, `end
+local function item(declaration, text, lasts)`, piece135, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19708,17 +19047,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece138, `end
+do`, piece136, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece138, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece136, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece139, piece6),
+done = done + 1`, piece137, piece6),
 }
 
 /**
@@ -19747,17 +19086,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece140, `end
+do`, piece138, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece140, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece138, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece139, piece6),
+done = done + 1`, piece137, piece6),
 }
 
 /**
@@ -19785,16 +19124,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece143, `end
+do`, piece141, `end
 return nil
 end
-local function item(payload, trace, due)`, piece143, `end
+local function item(payload, trace, due)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19830,7 +19169,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of, 1, limits)
@@ -19838,10 +19177,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece144, `end
+do`, piece142, `end
 return nil
 end
-local function item(written, number, payloads)`, piece144, `end
+local function item(written, number, payloads)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19849,61 +19188,6 @@ local key = #KEYS - items * 1 + done * 1
 local arg = 1 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
-}
-
-/**
- * Append an entry of high priority to a work queue with one group: it is stored with the entries that the group handles again, which
- * workers read beside new ones. With a dedup id once, as `stream/add_once`.
- *
- * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group.
- *
- * - shared keys `of`: the stream, and the group's stream of ready entries; with tags last their index, see tagging.lua
- * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
- * - key `added`: string: the id of the entry that was added with this dedup id; without one the stream
- * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
- * - `trace`: traceparent, or empty
- * - `own`: a semicolon and the entry's own terms (entry.lua), or empty
- * - `window`: milliseconds for which the dedup id is remembered; 0: it has none
- * - replies the entry's id, with a leading = if it was added before; null when the stream is full
- * - on a full server refused: it adds an entry
- */
-export const streamAddHigh: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, window: Arg], string | null> = {
-  name: 'stream/add_high',
-  sha: 'd13509dabd717df77768bb8e2c642d482734b134',
-  batch: 64,
-  sharedKeys: true,
-  shared: ["limits"],
-  keys: ["added"],
-  args: ["payload","trace","own","window"],
-  returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece145, piece127, piece128, piece129, piece1, piece146, `local of = KEYS
-local limits = ARGV[1]
-local stream = append.open({ of[1], of[3] }, 1, limits)
-function stream.count()
-return redis.pcall('XLEN', of[2])
-end
-function stream.put(into, payload, trace, _, own)
-local id = reserve(into)
-if type(id) == 'string' then
-entry.put_ready(of[2], { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
-end
-return id
-end
-local items = (#ARGV - 1) / 4
-if items == 1 then
-local added, payload, trace, own, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece147, `end
-return nil
-end
-local function item(added, payload, trace, own, window)`, piece147, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * 1 + done * 1
-local arg = 1 + done * 4
-done = done + 1`, piece11, piece6),
 }
 
 /**
@@ -19934,7 +19218,736 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece145, piece127, piece128, piece129, piece1, piece146, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece143, piece125, piece126, piece127, piece1, `local function load_limits()
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
+local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.is_in(value, 'r' .. all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery and delivery.k then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+function ordered.add(stream, key, payload, trace, own)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+return id
+end
+local id
+if trace == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
+return {
+key = keys[from],
+queue = queue ~= '0',
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
+places = queue - 1,
+last = nil,
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+count = nil,
+put = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+if stream.ordered or stream.tagging then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
+end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.counts then
+local most = stream.most - stream.prepared
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
+function append.apply(stream, payload, trace, due)
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id, key, tags
+local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
+elseif trace == '' and due == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
+end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
+id = redis.pcall(unpack(add))
+end
+if (stream.ordered or stream.put) and type(id) == 'string' then
+stream.last = id
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
+if counts then
+added(stream, payload)
+end
+return id
+end
+local of = KEYS
 local limits = ARGV[1]
 local workers = ARGV[2]
 local stream = append.open({ of[1], of[3] }, 1, limits)
@@ -19958,10 +19971,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece148, `end
+do`, piece144, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece148, `end
+local function item(latest, payload, trace, due)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19998,22 +20011,842 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece149, `end
+do`, piece145, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece149, `end
+local function item(added, payload, trace, due, window)`, piece145, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 1 + done * 1
 local arg = 1 + done * 4
 done = done + 1`, piece11, piece6),
+}
+
+/**
+ * Append an entry of high or low priority to a work queue with one group. One of high priority goes into ready, with the entries that the group
+ * handles again, which workers read beside new ones. One of low priority goes into `low` (low.lua) while another entry of the group waits, and
+ * otherwise into ready, where idle workers wait.
+ *
+ * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group: `low` or ready. With a dedup id it is
+ * added once, as by `stream/add_once` or, with `unique_id`, by `stream/add_unfinished`.
+ * If the process dies before the script, nothing was added; after it, the entry and its dedup id are there. The first entry in `low` publishes a
+ * message. A worker that does not get it notices within ten seconds.
+ *
+ * - shared keys `of`: the stream; of the group ready, `low`, the hash of places of keys, which also counts these entries (lua/_lib/stream/places.lua), results and their times (outcomes.lua); with tags last their index, see tagging.lua
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - shared `group`: group
+ * - shared `workers`: pub/sub channel that the group's workers follow, l for an entry in `low`
+ * - key `added`: string: the id of the entry that was added with this dedup id; without one the stream
+ * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
+ * - `trace`: traceparent, or empty
+ * - `own`: a semicolon and the entry's own terms (entry.lua), or empty
+ * - `unique_id`: u and the digits of a dedup id that is free once the entry ends, or empty
+ * - `window`: milliseconds for which the dedup id is remembered; 0: it has none
+ * - `priority`: h or l
+ * - replies the entry's id, with a leading = if it was added before; null when the stream is full
+ * - on a full server refused: it adds an entry
+ */
+export const streamAddPriority: Script<[of: readonly string[], limits: Arg, group: Arg, workers: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, uniqueId: Arg, window: Arg, priority: Arg], string | null> = {
+  name: 'stream/add_priority',
+  sha: '3ccdb60d585df206517bda045c7ac3596a74caf3',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["limits","group","workers"],
+  keys: ["added"],
+  args: ["payload","trace","own","unique_id","window","priority"],
+  returns: 'string|null',
+  text: /* @__PURE__ */ lines(`#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece36, piece143, piece125, piece126, piece127, piece1, `local function load_limits()
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
+local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.is_in(value, 'r' .. all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery and delivery.k then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+local ordered = { wrong = nil, add = nil, is_queued = nil }
+local function places_of(stream)
+stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
+return stream.held
+end
+function ordered.wrong(stream)
+return places.wrong(places_of(stream))
+end
+function ordered.is_queued(stream, key, id)
+return places.is_queued(places_of(stream), key, id)
+end
+function ordered.add(stream, key, payload, trace, own)
+local of = places_of(stream)
+local place = places.free(of, key)
+if not place then
+local id = reserve(stream)
+if type(id) == 'table' then
+return id
+end
+redis.call('HINCRBY', of.busy, '', 1)
+places.queue(of, key, { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil })
+return id
+end
+local id
+if trace == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload, 'k', place)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+for _, field in ipairs({ { 't', trace }, { 'o', own }, { 'k', place } }) do
+if field[2] ~= '' then
+add[#add + 1] = field[1]
+add[#add + 1] = field[2]
+end
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) ~= 'table' then
+places.take(of, place, 'm' .. id)
+end
+return id
+end
+return ordered
+end
+local function load_tagging()
+local function allowed(command, key)
+if command == 'XGROUP' then
+return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
+elseif command == 'XINFO' then
+return redis.acl_check_cmd(command, 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+return redis.acl_check_cmd(command, key)
+end
+return redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+local function denied(commands, key, asked)
+for at = 1, #commands do
+local command = commands[at]
+if not asked[command] then
+if not allowed(command, key) then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
+local MOST, MOST_TAGS = 64, 8
+function tagging.open(key, limits)
+local entries, age = string.match(limits, '(%d+) (%d+)')
+local step = math.min(MOST, math.ceil(entries / 16))
+return { key = key, entries = tonumber(entries), age = tonumber(age), step = step, count = nil, fresh = true }
+end
+function tagging.wrong(of)
+local count = redis.pcall('ZCOUNT', of.key, '0', '0')
+if type(count) == 'table' then
+return count
+end
+of.count = count
+return denied({ 'ZADD', 'ZREM', 'ZRANGE', 'PEXPIRE' }, of.key, {})
+end
+local function members(command, place, tags, scored)
+command[#command + 1] = scored and '0' or nil
+command[#command + 1] = '\\1' .. place .. tags
+local count = 0
+for tag in string.gmatch(tags, '\\1([^\\1]+)') do
+count = count + 1
+if count > MOST_TAGS then
+break
+end
+command[#command + 1] = scored and '1' or nil
+command[#command + 1] = tag .. '\\1' .. place
+end
+return command
+end
+local function oldest(of, most)
+return redis.call('ZRANGE', of.key, '0', '0', 'BYSCORE', 'LIMIT', 0, most)
+end
+local function is_old(of, record)
+return tonumber(string.match(record, '^\\1%a(%d+)') or 0) < now / 1000 - of.age
+end
+local function remove(of, records, must_go)
+local command = { 'ZREM', of.key }
+for _, record in ipairs(records) do
+if not must_go(record) then
+break
+end
+local place, tags = string.match(record, '^\\1([^\\1]*)(.*)$')
+if place then
+members(command, place, tags)
+else
+command[#command + 1] = record
+end
+of.count = of.count - 1
+end
+if #command > 2 then
+redis.call(unpack(command))
+end
+end
+function tagging.put(of, id, tags)
+redis.call(unpack(members({ 'ZADD', of.key }, sortable(id), tags, true)))
+of.count = of.count + 1
+local fresh = of.fresh
+if fresh then
+of.fresh = false
+redis.call('PEXPIRE', of.key, of.age)
+end
+if of.count - of.entries >= of.step or fresh and is_old(of, oldest(of, 1)[1]) then
+remove(of, oldest(of, MOST), function(record)
+return of.count > of.entries or is_old(of, record)
+end)
+end
+end
+function tagging.replace(of, id, tags)
+local begin = '\\1' .. sortable(id) .. '\\1'
+local records = redis.call('ZRANGE', of.key, '[' .. begin, '(\\1' .. sortable(id) .. '\\2', 'BYLEX', 'LIMIT', 0, 1)
+remove(of, records, function()
+return true
+end)
+if tags ~= '' then
+tagging.put(of, id, tags)
+end
+end
+return tagging
+end
+local append = { open = nil, prepare = nil, apply = nil, wrong = nil, split = nil, retag = nil }
+local EVERY, LARGE = 64, 2048
+function append.open(keys, from, limits)
+local queue, most, entries, bytes, age, lossy, declare, names, tagged =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?([^;]*);?(.*)')
+local ordered = queue ~= '0' and queue ~= '1' and load_ordered() or nil
+local tagging = tagged ~= '' and load_tagging() or nil
+return {
+key = keys[from],
+queue = queue ~= '0',
+ordered = ordered,
+busy = keys[from + 1],
+queued = keys[from + 2],
+tagging = tagging,
+tags = tagging and tagging.open(keys[from + (ordered and 3 or 1)], tagged),
+places = queue - 1,
+last = nil,
+most = tonumber(most),
+counts = queue ~= '1' or most ~= '0',
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+bounds = nil,
+count = nil,
+put = nil,
+}
+end
+local function limits_of(stream)
+stream.bounds = stream.bounds or load_limits()
+return stream.bounds
+end
+local function backlog_of(stream)
+return stream.queue and stream.length or limits_of(stream).backlog(stream)
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+function append.wrong(stream)
+return stream.ordered and stream.ordered.wrong(stream) or stream.tagging and stream.tagging.wrong(stream.tags) or nil
+end
+function append.split(stream, payload)
+local from = stream.tagging and string.find(payload, '\\1', 1, true)
+if not from then
+return payload, ''
+end
+return string.sub(payload, 1, from - 1), string.sub(payload, from)
+end
+function append.retag(stream, id, tags)
+if stream.tagging then
+stream.tagging.replace(stream.tags, id, tags)
+end
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+if stream.ordered or stream.tagging then
+local wrong = append.wrong(stream)
+if wrong then
+return wrong
+end
+length = stream.ordered and length + redis.call('ZCARD', stream.queued) or length
+end
+if stream.count then
+local more = stream.count()
+if type(more) == 'table' then
+return more
+end
+length = length + more
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or (length == 0 or stream.ordered or stream.put) and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.counts then
+local most = stream.most - stream.prepared
+if stream.most > 0 and stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+local function added(stream, payload)
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(limits_of(stream).trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+end
+function append.apply(stream, payload, trace, due)
+local counts, declares = stream.counts, stream.declares
+if counts then
+stream.prepared = stream.prepared - 1
+end
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id, key, tags
+local own = ''
+if stream.tagging then
+payload, tags = append.split(stream, payload)
+end
+if stream.ordered then
+due, key = string.match(due, '^(%S*) ?(.*)$')
+end
+if due ~= '' then
+due, own = string.match(due, '^([^;]*);?(.*)$')
+end
+if key and key ~= '' and due == '' then
+id = stream.ordered.add(stream, key, payload, trace, own)
+elseif stream.put then
+id = stream.put(stream, payload, trace, due, own)
+elseif trace == '' and due == '' and own == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+if own ~= '' then
+add[#add + 1] = 'o'
+add[#add + 1] = own
+end
+if key and key ~= '' then
+add[#add + 1] = 'q'
+add[#add + 1] = key
+end
+id = redis.pcall(unpack(add))
+end
+if (stream.ordered or stream.put) and type(id) == 'string' then
+stream.last = id
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+if tags and tags ~= '' then
+stream.tagging.put(stream.tags, id, tags)
+end
+if counts then
+added(stream, payload)
+end
+return id
+end`, piece146, piece147, piece148, `local of = KEYS
+local limits = ARGV[1]
+local group = ARGV[2]
+local workers = ARGV[3]
+local queue, ready, lows, counted, results, ends = of[1], of[2], of[3], of[4], of[5], of[6]
+local stream = append.open({ queue, of[7] }, 1, limits)
+local wrong = typed(ready, 'stream') or typed(lows, 'zset') or typed(counted, 'hash')
+local is_low
+local others, has_low
+function stream.count()
+return redis.call('XLEN', ready) + redis.call('ZCARD', lows)
+end
+local function put_low(delivery)
+if has_low == nil then
+has_low = redis.call('EXISTS', lows) == 1
+others = others or has_low or waits(ready, group) or waits(queue, group)
+end
+if not others then
+entry.put_ready(ready, delivery)
+return
+end
+low.put(lows, delivery)
+if not has_low then
+has_low = true
+redis.pcall('SPUBLISH', workers, 'l')
+end
+end
+function stream.put(into, payload, trace, _, own)
+local id = reserve(into)
+if type(id) == 'table' then
+return id
+end
+local delivery = { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil }
+if is_low then
+put_low(delivery)
+else
+entry.put_ready(ready, delivery)
+end
+others = true
+redis.call('HINCRBY', counted, '', 1)
+return id
+end
+local function known_id(added, unique_id)
+if unique_id ~= '' then
+return unique.known(results, ends, unique_id)
+end
+local known = redis.call('GET', added)
+if known then
+redis.call('SET', added, known, 'KEEPTTL')
+end
+return known
+end
+local items = (#ARGV - 3) / 6
+if items == 1 then
+local added, payload, trace, own, unique_id, window, priority = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+do`, piece149, `end
+return nil
+end
+local function item(added, payload, trace, own, unique_id, window, priority)`, piece149, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 3 + done * 6
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`, piece6),
 }
 
 /**
@@ -20038,7 +20871,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'c83a41089c9fae1dd330f9de24da0921f6ea0ba6',
+  sha: 'ed25ab0fd958b61e1167ee9bc31c849cf1409deb',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -20047,7 +20880,7 @@ export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece1, `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -20922,8 +21755,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end
-local of = KEYS
+end`, piece147, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 5
@@ -21010,7 +21842,7 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece130, piece127, piece128, piece129, piece1, piece131, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece128, piece125, piece126, piece127, piece1, piece129, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
@@ -21026,17 +21858,18 @@ local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece118, piece6),
+done = done + 1`, piece116, piece6),
 }
 
 /**
- * Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed and in the queues of keys.
+ * Remove the entries of a group that wait: those that no worker has, in the stream, in ready, in delayed, in
+ * the queues of keys and those of low priority.
  *
  * Invariant: an entry under lease, a dead letter, and an entry that was added after the first call stay. In a work queue an entry of the
  * stream is deleted once no other group needs it. A call removes some 500 entries, or 256 KiB of them, from one place. A process that dies
  * leaves the rest as it was.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `group`: group
  * - shared `channels`: prefix of the pub/sub channels of outcomes
@@ -21045,28 +21878,28 @@ done = done + 1`, piece118, piece6),
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
  * - `last`: id of the last entry to remove; empty for the last one of the stream
- * - `place`: where to continue: queued (at first), delayed, ready or stream
+ * - `place`: where to continue: low (at first), queued, delayed, ready or stream
  * - `from`: position at which to continue there; 0 at first
  * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
  * - on a full server runs: it deletes entries
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: '7ffd6319c7301b00e6af457566fc964b1d4274b8',
+  sha: 'f2b53ebb8f1a27bc460539a261955cb0b0dd94e7',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece37, piece126, piece36, piece152, piece153, piece127, piece128, piece129, `local clock = redis.call('TIME')
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece146, `local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece154, piece1, piece155, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
 local declared = ARGV[4]
 local STEP, MOST_BYTES = 500, 262144
-local NEXT = { queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+local NEXT = { low = 'queued', queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
@@ -21089,7 +21922,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], A
  * Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
  * dies leaves it done or not done.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
@@ -21102,7 +21935,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], A
  */
 export const streamDrop: Script<[held: readonly string[]], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '37431e4b6dd220740849f0daa9688e123d65133f',
+  sha: '1bc82302438b6b511f4010f80383fb5b2e49536b',
   batch: 1,
   sharedKeys: true,
   shared: [],
@@ -21349,7 +22182,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece152, piece153, piece127, piece128, piece129, piece1, piece155, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece1, piece155, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -21366,7 +22199,7 @@ local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 3 + done * 1
-done = done + 1`, piece70, piece6),
+done = done + 1`, piece68, piece6),
 }
 
 /**
@@ -21378,7 +22211,7 @@ done = done + 1`, piece70, piece6),
  * A call reads some 2,000 members of delayed and of the queues of keys, and 256 KiB of ready and of the dead letters. The caller continues
  * at the cursor; an entry that moves meanwhile may be missed.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the key that exists while the group is paused
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua), then the key that exists while the group is paused
  * - shared `most`: places of a key; 0 without order
  * - shared `group`: group
  * - shared `channels`: prefix of the pub/sub channels of outcomes
@@ -21389,13 +22222,13 @@ done = done + 1`, piece70, piece6),
  * - key `dead`: stream of its dead letters
  * - `id`: entry
  * - `action`: find; show: as find, and returns the payload; why: as find, and tells what may keep it from running; outcome: as find, but does not search for the dead letter if the outcome is there; cancel; or move and the new time in milliseconds since 1970, separated by a space
- * - `from`: where to look, and the cursor there: stream 0 at first; then queued, delayed, ready or dead
- * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `show` also the payload; with `why` the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload; or an empty state, and `from` of the next call
+ * - `from`: where to look, and the cursor there: stream 0 at first; then low, queued, delayed, ready or dead
+ * - replies state, 1 when the action was carried out, consumer, milliseconds since its last renewal, used attempts, time, outcome, progress, 1 when its outcome is kept, when its consumer got it; with `show` also the payload; with `why` the time, milliseconds for which the group is paused (-1: without an end, -2: not), workers that sent a command lately, consumers, and of what has the place of its key: m or r (an entry), d (one that waits for a time) or x (a dead letter), its id, time, consumer and milliseconds since its last renewal; then the payload, and 1 while it waits because of its low priority; or an empty state, and `from` of the next call
  * - on a full server runs: cancelling frees memory, and moving an entry needs hardly any
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: 'a65275b610e9fb8258e7c5dfdd41c533bf20ee33',
+  sha: 'fa6f86db9e316ab36e2d01e17c89e5553acd8ca1',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -21404,14 +22237,14 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece152, piece153, piece127, piece128, piece129, piece154, piece1, piece155, piece162, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece146, piece154, piece1, piece155, piece162, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
 local workers = ARGV[4]
 local COUNT, ROUNDS, MOST_BYTES = 500, 4, 262144
 local ALIVE_MS = 30000
-local NEXT = { stream = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
+local NEXT = { stream = 'low', low = 'queued', queued = 'delayed', delayed = 'ready', ready = 'dead' }
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
@@ -21424,11 +22257,11 @@ local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece114, piece6),
+done = done + 1`, piece112, piece6),
 }
 
 /**
- * Maintain a group: make due entries ready, and take over entries whose lease has ended.
+ * Maintain a group: make due entries ready, or put them back among those of low priority, and take over entries whose lease has ended.
  *
  * An entry that is taken over becomes ready for any worker. If it has used up its attempts, it becomes a dead letter. Each worker
  * calls this at least every ten seconds, which also shows that the worker is alive.
@@ -21440,7 +22273,7 @@ done = done + 1`, piece114, piece6),
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 due entries and 50 from each
  * stream, or some 256 KiB of each. It checks at most 500 leases of each, and continues at the cursor of the last call.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
@@ -21458,12 +22291,12 @@ done = done + 1`, piece114, piece6),
  * - key `watched`: exists while somebody watches the stream
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused plus 2 when the stream is watched, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - replies both cursors, 1 when paused plus 2 when the stream is watched plus 4 when entries of low priority wait, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '6031ba34e9fa25a6adb10aabc20c9a32bf2f5277',
+  sha: 'c7ad27ad672905a43a7c42db39e367701024df46',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
@@ -21472,7 +22305,32 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece51, piece126, piece36, piece152, piece153, piece127, piece128, piece129, piece1, piece155, piece164, piece162, piece132, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece1, piece155, piece164, piece162, piece130, `local function load_low()
+local low = {}
+function low.is(delivery)
+return delivery.o ~= nil and string.find(delivery.o, 'l', 1, true) ~= nil
+end
+function low.put(key, delivery)
+redis.call('ZADD', key, 0, members.from('', delivery))
+end
+function low.entry(member)
+return members.entry(member, 0)
+end
+function low.find(key, id)
+local prefix = members.prefix('', id)
+local member = redis.call('ZRANGE', key, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1]
+return member and low.entry(member), member
+end
+return low
+end
+local function put_waiting(ready, lows, delivery)
+if delivery.o and load_low().is(delivery) then
+load_low().put(lows, delivery)
+else
+entry.put_ready(ready, delivery)
+end
+end
+local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -21763,6 +22621,49 @@ done = done + 1`, piece11, piece6),
 }
 
 /**
+ * Move entries of low priority to ready, from which workers read them. Workers call it (low-entries.ts).
+ *
+ * Invariant: an entry is in `low` or in ready, before and after. An entry without `always` moves only if no other entry of the group waits. The
+ * order of the ids stays. A call moves some 256 KiB.
+ * If the worker dies before the script, nothing moved; after it, or if the reply is lost, the entries are in ready, and any worker reads them.
+ *
+ * - shared `group`: group
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `lows`: sorted set of entries of low priority, see lua/_lib/stream/low.lua
+ * - `count`: most entries to move
+ * - `always`: 1: also while other entries wait
+ * - replies entries moved, 1 when some are left
+ * - on a full server runs: without it these entries are not handled, and a full server is not drained
+ */
+export const streamPromote: Script<[group: Arg], [stream: string, ready: string, lows: string, count: Arg, always: Arg], readonly Reply[]> = {
+  name: 'stream/promote',
+  sha: 'edf22da730f672075f1baf80cea57d592ca2dbd2',
+  batch: 1,
+  sharedKeys: false,
+  shared: ["group"],
+  keys: ["stream","ready","lows"],
+  args: ["count","always"],
+  returns: 'list',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece146, piece36, piece148, piece1, `local group = ARGV[1]
+local MOST_BYTES, STEP = 262144, 4
+local items = #KEYS / 3
+if items == 1 then
+local stream, ready, lows, count, always = KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[3]
+do`, piece172, `end
+return nil
+end
+local function item(stream, ready, lows, count, always)`, piece172, `end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 2 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 1 + done * own
+done = done + 1`, piece31, piece6),
+}
+
+/**
  * Delete a dead letter.
  *
  * - key `dead`: stream of dead letters
@@ -21821,15 +22722,15 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece127, piece128, piece129, piece130, piece1, piece131, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece128, piece1, piece129, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
-do`, piece172, `end
+do`, piece173, `end
 return nil
 end
-local function item(dead, ready, position)`, piece172, `end
+local function item(dead, ready, position)`, piece173, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21866,16 +22767,16 @@ export const streamRenew: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece130, piece152, piece162, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece128, piece152, piece162, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece173, `end
+do`, piece174, `end
 return nil
 end
-local function item(stream, ids, places, starting)`, piece173, `end
+local function item(stream, ids, places, starting)`, piece174, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21908,16 +22809,16 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece141, piece51, piece126, piece127, piece128, piece142, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece174, `end
+do`, piece175, `end
 return nil
 end
-local function item(id, payload)`, piece174, `end
+local function item(id, payload)`, piece175, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21934,7 +22835,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing. Another payload replaces
  * its own in the same step, so that no worker gets the old one after a call that succeeded.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
  * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
@@ -21952,15 +22853,15 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position","payload"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece127, piece128, piece129, piece1, piece155, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece1, piece155, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local dead, ready, position, payload = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3]
-do`, piece175, `end
+do`, piece176, `end
 return nil
 end
-local function item(dead, ready, position, payload)`, piece175, `end
+local function item(dead, ready, position, payload)`, piece176, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22012,17 +22913,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard, channel = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece176, `end
+do`, piece177, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard, channel)`, piece176, `end
+local function item(stream, ready, delayed, group, after, discard, channel)`, piece177, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece139, piece6),
+done = done + 1`, piece137, piece6),
 }
 
 /**
@@ -22044,13 +22945,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece178, `end
+do`, piece179, `end
 return nil
 end
-local function item(schedules, due, id)`, piece178, `end
+local function item(schedules, due, id)`, piece179, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22083,10 +22984,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece179, `end
+do`, piece180, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece179, `end
+local function item(schedules, due, ids, id)`, piece180, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22127,7 +23028,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece141, piece51, piece126, piece36, piece127, piece128, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece139, piece49, piece124, piece36, piece125, piece126, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -22991,7 +23892,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece177, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece178, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -23065,17 +23966,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece180, `end
+do`, piece181, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece180, `end
+local function item(all, id, seen, next, payload, names, name)`, piece181, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece181, piece6),
+done = done + 1`, piece182, piece6),
 }
 
 /**
@@ -23107,21 +24008,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece182, `end
+do`, piece183, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece182, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece183, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece181, piece6),
+done = done + 1`, piece182, piece6),
 }
 
 /**
@@ -23145,14 +24046,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece183, `end
+do`, piece184, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece183, `end
+local function item(schedules, due, skip)`, piece184, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -23186,14 +24087,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece184, `end
+do`, piece185, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece184, `end
+local function item(schedules, due, ids, after, count)`, piece185, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -23213,7 +24114,7 @@ done = done + 1`, piece31, piece6),
  * If a process dies before the script, the leases end; if it dies after it, the batch is done. The worker sends at most 256 finished
  * deliveries and 64 moves, and moves some 1 MiB.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua
@@ -23243,7 +24144,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece152, piece51, piece126, piece36, piece153, piece127, piece128, piece129, piece1, piece155, piece164, piece132, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece152, piece49, piece124, piece36, piece153, piece125, piece126, piece127, piece1, piece155, piece164, piece130, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -23258,10 +24159,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece185, `end
+do`, piece186, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece185, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece186, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -23276,23 +24177,18 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], K
  *
  * Reads entries only when Redis does not know the lag, and then at most about 1,000 (`undelivered`).
  *
- * - key `stream`: stream
- * - key `ready`: stream of entries that the group must handle again
- * - key `delayed`: sorted set of its entries that wait for a time
- * - key `dead`: stream of its dead letters
- * - key `paused`: exists while the group is paused
- * - key `busy`: hash of places of keys, see lua/_lib/stream/places.lua
- * - key `queued`: sorted set of entries that wait for a place of their key
+ * - key `of`: the stream; of the group ready, delayed, dead letters, the key that exists while it is paused, the two of places (lua/_lib/stream/places.lua), and entries of low priority (low.lua)
  * - `group`: group
- * - replies 1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added, queued; then name, pending and idle milliseconds of each consumer
+ * - replies 1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready or of low priority, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added, queued; then name, pending and idle milliseconds of each consumer
  */
-export const streamStats: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, busy: string, queued: string, group: Arg], readonly Reply[]> = {
+export const streamStats: Script<[], [...of: string[], group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '8518854c1e63c9655a6eccdb8158938ac3168434',
+  sha: 'e72ef77a79e4794add02bc8d42f06f05df94d2ab',
   batch: 1,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready","delayed","dead","paused","busy","queued"],
+  keys: ["of"],
+  manyKeys: true,
   args: ["group"],
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
@@ -23304,18 +24200,21 @@ return found
 end
 end
 end
-local items = #KEYS / 7
-if items == 1 then`, piece39, `do`, piece186, `end
+local items = (#ARGV - 0) / 1
+if items == 1 then
+local of, group = KEYS, ARGV[1]
+do`, piece187, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, busy, queued, group)`, piece186, `end
+local function item(of, group)`, piece187, `end
 local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
+local each = #KEYS / items
 local function run()
 while done < items do
-local key = done * 7
-local arg = 0 + done * own
-done = done + 1`, piece41, piece6),
+local key = done * each
+local arg = 0 + done * 1
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece6),
 }
 
 /**
@@ -23339,15 +24238,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece51, piece36, piece37, piece126, piece152, piece153, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece124, piece152, piece153, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece187, `end
+do`, piece188, `end
 return nil
 end
-local function item(stream, first)`, piece187, `end
+local function item(stream, first)`, piece188, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -23378,14 +24277,14 @@ export const streamTagged: Script<[], [index: string, tags: Arg, before: Arg, co
   keys: ["index"],
   args: ["tags","before","count"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece127, piece1, `local STEP, ROUNDS = 100, 10
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece125, piece1, `local STEP, ROUNDS = 100, 10
 local items = #KEYS / 1
 if items == 1 then
 local index, tags, before, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece188, `end
+do`, piece189, `end
 return nil
 end
-local function item(index, tags, before, count)`, piece188, `end
+local function item(index, tags, before, count)`, piece189, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -23439,7 +24338,7 @@ export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: A
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece74, piece81, piece82, piece83, piece84, piece75, piece85, piece86, piece1, piece76, piece87, `local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
 function limiting.open(group, _, _, _, fields, at)
 group.of = charging.open(fields[at])
 group.keys = tonumber(fields[at + 1])
@@ -23485,7 +24384,7 @@ end
 function limiting.apply(group, plan)
 charging.apply(group.of, plan)
 return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
-end`, piece125, `local WAIT = {
+end`, piece123, `local WAIT = {
 g = function(rule, tokens)
 return rule.capacity == 0 and math.huge or (rule.level + tokens * rule.token - rule.capacity) / rule.drain
 end,
@@ -23517,7 +24416,7 @@ longest = math.max(longest, rule.limit == 0 and math.huge or WAIT[rule.letter](r
 end
 end
 return longest
-end`, piece127, piece128, piece129, piece36, `local function load_acknowledge()
+end`, piece125, piece126, piece127, piece36, `local function load_acknowledge()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -23720,16 +24619,16 @@ end
 local items = (#ARGV - 6) / 6
 if items == 1 then
 local own, where, place, used, fence, behind, pace = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-do`, piece189, `end
+do`, piece190, `end
 return nil
 end
-local function item(own, where, place, used, fence, behind, pace)`, piece189, `end
+local function item(own, where, place, used, fence, behind, pace)`, piece190, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
 local arg = 6 + done * 6
-done = done + 1`, piece181, piece6),
+done = done + 1`, piece182, piece6),
 }
 
 /**
@@ -23756,10 +24655,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece190, `end
+do`, piece191, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece190, `end
+local function item(watched, lasts, channels)`, piece191, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -23806,10 +24705,10 @@ local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece191, `end
+do`, piece192, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece191, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece192, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

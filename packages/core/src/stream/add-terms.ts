@@ -17,8 +17,8 @@ const LATEST_MS = 999_999_999_999_999
 export interface AddTerms {
   readonly trace: string
   readonly due: string
-  /** Whether it has high priority, and no time. */
-  readonly high: boolean
+  /** Unless it is normal, or the entry has a time: as lua/stream/add_priority.lua takes it. */
+  readonly priority: 'h' | 'l' | undefined
   /** Whether it replaces the entry of its dedup id that still waits for its time. */
   readonly replace: boolean
   readonly wait: boolean
@@ -28,7 +28,7 @@ export interface AddTerms {
 export const DEFAULT_TERMS: AddTerms = {
   trace: '',
   due: '',
-  high: false,
+  priority: undefined,
   replace: false,
   wait: false,
   signal: undefined,
@@ -68,10 +68,10 @@ export function addTerms(
   if (later !== undefined && at !== undefined) throw invalid('at', at, "give 'delay' or 'at', not both")
   const { priority = 'normal', replace = false } = options
   if (typeof replace !== 'boolean') throw invalid('replace', replace, 'give true or false')
-  if (priority !== 'normal' && priority !== 'high') {
-    throw invalid('priority', priority, "give 'normal' or 'high'")
+  if (priority !== 'normal' && priority !== 'high' && priority !== 'low') {
+    throw invalid('priority', priority, "give 'high', 'normal' or 'low'")
   }
-  if (priority === 'high') onlyGroup('priority')
+  if (priority !== 'normal') onlyGroup('priority')
   if (replace) {
     onlyGroup('replace')
     if (later === undefined && at === undefined) {
@@ -88,7 +88,8 @@ export function addTerms(
     due:
       (at === undefined ? (afterMs > 0 || replace ? `+${afterMs}` : '') : dueTime(at)) +
       ownTermsOf(options, onlyGroup),
-    high: priority === 'high' && afterMs === 0 && at === undefined,
+    priority:
+      priority === 'normal' || afterMs > 0 || at !== undefined ? undefined : priority === 'high' ? 'h' : 'l',
     replace,
     wait: whenFull === 'wait',
     signal,
@@ -97,12 +98,12 @@ export function addTerms(
 
 /** The entry's own terms as the scripts take them, behind a semicolon; empty when there are none. */
 function ownTermsOf(
-  { attempts, backoff, timeout, result }: Omit<StreamAddOptions, 'id' | 'key'>,
+  { attempts, backoff, timeout, result, priority }: Omit<StreamAddOptions, 'id' | 'key'>,
   onlyGroup: Scope['onlyGroup'],
 ): string {
-  if (attempts === undefined && backoff === undefined && timeout === undefined && result === undefined) {
-    return ''
-  }
+  const low = priority === 'low'
+  const given = [attempts, backoff, timeout, result].some((each) => each !== undefined)
+  if (!given && !low) return ''
   if (result !== undefined) {
     checkOptions('result', result, ['keep'])
     onlyGroup('result')
@@ -112,6 +113,7 @@ function ownTermsOf(
     backoffMs: backoff === undefined ? undefined : wholeMs('backoff', backoff, 0),
     timeoutMs: timeout === undefined ? undefined : (checkTimeout(timeout) ?? 0),
     keepMs: result === undefined ? undefined : wholeMs('keep', result.keep, 1000),
+    low,
   })
   return `;${own}`
 }

@@ -3,9 +3,9 @@ import type { Topic } from '../events.ts'
 import { checkOptions } from '../options.ts'
 import {
   streamAdd,
-  streamAddHigh,
   streamAddLatest,
   streamAddOnce,
+  streamAddPriority,
   streamAddUnfinished,
 } from '../redis/scripts.gen.ts'
 import { Effect, type EffectTarget, END } from '../record/effect.ts'
@@ -72,13 +72,22 @@ export function createAdder<T>(
   const appendFirstOnce = bindSafe(streamAddOnce, [all, firstLimits], safety)
   const appendNextUnfinished = bindSafe(streamAddUnfinished, [all, limits], safety)
   const appendFirstUnfinished = bindSafe(streamAddUnfinished, [all, firstLimits], safety)
-  const ahead = [stream, ...scope.groups.slice(0, 1).map((group) => keys.ready(name, group)), ...index]
-  const appendNextHigh = bindSafe(streamAddHigh, [ahead, limits], safety)
-  const appendFirstHigh = bindSafe(streamAddHigh, [ahead, firstLimits], safety)
   const [only = ''] = scope.groups
-  const later = [[stream, keys.delayed(name, only), ...index], keys.pausing(name, only)] as const
-  const appendNextLatest = bindSafe(streamAddLatest, [later[0], limits, later[1]], safety)
-  const appendFirstLatest = bindSafe(streamAddLatest, [later[0], firstLimits, later[1]], safety)
+  const workers = keys.pausing(name, only)
+  const levels = [
+    stream,
+    keys.ready(name, only),
+    keys.low(name, only),
+    keys.busyPlaces(name, only),
+    keys.results(name, only),
+    keys.resultsDue(name, only),
+    ...index,
+  ]
+  const appendNextPriority = bindSafe(streamAddPriority, [levels, limits, only, workers], safety)
+  const appendFirstPriority = bindSafe(streamAddPriority, [levels, firstLimits, only, workers], safety)
+  const later = [stream, keys.delayed(name, only), ...index]
+  const appendNextLatest = bindSafe(streamAddLatest, [later, limits, workers], safety)
+  const appendFirstLatest = bindSafe(streamAddLatest, [later, firstLimits, workers], safety)
   const ambientTrace = createAmbientTrace(name, traceparent)
   const traces = createAddTraces(identity, ambientTrace)
   const roomQueue = createRoomQueue()
@@ -131,14 +140,18 @@ export function createAdder<T>(
     return declared ? appendNextUnfinished(...item) : declareFirst(appendFirstUnfinished(...item))
   }
 
-  function appendHigh(
+  function appendPriority(
+    priority: 'h' | 'l',
     dedupId: string | undefined,
     json: string,
     { trace, due }: AddTerms,
   ): Promise<string | null> {
-    const dedupKey = dedupId === undefined ? stream : keys.addedId(name, dedupId)
-    const item = [route, dedupKey, json, trace, due, dedupId === undefined ? 0 : dedupMs] as const
-    return declared ? appendNextHigh(...item) : declareFirst(appendFirstHigh(...item))
+    const unique = untilFinished && dedupId !== undefined ? uniqueTerm(dedupId) : ''
+    const dedupKey = dedupId === undefined || unique !== '' ? stream : keys.addedId(name, dedupId)
+    const own = unique === '' ? due : withTerm(due, unique)
+    const windowMs = dedupId === undefined ? 0 : dedupMs
+    const item = [route, dedupKey, json, trace, own, unique, windowMs, priority] as const
+    return declared ? appendNextPriority(...item) : declareFirst(appendFirstPriority(...item))
   }
 
   function appendLatest(dedupId: string, json: string, { trace, due }: AddTerms): Promise<string | null> {
@@ -151,12 +164,8 @@ export function createAdder<T>(
       if (dedupId !== undefined) return appendLatest(dedupId, json, terms)
       return Promise.reject(invalid('replace', true, 'give an id too: it says which entry to replace'))
     }
-    if (untilFinished && dedupId !== undefined) {
-      if (!terms.high) return appendUnfinished(dedupId, json, terms)
-      const fix = "leave it out, or give the stream a dedup without 'until'"
-      return Promise.reject(invalid('priority', 'high', fix))
-    }
-    if (terms.high) return appendHigh(dedupId, json, terms)
+    if (terms.priority) return appendPriority(terms.priority, dedupId, json, terms)
+    if (untilFinished && dedupId !== undefined) return appendUnfinished(dedupId, json, terms)
     return dedupId === undefined ? append(json, terms.trace, terms.due) : appendOnce(dedupId, json, terms)
   }
 
@@ -192,10 +201,15 @@ export function createAdder<T>(
     return id
   }
 
-  function withKey(terms: AddTerms, payload: T, key: unknown): AddTerms {
+  function withKey(
+    terms: AddTerms,
+    payload: T,
+    key: unknown,
+    priority: StreamAddOptions['priority'],
+  ): AddTerms {
     if (!order && key === undefined) return terms
     const fix = 'leave it out: order by key decides which entry of a key is next'
-    if (order && terms.high) throw invalid('priority', 'high', fix)
+    if (order && priority !== undefined && priority !== 'normal') throw invalid('priority', priority, fix)
     if (order && terms.replace) throw invalid('replace', true, fix)
     return { ...terms, due: dueWithKey(order, terms.due, payload, key) }
   }
@@ -226,6 +240,7 @@ export function createAdder<T>(
         addTerms('add', options === undefined ? {} : options, ambient, scope.onlyGroup),
         payload,
         options?.key,
+        options?.priority,
       )
       const dedupId = options?.id === undefined ? undefined : checkDedupId(options.id)
       const json = checked(payload)
@@ -262,9 +277,9 @@ export function createAdder<T>(
       const json = checked(payload)
       texts.push(typeof json === 'string' ? json : await json)
       if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
-      if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at)))
+      if (order || keyOf) termsOf.push(withKey(terms, payload, keyOf?.(payload, at), options.priority))
     }
-    const plain = !idOf && !limited && !topic.observed && !terms.high && !terms.replace
+    const plain = !idOf && !limited && !topic.observed && !terms.priority && !terms.replace
     const ids: string[] = []
     for (let from = 0; from < texts.length;) {
       const sent: Promise<string>[] = []
@@ -296,7 +311,12 @@ export function createAdder<T>(
       const usual = options === undefined && ambient === undefined && !order
       const { trace, due } = usual
         ? DEFAULT_TERMS
-        : withKey(addTerms('adding', options ?? {}, ambient, scope.onlyGroup), payload, options?.key)
+        : withKey(
+            addTerms('adding', options ?? {}, ambient, scope.onlyGroup),
+            payload,
+            options?.key,
+            undefined,
+          )
       const json = checked(payload)
       const lean = trace === '' && due === ''
       const end = lean ? END : END + trace + END + due + END

@@ -11,8 +11,8 @@ export interface Fetcher {
   /** Why it cannot connect. Undefined when it is connected, or is connecting for the first time. */
   readonly reason: string | undefined
   onReady(listener: () => void): void
-  /** New entries, at most `count` of each source. */
-  fetchNew(count: number): Promise<FetchReply>
+  /** New entries, at most `count` of each source. `wait`: it may wait for some. */
+  fetchNew(count: number, wait: boolean): Promise<FetchReply>
   /** Entries that are pending for this consumer, after an id of each source, in the order of the keys that are read. */
   fetchPending(count: number, from: readonly string[]): Promise<FetchReply>
   /**
@@ -64,7 +64,7 @@ export function createOwnFetcher({ runtime, group, consumer, scripts }: FetcherO
       return connection.reason
     },
     onReady: (listener) => void connection.on('ready', listener),
-    fetchNew: (count) => read(count, ['BLOCK', BLOCK_MS], fromNew),
+    fetchNew: (count, wait) => read(count, wait ? ['BLOCK', BLOCK_MS] : [], fromNew),
     fetchPending: (count, from) => read(count, [], from),
     reconnect: connection.reconnect,
     // Resolves after the server closed the connection.

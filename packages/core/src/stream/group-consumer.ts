@@ -15,13 +15,14 @@ import { createDeliveries, type Deliveries } from './deliveries.ts'
 import { createDeliveryTraces, type DeliveryTraces } from './delivery-traces.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createOwnFetcher, createSharedFetcher } from './fetcher.ts'
+import { createLowEntries } from './low-entries.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createPausing } from './pausing.ts'
 import { startPlaceCheck } from './place-check.ts'
 import { createReader } from './reader.ts'
 import type { Runs } from './runs.ts'
 import { SOURCES } from './sources.ts'
-import { PAUSED, RESET, type Scope } from './scope.ts'
+import { LOW, PAUSED, RESET, type Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import { createWorkerEvents, type WorkerEvents } from './worker-events.ts'
 import { bindWorkerScripts, CLOSING_MS } from './worker-scripts.ts'
@@ -187,7 +188,14 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     },
     paused: (now) => stateFound(now),
     watched: createAnnouncer(events, scripts.announce).watched,
+    lowFound: () => low.found(),
     trouble,
+  })
+  const low = createLowEntries({
+    promote: scripts.promote,
+    trouble(error) {
+      if (!closing) trouble(error)
+    },
   })
   const isShared = (settings.connection ?? runtime.workerConnection) === 'shared'
   const fetcher = (isShared ? createSharedFetcher : createOwnFetcher)({
@@ -199,6 +207,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const reader = createReader({
     fetcher,
     sourceKeys,
+    low,
     async open(again) {
       // A group that was deleted begins again at the oldest entry, so that no entry is skipped. This is called before the first
       // read, because the entries of a paused group must not be read.
@@ -219,6 +228,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const checkNow = (): void => maintenance.within(0)
   const unfollow = runtime.subscriber.follow(route, keys.pausing(stream, group), {
     message(text) {
+      if (text === LOW) return low.found()
       // It also checks, because the pause may have ended since.
       pausing.told(text === PAUSED)
       if (text === RESET) fetcher.again?.()

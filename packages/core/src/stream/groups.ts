@@ -70,7 +70,7 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
       let last = ''
       for (let first = true; ; first = false) {
         let [removed, skips] = [0, false]
-        let next: readonly [last: string, place: string, from: string] = [last, 'queued', '0']
+        let next: readonly [last: string, place: string, from: string] = [last, 'low', '0']
         while (next[1] !== '') {
           const place = next[1]
           const [count, ...rest] = (await clear(route, key, ready, delayed, ...next)) as unknown[]

@@ -25,6 +25,8 @@ export interface Hindrances {
   readonly behind: Behind | undefined
   /** The payload as JSON text; undefined when the entry is in no place. */
   readonly json: string | undefined
+  /** Whether it waits because it has low priority. */
+  readonly low: boolean
 }
 
 /** What has the place of a key. */
@@ -153,7 +155,7 @@ function decode(id: string, reply: readonly string[]): Located {
 const STATES = { m: 'waiting', r: 'waiting', d: 'delayed', x: 'dead' } as const
 
 function hindrances(reply: readonly string[]): Hindrances {
-  const [now, paused, workers, consumers, kind, id = '', due, consumer, idle, json] = reply
+  const [now, paused, workers, consumers, kind, id = '', due, consumer, idle, json, low] = reply
   const state = STATES[kind as keyof typeof STATES]
   return {
     nowMs: Number(now),
@@ -161,6 +163,7 @@ function hindrances(reply: readonly string[]): Hindrances {
     workers: Number(workers),
     consumers: Number(consumers),
     json: json || undefined,
+    low: low === '1',
     behind:
       state === undefined
         ? undefined

@@ -11,6 +11,8 @@ export interface MaintenanceOptions {
   readonly paused: (paused: boolean) => void
   /** Called after each check with whether somebody watches the stream. */
   readonly watched: (watched: boolean) => void
+  /** Called after a check that found entries of low priority. */
+  readonly lowFound: () => void
   readonly trouble: (error: unknown) => void
 }
 
@@ -39,7 +41,7 @@ const START = '0-0'
 
 /** Maintains the group regularly: makes due entries ready, takes over entries of dead workers, and checks whether it is paused. */
 export function createMaintenance(options: MaintenanceOptions): Maintenance {
-  const { leaseMs, check, takenOver, unreadable, paused, watched, trouble } = options
+  const { leaseMs, check, takenOver, unreadable, paused, watched, lowFound, trouble } = options
   const everyMs = Math.min(leaseMs / 2, CHECK_MS)
   let cursors: readonly [string, string] = [START, START]
   let timer: NodeJS.Timeout | undefined
@@ -69,7 +71,8 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       cursors = [fromStream, fromReady]
       const isPaused = found % 2 === 1
       paused(isPaused)
-      watched(found >= 2)
+      watched(found % 4 >= 2)
+      if (found >= 4) lowFound()
       for (const [id, attempts, fence] of taken) {
         if (fence === 0) unreadable(id)
         else takenOver({ id, attempt: Math.abs(attempts), fence }, attempts < 0)

@@ -146,10 +146,11 @@ export interface StreamAddOptions {
   readonly result?: StreamKeepOptions
   /**
    * `high`: handled before the entries that wait, beside those that are handled again. Of two backlogs workers take equally many entries, so
-   * the others go on. Only in a work queue with one group and without order by key. `stream.read` does not list such an entry. An entry with a
-   * time needs it not: it is handled so once it is due. Default: `normal`.
+   * the others go on. An entry with a time needs it not: it is handled so once it is due. `low`: handled when no other entry waits, and while
+   * others do, one for about 15 of them. It keeps that through delays and retries. Only in a work queue with one group and without order by key.
+   * `stream.read` does not list such entries. Default: `normal`.
    */
-  readonly priority?: 'normal' | 'high'
+  readonly priority?: 'high' | 'normal' | 'low'
   /**
    * With `id` and a time: while the entry of this id waits for its time, this add gives it another payload, time and other options, and
    * resolves with its id. So of many adds in a row one entry is handled, with what the last one gave (debounce). Later an add makes a new

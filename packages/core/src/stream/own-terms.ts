@@ -11,6 +11,8 @@ export interface OwnTerms {
   readonly keepMs: number | undefined
   /** Whether its dedup id is free when it ends: `u` and digits. */
   readonly unique?: boolean
+  /** Whether it has low priority. */
+  readonly low?: boolean
 }
 
 const FIELDS = [
@@ -32,9 +34,10 @@ export function withTerm(due: string, term: string): string {
   return `${before}${before.includes(';') ? '' : ';'}${term}${key}`
 }
 
-/** As the scripts store them, such as `a3b1000t60000`; empty when there are none. */
+/** As the scripts store them, such as `a3b1000t60000l1`; empty when there are none. */
 export function encodeOwnTerms(own: OwnTerms): string {
-  return FIELDS.map(([name, letter]) => (own[name] === undefined ? '' : `${letter}${own[name]}`)).join('')
+  const texts = FIELDS.map(([name, letter]) => (own[name] === undefined ? '' : `${letter}${own[name]}`))
+  return texts.join('') + (own.low ? 'l1' : '')
 }
 
 export function parseOwnTerms(text: string | undefined): OwnTerms | undefined {

@@ -2,6 +2,7 @@ import { PenknifeError } from '../errors.ts'
 import { movedAway, neverSent, replyCode } from '../redis/failures.ts'
 import type { Fetcher, FetchReply } from './fetcher.ts'
 import type { FetchedEntry } from './leased-entry.ts'
+import type { LowEntries } from './low-entries.ts'
 import { addRun, isRun, streamPosition, withoutTurn } from './run-entries.ts'
 import { NEW } from './sources.ts'
 
@@ -9,6 +10,7 @@ export interface ReaderOptions {
   readonly fetcher: Fetcher
   /** The keys of `SOURCES`. */
   readonly sourceKeys: readonly string[]
+  readonly low: Omit<LowEntries, 'found'>
   /** Creates the group if it does not exist; `again` when it existed before. */
   readonly open: (again: boolean) => Promise<unknown>
   /** How many entries the worker can take now. */
@@ -38,7 +40,7 @@ const RETRY_MS = 250
  * first.
  */
 export function createReader(options: ReaderOptions): Reader {
-  const { fetcher, sourceKeys, open, room, most, fetched, snapshot, trouble, resumed } = options
+  const { fetcher, sourceKeys, low, open, room, most, fetched, snapshot, trouble, resumed } = options
   let stopped = false
   let wake: (() => void) | undefined
   let looking = false
@@ -93,9 +95,14 @@ export function createReader(options: ReaderOptions): Reader {
           unsure = false
         } else if (count <= 0) await pause()
         else {
-          const endWait = troubled ? undefined : fetcher.wait?.(() => wake?.())
+          const moving = low.beforeFetch(Math.min(count, most))
+          if (moving) await moving
+          if (stopped) return
+          const endWait = troubled || low.known ? undefined : fetcher.wait?.(() => wake?.())
           if (endWait) {
+            low.waiting(count)
             await pause()
+            low.waiting(0)
             endWait()
             continue
           }
@@ -127,7 +134,11 @@ export function createReader(options: ReaderOptions): Reader {
     const each = Math.ceil(count / shares)
     // The leases begin when Redis delivers the entries, which is not before now.
     const leasedSince = performance.now()
-    const entries = decode(await fetcher.fetchNew(each), each)
+    const wait = !low.known
+    if (wait) low.waiting(count)
+    const reply = await fetcher.fetchNew(each, wait).finally(() => low.waiting(0))
+    const entries = decode(reply, each)
+    low.fetched(entries.length, fullReads > 0)
     shares = fullReads === sourceKeys.length ? fullReads : 1
     if (entries.length > 0) fetched(entries, count, leasedSince)
   }

@@ -10,6 +10,8 @@ import type { StreamSettings } from './settings.ts'
 
 /** The message that a group is paused, to its workers: lua/stream/pause.lua. */
 export const PAUSED = 'p'
+/** The message that an entry of low priority waits, to the workers of its group: lua/stream/add_priority.lua. */
+export const LOW = 'l'
 /** The message that a group was reset, to its workers: lua/stream/reset.lua. */
 export const RESET = 'n'
 
@@ -34,7 +36,7 @@ export interface Scope {
   readonly keepDead: string
   /** The keys of lua/_lib/stream/places.lua of a group; none without order by key. */
   placesOf(group: string): readonly string[]
-  /** The keys of places, and those of outcomes: lua/_lib/stream/outcomes.lua. */
+  /** The keys of places, those of outcomes (lua/_lib/stream/outcomes.lua), and that of entries of low priority. */
   heldOf(group: string): readonly string[]
   /** The keys of outcomes and the prefix of their channels; undefined for a stream that keeps none. */
   outcomesOf(group: string): { readonly keys: readonly string[]; readonly channels: string } | undefined
@@ -92,6 +94,7 @@ export function createScope(
       keys.queued(stream, group),
       keys.results(stream, group),
       keys.resultsDue(stream, group),
+      keys.low(stream, group),
     ],
     outcomesOf: (group) =>
       declared === group

@@ -27,7 +27,7 @@ export interface StreamStats {
 
 export interface StreamGroupStats {
   readonly name: string
-  /** Entries that no worker has and that may be handled now: new ones, and retries that are due. */
+  /** Entries that no worker has and that may be handled now: new ones, retries that are due, and those of low priority. */
   readonly waiting: number
   /**
    * False when `waiting` is an estimate. Redis does not know the number after the group was reset or an entry was deleted by hand.
@@ -43,8 +43,9 @@ export interface StreamGroupStats {
   /** Dead letters. */
   readonly dead: number
   /**
-   * Milliseconds since the oldest waiting, running or queued entry was added; 0 when there is none. Delayed entries and dead letters do
-   * not count. Of the entries to be handled again only the one that became so first counts, of the queued ones the first of one key.
+   * Milliseconds since the oldest waiting, running or queued entry was added; 0 when there is none. Delayed entries, dead letters and those
+   * that wait because of their low priority do not count. Of the entries to be handled again only the one that became so first counts, of the
+   * queued ones the first of one key.
    */
   readonly oldestAgeMs: number
   /**

@@ -50,6 +50,7 @@ export function createStats(
           keys.paused(stream, group),
           keys.busyPlaces(stream, group),
           keys.queued(stream, group),
+          keys.low(stream, group),
           group,
         ),
       ),

@@ -8,6 +8,7 @@ import {
   streamMaintain,
   streamOpen,
   streamProgress,
+  streamPromote,
   streamRenew,
   streamSettle,
   streamWrite,
@@ -30,6 +31,8 @@ export interface WorkerScripts {
   settle(number: number, finished: string, moves: string): Promise<string>
   renew(source: number, positions: string, places: string, started: boolean): Promise<string>
   check(fromStream: string, fromReady: string): Promise<Checked>
+  /** lua/stream/promote.lua. */
+  promote(count: number, always: boolean): Promise<readonly [moved: number, left: number]>
   /** A step of lua/stream/check_places.lua. */
   checkPlaces(
     cursor: string,
@@ -83,6 +86,7 @@ export function bindWorkerScripts(
   const sourceKeys = SOURCES.map(({ keyOf }) => keyOf(keys, name, group))
   const ready = keys.ready(name, group)
   const delayed = keys.delayed(name, group)
+  const low = keys.low(name, group)
   const dead = keys.deadLetters(name, group)
   const paused = keys.paused(name, group)
   const watched = keys.watched(name)
@@ -108,7 +112,8 @@ export function bindWorkerScripts(
     leaseMs,
     maxAttempts,
   ])
-  const progress = bind(streamProgress, [held.slice(2), group, consumer, outcomes])
+  const progress = bind(streamProgress, [held.slice(2, 4), group, consumer, outcomes])
+  const promote = bind(streamPromote, [group])
   const write = bind(streamWrite, [group, consumer, outcomes])
   const announce = bind(streamAnnounce, [])
   const hold = bind(streamHold, [])
@@ -142,6 +147,8 @@ export function bindWorkerScripts(
         fromStream,
         fromReady,
       ) as Promise<Checked>,
+    promote: async (count, always) =>
+      (await promote(route, stream, ready, low, count, always ? 1 : 0)) as [number, number],
     checkPlaces: async (cursor, after) =>
       (await checkPlaces(route, stream, ready, delayed, dead, cursor, after)) as [string, string, number],
     progress: async ({ source, position, id, own }, json) =>

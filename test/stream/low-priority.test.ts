@@ -1,0 +1,219 @@
+import { expect, test } from 'vitest'
+
+import type { Stream } from '@penknife/core'
+
+import { failure } from '../support/connect.ts'
+import { addNumbers, openOrders, ORDERS, readersWaiting, readyOf } from '../support/orders.ts'
+import { useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useRedis()
+const QUEUE = { groups: ['billing'] }
+const LOW = { priority: 'low' } as const
+const LOWS = `${ORDERS}:low:billing`
+const CONNECTIONS = ['own', 'shared'] as const
+
+/** Adds an entry that waits, so that those of low priority behind it wait in their own place. */
+async function addBehind(
+  stream: Stream<number>,
+  payloads: readonly number[],
+  options = {},
+): Promise<readonly string[]> {
+  await stream.add(0)
+  return stream.addMany(payloads, { ...LOW, ...options })
+}
+
+const nothingLeft = (): Promise<void> =>
+  until(
+    'nothing is left',
+    async () => (await bench.raw.exists(LOWS)) + (await bench.raw.xlen(readyOf('billing'))) === 0,
+  )
+
+test.each(CONNECTIONS)(
+  'high comes before normal before low; with a backlog of others one in 16 has low priority (connection: %s)',
+  async (connection) => {
+    const stream = await openOrders(bench, QUEUE)
+    await addNumbers(stream, 1)
+    await stream.addMany(
+      Array.from({ length: 250 }, (_, at) => 20_000 + at),
+      LOW,
+    )
+    await addNumbers(stream, 1499, 1)
+    await stream.addMany([10_000, 10_001, 10_002], { priority: 'high' })
+    const handled: number[] = []
+    startWorker(stream, 'billing', ({ payload }) => void handled.push(payload), {
+      concurrency: 4,
+      connection,
+    })
+    await until('all are handled', () => handled.length === 1753)
+    expect(new Set(handled).size).toBe(1753)
+    const isLow = (payload: number): boolean => payload >= 20_000
+    const lastNormal = handled.findLastIndex((payload) => payload < 10_000)
+    const early = handled.slice(0, lastNormal).filter(isLow).length
+    // 1,500 others: 1 in 16 of what is fetched is 100. What was fetched before the worker knew of them is not counted.
+    expect(early).toBeGreaterThan(70)
+    expect(early).toBeLessThan(130)
+    expect(handled.findLastIndex((payload) => payload >= 10_000 && payload < 20_000)).toBeLessThan(100)
+    // In the order in which they were added.
+    expect(handled.filter(isLow)).toEqual(handled.filter(isLow).toSorted((a, b) => a - b))
+    await nothingLeft()
+  },
+)
+
+test('entries of low priority go on while high ones and others never end', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const [first] = await addBehind(stream, [7, 7, 7])
+  let adding = true
+  let lows = 0
+  const { worker } = startWorker(
+    stream,
+    'billing',
+    async ({ payload }) => {
+      if (payload === 7) lows += 1
+      // Each entry brings the next two: one of each kind.
+      else if (adding) await Promise.all([stream.add(1), stream.add(2, { priority: 'high' })])
+    },
+    { concurrency: 1 },
+  )
+  await until('they were handled', () => lows === 3)
+  expect(await stream.find(first as string)).toMatchObject({ state: 'gone' })
+  expect((await stream.stats({ over: 0 })).groups[0]?.waiting).toBeGreaterThan(20)
+  adding = false
+  await worker.close()
+})
+
+test.each(CONNECTIONS)(
+  'an idle worker handles one at once, and one that was added while it was blocked (connection: %s)',
+  async (connection) => {
+    const stream = await openOrders(bench, QUEUE)
+    const handled: number[] = []
+    let release = (): void => {}
+    const { worker } = startWorker(
+      stream,
+      'billing',
+      async ({ payload }) => {
+        if (payload === 1) await new Promise<void>((resolve) => (release = resolve))
+        handled.push(payload)
+      },
+      { concurrency: 1, connection },
+    )
+    await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+    await stream.add(5, LOW)
+    await until('it is handled', () => handled.length === 1)
+    // The second worker waits; the first one is busy, with an entry behind it that the second takes.
+    await stream.add(1)
+    const other = startWorker(stream, 'billing', ({ payload }) => void handled.push(payload), { connection })
+    await until('they know of none', async () => (await bench.raw.exists(LOWS)) === 0)
+    await Promise.all([stream.add(2), ...[6, 7, 8].map((payload) => stream.add(payload, LOW))])
+    await until('the other one handled them', () => handled.length === 5)
+    expect(handled).toEqual([5, 2, 6, 7, 8])
+    release()
+    await Promise.all([worker.close(), other.worker.close()])
+    await nothingLeft()
+  },
+)
+
+test('one that waits is found, counted, explained, cancelled, moved in time and cleared', async () => {
+  const stream = await openOrders(bench, { ...QUEUE, maxBacklog: 8 })
+  const [a, b, c, d] = (await addBehind(stream, [1, 2, 3, 4])) as [string, string, string, string]
+  expect(await bench.raw.zcard(LOWS)).toBe(4)
+  expect(await stream.find(a)).toMatchObject({ state: 'waiting', attempts: 0 })
+  expect(await stream.stats({ over: 0 })).toMatchObject({
+    length: 1,
+    groups: [{ waiting: 5, exact: true, queued: 0 }],
+  })
+  expect((await stream.read()).items).toHaveLength(1)
+  expect(await stream.cancel(a)).toEqual({ changed: true, state: 'waiting' })
+  expect(await stream.find(a)).toMatchObject({ state: 'gone' })
+  expect(await stream.reschedule(b, Date.now() + 3_600_000)).toMatchObject({ changed: true })
+  expect(await stream.find(b)).toMatchObject({ state: 'delayed' })
+  // Now: it passes the others.
+  expect(await stream.reschedule(c, 0)).toMatchObject({ changed: true })
+  expect([await bench.raw.zcard(LOWS), await bench.raw.xlen(readyOf('billing'))]).toEqual([1, 1])
+  expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 3, delayed: 1 })
+  // An add of low priority counts all that wait for a worker: 3, and 5 more.
+  await stream.addMany([5, 6, 7, 8, 9], LOW)
+  expect(await failure(stream.add(10, LOW))).toMatchObject({ code: 'PENKNIFE_FULL' })
+  expect(await stream.group('billing').clear()).toBe(9)
+  expect(await stream.find(d)).toMatchObject({ state: 'gone' })
+  expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 0, delayed: 0 })
+  expect(await bench.raw.exists(LOWS)).toBe(0)
+})
+
+test('an id is added once, also one that is taken until its entry is finished', async () => {
+  const plain = await openOrders(bench, QUEUE)
+  const [id] = await addBehind(plain, [1], { id: () => 'order-1' })
+  expect(await plain.add(2, { ...LOW, id: 'order-1' })).toBe(id)
+  expect(await plain.add(2, { id: 'order-1' })).toBe(id)
+  const stream = await openOrders(bench, { ...QUEUE, dedup: { until: 'finished' } })
+  for (const priority of ['low', 'high'] as const) {
+    const taken = await stream.add(3, { priority, id: priority })
+    expect(await stream.add(4, { id: priority })).toBe(taken)
+    expect(await stream.add(4, { id: priority, priority: 'low' })).toBe(taken)
+    await stream.cancel(taken)
+    const next = await stream.add(5, { id: priority, priority })
+    expect(next).not.toBe(taken)
+  }
+  const handled: number[] = []
+  startWorker(stream, 'billing', ({ payload }) => void handled.push(payload))
+  await until('all are handled', () => handled.length === 4)
+  await nothingLeft()
+  expect(await bench.raw.exists(`${ORDERS}:results:billing`)).toBe(0)
+})
+
+test('a retry, and one that was added with a delay, wait behind the others again', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  const id = await stream.add(1, { ...LOW, traceparent, result: { keep: '1h' } })
+  const seen: unknown[] = []
+  const first = startWorker(
+    stream,
+    'billing',
+    ({ payload, attempt, fence, traceparent: trace }) => {
+      seen.push([payload, attempt, fence, trace === traceparent])
+      if (payload === 1 && attempt === 1) throw new Error('again')
+      return payload
+    },
+    { retryDelay: 1 },
+  )
+  await first.saw('retrying')
+  expect(await stream.result(id)).toEqual({ state: 'done', value: 1 })
+  await first.worker.close()
+  expect(seen).toEqual([
+    [1, 1, 1, true],
+    [1, 2, 2, true],
+  ])
+  // A worker that may start nothing makes what is due ready, or puts it back.
+  const later = await stream.add(2, { ...LOW, delay: 1 })
+  await stream.add(3, { ...LOW, delay: 1, id: 'x', replace: true })
+  const second = startWorker(stream, 'billing', ({ payload }) => void seen.push(payload), { concurrency: 1 })
+  await until('all are handled', () => seen.length === 4)
+  await second.worker.close()
+  expect(await stream.find(later)).toMatchObject({ state: 'gone' })
+})
+
+test('added and finished entries of every priority count in the rates', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  await stream.add(0)
+  const rates = async (): Promise<number[]> => {
+    const { overMs, addedPerSecond, groups } = await stream.stats({ over: 1 })
+    return [addedPerSecond, groups[0]?.finishedPerSecond ?? NaN].map((each) =>
+      Math.round((each * overMs) / 1000),
+    )
+  }
+  await rates()
+  await stream.addMany([1, 2, 3], LOW)
+  await stream.addMany([4, 5], { priority: 'high' })
+  await stream.add(6)
+  expect(await rates()).toEqual([6, 0])
+})
+
+test('a group that is dropped takes them along', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  await addBehind(stream, [1, 2])
+  const other = await openOrders(bench, { groups: ['mailing'] })
+  expect(await other.group('billing').drop()).toBe(true)
+  expect(await bench.raw.exists(LOWS)).toBe(0)
+  expect(await bench.raw.xlen(ORDERS)).toBe(1)
+})
