@@ -1,10 +1,9 @@
 import { detached } from '../detached.ts'
+import { type Linked, LinkedList } from '../linked-list.ts'
 
 /** An item with a deadline. Only Deadlines uses these fields. */
-export interface Timed<Item> {
+export interface Timed<Item> extends Linked<Item> {
   dueAt: number
-  before: Item | undefined
-  after: Item | undefined
 }
 
 /**
@@ -17,57 +16,51 @@ export interface Timed<Item> {
 export class Deadlines<Item extends Timed<Item>> {
   readonly #ms: number
   readonly #expire: (item: Item) => void
-  #first: Item | undefined
-  #last: Item | undefined
-  #armed = false
+  readonly #items = new LinkedList<Item>()
+  #timer: NodeJS.Timeout | undefined
 
   constructor(ms: number, expire: (item: Item) => void) {
     this.#ms = ms
     this.#expire = expire
   }
 
-  start(item: Item): void {
-    item.dueAt = performance.now() + this.#ms
-    item.before = this.#last
-    if (this.#last) this.#last.after = item
-    else this.#first = item
-    this.#last = item
-    if (!this.#armed) this.#arm(this.#ms)
+  /** `now`: when its time began, by the clock of this process. */
+  start(item: Item, now: number = performance.now()): void {
+    item.dueAt = now + this.#ms
+    this.#items.add(item)
+    if (!this.#timer) this.#arm(this.#ms)
   }
 
-  /** Removes an item. Does nothing for an item without a deadline. */
-  end(item: Item): void {
-    if (item.before) item.before.after = item.after
-    else if (this.#first === item) this.#first = item.after
-    else return
-    if (item.after) item.after.before = item.before
-    else this.#last = item.before
-    item.before = item.after = undefined
+  /** Removes an item. False for one without a deadline. */
+  end(item: Item): boolean {
+    return this.#items.delete(item)
   }
 
   /** The items that have not expired, from the oldest to the newest. */
   get items(): Item[] {
-    const items: Item[] = []
-    for (let item = this.#first; item; item = item.after) items.push(item)
-    return items
+    return this.#items.toArray()
+  }
+
+  /** No item expires any more. */
+  stop(): void {
+    clearTimeout(this.#timer)
   }
 
   #arm(ms: number): void {
-    this.#armed = true
     // After a stall of this process the reply may have arrived already, and is read first.
     // Under load it is armed again and again, so it must not keep the async context of a caller.
-    detached(() => setTimeout(() => setImmediate(() => this.#check()), ms).unref())
+    this.#timer = detached(() => setTimeout(() => setImmediate(() => this.#check()), ms).unref())
   }
 
   #check(): void {
-    this.#armed = false
+    this.#timer = undefined
     const now = performance.now()
-    for (let item = this.#first; item; item = this.#first) {
+    for (let item = this.#items.first; item; item = this.#items.first) {
       if (item.dueAt > now) {
         this.#arm(Math.ceil(item.dueAt - now))
         return
       }
-      this.end(item)
+      this.#items.delete(item)
       this.#expire(item)
     }
   }

@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { type CallDeadlines, createCallDeadlines, timedCall, type TimedCall } from './call-deadlines.ts'
+import { type CallDeadlines, createCallDeadlines, type TimedCall } from './call-deadlines.ts'
 import { workerSettings } from './settings.ts'
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+beforeEach(
+  () => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'performance'] }),
+)
 afterEach(() => void vi.useRealTimers())
+
+const NEW = { dueAt: Infinity, atLeast: 0, before: undefined, after: undefined }
 
 interface Call extends TimedCall {
   readonly name: string
@@ -17,7 +21,7 @@ function start(usualMs: number | undefined): Omit<CallDeadlines<Call>, 'begin'> 
   const late: string[] = []
   const deadlines = createCallDeadlines<Call>(usualMs, ({ name }) => late.push(name))
   function begin(name: string | Call, ms?: number): Call {
-    const call = typeof name === 'object' ? name : { name, ...timedCall() }
+    const call = typeof name === 'object' ? name : { name, ...NEW }
     deadlines.begin(call, performance.now(), ms)
     return call
   }
@@ -66,7 +70,7 @@ test('an extension never shortens the time, may be repeated, and does not revive
 
 test('an extension before the time of a call begins counts', () => {
   const { late, extend, begin } = start(100)
-  const early = { name: 'early', ...timedCall() }
+  const early = { name: 'early', ...NEW }
   extend(early, 300)
   extend(early, 10)
   begin(early)

@@ -124,7 +124,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       entries,
       places,
       limitMs: limitOf(entries),
-      endsAt: Infinity,
+      dueAt: Infinity,
       atLeast: 0,
       before: undefined,
       after: undefined,
@@ -153,7 +153,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
   }
 
   function succeeded(mine: Call, outcome: unknown): void {
-    if (mine.endsAt === 0) return
+    if (mine.dueAt === 0) return
     deadlines.end(mine)
     traces.ended(mine.entries)
     for (let at = 0; at < mine.entries.length; at++) {
@@ -176,7 +176,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
   }
 
   function failed(mine: Call, error: unknown): void {
-    if (mine.endsAt === 0) return
+    if (mine.dueAt === 0) return
     deadlines.end(mine)
     traces.ended(mine.entries, error ?? new Error('the handler failed without an error'))
     for (const entry of mine.entries) fail(entry, error, true)

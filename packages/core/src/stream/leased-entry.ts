@@ -1,4 +1,5 @@
 import type { CommitAnswer } from '../record/types.ts'
+import type { Linked } from '../linked-list.ts'
 import type { TimedCall } from './call-deadlines.ts'
 import { FIRST_STAGE, type Staged } from './delivery-state.ts'
 import type { DeliveryTrace } from './delivery-trace.ts'
@@ -32,7 +33,7 @@ export interface Keyed {
 }
 
 /** An entry under this worker's lease: a delivery. */
-export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Staged {
+export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Staged, Linked<LeasedEntry> {
   /** Undefined for an entry without a key. */
   readonly keyed: Keyed | undefined
   readonly position: string
@@ -92,6 +93,8 @@ export function leasedEntry(
             startedAt: 0,
           },
     stage: FIRST_STAGE,
+    before: undefined,
+    after: undefined,
     fetchedAt,
     leaseEndsAt,
     commit: undefined,

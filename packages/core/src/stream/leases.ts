@@ -1,3 +1,4 @@
+import { LinkedList } from '../linked-list.ts'
 import { hasLease, isUnsettled } from './delivery-state.ts'
 import type { FetchedEntry, LeasedEntry } from './leased-entry.ts'
 import { streamPosition } from './run-entries.ts'
@@ -27,7 +28,7 @@ export interface Leases {
   find(source: number, position: string): LeasedEntry | undefined
   /** Characters of all payloads. */
   readonly length: number
-  all(): Iterable<LeasedEntry>
+  all(): LeasedEntry[]
   /** Returns a test for the entries that are under lease at the time of the call. */
   snapshot(): (fetched: FetchedEntry) => boolean
   /** Whether a renewal is overdue. No entry may start then, because its lease may have ended. */
@@ -50,8 +51,9 @@ const OVERDUE = 0.4
  * by the local clock, counted from the time before the last successful renewal was sent.
  */
 export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesOptions): Leases {
-  /** For each source, its entries by position. */
-  const bySource = SOURCES.map(() => new Map<string, LeasedEntry>())
+  const list = new LinkedList<LeasedEntry>()
+  /** Of each source, the greatest position that was added. */
+  const newest = SOURCES.map(() => '')
   const timer = setInterval(() => void beat(), leaseMs * BEAT)
   /** When the oldest lease began, or earlier. */
   let oldest = 0
@@ -61,27 +63,29 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
   let beats = 0
   let failing = false
 
-  function mapOf({ source }: LeasedEntry | FetchedEntry): Map<string, LeasedEntry> {
-    return bySource[source] as Map<string, LeasedEntry>
-  }
-
   function forget(entry: LeasedEntry): void {
-    const map = mapOf(entry)
-    if (map.get(entry.position) !== entry) return
-    map.delete(entry.position)
+    if (!list.delete(entry)) return
     size -= 1
     length -= entry.json?.length ?? 0
   }
 
-  function* all(): Iterable<LeasedEntry> {
-    for (const map of bySource) yield* map.values()
+  function find(source: number, position: string): LeasedEntry | undefined {
+    return list.toArray().find((entry) => entry.source === source && entry.position === position)
+  }
+
+  /** The entry with the position of one that is being added. Mostly a position is greater than all before, so there is no need to search. */
+  function sameAs({ source, position }: LeasedEntry): LeasedEntry | undefined {
+    if (!isAfter(position, newest[source] as string)) return find(source, position)
+    newest[source] = position
+    return undefined
   }
 
   function beat(): Promise<void> {
     const parts: Promise<boolean>[] = []
-    for (const [source, map] of bySource.entries()) {
+    const leased = list.toArray().filter(hasLease)
+    for (const source of SOURCES.keys()) {
       // They were added in the order of their positions.
-      const entries = [...map.values()].filter(hasLease)
+      const entries = leased.filter((entry) => entry.source === source)
       for (let from = 0; from < entries.length; from += MOST) {
         parts.push(renewSome(source, entries.slice(from, from + MOST)))
       }
@@ -91,7 +95,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
       beats -= 1
       failing = answered.includes(false)
       oldest = performance.now()
-      for (const entry of all()) {
+      for (const entry of list.toArray()) {
         if (isUnsettled(entry)) oldest = Math.min(oldest, entry.leaseEndsAt - leaseMs)
       }
       if (!failing) renewed()
@@ -134,8 +138,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
 
   return {
     add(entry) {
-      const map = mapOf(entry)
-      const before = map.get(entry.position)
+      const before = sameAs(entry)
       // After a reset of the group a position may be delivered again. Redis no longer has the earlier delivery.
       if (before) {
         forget(before)
@@ -143,23 +146,23 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
       }
       const began = entry.leaseEndsAt - leaseMs
       oldest = size === 0 ? began : Math.min(oldest, began)
-      map.set(entry.position, entry)
+      list.add(entry)
       size += 1
       length += entry.json?.length ?? 0
     },
     delete: forget,
-    find: (source, position) => bySource[source]?.get(position),
+    find,
     get length() {
       return length
     },
     get size() {
       return size
     },
-    all,
+    all: () => list.toArray(),
     snapshot() {
       // A run was read as a whole, so its other entries were known too.
-      const leased = bySource.map((map) => new Set([...map.keys()].map(streamPosition)))
-      return ({ source, position }) => leased[source]?.has(streamPosition(position)) ?? false
+      const leased = new Set(list.toArray().map(readAs))
+      return (entry) => leased.has(readAs(entry))
     },
     overdue: (now) => now - oldest > leaseMs * OVERDUE && size > 0,
     async recordStart(entry) {
@@ -173,4 +176,23 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
     },
     stop: () => clearInterval(timer),
   }
+}
+
+/** Of an entry, or of its run, where it is read. */
+function readAs({ source, position }: FetchedEntry | LeasedEntry): string {
+  return `${SOURCES[source]?.prefix}${streamPosition(position)}`
+}
+
+/** Whether a position, of an entry or of one of a run, is greater than another. */
+function isAfter(position: string, other: string): boolean {
+  // Mostly all numbers have as many digits.
+  const aligned =
+    position.length === other.length &&
+    position.indexOf('-') === other.indexOf('-') &&
+    position.indexOf('/') === other.indexOf('/')
+  if (aligned) return position > other
+  const [ours, theirs] = [position.split(/[-/]/), other.split(/[-/]/)]
+  const at = ours.findIndex((digits, index) => digits !== theirs[index])
+  const [digits = '', otherDigits = ''] = [ours[at], theirs[at]]
+  return digits.length === otherDigits.length ? digits > otherDigits : digits.length > otherDigits.length
 }

@@ -8,8 +8,11 @@ export interface Queue<T> {
   pop(): T | undefined
 }
 
+/** Places before the first value that may stay empty. */
+const MOST_GAPS = 1024
+
 export function createQueue<T>(): Queue<T> {
-  let values: T[] = []
+  let values: (T | undefined)[] = []
   let head = 0
   return {
     get size() {
@@ -25,9 +28,14 @@ export function createQueue<T>(): Queue<T> {
     },
     shift() {
       if (head === values.length) return undefined
-      const value = values[head++]
+      const value = values[head]
+      values[head++] = undefined
       if (head === values.length) {
         values = []
+        head = 0
+      } else if (head >= MOST_GAPS && head * 2 > values.length) {
+        // It may never be empty.
+        values = values.slice(head)
         head = 0
       }
       return value
