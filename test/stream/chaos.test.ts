@@ -25,6 +25,8 @@ test(`a stream keeps its promises under faults of workers, Redis and the network
   expect(counts['adds confirmed']).toBeGreaterThan(entries / 2)
   expect(counts['dead letters']).toBeGreaterThan(0)
   expect(counts['retrying']).toBeGreaterThan(0)
+  expect(counts['handler calls, low']).toBeGreaterThan(entries / 16)
+  expect(counts['entries of low priority that waited at once']).toBeGreaterThan(5)
   // Only a reply to a read that is lost is recovered: in a short run on a busy machine there may be none.
   if (LONG) expect(counts['recovered']).toBeGreaterThan(0)
 }, 200_000)
