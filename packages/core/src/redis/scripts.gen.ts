@@ -22766,7 +22766,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing. Another payload replaces
  * its own in the same step, so that no worker gets the old one after a call that succeeded.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
@@ -24045,7 +24045,7 @@ done = done + 1`, piece31, piece6),
  * If a process dies before the script, the leases end; if it dies after it, the batch is done. The worker sends at most 256 finished
  * deliveries and 64 moves, and moves some 1 MiB.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua

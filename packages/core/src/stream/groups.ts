@@ -16,11 +16,11 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
   const paused = keys.paused(stream, name)
   const pause = bind(streamPause, [])
   const reset = bind(streamReset, [])
-  const drop = bind(streamDrop, [scope.heldOf(name)])
+  const drop = bind(streamDrop, [scope.heldWithLowOf(name)])
   const sweep = bind(streamSweep, [declared])
 
   const clear = bind(streamClear, [
-    scope.heldOf(name),
+    scope.heldWithLowOf(name),
     scope.order?.places ?? 0,
     name,
     keys.outcomes(stream, name),
