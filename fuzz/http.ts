@@ -1,10 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { Redis } from 'ioredis'
 
+import { bundlePrograms } from '../scripts/programs.ts'
 import { startRedis } from '../scripts/redis/server.ts'
 import { createFindings, type Findings, type Fuzzer, randomOf, settlesWithin } from './harness.ts'
 import { play } from './http/client.ts'
@@ -34,10 +38,13 @@ export const http: Fuzzer = {
     const findings = createFindings()
     await using redis = await startRedis()
     const raw = new Redis(redis.url)
+    const folder = await mkdtemp(join(tmpdir(), 'penknife-fuzz-'))
     try {
+      await bundlePrograms({ server: fileURLToPath(new URL('http/server.ts', import.meta.url)) }, folder)
       let done = 0
       while (done < inputs) {
         done += await life({
+          program: join(folder, 'server.mjs'),
           url: redis.url,
           raw,
           seed,
@@ -51,11 +58,14 @@ export const http: Fuzzer = {
       return { inputs: done, findings: findings.lines }
     } finally {
       raw.disconnect()
+      await rm(folder, { recursive: true, force: true })
     }
   },
 }
 
 interface Life {
+  /** The bundled server. */
+  readonly program: string
   readonly url: string
   readonly raw: Redis
   readonly seed: number
@@ -66,8 +76,8 @@ interface Life {
 }
 
 /** One process of the server, from its start to its close under attack. */
-async function life({ url, raw, seed, from, count, findings }: Life): Promise<number> {
-  await using server = await startServer(url)
+async function life({ program, url, raw, seed, from, count, findings }: Life): Promise<number> {
+  await using server = await startServer(program, url)
   let first: Kept | undefined
   let done = 0
   while (done < count && server.running) {
@@ -219,9 +229,9 @@ interface RunningServer extends AsyncDisposable {
   ask(asked: Asked): Promise<Kept | Report | undefined>
 }
 
-async function startServer(url: string): Promise<RunningServer> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('http/server.ts', import.meta.url)), [url], {
-    execArgv: ['--expose-gc', '--conditions=penknife-source', '--import', 'tsx'],
+async function startServer(program: string, url: string): Promise<RunningServer> {
+  const child: ChildProcess = fork(program, [url], {
+    execArgv: ['--expose-gc'],
     env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
   })
   const answers = new Map<number, (answer: never) => void>()

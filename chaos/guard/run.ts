@@ -10,7 +10,7 @@ import { startProxy } from '../../scripts/redis/proxy.ts'
 import { startRedis } from '../../scripts/redis/server.ts'
 import { bundle } from '../harness/bundle.ts'
 import { type Cast, createCast, type FaultRecord } from '../harness/cast.ts'
-import { findingsOf } from '../harness/claims.ts'
+import { brokenWithin, findingsOf } from '../harness/claims.ts'
 import {
   networkFaults,
   oneAtATime,
@@ -39,6 +39,8 @@ export interface GuardChaosOptions {
   /** The longest time for which a process keeps a lock. Default: 600 ms. */
   readonly holdMs?: number
   readonly sabotage?: readonly Sabotage[]
+  /** Ends when a claim that begins so is broken, at the latest after `seconds`. Default: after `seconds`. */
+  readonly untilBroken?: string
   /** Keeps the journals when a claim is broken, and logs their folder. Default: false. */
   readonly keepJournals?: boolean
   readonly log?: (line: string) => void
@@ -57,7 +59,7 @@ export interface GuardChaosResult extends Verdict {
  */
 export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardChaosResult> {
   const { seed, seconds, members = 6, betweenMs = [100, 400], holdMs = 600 } = options
-  const { sabotage = [], log = () => {} } = options
+  const { sabotage = [], untilBroken, log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const redis = await startRedis({ persist: true })
@@ -77,7 +79,24 @@ export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardCh
       ...networkFaults(scene),
     ].filter(({ name }) => options.faults?.includes(name) ?? true)
     const strikes = startStriking(faults, random, betweenMs)
-    await delay(seconds * 1000)
+    const result = (verdict: Verdict): GuardChaosResult => ({
+      ...verdict,
+      faults: strikes.counts,
+      lives: readJournals(folder).size - 1,
+      seconds: (performance.now() - started) / 1000,
+    })
+    if (untilBroken === undefined) await delay(seconds * 1000)
+    else {
+      const verdict = await brokenWithin(seconds * 1000, untilBroken, async () => {
+        const counters = await countersLeft(redis.socket)
+        return check(readJournals<Record>(folder), { counters, failed: [] })
+      })
+      if (verdict) {
+        await cast.end()
+        await strikes.stop()
+        return result(verdict)
+      }
+    }
     await strikes.untilEach(30_000)
     log('the faults stop')
     await strikes.stop()
@@ -96,12 +115,7 @@ export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardCh
       kept = true
       log(`the journals are in ${folder}`)
     }
-    return {
-      ...verdict,
-      faults: strikes.counts,
-      lives: journals.size - 1,
-      seconds: (performance.now() - started) / 1000,
-    }
+    return result(verdict)
   } finally {
     await cast.end()
     journal.close()

@@ -32,13 +32,14 @@ export interface Part {
 export interface Cast {
   readonly parts: readonly Part[]
   start(name: string, program: string, config: object): Part
-  /** SIGKILL to all remaining processes. */
+  /** SIGKILL to all remaining processes, for good. */
   end(): Promise<void>
 }
 
 export function createCast(folder: string, journal: Journal<FaultRecord>): Cast {
   const parts: Part[] = []
   const children = new Set<ChildProcess>()
+  let over = false
 
   function spawned(life: string, program: string, config: object): ChildProcess {
     const child = spawn(process.execPath, [program, JSON.stringify({ ...config, folder, life })], {
@@ -68,7 +69,7 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
         : Promise.resolve(child.exitCode)
     const note = (fault: string): void => journal.write({ k: 'fault', fault, on: life() })
     const next = (): void => {
-      if (closing) return
+      if (closing || over) return
       lives += 1
       frozen = false
       child = spawned(life(), program, config)
@@ -123,6 +124,7 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
     parts,
     start,
     async end() {
+      over = true
       await Promise.all(
         [...children].map(async (child) => {
           const gone = once(child, 'exit')

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** A claim, how often it was checked, and what contradicts it. */
 export interface Claim {
   readonly claim: string
@@ -28,6 +30,21 @@ export function createClaims(): Claims {
 
 export function findingsOf(claims: readonly Claim[]): readonly string[] {
   return claims.flatMap(({ claim, against }) => against.map((what) => `${claim}: ${what}`))
+}
+
+/** The verdict as soon as it has a finding against a claim that begins with `claim`. Undefined if there is none in this time. */
+export async function brokenWithin<V extends { readonly claims: readonly Claim[] }>(
+  ms: number,
+  claim: string,
+  judge: () => Promise<V>,
+): Promise<V | undefined> {
+  const end = performance.now() + ms
+  while (performance.now() < end) {
+    await delay(800)
+    const verdict = await judge()
+    if (verdict.claims.some((each) => each.claim.startsWith(claim) && each.against.length > 0)) return verdict
+  }
+  return undefined
 }
 
 /** A line for each claim, and the first findings against it. */

@@ -2,6 +2,7 @@ import type { DeadLetterKind } from '@penknife/core'
 
 import { type Claim, createClaims } from '../harness/claims.ts'
 import { type Course, courseOf, type Delivery, type History } from './history.ts'
+import { checkLimits } from './check-limits.ts'
 import { checkOrder } from './check-order.ts'
 import { intentOf, payloadOf, streamOf } from './plan.ts'
 
@@ -16,6 +17,8 @@ export interface Dead {
 export interface Evidence {
   readonly seed: number
   readonly maxAttempts: number
+  /** Adds of all producers a second. */
+  readonly perSecond: number
   readonly history: History
   /** By `stream/group`. */
   readonly dead: ReadonlyMap<string, readonly Dead[]>
@@ -114,6 +117,9 @@ export function check(evidence: Evidence): Verdict {
     'entries of a key are handled one after the other, in the order in which they were added',
   )
   for (const group of history.groups) checkOrder(evidence.seed, group, ordered, count)
+
+  const limited = claims.claim('no more entries of a subject begin in any time than its limit allows')
+  for (const group of history.groups) checkLimits(group, evidence.perSecond, limited, count)
 
   const lettersOf = new Map([...evidence.dead].map(([name, letters]) => [name, byId(letters)]))
   for (const { n, ids, unknown } of history.adds.values()) {

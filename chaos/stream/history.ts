@@ -20,6 +20,8 @@ export interface Delivery {
   readonly attempt: number
   readonly fence: number
   readonly intact: boolean
+  /** When the limiter was asked about it, if its group has a limit. */
+  readonly askedAt: number | undefined
   /** Whether the handler was about to resolve or to throw. */
   ended?: 'resolved' | 'threw'
   endedAt?: number
@@ -46,6 +48,8 @@ export interface GroupHistory {
   readonly group: string
   /** By entry id. */
   readonly courses: Map<string, Course>
+  /** How often its workers asked a limiter. */
+  asked: number
 }
 
 export interface History {
@@ -84,7 +88,7 @@ function groupOf(
   { stream, group }: { stream: string; group: string },
 ): GroupHistory {
   const name = `${stream}/${group}`
-  const found = groups.get(name) ?? { stream, group, courses: new Map<string, Course>() }
+  const found = groups.get(name) ?? { stream, group, courses: new Map<string, Course>(), asked: 0 }
   groups.set(name, found)
   return found
 }
@@ -110,11 +114,17 @@ function add(adds: Map<number, Added>, record: Timed<ProducerRecord> & { readonl
 /** Adds the records of one life of a worker, in order; returns how often it had trouble. */
 function follow(life: string, records: readonly Timed<WorkerRecord>[], group: GroupHistory): number {
   const open = new Map<string, Delivery>()
+  const asked = new Map<string, number>()
   let troubles = 0
   let closing = false
   for (const record of records) {
     if (record.k === 'trouble') troubles += 1
     if (record.k === 'closing') closing = true
+    if (record.k === 'asked') {
+      group.asked += 1
+      asked.set(record.id, record.t)
+      continue
+    }
     if (!('id' in record)) continue
     const { k, id, a, f, t } = record
     const key = `${id} ${f}`
@@ -122,7 +132,7 @@ function follow(life: string, records: readonly Timed<WorkerRecord>[], group: Gr
     const delivery = open.get(key)
     if (k === 'start') {
       const { n, intact } = record
-      const begun: Delivery = { life, n, at: t, attempt: a, fence: f, intact }
+      const begun: Delivery = { life, n, at: t, attempt: a, fence: f, intact, askedAt: asked.get(id) }
       course.deliveries.push(begun)
       open.set(key, begun)
     } else if (k === 'recovered') course.recovered.push(a)

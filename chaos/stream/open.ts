@@ -9,10 +9,15 @@ export interface Opened {
   readonly streams: ReadonlyMap<string, Stream<Payload>>
 }
 
+const DEADLINE_MS = 1000
+
 /** The streams of the plan, in a process that gets its life as its first argument. */
-export function openStreams({ url, sabotage }: Pick<Life, 'url' | 'sabotage'>): Opened {
+export function openStreams(
+  { url, sabotage }: Pick<Life, 'url' | 'sabotage'>,
+  deadline: number = DEADLINE_MS,
+): Opened {
   sabotageScripts(sabotage)
-  const penknife = connect(pattern(url), { deadline: 1000 })
+  const penknife = connect(pattern(url), { deadline })
   const space = penknife.space(SPACE)
   const open = (plan: StreamPlan): [string, Stream<Payload>] => [
     plan.name,

@@ -136,4 +136,6 @@ export interface WorkerConfig {
   /** Whether the process has several workers, which share connections. */
   readonly shared: boolean
   readonly settings: WorkerSettings
+  /** Adds of all producers, from which limits follow. */
+  readonly perSecond: number
 }

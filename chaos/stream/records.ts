@@ -16,6 +16,8 @@ export type ProducerRecord =
 /** A record of a worker. */
 export type WorkerRecord =
   | { readonly k: 'born'; readonly stream: string; readonly group: string }
+  /** It is about to ask the limiter about an entry. */
+  | { readonly k: 'asked'; readonly id: string }
   /** The handler of an entry starts, with this attempt and fence. */
   | {
       readonly k: 'start'

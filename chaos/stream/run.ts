@@ -89,6 +89,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
             batch: group === 'mail' && at > 0,
             shared,
             settings,
+            perSecond,
           }
           return cast.start(`${name}-${group}-${at + 1}`, worker, { ...life, ...config })
         }),
@@ -128,6 +129,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     const verdict = check({
       seed,
       maxAttempts,
+      perSecond,
       history: historyOf(journals),
       dead,
       left: [...left, ...failed],

@@ -2,15 +2,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import {
+  createRateLimiter,
   createStream,
   type Delivery,
   NeverRetryError,
   type Stream,
   type StandardSchema,
+  type WorkerLimitOptions,
 } from '@penknife/core'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
+import { limitOf, type LimitPlan, subjectOf } from './limits.ts'
 import { keptBy, openStreams } from './open.ts'
 import {
   checkOf,
@@ -40,7 +43,8 @@ const schema: StandardSchema<Payload, Payload> = {
   },
 }
 
-const { penknife } = openStreams(config)
+// Shorter than a lease, so that the first token of an entry is taken without asking for its lease.
+const { penknife } = openStreams(config, settings.leaseMs / 2)
 const plan = STREAMS.find(({ name }) => name === config.stream) as StreamPlan
 const stream: Stream<Payload> = createStream(penknife.space(SPACE), plan.name, { schema, ...keptBy(plan) })
 
@@ -64,6 +68,22 @@ async function handleAll(deliveries: readonly Delivery<Payload>[]): Promise<unkn
   return Promise.all(deliveries.map((delivery) => handle(delivery).catch((error: unknown) => error)))
 }
 
+const limited = limitOf(config.stream, group, config.perSecond)
+const limits = limited ? { limit: limitWith(limited) } : {}
+
+function limitWith({ rule, place }: LimitPlan): WorkerLimitOptions<Payload> {
+  const name = `${config.stream}-${group}`
+  // No entry may start without a token.
+  const whenUnavailable = 'throw'
+  return {
+    limiter: createRateLimiter(penknife.space(SPACE), name, { rules: [rule], place, whenUnavailable }),
+    subject({ id, payload }) {
+      journal.write({ k: 'asked', id })
+      return subjectOf(payload.n)
+    },
+  }
+}
+
 const options = {
   lease: settings.leaseMs,
   maxAttempts: settings.maxAttempts,
@@ -75,7 +95,7 @@ const options = {
 const workers = Array.from({ length: shared ? 2 : 1 }, () => {
   const worker = batch
     ? stream.batchWorker(group, handleAll, { ...options, concurrency: 4, batch: 25 })
-    : stream.worker(group, handle, { ...options, concurrency: settings.concurrency })
+    : stream.worker(group, handle, { ...options, concurrency: settings.concurrency, ...limits })
   worker.on((event) => {
     const record = recordOf(event)
     if (record) journal.write(record)

@@ -11,6 +11,7 @@
 -- or was charged later than now (the server's clock was set back).
 -- @batch 64
 -- @full refused      it may add a subject: the limiter's policy decides
+-- @full runs as take_for_entry  a worker can finish the entry then, which frees memory; the state has a TTL
 -- @include now
 -- @shared numbers    four doubles: id of the rule's state, units drained in a microsecond, units of a token, capacity
 -- @item key state    string of entries

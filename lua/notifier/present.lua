@@ -48,7 +48,7 @@ local function item(counts, entries, leases, history, live, most)
   if wrong then
     return wrong
   end
-  local more = presence.expire(room)
+  local more = presence.expire(room, lease)
   presence.mark(room)
   local reply = { more and '+' or '', redis.call('HLEN', counts) }
   most = tonumber(most)

@@ -31,7 +31,7 @@ local function item(counts, entries, leases, history, live, process, lasts, chan
     return wrong
   end
   local alive = presence.extend(room, process, tonumber(lasts), lease)
-  local more = presence.expire(room)
+  local more = presence.expire(room, lease)
   presence.mark(room)
   local lost = false
   for change in string.gmatch(alive and changes or '', '[^\n]+') do

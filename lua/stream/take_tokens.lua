@@ -7,6 +7,7 @@
 -- When the worker's process dies: before the call, the lease ends and nothing is charged. After a charge, the lease ends, the entry is handled
 -- again and charged again. An entry that was set aside has no lease and comes back by itself. A call that is sent again because its reply was
 -- lost charges again, or finds that the entry was set aside.
+-- For a single GCRA rule this is called only when limiter/take.lua did not allow the entry, or its lease may end soon: see token-takes.ts.
 -- The entries of a run (lua/_lib/stream/members.lua) leave it in order. One that is denied before Redis has the outcome of the one before it is
 -- not moved: the worker sets it aside behind that outcome (settle.lua).
 -- @batch 32
@@ -35,32 +36,39 @@
 -- @item arg pace     milliseconds between two of them
 -- @returns integer|string "+" and the state of the rules; "-", the milliseconds for which it was set aside, a space and that state; "=" and the same when the worker has to set it aside; "l": the worker does not have it any more; Redis' time when the calendar periods of the rules do not contain it
 
-local AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
+local MOST_AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
 local stream, ready, delayed = of[1], of[2], of[3]
 local limit = { own = 1, n = 1 }
 limiting.open(limit, nil, nil, nil, { rules, each }, 1)
 local places, held = placing(most, of[4], of[5], ready)
 local asked = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or held and places.wrong(held)
-  or denied(limiting.commands(limit), stream, asked)
-  or denied({ 'XPENDING', 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
-  or held and denied({ 'HGET', 'HSET', 'HINCRBY', 'HDEL' }, stream, asked)
+  or denied(limiting.commands(limit), stream, asked) or denied({ 'XPENDING' }, stream, asked)
+  or held and denied({ 'HGET' }, stream, asked)
 local COST = { '1' }
 -- Of this call's subjects, when the next denied entry comes back at the earliest, in milliseconds from now.
 local next_ms = {}
 local spread = 0
 -- Of each stream, positions that the worker has.
 local leased = { [stream] = {}, [ready] = {} }
+local ahead = 1
 
--- Whether the worker has a position. It reads those behind it too, because the entries of a read follow each other.
+-- The error when the user may not set an entry aside. It is asked at the first denial, because most calls have none.
+local function missing_right()
+  return denied({ 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
+    or held and denied({ 'HSET', 'HINCRBY', 'HDEL' }, stream, asked) or nil
+end
+
+-- Whether the worker has a position. Entries of a call follow each other, so the more of them are asked for, the more are read at once.
 local function is_leased(key, position)
   local known = leased[key]
   if not known[position] then
-    local rows = redis.pcall('XPENDING', key, group, position, '+', AHEAD, consumer)
+    local rows = redis.pcall('XPENDING', key, group, position, '+', ahead, consumer)
     -- Without the group there are no leases.
     if rows.err and not string.match(rows.err, '^NOGROUP') then
       error(rows)
     end
+    ahead = math.min(2 * ahead, MOST_AHEAD)
     for _, row in ipairs(rows) do
       known[row[1]] = true
     end
@@ -134,6 +142,10 @@ local function item(own, where, place, used, fence, behind, pace)
   local ms = delay_of(text, table.concat(own, ' '), behind, pace)
   if follows then
     return '=' .. string.format('%.0f', ms) .. ' ' .. text
+  end
+  local refused = missing_right()
+  if refused then
+    return refused
   end
   set_aside(key, where, position, base, used, fence, ms)
   return '-' .. string.format('%.0f', ms) .. ' ' .. text

@@ -108,11 +108,16 @@ describe('what it shows', () => {
     for (const n of [1, 2, 3]) await notifier.publish('room', { n })
     await listed()
     const tail = start(url(), ['--json', 'channel', 'tail', 'main', 'room', '-n', '2'])
+    const first = start(url(), ['--json', 'channel', 'tail', 'main', 'without-history'])
     await tail.printed('"n":3')
     await until(
-      'it follows',
-      async () => ((await bench.raw.call('PUBSUB', 'SHARDCHANNELS', '*:live')) as unknown[]).length > 0,
+      'both follow',
+      async () => ((await bench.raw.call('PUBSUB', 'SHARDCHANNELS', '*:live')) as unknown[]).length > 1,
     )
+    await notifier.publish('without-history', { n: 1 })
+    await first.printed('"n":1')
+    first.signal('SIGINT')
+    expect((await first.ended).stderr).toBe('')
     await notifier.publish('room', { n: 4 }, { type: 'chat' })
     await tail.printed('"n":4')
     tail.signal('SIGINT')
@@ -295,6 +300,7 @@ test('the documented user who may only read sees everything, and Redis refuses i
     ['dead', 'list', 'orders'],
     ['limits', 'show', 'api', 'ann'],
     ['channel', 'tail', 'main', 'room', '--no-follow'],
+    ['channel', 'tail', 'main', 'without-history', '--no-follow'],
     ['locks', 'show', 'jobs', 'a'],
     ['explain', 'entry', 'orders', id],
   ]

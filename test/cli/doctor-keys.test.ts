@@ -37,7 +37,7 @@ interface Found {
   readonly keys: number
   readonly kinds: readonly { readonly kind: string; readonly keys: number; readonly memoryBytes: number }[]
   readonly stale: readonly { readonly name: string }[]
-  readonly orphans: readonly { readonly feature: string; readonly name: string; readonly inUse: boolean }[]
+  readonly orphans: readonly { readonly feature: string; readonly name: string; readonly inUse?: boolean }[]
   readonly groups: readonly {
     readonly stream: string
     readonly group: string
@@ -201,18 +201,32 @@ describe('doctor --keys', () => {
     await bench.raw.mset(Array.from({ length: 5000 }, (_, at) => [`other:${at}`, 'x']).flat())
     for (const name of ['a', 'b']) await bench.raw.set(space.runtime.keys.stream(name), 'x')
     await bench.raw.set('pk1:{blog}:stream:a', 'x')
-    const first = (await json('--most', '1000')).found
-    expect(first).toMatchObject({ walked: 1000, complete: false })
+    await bench.raw.set('pk1:{blog2}:no-kind', 'x')
+    for (const key of ['{shop}:stream:a', '{shop}:stream:b', '{blog}:stream:a']) await idle(`pk1:${key}`)
+    for (const most of [1000, 37]) {
+      const first = (await json('--most', String(most), '--unlink')).found
+      // The key that shows that an object is in use may be one of the others.
+      expect(first).toMatchObject({ walked: most, complete: false, unlink: [] })
+    }
+    expect((await run(['--most', '1', '--unlink'])).stderr).toContain('raise --most')
     const whole = (await json()).found
-    expect(whole).toMatchObject({ walked: await bench.raw.dbsize(), complete: true, keys: 3 })
+    expect(whole).toMatchObject({ walked: await bench.raw.dbsize(), complete: true, keys: 4 })
     expect((await json('--space', 'blog')).found).toMatchObject({
       keys: 1,
-      orphans: [{ space: 'blog', name: 'a' }],
+      orphans: [{ space: 'blog', name: 'a', inUse: false }],
+      undecodable: { count: 0 },
     })
+    // With this policy Redis does not know when a key was used.
+    await bench.raw.config('SET', 'maxmemory-policy', 'allkeys-lfu')
+    const unsure = (await json('--unlink')).found
+    await bench.raw.config('SET', 'maxmemory-policy', 'noeviction')
+    expect(unsure.orphans).toHaveLength(3)
+    expect(unsure.orphans.filter((each) => 'inUse' in each)).toEqual([])
+    expect(unsure.unlink).toEqual([])
     const stopped = await run([], AbortSignal.abort())
     expect(stopped).toMatchObject({ code: 130 })
     expect(stopped.stdout).toContain('not every key was walked')
-    expect((await run(['--most', '0'])).stderr).toContain('--most: give a whole number')
-    expect(await bench.raw.dbsize()).toBe(5003)
+    expect((await run(['--most', '0'])).stderr).toContain('--most is 0: give a whole number')
+    expect(await bench.raw.dbsize()).toBe(5004)
   })
 })

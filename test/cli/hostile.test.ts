@@ -11,7 +11,7 @@ import { openReady } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { controlsIn, HOSTILE, HOSTILE_NAME } from './hostile.ts'
-import { inTerminal, json, penknife } from './run.ts'
+import { json, onTerminal, penknife } from './run.ts'
 
 const bench = useRedis()
 
@@ -44,36 +44,33 @@ async function attacked(): Promise<string> {
   return String(items[0]?.position)
 }
 
-test.runIf(process.platform === 'linux')(
-  'what others wrote controls no terminal, in tables, details, JSON and errors',
-  async () => {
-    const position = await attacked()
-    const url = bench.server.socket
-    const commands: readonly (readonly string[])[] = [
-      ['streams'],
-      ['dead', 'list', 'orders'],
-      ['dead', 'list', 'orders', '--each'],
-      ['dead', 'show', 'orders', position],
-      ['--json', 'dead', 'list', 'orders', '--each'],
-      ['limits', 'show'],
-      ['limits', 'show', 'api'],
-      ['limits', 'show', 'api', HOSTILE_NAME],
-      ['board', 'top', 'points'],
-      ['channel', 'tail', 'main', 'room', '--no-follow'],
-      ['locks'],
-      ['locks', 'show', 'jobs', HOSTILE_NAME],
-      ['streams', HOSTILE.replaceAll('\0', '')],
-      [HOSTILE.replaceAll('\0', '')],
-    ]
-    const runs = await Promise.all(commands.map((args) => inTerminal(url, args)))
-    for (const [at, { stdout }] of runs.entries()) {
-      expect([commands[at], stdout.length > 0, controlsIn(stdout)]).toEqual([commands[at], true, []])
-    }
-    // In a terminal a row is one line, however long its cells are.
-    expect(runs[2]?.stdout.trim().split('\n')).toHaveLength(3)
-    expect(runs[4]?.stdout).toContain('onerror=alert(1)')
-  },
-)
+test('what others wrote controls no terminal, in tables, details, JSON and errors', async () => {
+  const position = await attacked()
+  const url = bench.server.socket
+  const commands: readonly (readonly string[])[] = [
+    ['streams'],
+    ['dead', 'list', 'orders'],
+    ['dead', 'list', 'orders', '--each'],
+    ['dead', 'show', 'orders', position],
+    ['--json', 'dead', 'list', 'orders', '--each'],
+    ['limits', 'show'],
+    ['limits', 'show', 'api'],
+    ['limits', 'show', 'api', HOSTILE_NAME],
+    ['board', 'top', 'points'],
+    ['channel', 'tail', 'main', 'room', '--no-follow'],
+    ['locks'],
+    ['locks', 'show', 'jobs', HOSTILE_NAME],
+    ['streams', HOSTILE.replaceAll('\0', '')],
+    [HOSTILE.replaceAll('\0', '')],
+  ]
+  const runs = await Promise.all(commands.map((args) => onTerminal(url, args)))
+  for (const [at, { stdout }] of runs.entries()) {
+    expect([commands[at], stdout.length > 0, controlsIn(stdout)]).toEqual([commands[at], true, []])
+  }
+  // In a terminal a row is one line, however long its cells are.
+  expect(runs[2]?.stdout.trim().split('\n')).toHaveLength(3)
+  expect(runs[4]?.stdout).toContain('onerror=alert(1)')
+})
 
 test('JSON has the exact data', async () => {
   const position = await attacked()

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+
+import { runCli } from '@penknife/cli'
 
 import { bundledProgram } from '../support/program.ts'
 
@@ -29,9 +32,29 @@ export function start(redis: string, args: readonly string[], env: NodeJS.Proces
   })
 }
 
-/** Runs it to its end. */
+/** Runs it to its end, in this process, because a process of its own needs about 0.2 s of a core to start. */
 export function penknife(redis: string, ...args: readonly string[]): Promise<Run> {
-  return start(redis, args).ended
+  return runHere(redis, args, {})
+}
+
+/** The same on streams that are those of a terminal of 100 columns. Both are in `stdout`, as a terminal shows them. */
+export async function onTerminal(redis: string, args: readonly string[]): Promise<Run> {
+  const { code, stdout, stderr } = await runHere(redis, args, { isTTY: true, columns: 100 })
+  return { code, stdout: `${stdout}${stderr}`, stderr: '' }
+}
+
+async function runHere(
+  redis: string,
+  args: readonly string[],
+  terminal: { readonly isTTY?: boolean; readonly columns?: number },
+): Promise<Run> {
+  const stdin = Object.assign(new PassThrough(), terminal)
+  const stdout = Object.assign(new PassThrough(), terminal)
+  const stderr = Object.assign(new PassThrough(), terminal)
+  const env = { PENKNIFE_REDIS: redis, TERM: 'xterm-256color' }
+  stdin.end()
+  const code = await runCli([...PATIENT, ...args], { stdin, stdout, stderr, env })
+  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }
 }
 
 /** What it printed with --json, and its exit code. */

@@ -25,6 +25,8 @@ describe('when something is wrong', () => {
       ['give --sentinel too', '--master', 'a', 'overview'],
       ['the URL of Redis is wrong', '--redis', 'http://user:secret@host', 'overview'],
       ['the database in the URL', '--redis', 'redis://user:secret@127.0.0.1:1/abc', 'overview'],
+      ['--most needs --keys', 'doctor', '--most', '5'],
+      ['--unlink needs --keys', 'doctor', '--unlink'],
       ['give a whole number from 0 to 200', 'channel', 'tail', 'main', 'room', '-n', 'x'],
     ]
     await Promise.all(

@@ -184,6 +184,24 @@ test.each(Object.keys(frameworks))(
   },
 )
 
+test("with the path '/' it has a server for itself", async () => {
+  const penknife = await openReady(bench.raw, { deadline: '30s' })
+  const { url } = await startDashboard(penknife, { path: '/' })
+  const root = new URL(url).origin
+  const headers = { 'x-user': 'ann' }
+  const answers = ['/', '/api/session', '/elsewhere', '//evil.example'].map(async (target) => {
+    const { status, headers: sent } = await fetch(root + target, { headers, redirect: 'manual' })
+    return [status, sent.get('content-type')?.split(';')[0]]
+  })
+  expect(await Promise.all(answers)).toEqual([
+    [200, 'text/html'],
+    [200, 'application/json'],
+    [404, 'text/plain'],
+    [404, 'text/plain'],
+  ])
+  expect((await fetch(`${root}/`)).status).toBe(404)
+})
+
 test('live pages share one reading, and are bounded in number', async () => {
   const penknife = await openReady(bench.raw, { deadline: '30s' })
   const space = penknife.space('shop')

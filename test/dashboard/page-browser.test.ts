@@ -61,6 +61,7 @@ describe.skipIf(chromium === undefined)(
     let serve: ReturnType<typeof dashboard>
     let server: Server
     let page: Page
+    let demoted = false
 
     function open(options: ConnectOptions): Penknife {
       const client = new Redis(redis.socket, { maxRetriesPerRequest: 0, retryStrategy: () => 50 })
@@ -80,7 +81,7 @@ describe.skipIf(chromium === undefined)(
         authorize: ({ request }) => {
           const user = String(request.headers['x-user'])
           return user === 'ann' || user === 'bob'
-            ? { user, role: user === 'ann' ? 'operate' : 'read' }
+            ? { user, role: user === 'ann' && !demoted ? 'operate' : 'read' }
             : false
         },
         path: '/tools/penknife',
@@ -283,6 +284,17 @@ describe.skipIf(chromium === undefined)(
       )
       await hide(false)
       await page.shows('Live')
+    })
+
+    test('a user who loses the role reads so once, and has no button that acts any more', async () => {
+      await page.as('ann')
+      await page.go('#/s/shop/streams/events')
+      await page.shows('Pause')
+      demoted = true
+      await page.click('Pause: warehouse')
+      await page.shows('Your role may only read.', 'ann (may only read)')
+      expect(await page.evaluate(ACTING)).toEqual([])
+      demoted = false
     })
 
     test('a user who may only read sees everything and no button that acts', async () => {

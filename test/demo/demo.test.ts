@@ -2,26 +2,37 @@ import { existsSync } from 'node:fs'
 
 import { createStream } from '@penknife/core'
 import { Redis } from 'ioredis'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { freePort } from '../../scripts/redis/ports.ts'
+import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
 import type { Clicked, State } from '../../examples/demo/app.ts'
 import { openReady } from '../support/connect.ts'
-import { ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { ownRedis, pattern } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { ask, health, json, listen, newVisitor, type RunningDemo, startDemo } from './demo.ts'
-
-const bench = useRedis({ persist: true })
-
-const start = (args: readonly string[]): Promise<RunningDemo> =>
-  startDemo(args, { redisUrl: bench.server.url })
 
 describe.each([
   { name: 'Express', args: [] },
   { name: 'Koa', args: ['--koa'] },
 ])('the demo on $name', ({ name, args }) => {
+  // Every test has visitors of its own.
+  let redis: PrivateRedis
+  let raw: Redis
+  let demo: RunningDemo
+  const start = (): Promise<RunningDemo> => startDemo(args, { redisUrl: redis.url, forOneTest: false })
+  beforeAll(async () => {
+    redis = await startRedis({ persist: true })
+    raw = new Redis(redis.socket)
+    demo = await start()
+  })
+  afterAll(async () => {
+    await demo.end('SIGKILL')
+    raw.disconnect()
+    await redis.stop()
+  })
+
   test('serves its page and names its framework', async () => {
-    const demo = await start(args)
     expect(demo.greeting).toContain(`on ${name}`)
     expect(demo.greeting).toContain('from PENKNIFE_REDIS_URL')
     const page = await fetch(demo.url)
@@ -45,7 +56,6 @@ describe.each([
   })
 
   test('leads a click through limiter, stream, leaderboard, worker and notification', async () => {
-    const demo = await start(args)
     const visitor = newVisitor()
     const events = await listen(demo, visitor)
     const response = await ask(demo, 'POST /clicks', visitor, { name: 'Ann' })
@@ -71,12 +81,11 @@ describe.each([
     expect(state).toMatchObject({ me: { score: 1, name: 'Ann' }, badges: [{ id: 'blade', entry }] })
     expect(state.rows.map((row) => row.name)).toContain('Ann')
     expect(state.log.some(({ path, status }) => path === '/clicks' && status === 201)).toBe(true)
-    const [added] = await bench.raw.xrange('pk1:{demo}:stream:clicks', entry, entry)
+    const [added] = await raw.xrange('pk1:{demo}:stream:clicks', entry, entry)
     expect(added?.[1]).toEqual(['d', JSON.stringify({ member: state.member })])
   })
 
   test('stops only the visitor who clicked too fast, for the seconds in its answer', async () => {
-    const demo = await start(args)
     const visitor = newVisitor()
     let passed = 0
     let response = await ask(demo, 'POST /clicks', visitor)
@@ -93,7 +102,6 @@ describe.each([
   })
 
   test('sends a page that was away its badge when it reconnects', async () => {
-    const demo = await start(args)
     const visitor = newVisitor()
     const before = await listen(demo, visitor)
     before.close()
@@ -111,52 +119,50 @@ describe.each([
   })
 
   test('killed with -9 and started again, continues where it was', async () => {
-    const demo = await start(args)
     const visitor = newVisitor()
     const events = await listen(demo, visitor)
     await ask(demo, 'POST /clicks', visitor, { name: 'Bob' })
-    const first = await events.find('the first badge', ({ type }) => type === 'badge')
+    const badge = await events.find('the first badge', ({ type }) => type === 'badge')
     // Else its worker may die before it has finished the click, and the next one repeats the badge's event.
     await until('the click is finished', async () => {
-      const [pending] = (await bench.raw.xpending('pk1:{demo}:stream:clicks', 'badges')) as [number]
+      const [pending] = (await raw.xpending('pk1:{demo}:stream:clicks', 'badges')) as [number]
       return pending === 0
     })
     await demo.end('SIGKILL')
 
     // What another server adds in the meantime waits for the worker of the next one.
-    const member = memberOf(first.id)
-    const penknife = await openReady(pattern(bench.server.url))
+    const member = memberOf(badge.id)
+    const penknife = await openReady(pattern(redis.url))
     const clicks = createStream(penknife.space('demo'), 'clicks', { groups: ['badges'] })
     for (let n = 2; n <= 10; n++) await clicks.add({ member })
 
-    const next = await start(args)
-    const resumed = await listen(next, visitor, events.lastId())
+    demo = await start()
+    const resumed = await listen(demo, visitor, events.lastId())
     const second = await resumed.find('the badge of ten clicks', ({ data }) => data['tool'] === 'corkscrew')
-    expect(second.id).not.toBe(first.id)
+    expect(second.id).not.toBe(badge.id)
     expect(resumed.seen.some(({ type, data }) => type === 'reset' || data['tool'] === 'blade')).toBe(false)
-    const state = await json<State>(ask(next, 'GET /state', visitor))
+    const state = await json<State>(ask(demo, 'GET /state', visitor))
     expect(state.me).toMatchObject({ name: 'Bob', score: 1 })
     expect(state.badges.map(({ tool }) => tool)).toEqual(expect.arrayContaining(['blade', 'corkscrew']))
   })
 
   test('reports that Redis is away, allows no click, and continues when it is back', async () => {
-    const redis = await ownRedis()
-    const demo = await startDemo(args, { redisUrl: redis.url })
+    const away = await ownRedis()
+    const own = await startDemo(args, { redisUrl: away.url })
     const visitor = newVisitor()
-    expect((await ask(demo, 'POST /clicks', visitor)).status).toBe(201)
-    redis.freeze()
-    const refused = await ask(demo, 'POST /clicks', visitor)
+    expect((await ask(own, 'POST /clicks', visitor)).status).toBe(201)
+    away.freeze()
+    const refused = await ask(own, 'POST /clicks', visitor)
     expect(refused.status).toBe(503)
     expect(refused.headers.get('content-type')).toContain('problem+json')
-    expect(await health(demo.url)).toBe('unavailable')
-    expect((await fetch(demo.url)).status).toBe(200)
-    redis.thaw()
-    await until('Redis is back', async () => (await ask(demo, 'POST /clicks', visitor)).status === 201)
-    expect(await health(demo.url)).toBe('ok')
+    expect(await health(own.url)).toBe('unavailable')
+    expect((await fetch(own.url)).status).toBe(200)
+    away.thaw()
+    await until('Redis is back', async () => (await ask(own, 'POST /clicks', visitor)).status === 201)
+    expect(await health(own.url)).toBe('ok')
   })
 
   test('refuses malformed visitors, and shows names as bounded text', async () => {
-    const demo = await start(args)
     for (const visitor of ['', 'short', '../../etc/passwd-and-more', 'x'.repeat(65)]) {
       for (const request of ['POST /clicks', 'GET /state', 'GET /events', 'PUT /name']) {
         expect([request, visitor, (await ask(demo, request, visitor)).status]).toEqual([
@@ -211,7 +217,7 @@ test('a killed private Redis can be started again from the page, with all confir
 }, 60_000)
 
 test.each([1, 2])('%i times Ctrl-C ends the demo, its private Redis and its data', async (times) => {
-  const demo = await startDemo([], { bundled: false })
+  const demo = await startDemo([], { bundled: times === 2 })
   const redisPid = Number(/kill -STOP (\d+)/.exec(demo.greeting)?.[1])
   expect(isRunning(redisPid)).toBe(true)
   const events = await listen(demo, newVisitor())

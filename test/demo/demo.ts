@@ -18,13 +18,20 @@ export interface RunningDemo {
   end(signal: NodeJS.Signals): Promise<number | null>
 }
 
+export interface DemoOptions {
+  readonly redisUrl?: string
+  readonly bundled?: boolean
+  /** Whether it ends with the test. Otherwise the caller ends it. Default: true. */
+  readonly forOneTest?: boolean
+}
+
 /**
  * Starts the demo as a separate process on a free port: bundled, or as `pnpm demo` does it, which takes longer. Resolves when its page
  * reports Redis as available.
  */
 export async function startDemo(
   args: readonly string[] = [],
-  { redisUrl = '', bundled = true }: { readonly redisUrl?: string; readonly bundled?: boolean } = {},
+  { redisUrl = '', bundled = true, forOneTest = true }: DemoOptions = {},
 ): Promise<RunningDemo> {
   const program = bundled
     ? [bundledProgram('example-demo')]
@@ -44,7 +51,7 @@ export async function startDemo(
     await gone
     return child.exitCode
   }
-  onTestFinished(() => void child.kill('SIGKILL'))
+  if (forOneTest) onTestFinished(() => void child.kill('SIGKILL'))
   await until(
     'the demo listens',
     () => {

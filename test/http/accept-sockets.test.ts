@@ -133,7 +133,23 @@ test('a client follows an entry to its end over a WebSocket, and goes on at anot
     id: 'end',
     data: { state: 'done', result: { pages: 3 } },
   })
-  await expect(openSocket(`${other.url}${path}?lastEventId=end`)).rejects.toThrow('204')
+
+  // Who had the end gets it again; who has a cursor of something else must delete what it shows.
+  const over = await openSocket(`${other.url}${path}?lastEventId=end`)
+  expect(await over.ended()).toEqual([1000, 'end'])
+  expect(over.frames).toEqual([again.frames.at(-1)])
+  const lost = await openSocket(`${other.url}${path}?lastEventId=elsewhere`)
+  await lost.ended()
+  expect(lost.frames.map(({ kind }) => kind).slice(0, 2)).toEqual(['state', 'restart'])
+  expect(shown(lost)).toBe('one two')
+  let ended: EntryState | undefined
+  follow(other.url + path, {
+    from: 'end',
+    WebSocket: WebSocket as unknown as WebSocketClass,
+    onEnd: (end) => (ended = end),
+  })
+  await until('the client knows the end', () => ended !== undefined)
+  expect(ended).toEqual({ state: 'done', result: { pages: 3 } })
 })
 
 test('a client cancels with a frame, unless it may not', async () => {
@@ -247,6 +263,8 @@ test('a server that closes asks clients to reconnect, and one without Redis acce
   expect(await client.ended()).toEqual([4000, 'reconnect'])
   expect(client.frames.at(-1)).toMatchObject({ kind: 'closed', reconnect: true })
   expect(client.frames.at(-1)?.afterMs).toBeGreaterThanOrEqual(1000)
+  // It is not attached any more, so `accept` answers.
+  await expect(openSocket(closing.url + path)).rejects.toThrow('200')
 
   const { url } = await serve(stream)
   const open = await openSocket(url + path)

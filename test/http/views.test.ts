@@ -5,7 +5,8 @@ import { connect, type Live } from '@penknife/client'
 import { createNotifier, live, type Notifier } from '@penknife/core'
 import { notifications, type NotificationsOptions } from '@penknife/http'
 import { notificationSockets } from '@penknife/http/websocket'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { call } from '@penknife/http/testkit'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
 import { openReady } from '../support/connect.ts'
@@ -160,6 +161,33 @@ test('views are made for channels on demand, share their reads, and end with the
     'nobody follows the board',
     async () => ((await features.raw.call('PUBSUB', 'SHARDCHANNELS', '*board*')) as unknown[]).length === 0,
   )
+})
+
+test('clients of a view that cannot be read come back after longer and longer times, until it can be read', async () => {
+  let broken = true
+  const read = (): number => {
+    if (broken) throw new Error('on purpose')
+    return 7
+  }
+  const notifier = features.notifier({ name: 'broken' })
+  const { url } = await serve(() => notifier, { answer: live({ read, every: 50 }) })
+  const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warnings.mockRestore())
+  const retryMs = async (): Promise<number> => {
+    const { status, text } = await call(`${url}/events?channel=answer`)
+    expect(status).toBe(200)
+    return Number(/^retry: (\d+)$/m.exec(text)?.[1])
+  }
+  expect(await retryMs()).toBeLessThanOrEqual(30)
+  await until('it waits longer', async () => (await retryMs()) > 100)
+  broken = false
+  const page = await listen(`${url}/events?channel=answer&user=ann`)
+  await page.has(1)
+  expect(page.events[0]).toMatchObject({ type: 'state', data: { state: 7 } })
+  broken = true
+  await notifier.revoke('ann')
+  await until('nobody has the value', () => page.ended)
+  expect(await retryMs()).toBeLessThanOrEqual(30)
 })
 
 test('a client that reads nothing costs no memory, and then gets the present state', async () => {

@@ -9,6 +9,7 @@ import Koa from 'koa'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { followers } from '../support/channels.ts'
+import { deferred } from '../support/deferred.ts'
 import { until } from '../support/until.ts'
 import { useFeatures } from './setup.ts'
 import { openSocket } from './socket.ts'
@@ -36,7 +37,7 @@ async function serve(
     for (const socket of connections) socket.destroy()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { sockets, connections, url, live: `${url}/live` }
+  return { server, sockets, connections, url, live: `${url}/live` }
 }
 
 test.each([
@@ -143,7 +144,7 @@ test('without authorize a client may name only the channels of the server', asyn
 
 test('revocations, too many connections and a shutdown say whether to come back, and when', async () => {
   const notifier = features.notifier({ name: 'ends' })
-  const { live, sockets } = await serve(notifier, {
+  const { live, sockets, server } = await serve(notifier, {
     perUser: 2,
     retry: 100,
     renew: (_, token) => token === 'good',
@@ -183,8 +184,50 @@ test('revocations, too many connections and a shutdown say whether to come back,
     const { reconnect, afterMs } = other.frames.at(-1) ?? {}
     expect([reconnect, (afterMs as number) >= 50 && (afterMs as number) <= 150]).toEqual([true, true])
   }
+  server.once('upgrade', (request, socket, head) => void sockets.upgrade(request, socket, head))
   await expect(openSocket(live)).rejects.toThrow('503')
+  expect(server.listenerCount('upgrade')).toBe(0)
+  const again = notificationSockets(notifier, { channels: ['a'] })
+  again.attach(server)
+  onTestFinished(() => again.close())
+  await openSocket(live)
 })
+
+test.each(['cut', 'half-closed'])(
+  'a handshake that is %s while authorize runs pushes out no other connection of the user',
+  async (how) => {
+    const notifier = features.notifier({ name: how })
+    let asked = deferred()
+    let answer = deferred()
+    const { live, url, connections } = await serve(notifier, {
+      perUser: 1,
+      authorize: async () => {
+        asked.resolve()
+        await answer.promise
+        return true
+      },
+    })
+    answer.resolve()
+    const first = await openSocket(`${live}?user=eve`)
+    asked = deferred()
+    answer = deferred()
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(
+      `GET /live?user=eve HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'a'.repeat(22)}==\r\nSec-WebSocket-Protocol: penknife.v1\r\n\r\n`,
+    )
+    await asked.promise
+    if (how === 'cut') socket.destroy()
+    else socket.end()
+    await until('the server sees it', () => [...connections].some((one) => !one.readable))
+    answer.resolve()
+    await until(
+      'its connection has ended',
+      () => [...connections].filter((one) => one.destroyed).length === 1,
+    )
+    expect(await first.ask({ kind: 'ping' })).toMatchObject({ kind: 'reply' })
+    expect(first.closed).toBeUndefined()
+  },
+)
 
 test('renewed rights take the channels away that are not allowed any more, and lose nothing of the others', async () => {
   const notifier = features.notifier({ name: 'renewed' })

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { createRateLimiter, type LimiterRule } from '@penknife/core'
+import { createRateLimiter, type LimiterRule, type LimiterTokenLeaseOptions } from '@penknife/core'
 import type { Redis } from 'ioredis'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { startProgram } from '../support/child.ts'
+import { type Child, spawnProgram } from '../support/child.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useCluster, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
@@ -15,6 +15,14 @@ const PROCESSES = 8
 const RUN_MS = LONG ? 20_000 : 1000
 const WINDOW_MS = 250
 const RULE = { name: 'r', limit: 100, window: `${WINDOW_MS}ms`, burst: 30 } satisfies LimiterRule
+
+let children: readonly Child[] = []
+beforeAll(() => {
+  children = Array.from({ length: PROCESSES }, () => spawnProgram('hammer', []))
+})
+afterAll(() => {
+  for (const { process } of children) process.kill('SIGKILL')
+})
 
 interface Run {
   readonly allowed: number
@@ -31,17 +39,18 @@ async function hammer(
   rules: readonly LimiterRule[] = [RULE],
   subjects: number = 1,
   runMs: number = RUN_MS,
-  lease: string = '',
+  lease?: LimiterTokenLeaseOptions,
 ): Promise<Run> {
-  const children = Array.from({ length: PROCESSES }, () =>
-    startProgram('hammer', [where, JSON.stringify(rules), String(subjects), lease]),
-  )
+  const say = (line: string): void => {
+    for (const { process } of children) process.stdin?.write(`${line}\n`)
+  }
+  say(JSON.stringify({ where, rules, subjects, lease }))
   for (const child of children) expect(await child.next()).toBe('ready')
   for (const raw of raws) await raw.config('RESETSTAT')
   const started = await timeOf(raws)
-  for (const { process } of children) process.stdin?.write('go\n')
+  say('go')
   await delay(runMs)
-  for (const { process } of children) process.stdin?.write('stop\n')
+  say('stop')
   const counts = await Promise.all(children.map((child) => child.next<{ allowed: number; denied: number }>()))
   const ended = await timeOf(raws)
   for (const count of counts) expect(count.allowed + count.denied).toBeGreaterThan(100)
@@ -78,7 +87,7 @@ test('8 processes that charge one subject for several windows never exceed the b
 
 test('8 processes that lease tokens never exceed the bound, and charge less often than they admit calls', async () => {
   const fast = { name: 'r', limit: 250, window: `${WINDOW_MS}ms`, burst: 250 } satisfies LimiterRule
-  const lease = JSON.stringify({ tokens: 20, idle: '100ms' })
+  const lease = { tokens: 20, idle: '100ms' } as const
   const { allowed, denied, elapsedUs, charges } = await hammer(
     bench.server.url,
     [bench.raw],

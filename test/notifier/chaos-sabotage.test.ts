@@ -159,7 +159,7 @@ test.each(BROKEN.filter(({ long }) => LONG || !long))(
   async ({ breaks = [], sabotage = [], faults, finds, arrivalMs = 2000 }) => {
     const { claims } = await runNotifierChaos({
       seed: 1,
-      seconds: 6,
+      seconds: LONG ? 6 : 3,
       betweenMs: [100, 400],
       arrivalMs,
       faults,

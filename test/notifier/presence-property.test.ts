@@ -198,3 +198,46 @@ test(
   },
   LONG ? 1_200_000 : 120_000,
 )
+
+test("after Redis' clock was set back, members of a dead process leave one lease later, and those of living ones stay", async () => {
+  const space = (await openReady(pattern(bench.server.url))).space('shop')
+  const { keys, bind } = runtimeOf(space)
+  const clock = createClock(bench.raw)
+  const due = keys.presenceDue('main')
+  const shared: [string[], number, number, number, number] = [
+    [keys.beginnings('main'), due],
+    10_000,
+    86_400_000,
+    0,
+    LEASE_MS,
+  ]
+  const [join, renew, present] = [
+    bind(notifierJoin, shared),
+    bind(notifierRenew, shared),
+    bind(notifierPresent, shared),
+  ]
+  const entries = keys.presence('entries', 'main', 'room')
+  const target = [
+    keys.presence('counts', 'main', 'room'),
+    entries,
+    keys.presence('leases', 'main', 'room'),
+    keys.history('main', 'room'),
+    keys.live('main', 'room'),
+  ] as const
+  const members = async (): Promise<unknown> =>
+    ((await present(keys.route, ...target, 10)) as string[]).slice(2).toSorted((a, b) => (a < b ? -1 : 1))
+  const found = (): Promise<unknown> => bind(notifierDue, [])(keys.route, due, 1000)
+  await clock.set(START_MS * 1000)
+  await join(keys.route, ...target, 'dead', 'ann')
+  await join(keys.route, ...target, 'living', 'ben')
+  expect(await found()).toEqual([])
+  await clock.advance(-3_600_000_000)
+  // Nobody may look at the channel: the search for dead processes finds it.
+  expect(await found()).toEqual([entries])
+  expect(await members()).toEqual(['ann', 'ben'])
+  await clock.advance((LEASE_MS - 1000) * 1000)
+  expect(await renew(keys.route, ...target, 'living', LEASE_MS, '')).toBe('1')
+  await clock.advance(2_000_000)
+  expect(await found()).toEqual([entries])
+  expect(await members()).toEqual(['ben'])
+})

@@ -23,7 +23,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'http/src/request-log/stream.ts': 'the stream below a request log, which goes with that log',
   'http/src/sockets/server.ts': 'the paths that sockets serve on a server, which go with that server',
   'http/src/warn.ts': 'warnings are of the process, and each is promised once in it',
-  'testing/src/server/find.ts': 'a search under way, which servers that start together share',
+  'testing/src/server/find.ts': 'the server that was found, because a search takes as long as a start of it',
 }
 
 const PACKAGES = new URL('../../packages/', import.meta.url)

@@ -9,7 +9,7 @@ import { LONG } from '../support/until.ts'
 const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
 test(`whatever befalls processes, Redis and the network, effects are made once (seed ${SEED})`, async () => {
-  const { claims, counts, faults } = await runRecordChaos({ seed: SEED, seconds: LONG ? 60 : 8 })
+  const { claims, counts, faults } = await runRecordChaos({ seed: SEED, seconds: LONG ? 60 : 5 })
   expect(findingsOf(claims)).toEqual([])
   // It would prove nothing had nothing happened.
   expect(Object.keys(faults).toSorted()).toEqual([

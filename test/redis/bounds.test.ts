@@ -14,6 +14,7 @@ import { available, failure } from '../support/connect.ts'
 import { keyspace } from '../support/keyspace.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { type Command, errorsOf, keysOf, prepare, SCRIPT_CASES } from '../support/script-calls.ts'
+import { LONG } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
 
 // With any content of a key a script ends soon: no loop has a length that stored data decides.
@@ -31,6 +32,9 @@ afterAll(() => penknife?.close())
  * nothing, and infinities.
  */
 const DOUBLES = [0, 1, -1, 0.5, 1e-300, 2 ** 53, 1e300, Infinity, -Infinity, NaN]
+
+/** Every double is tried beside each of these; with PENKNIFE_LONG=1, beside every other one. */
+const USUAL = new Set([1, Infinity, NaN])
 
 function packed(...numbers: readonly number[]): Buffer {
   const bytes = Buffer.alloc(8 * numbers.length)
@@ -95,7 +99,7 @@ const EXTREMES: Readonly<Record<Type, Readonly<Record<string, readonly Command[]
   packed: {
     ...Object.fromEntries(
       DOUBLES.flatMap((first) =>
-        DOUBLES.map((second) => [
+        DOUBLES.filter((second) => LONG || USUAL.has(first) || USUAL.has(second)).map((second) => [
           `doubles that begin with ${first} and ${second}`,
           [['SET', KEY, packed(first, second, second, first, second)]],
         ]),
@@ -170,20 +174,36 @@ beforeAll(async () => {
   }
 })
 
+const MOST_MS = 50
+/** Extremes that are timed together: if all of them take less than a script may, each does. */
+const TOGETHER = 10
+
 describe('a script ends within 50 ms, whatever its keys contain', () => {
   test.each(SCRIPT_CASES)('$name', async ({ script, sample }) => {
+    const items = Math.min(2, script.batch)
+    const prepared = (key: string, dump: Buffer): Promise<void> =>
+      prepare(bench.raw, [...(sample.before ?? []), ['RESTORE', key, 0, dump, 'REPLACE']])
     for (const key of keysOf(script, sample)) {
-      for (const [extreme, dump] of Object.entries(dumps[typeOf(key)])) {
-        const items = Math.min(2, script.batch)
-        const took: number[] = []
-        // Again if it was slow: programs that share a core slow each other down.
-        while (took.length < 3 && !((took.at(-1) ?? Infinity) < 50)) {
-          await prepare(bench.raw, [...(sample.before ?? []), ['RESTORE', key, 0, dump, 'REPLACE']])
-          const before = await computedMs(bench.raw)
+      const extremes = Object.entries(dumps[typeOf(key)])
+      for (let from = 0; from < extremes.length; from += TOGETHER) {
+        const some = extremes.slice(from, from + TOGETHER)
+        const before = await computedMs(bench.raw)
+        for (const [, dump] of some) {
+          await prepared(key, dump)
           await errorsOf(penknife, script, sample, items)
-          took.push((await computedMs(bench.raw)) - before)
         }
-        expect(Math.min(...took), `${key} is ${extreme}`).toBeLessThan(50)
+        if ((await computedMs(bench.raw)) - before < MOST_MS) continue
+        for (const [extreme, dump] of some) {
+          let least = Infinity
+          // Again if it was slow: programs that share a core slow each other down.
+          for (let times = 0; times < 3 && least >= MOST_MS; times++) {
+            await prepared(key, dump)
+            const start = await computedMs(bench.raw)
+            await errorsOf(penknife, script, sample, items)
+            least = Math.min(least, (await computedMs(bench.raw)) - start)
+          }
+          expect(least, `${key} is ${extreme}`).toBeLessThan(MOST_MS)
+        }
       }
     }
   })

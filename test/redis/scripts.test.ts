@@ -43,8 +43,17 @@ function sharedKeysOf(script: AnyScript, { shared = [] }: Pick<Sample, 'shared'>
   return script.sharedKeys ? (shared[0] as readonly string[]) : []
 }
 
-async function prepare(connection: Redis | Cluster, { before = [] }: Sample): Promise<void> {
-  for (const [command, ...args] of before) await connection.call(String(command), args)
+async function prepare(cluster: Cluster, { before = [] }: Sample): Promise<void> {
+  for (const [command, ...args] of before) await cluster.call(String(command), args)
+}
+
+/** Runs commands in one round trip. Returns the reply of the last one. */
+async function runAll(raw: Redis, commands: readonly (readonly Arg[])[]): Promise<unknown> {
+  const all = raw.pipeline()
+  for (const [command, ...args] of commands) all.call(String(command), args)
+  const replies = (await all.exec()) ?? []
+  for (const [error] of replies) if (error) throw error
+  return replies.at(-1)?.[1]
 }
 
 describe('every script', () => {
@@ -109,7 +118,6 @@ describe('run by the documented user, who may access only the keys of the call',
 
   /** Runs as that user, who may only read if the script is declared read-only. */
   async function runConfined(script: AnyScript, sample: Sample, times: number): Promise<unknown> {
-    await prepare(bench.raw, sample)
     const readOnly = script.text.startsWith('#!lua flags=no-writes')
     const access = readOnly ? '%R~' : '~'
     const keys = [
@@ -119,7 +127,7 @@ describe('run by the documented user, who may access only the keys of the call',
     const channels = (sample.channels ?? []).map((channel) => `&${channel}`)
     const commands = [...documentedCommands(), '+eval_ro']
     const rights = ['reset', 'on', '>x', '-@all', ...commands, 'resetchannels', ...keys, ...channels]
-    await bench.raw.call('ACL', 'SETUSER', 'confined', ...rights)
+    await runAll(bench.raw, [...(sample.before ?? []), ['ACL', 'SETUSER', 'confined', ...rights]])
     const user = patternOf('ioredis', bench.server.url, { username: 'confined', password: 'x' })
     try {
       return await user.call(readOnly ? 'eval_ro' : 'eval', evalOf(script, sample, times))
@@ -171,9 +179,8 @@ describe('on a server whose memory is full', () => {
   afterEach(() => bench.raw.config('SET', 'maxmemory', 0))
 
   test.each(cases)('$name: runs or is refused as a whole, as its header says', async ({ script, sample }) => {
-    await prepare(bench.raw, sample)
-    await bench.raw.config('SET', 'maxmemory', 1)
-    const before = await bench.raw.call('DEBUG', 'DIGEST')
+    const full = ['CONFIG', 'SET', 'maxmemory', 1]
+    const before = await runAll(bench.raw, [...(sample.before ?? []), full, ['DEBUG', 'DIGEST']])
     const reply = bench.raw.call('eval', evalOf(script, sample, 2))
     if (runsWhenFull(script)) {
       const replies = (await reply) as unknown[]
@@ -195,17 +202,16 @@ describe('where a key has another type', () => {
   }
 
   test.each(cases)('$name: a call that fails wrote nothing', async ({ script, sample }) => {
+    const [text, ...args] = evalOf(script, sample)
+    const sha = String(await bench.raw.script('LOAD', String(text)))
     for (const key of keysOf(script, sample)) {
       for (const spoil of [
         ['SET', key, 'x'],
         ['RPUSH', key, 'x'],
       ]) {
-        await bench.raw.flushall()
-        await prepare(bench.raw, sample)
-        await bench.raw.del(key)
-        await bench.raw.call(...(spoil as [string, ...string[]]))
-        const before = await bench.raw.call('DEBUG', 'DIGEST')
-        const error = await bench.raw.call('eval', evalOf(script, sample)).then(
+        const commands = [['FLUSHALL'], ...(sample.before ?? []), ['DEL', key], spoil, ['DEBUG', 'DIGEST']]
+        const before = await runAll(bench.raw, commands)
+        const error = await bench.raw.call('evalsha', [sha, ...args]).then(
           () => undefined,
           (reason: Error) => reason,
         )
@@ -231,14 +237,20 @@ describe('where the user may not run one of its commands', () => {
   afterAll(() => user.disconnect())
 
   test.each(cases)('$name: fails as not done only where it wrote nothing', async ({ script, sample }) => {
+    const [text, ...args] = evalOf(script, sample)
+    const sha = String(await bench.raw.script('LOAD', String(text)))
     for (const command of new Set(commandsOf(script.text))) {
-      const [known] = (await bench.raw.call('COMMAND', 'INFO', command)) as readonly unknown[]
-      if (NEWER.has(command) && known === null) continue
-      await bench.raw.flushall()
-      await prepare(bench.raw, sample)
-      await bench.raw.call('ACL', 'SETUSER', 'refused', '+@all', `-${command}`)
-      const before = await bench.raw.call('DEBUG', 'DIGEST')
-      const ended = await user.call('eval', evalOf(script, sample)).catch((error: Error) => error)
+      if (NEWER.has(command)) {
+        const [known] = (await bench.raw.call('COMMAND', 'INFO', command)) as readonly unknown[]
+        if (known === null) continue
+      }
+      const before = await runAll(bench.raw, [
+        ['FLUSHALL'],
+        ...(sample.before ?? []),
+        ['ACL', 'SETUSER', 'refused', '+@all', `-${command}`],
+        ['DEBUG', 'DIGEST'],
+      ])
+      const ended = await user.call('evalsha', [sha, ...args]).catch((error: Error) => error)
       // After an error that a script raises its fate is unknown, and the client reports that.
       if (!(ended instanceof Error) || /user_script/.test(ended.message)) continue
       expect(await bench.raw.call('DEBUG', 'DIGEST'), `wrote, without the right to ${command}`).toBe(before)

@@ -34,6 +34,11 @@ const started = (t: number, n: number, a = 1, f = a, id = '1-0'): object => ({
   n,
   intact: true,
 })
+/** The limiter was asked right before a handler started. */
+const asked = (record: object): object[] => {
+  const { k, t, id, unasked } = record as { k: string; t: number; id: string; unasked?: true }
+  return k === 'start' && !unasked ? [{ t, k: 'asked', id }, record] : [record]
+}
 const ended = (t: number, a = 1, ok = true, f = a): object => ({ t, k: 'end', id: '1-0', a, f, ok })
 const reported = (t: number, k: string, a = 1, more: object = {}): object => ({
   t,
@@ -65,12 +70,13 @@ function findings({
     ['faults', faults],
     ...workers.map((records, at): [string, readonly object[]] => [
       `w${at + 1}.1`,
-      [{ t: 0, k: 'born', stream: 'audit', group: 'index' }, ...records],
+      [{ t: 0, k: 'born', stream: 'audit', group: 'index' }, ...records.flatMap(asked)],
     ]),
   ])
   const { claims } = check({
     seed: SEED,
     maxAttempts: 3,
+    perSecond: 1000,
     history: historyOf(journals as ReadonlyMap<string, readonly Timed<Record>[]>),
     dead: new Map([['audit/index', dead]]),
     left,
@@ -246,6 +252,15 @@ test.each<[string, Recorded]>([
     { producer: added(DELAYED, '1-0'), workers: [[started(50, DELAYED), ended(51), reported(52, 'done')]] },
   ],
   [
+    'no more entries of a subject begin',
+    // The limit of the group is 25 a second, and 7 at once.
+    { workers: [Array.from({ length: 8 }, (_, at) => started(2, PLAIN, 1, 1, `${at}-0`))] },
+  ],
+  [
+    'no more entries of a subject begin',
+    { workers: [[{ ...started(2, PLAIN), unasked: true }, ended(3), reported(4, 'done')]] },
+  ],
+  [
     'each dead letter has its payload',
     {
       workers: [failing(PLAIN).concat(reported(40, 'dead', 3, { why: 'failed' }))],
@@ -338,6 +353,17 @@ const BROKEN: readonly {
     },
     faults: ['SCRIPT FLUSH'],
     finds: /^no confirmed entry is lost/,
+    long: true,
+  },
+  {
+    what: 'the charge of an allowed entry',
+    sabotage: {
+      script: 'stream/take_tokens',
+      from: "return '+' .. limiting.apply(limit, plan)",
+      to: "return '+' .. plan.text",
+    },
+    faults: ['SCRIPT FLUSH'],
+    finds: /^no more entries of a subject begin/,
     long: true,
   },
   {

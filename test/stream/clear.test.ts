@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Stream, StreamOptions } from '@penknife/core'
-import { expect, test } from 'vitest'
 
+import type { Stream, StreamOptions } from '@penknife/core'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { brokenScript } from '../../chaos/harness/sabotage.ts'
 import { deferred } from '../support/deferred.ts'
 import { delayedOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
@@ -128,4 +131,25 @@ test('members that something else wrote stay, and do not stop the clearing', asy
   expect(await stream.group('billing').clear()).toBe(1)
   expect(await bench.raw.zcard(delayedOf('billing'))).toBe(1)
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(1)
+})
+
+test('nothing is missed when delayed entries that stay leave between two script calls', async () => {
+  const { script, text } = brokenScript({
+    script: 'stream/clear',
+    from: 'local wrong',
+    to: "if from == '500' then redis.call('ZREMRANGEBYRANK', delayed, 0, 199) end\nlocal wrong",
+  })
+  const before = { ...script }
+  onTestFinished(() => void Object.assign(script, before))
+  Object.assign(script, { text, sha: createHash('sha1').update(text).digest('hex') })
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  const { worker, saw } = startWorker(stream, 'billing', () => {})
+  await stream.addMany([1, 2, 3], { delay: '1h' })
+  await saw('delayed', 3)
+  await worker.close()
+  // They are due earlier, and something else wrote them.
+  const others = Array.from({ length: 600 }, (_, at) => [1, `not an entry ${at}`]).flat()
+  await bench.raw.zadd(delayedOf('billing'), ...(others as [number, string]))
+  expect(await stream.group('billing').clear()).toBe(3)
+  expect(await bench.raw.zcard(delayedOf('billing'))).toBe(400)
 })

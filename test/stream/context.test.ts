@@ -49,3 +49,32 @@ test.each([
     expect(new Set(seen)).toEqual(new Set([store]))
   },
 )
+
+test('a handler gets the context of its worker, also right after handlers that entered another one for the first time, and whatever its schema enters', async () => {
+  const context = new AsyncLocalStorage<string>()
+  const schema = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate(value: unknown) {
+        if (value === 2) context.enterWith('schema')
+        return { value: value as number }
+      },
+    },
+  } as const
+  const stream = await openOrders(bench, { schema })
+  const seen: (string | undefined)[] = []
+  const worker = stream.worker(
+    'billing',
+    ({ payload }) => {
+      seen.push(context.getStore())
+      if (payload === 300) context.enterWith('handler')
+    },
+    { concurrency: 1 },
+  )
+  onTestFinished(() => worker.close({ deadline: 0 }))
+  // Adding runs the schema too.
+  await context.run('request', () => addNumbers(stream, 320))
+  await until('all were handled', () => seen.length === 320)
+  expect(new Set(seen)).toEqual(new Set([undefined]))
+})

@@ -7,7 +7,7 @@ import {
   type Space,
   type Stream,
 } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { streamTakeTokens } from '../../packages/core/src/redis/scripts.gen.ts'
 import { leasedEntry, type LeasedEntry } from '../../packages/core/src/stream/leased-entry.ts'
@@ -254,6 +254,39 @@ test('an entry that was cancelled, or that another worker took over, is not char
   for (const entry of entries)
     expect(await take(entry, 'ann', NO_PACE, () => false)).toEqual({ kind: 'lost' })
   expect(await shop.limiter.take('ann', { cost: 0 })).toMatchObject({ remaining: 2 })
+})
+
+test('an entry that one GCRA rule allows costs one take, on a full server too', async () => {
+  await startClock()
+  const shop = await openShop([{ name: 'rate', limit: 2, window: '1h' }])
+  const take = tokenTakes(shop, 'w1') as TakeToken
+  await shop.stream.addMany([1, 2, 3, 4].map((n) => ({ to: 'ann', n })))
+  const entries = [await read('w1'), await read('w1'), await read('w1'), await read('w1')] as const
+  // So that the limiter is declared, and Redis has the scripts.
+  expect(await take(entries[0], 'bob', NO_PACE, () => false)).toEqual({ kind: 'allowed' })
+  await bench.raw.config('SET', 'maxmemory', 1)
+  onTestFinished(() => bench.raw.config('SET', 'maxmemory', 0).then(() => {}))
+  await bench.raw.config('RESETSTAT')
+  expect(await take(entries[1], 'ann', NO_PACE, () => false)).toEqual({ kind: 'allowed' })
+  const commands = (await bench.raw.info('commandstats')).matchAll(/^cmdstat_(\w+).*:calls=(\d+)/gm)
+  const sent = new Map([...commands].map(([, name = '', calls]) => [name, Number(calls)]))
+  expect(['evalsha', 'set', 'xpending'].map((name) => sent.get(name))).toEqual([1, 1, undefined])
+  expect(await take(entries[2], 'ann', NO_PACE, () => false)).toEqual({ kind: 'allowed' })
+  expect(await take(entries[3], 'ann', NO_PACE, () => false)).toMatchObject({ kind: 'aside', rule: 'rate' })
+})
+
+test('an entry whose lease may end during the call is charged only if the worker has it', async () => {
+  await startClock()
+  const shop = await openShop([{ name: 'rate', limit: 5, window: '1h' }])
+  const take = tokenTakes(shop, 'w1') as TakeToken
+  const ids = await shop.stream.addMany([1, 2].map((n) => ({ to: 'ann', n })))
+  const entries = [await read('w1'), await read('w1')] as const
+  // The deadline of a call is ten seconds.
+  for (const entry of entries) entry.leaseEndsAt = performance.now() + 9000
+  await bench.raw.xclaim(ORDERS, 'billing', 'w2', 0, ids[0] as string)
+  expect(await take(entries[0], 'ann', NO_PACE, () => false)).toEqual({ kind: 'lost' })
+  expect(await take(entries[1], 'ann', NO_PACE, () => false)).toEqual({ kind: 'allowed' })
+  expect(await shop.limiter.take('ann', { cost: 0 })).toMatchObject({ remaining: 4 })
 })
 
 test('after a lost reply the script is asked again: no entry is handled twice, none is lost, and the limit holds', async () => {

@@ -153,6 +153,19 @@ function compare(a: string, b: string): number {
   return ms - otherMs || number - otherNumber
 }
 
+test('an add with replace replaces the tags; one of a process without tags leaves them', async () => {
+  const space = await openSpace()
+  const stream = createStream(space, 'orders', TAGGED)
+  const untagged = createStream<Order>(space, 'orders', { groups: ['billing'] })
+  const edit = { id: 'order-7', delay: '1h', replace: true } as const
+  const first = await stream.add({ user: 'ann' }, edit)
+  expect(await stream.add({ user: 'bob' }, edit)).toBe(first)
+  expect([await idsOf(stream, { user: 'ann' }), await idsOf(stream, { user: 'bob' })]).toEqual([[], [first]])
+  expect(await untagged.add({ user: 'carl' }, edit)).toBe(first)
+  const { items } = await stream.tagged({ user: 'bob' })
+  expect(items).toMatchObject([{ id: first, payload: { user: 'carl' } }])
+})
+
 test('an entry is found with its state, page by page, until its tags are deleted', async () => {
   const stream = await openTagged({ ...TAGGED, tagged: { age: '1h' } })
   const ids: Record<string, string> = {}
@@ -257,6 +270,9 @@ test('wrong options of tags are refused with a fix', async () => {
   for (const tags of [{}, [], 'user=ann', { user: undefined }, { user: '' }]) {
     expect(await failure(stream.tagged(tags as never))).toMatchObject({ code: 'PENKNIFE_INVALID' })
   }
+  expect(await failure(stream.tagged({ user: undefined }))).toMatchObject({
+    message: "tag 'user' is undefined: give the value to find entries by, or leave the tag out",
+  })
   expect(await failure(stream.tagged({ user: 'ann' }, { limit: 101 }))).toMatchObject({ option: 'limit' })
   expect(await failure(stream.tagged({ user: 'ann' }, { after: 'x' }))).toMatchObject({ option: 'after' })
 })

@@ -18,11 +18,17 @@ export interface Child {
 }
 
 export function startProgram(program: string, args: readonly string[], flags: readonly string[] = []): Child {
+  const child = spawnProgram(program, args, flags)
+  onTestFinished(() => void child.process.kill('SIGKILL'))
+  return child
+}
+
+/** The same for several tests: the caller ends it. */
+export function spawnProgram(program: string, args: readonly string[], flags: readonly string[] = []): Child {
   const child = spawn(process.execPath, [...flags, bundledProgram(program), ...args], {
     cwd: ROOT,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  onTestFinished(() => void child.kill('SIGKILL'))
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const exit = once(child, 'close') as Promise<[number | null]>

@@ -20,6 +20,12 @@ function stateOf(id: number): readonly Arg[] {
   return ['EVAL', script, 1, limiter]
 }
 
+const TAKE: readonly Sample[] = [
+  { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },
+  { returns: 'string', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(0)] },
+  { returns: 'null', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(2)] },
+]
+
 /** Samples of the scripts of rate limiters. */
 export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse', 0] }],
@@ -95,11 +101,8 @@ export const LIMITER_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [limiter, 'state'], before: [stateOf(0)] },
     { returns: 'null', item: [slots, 'slots'] },
   ],
-  'limiter/take': [
-    { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },
-    { returns: 'string', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(0)] },
-    { returns: 'null', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(2)] },
-  ],
+  'limiter/take': TAKE,
+  'limiter/take_for_entry': TAKE,
   'limiter/take-all': [
     { returns: 'integers', shared: [TWO_RULES], item: [limiter, 1] },
     { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },

@@ -23,6 +23,8 @@ local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 -- The most processes that a call finds gone.
 local MOST_GONE = 4
+-- The longest lease that a process may have: the largest `lease` of createPresence.
+local LONGEST_MS = 600000
 -- Keys of a room whose changes are published: a day after the last lease was extended.
 local KEPT_MS = 86400000
 
@@ -120,8 +122,18 @@ function presence.mark(room)
   end
 end
 
+-- A lease that ends later than any lease can was made before Redis' clock was set back: it ends one lease from now. A living process
+-- extends its own.
+local function shorten(room, lease)
+  local later = string.format('(%.0f', presence_ms + LONGEST_MS)
+  for _, process in ipairs(redis.call('ZRANGE', room.leases, later, '+inf', 'BYSCORE', 'LIMIT', 0, MOST_ENDED)) do
+    redis.call('ZADD', room.leases, presence_ms + lease, process)
+  end
+end
+
 -- Removes entries of processes whose lease has ended. Returns true if there may be more.
-function presence.expire(room)
+function presence.expire(room, lease)
+  shorten(room, lease)
   local left = MOST_ENDED
   local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
   for _, process in ipairs(gone) do

@@ -10,6 +10,8 @@ export class Channel {
   readonly listeners: Set<Listener> = new Set()
   /** Of a live view: its value, once the server sent it. */
   view: { value?: unknown } | undefined
+  /** How often the server could not follow it, since it last did. */
+  attempts = 0
   /** Whether the server sent a state: it sends it to each client that begins. */
   stated = false
 
@@ -19,6 +21,7 @@ export class Channel {
 
   receive(frame: Exclude<Frame, { kind: 'revoked' }>): void {
     const before = this.position
+    this.attempts = 0
     if (frame.id !== null) this.position = frame.id
     if (frame.kind === 'state') this.stated = true
     const { view } = this

@@ -132,8 +132,10 @@ export function connect<Events extends LiveEventMap = LiveEventMap>(
 
   function refuse(name: string, reason: LiveRefusal | 'unavailable'): void {
     const channel = channels.get(name)
-    if (reason === 'unavailable') setTimeout(() => channels.get(name) === channel && add(name), delayMs(1))
-    else if (channel) lose(name, channel, reason)
+    if (!channel) return
+    if (reason === 'unavailable')
+      setTimeout(() => channels.get(name) === channel && add(name), delayMs(++channel.attempts))
+    else lose(name, channel, reason)
   }
 
   /** A callback may subscribe again: it must get another channel. */

@@ -23,6 +23,9 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
+/** How long an async schema may take. Without a bound, one that never settles would take a place of a worker forever. */
+const SETTLES_MS = 30_000
+
 /** Refuses a value that is not a Standard Schema. */
 export function checkSchema<Schema extends StandardSchema>(name: string, schema: Schema): Schema {
   if (typeof schema?.['~standard']?.validate !== 'function') {
@@ -33,7 +36,7 @@ export function checkSchema<Schema extends StandardSchema>(name: string, schema:
 
 /**
  * The schema's output for a value; a promise only if the schema returns one. Throws PENKNIFE_INVALID with the issues, and with
- * `option` as the name of the wrong argument.
+ * `option` as the name of the wrong argument; also when the schema takes longer than 30 s.
  */
 export function conform<Out>(
   schema: StandardSchema<unknown, Out>,
@@ -43,8 +46,20 @@ export function conform<Out>(
 ): Out | Promise<Out> {
   const result = schema['~standard'].validate(value)
   return isPromiseLike(result)
-    ? Promise.resolve(result).then((settled) => outputOf(what, settled, option))
+    ? settledInTime(result, option).then((settled) => outputOf(what, settled, option))
     : outputOf(what, result, option)
+}
+
+function settledInTime<Value>(result: PromiseLike<Value>, option: string): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => {
+      const message = `${option}'s schema did not settle within ${SETTLES_MS / 1000} s: give it no check that may wait that long`
+      reject(new PenknifeError('PENKNIFE_INVALID', message, { option }))
+    }, SETTLES_MS).unref()
+    Promise.resolve(result)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(late))
+  })
 }
 
 function outputOf<Out>(what: string, result: SchemaResult<Out>, option: string): Out {

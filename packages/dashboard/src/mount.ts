@@ -11,7 +11,7 @@ const API = 'api/'
 const ASSETS = 'assets/'
 
 export function placeOf(exchange: Exchange, option: string | undefined): Place | undefined {
-  const base = option ?? mountOf(exchange) ?? DEFAULT
+  const base = option === '/' ? '' : (option ?? mountOf(exchange) ?? DEFAULT)
   const { path } = exchange
   if (path === base) return { kind: 'redirect', location: redirectOf(base, exchange.url) }
   if (!path.startsWith(`${base}/`)) return undefined

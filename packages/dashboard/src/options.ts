@@ -39,8 +39,8 @@ export interface DashboardOptions<Context = unknown> {
    */
   readonly redact?: (value: unknown, source: DashboardSource) => unknown
   /**
-   * The path of the dashboard as it reaches this server, without a slash at its end; not '/'. Default: the path at which Express or koa-mount mounted it,
-   * else '/penknife'.
+   * The path of the dashboard as it reaches this server, without a slash at its end. '/': it answers every request that reaches it. Default: the
+   * path at which Express or koa-mount mounted it, else '/penknife'.
    */
   readonly path?: string
   /** Allows only reads, also to users with the role `operate`. Default: false. */
@@ -100,8 +100,12 @@ export function checkDashboard(penknife: Penknife, options: DashboardOptions<nev
   }
   if (redact !== undefined && typeof redact !== 'function')
     throw invalid('redact', redact, 'give a function that returns what may be shown of a value')
-  if (path !== undefined && (typeof path !== 'string' || !/^(\/[^/?#]+)+$/.test(path)))
-    throw invalid('dashboard path', path, "give a path such as '/penknife', without a slash at its end")
+  if (path !== undefined && (typeof path !== 'string' || !/^(\/|(\/[^/?#]+)+)$/.test(path)))
+    throw invalid(
+      'dashboard path',
+      path,
+      "give '/', or a path such as '/penknife', without a slash at its end",
+    )
   if (typeof readOnly !== 'boolean') throw invalid('readOnly', readOnly, 'give true or false')
   if (typeof title !== 'string' || title.length === 0 || title.length > 64)
     throw invalid('title', title, 'give 1 to 64 characters')

@@ -6,7 +6,7 @@ import { ActionsArea } from './components/actions.ts'
 import { Empty, Failed, Skeleton } from './components/basics.ts'
 import { Screen } from './components/screen.ts'
 import { Shell } from './components/shell.ts'
-import { type ApiFailure, failureOf, read } from './lib/api.ts'
+import { type ApiFailure, failureOf, read, RIGHTS_LOST } from './lib/api.ts'
 import { html } from './lib/html.ts'
 import { LiveProvider, useLive, useLiveSource } from './lib/live.ts'
 import { link, type Route, useRoute } from './lib/router.ts'
@@ -33,7 +33,11 @@ export function App(): VNode {
     setFailure(undefined)
     read('session', {}).then(setSession, (error: unknown) => setFailure(failureOf(error)))
   }
-  useEffect(ask, [])
+  useEffect(() => {
+    ask()
+    addEventListener(RIGHTS_LOST, ask)
+    return () => removeEventListener(RIGHTS_LOST, ask)
+  }, [])
   if (session === undefined) {
     return html`<main class="main">
       <h1 class="hidden-text">penknife</h1>

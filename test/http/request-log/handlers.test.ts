@@ -175,6 +175,13 @@ test("what node's own parser refuses is logged, and the client gets node's reply
   await large.closed
   expect(large.text).toMatch(/^HTTP\/1.1 431/)
   expect(await one()).toMatchObject({ status: 431 })
+  // A second log, as after a hot reload: the client still gets one reply.
+  const endOther = logClientErrors(server, requestLog(sink().stream, OPTIONS))
+  const both = raw(url, 'NOT HTTP\r\n\r\n')
+  await both.closed
+  expect(both.text.match(/HTTP\/1.1 400/g)).toHaveLength(1)
+  expect(await one()).toMatchObject({ status: 400 })
+  endOther()
   end()
   await raw(url, 'NOT HTTP\r\n\r\n').closed
   expect(entries).toEqual([])

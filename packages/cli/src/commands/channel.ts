@@ -1,4 +1,4 @@
-import type { NotifierMessage } from '@penknife/core'
+import type { NotifierHistoryPage, NotifierMessage } from '@penknife/core'
 import type { Command } from 'commander'
 
 import type { Act } from '../act.ts'
@@ -41,14 +41,12 @@ async function tail(
   const count = Number(last)
   if (!Number.isInteger(count) || count < 0 || count > MOST)
     throw new Failure(EXIT.usage, `--last: give a whole number from 0 to ${MOST}`)
-  const notifier = await inspector.notifier(await session.space(), name)
-  let position: string | undefined
+  const space = await session.space()
+  let position = ''
   let items: NotifierMessage[] = []
   for (let after: string | undefined = '-'; after !== undefined;) {
-    const page: Awaited<ReturnType<typeof notifier.history>> = await notifier.history(channel, {
-      after,
-      limit: MOST,
-    })
+    // Unlike `history` of the notifier, it writes nothing.
+    const page: NotifierHistoryPage = await inspector.history(space, name, channel, { after, limit: MOST })
     items = [...items, ...page.items].slice(-MOST)
     position = page.position
     after = page.next
@@ -56,9 +54,11 @@ async function tail(
   for (const item of count === 0 ? [] : items.slice(-count)) print(output, item)
   if (!follow) return EXIT.done
   output.progress(`following ${channel}`)
-  const from = position === undefined ? {} : { from: { [channel]: position } }
+  const notifier = await inspector.notifier(space, name)
+  // Without a history, from the first event of the next one.
+  const from = { [channel]: position === '' ? '-' : position }
   try {
-    for await (const event of notifier.events([channel], { ...from, signal })) {
+    for await (const event of notifier.events([channel], { from, signal })) {
       output.progress()
       if (event.kind === 'message') print(output, event)
       else output.warn(`${event.kind}: events before this one may be missing`)

@@ -7,26 +7,28 @@ import { EXIT, Failure } from '../failure.ts'
 import type { Output } from '../output.ts'
 import type { Session } from '../session.ts'
 import { ago, plural, span } from '../spans.ts'
+import type { Cell } from '../table.ts'
 import { visible } from '../text.ts'
 
 export interface DoctorKeysOptions {
-  readonly most: string
+  readonly most?: string
   readonly unlink?: true
 }
 
+const DEFAULT_MOST = 1_000_000
 const MOST = 1_000_000_000
 
 /** `doctor --keys`: walks the keys of the server and reports those that nothing uses. It changes nothing. */
 export async function doctorKeys(session: Session, options: DoctorKeysOptions): Promise<number> {
   const { output, signal, raw } = session
-  const most = Number(options.most)
+  const most = options.most === undefined ? DEFAULT_MOST : Number(options.most)
   if (!Number.isInteger(most) || most < 1 || most > MOST)
-    throw new Failure(EXIT.usage, `--most: give a whole number from 1 to ${MOST}`)
+    throw new Failure(EXIT.usage, `--most is ${options.most}: give a whole number from 1 to ${MOST}`)
   const report = await readKeys(session, { space: session.givenSpace, most })
-  const { unlink, unlinkComplete, ...rest } = report
+  const { unlink: _lines, unlinkComplete: _complete, ...rest } = report
   output.progress()
   output.either(options.unlink ? report : rest, () => {
-    if (options.unlink) printLines(output, unlink, unlinkComplete)
+    if (options.unlink) printLines(output, report)
     else printReport(output, report, raw instanceof Cluster)
   })
   if (signal.aborted) return EXIT.interrupted
@@ -35,9 +37,10 @@ export async function doctorKeys(session: Session, options: DoctorKeysOptions): 
 }
 
 /** Lines alone, so that they can be given to redis-cli. */
-function printLines(output: Output, lines: readonly string[], complete: boolean): void {
-  for (const line of lines) output.line(line)
-  if (!complete) output.warn('there are more: run these lines, then repeat this command')
+function printLines(output: Output, { complete, unlink, unlinkComplete }: KeysReport): void {
+  for (const line of unlink) output.line(line)
+  if (!complete) output.warn('no lines, because not every key was walked: raise --most')
+  else if (!unlinkComplete) output.warn('there are more: run these lines, then repeat this command')
 }
 
 function printReport(output: Output, report: KeysReport, cluster: boolean): void {
@@ -82,7 +85,7 @@ function printOrphans(output: Output, { orphans, unlink }: KeysReport, cluster: 
       name,
       keys,
       unusedForMs === undefined ? 'unknown' : `${span(unusedForMs)} ago`,
-      inUse ? { text: 'in use: not removed by --unlink', tone: 'yellow' } : '',
+      kept(inUse),
     ]),
   })
   if (unlink.length === 0) return
@@ -92,6 +95,13 @@ function printOrphans(output: Output, { orphans, unlink }: KeysReport, cluster: 
       `Check that the code no longer has them. Then: penknife doctor --keys --unlink > keys.txt, and ${cli} < keys.txt`,
     ),
   )
+}
+
+/** Why --unlink leaves an object out. */
+function kept(inUse: boolean | undefined): Cell {
+  if (inUse === false) return ''
+  const why = inUse ? 'in use' : 'perhaps in use'
+  return { text: `${why}: not removed by --unlink`, tone: 'yellow' }
 }
 
 function printStale(output: Output, { stale }: KeysReport): void {

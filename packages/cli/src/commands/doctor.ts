@@ -18,12 +18,15 @@ export function doctorCommand(program: Command, act: Act): void {
     .command('doctor')
     .description('checks the server: version, memory, persistence, permissions, clock; writes nothing')
     .option('--keys', 'walks the keys instead, and reports those that nothing uses; deletes nothing')
-    .option('--most <n>', 'with --keys: the most keys to walk, of all programs', '1000000')
+    .option('--most <n>', 'with --keys: the most keys to walk, of all programs (default: 1000000)')
     .option('--unlink', 'with --keys: prints only lines for redis-cli that remove the keys that nothing uses')
     .action(
       act<{ readonly keys?: true } & DoctorKeysOptions>((session, _, options) => {
         if (options.keys) return doctorKeys(session, options)
-        if (options.unlink) throw new Failure(EXIT.usage, '--unlink needs --keys')
+        for (const name of ['most', 'unlink'] as const) {
+          if (options[name] !== undefined)
+            throw new Failure(EXIT.usage, `--${name} needs --keys: penknife doctor --keys --${name}`)
+        }
         return doctor(session)
       }),
     )

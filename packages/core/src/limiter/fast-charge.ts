@@ -19,10 +19,23 @@ export type FastPort = Port<[state: string, cost: Arg], FastReply>
 /** Binds the fast script for GCRA rules of one part of a subject. Undefined for other rules: there is no fast script for them. */
 export function bindFast(bind: LimiterContext['bind'], rules: readonly KnownRule[]): FastPort | undefined {
   const [first] = rules as readonly [Bucket]
-  if (rules.some(({ letter, shadow, per }) => letter !== 'g' || shadow || per !== first.per)) return undefined
-  const parameters = rules.map((rule) => [rule.id, ...rule.parameters(0)] as [number, number, number, number])
-  if (rules.length === 1) return bind(limiterTake, [doubles(parameters[0] as readonly number[])])
-  return bind(limiterTakeAll, [parameters.map((each) => each.join(' ')).join(' ')])
+  if (rules.some((rule) => !isPlain(rule) || rule.per !== first.per)) return undefined
+  const bucket = bucketOf(rules)
+  if (bucket) return bind(limiterTake, [bucket])
+  return bind(limiterTakeAll, [rules.map((each) => parametersOf(each).join(' ')).join(' ')])
+}
+
+/** The rule as take.lua reads it, if there is only one, and it is an enforced GCRA rule. */
+export function bucketOf([rule, other]: readonly KnownRule[]): Buffer | undefined {
+  return rule && !other && isPlain(rule) ? doubles(parametersOf(rule)) : undefined
+}
+
+function isPlain({ letter, shadow }: KnownRule): boolean {
+  return letter === 'g' && !shadow
+}
+
+function parametersOf(rule: KnownRule): readonly number[] {
+  return [rule.id, ...rule.parameters(0)]
 }
 
 function doubles(numbers: readonly number[]): Buffer {

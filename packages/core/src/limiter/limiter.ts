@@ -38,6 +38,7 @@ import type {
   RateLimiterOptions,
 } from './types.ts'
 import { createFallback } from './fallback.ts'
+import { bucketOf } from './fast-charge.ts'
 import { createWaitQueues } from './wait.ts'
 import { traced } from '../traced.ts'
 
@@ -240,7 +241,13 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   }
   // What `taking` does not do, a worker would not do either: count denials, and use leased tokens.
   const whole = place === 'space' && !ban && !countDenied && !leases
-  return whole ? withTaking(made, { space: space.name, runtime, of: (subject) => effect(subject) }) : made
+  if (!whole) return made
+  return withTaking(made, {
+    space: space.name,
+    runtime,
+    bucket: bucketOf(rules),
+    of: (subject) => effect(subject),
+  })
 }
 
 /** Checks the methods that are used, since a signal may belong to another realm. */

@@ -5,6 +5,8 @@ import type { Effect } from './effect.ts'
 export interface Taking {
   readonly space: string
   readonly runtime: Runtime
+  /** Its only rule, for lua/limiter/take.lua; undefined for other rules. */
+  readonly bucket: Buffer | undefined
   /** The effect of taking one token. */
   readonly of: (subject: string | Readonly<Record<string, string>>) => Effect
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
 import { createKeys } from './keys.ts'
 import { createRegistry, FIRST, type Registry } from './registry.ts'
@@ -92,14 +92,22 @@ test('a refusal is tried again only with the next refresh', async () => {
   expect(sent).toHaveLength(4)
 })
 
-test('options that are too long or no data are left out, and a process lists 2,000 objects at most', async () => {
+test('options that are too long or no data are left out, and a process lists 2,000 objects at most, and warns once', async () => {
   registry.add(keys, 'shop', 'stream', 'long', { text: 'x'.repeat(20_000) })
   const circular: Record<string, unknown> = {}
   circular['itself'] = circular
   registry.add(keys, 'shop', 'stream', 'circular', circular)
   await registry.flush()
   expect(sent.map(([, options]) => options)).toEqual(['', '', ''])
+  const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  onTestFinished(() => warnings.mockRestore())
+  for (let at = 0; at < 1900; at++) registry.add(keys, 'shop', 'stream', `s${at}`, {})
+  expect(warnings).not.toHaveBeenCalled()
   for (let at = 0; at < 5000; at++) registry.add(keys, 'shop', 'stream', `s${at}`, {})
+  expect(warnings).toHaveBeenCalledExactlyOnceWith(
+    expect.stringMatching(/more than 2000 objects and spaces: the oldest are registered no longer/),
+    { type: 'PenknifeWarning', code: 'many-objects' },
+  )
   sent.length = 0
   await registry.flush()
   expect(sent).toHaveLength(2000)

@@ -55,6 +55,7 @@ export function createRegistry(
   let timerAt = 0
   let refreshAt = Infinity
   let closed = false
+  let warned = false
   /** Settles when all calls that were sent are over. */
   let sending: Promise<unknown> = Promise.resolve()
 
@@ -67,6 +68,14 @@ export function createRegistry(
   }
 
   function forgetFirst(): void {
+    if (!warned) {
+      warned = true
+      process.emitWarning(
+        `this process has more than ${MOST_HERE} objects and spaces: the oldest are registered no longer, so tools do not list them, and ` +
+          "'penknife doctor --keys' takes their keys for unused after 30 days. Use fewer names, with ids as subjects, keys or channels",
+        { type: 'PenknifeWarning', code: 'many-objects' },
+      )
+    }
     const [first] = listed.keys()
     listed.delete(first as string)
     due.delete(first as string)

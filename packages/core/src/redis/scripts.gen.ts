@@ -3290,7 +3290,13 @@ return nil
 end
 return found`
 
-const piece96 = `local saved = redis.pcall('GET', state)
+const piece96 = `local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+local rule, drain, token, capacity = unpacked('<dddd', numbers)
+local ENTRY = 40
+local SECOND = 1000000
+local MARGIN = 2`
+
+const piece97 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -3339,7 +3345,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece97 = `local saved = redis.pcall('GET', state)
+const piece98 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -3400,7 +3406,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece98 = `local MAX_EPOCHS = 100000
+const piece99 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -3410,7 +3416,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece99 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece100 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3433,7 +3439,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece100 = `local wrong = typed(connections, 'zset')
+const piece101 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -3462,7 +3468,7 @@ return ''
 end
 return admitted`
 
-const piece101 = `local suffix = ':' .. process .. ':' .. number
+const piece102 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -3470,18 +3476,24 @@ end
 end
 return 0`
 
-const piece102 = `local wrong = typed(due, 'zset')
+const piece103 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
 local now_ms = math.floor(now / 1000)
 local found = redis.call('ZRANGE', due, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, MOST)
+if #found < MOST then
+local later = string.format('(%.0f', now_ms + LONGEST_MS)
+for _, entries in ipairs(redis.call('ZRANGE', due, later, '+inf', 'BYSCORE', 'LIMIT', 0, MOST - #found)) do
+found[#found + 1] = entries
+end
+end
 for _, entries in ipairs(found) do
 redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece103 = `local function tag_of(entry)
+const piece104 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -3489,7 +3501,7 @@ return tag
 end
 end`
 
-const piece104 = `local function tagged(entry)
+const piece105 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -3497,7 +3509,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece105 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece106 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3514,7 +3526,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece106 = `local publication = { prepare = nil, apply = nil }
+const piece107 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -3641,10 +3653,11 @@ end
 return event_id
 end`
 
-const piece107 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
+const piece108 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
+local LONGEST_MS = 600000
 local KEPT_MS = 86400000
 function presence.room(sets, keep, ttl, age)
 return {
@@ -3727,7 +3740,14 @@ else
 redis.call('ZREM', room.due, room.entries)
 end
 end
-function presence.expire(room)
+local function shorten(room, lease)
+local later = string.format('(%.0f', presence_ms + LONGEST_MS)
+for _, process in ipairs(redis.call('ZRANGE', room.leases, later, '+inf', 'BYSCORE', 'LIMIT', 0, MOST_ENDED)) do
+redis.call('ZADD', room.leases, presence_ms + lease, process)
+end
+end
+function presence.expire(room, lease)
+shorten(room, lease)
 local left = MOST_ENDED
 local gone = redis.call('ZRANGE', room.leases, '-inf', presence_ms, 'BYSCORE', 'LIMIT', 0, MOST_GONE)
 for _, process in ipairs(gone) do
@@ -3753,12 +3773,12 @@ end
 return alive
 end`
 
-const piece108 = `lease = tonumber(lease)
+const piece109 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece109 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece110 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece110 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece111 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3769,9 +3789,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece111 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece112 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece113 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3780,16 +3800,16 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece113 = `local text = '\\n' .. type .. '\\n' .. json
+const piece114 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece114 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece115 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
 return wrong
 end
-local more = presence.expire(room)
+local more = presence.expire(room, lease)
 presence.mark(room)
 local reply = { more and '+' or '', redis.call('HLEN', counts) }
 most = tonumber(most)
@@ -3798,9 +3818,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece115 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece116 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece116 = `local channel = {
+const piece117 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3814,9 +3834,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece117 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece118 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece118 = `channel.history, channel.live = history, live
+const piece119 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3824,14 +3844,14 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece119 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece120 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
 return wrong
 end
 local alive = presence.extend(room, process, tonumber(lasts), lease)
-local more = presence.expire(room)
+local more = presence.expire(room, lease)
 presence.mark(room)
 local lost = false
 for change in string.gmatch(alive and changes or '', '[^\\n]+') do
@@ -3839,7 +3859,7 @@ lost = lost or not presence.has(room, process, change)
 end
 return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
-const piece120 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece121 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3879,10 +3899,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece121 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece122 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece122 = `local function allowed(command, key)
+const piece123 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3904,7 +3924,7 @@ end
 end
 end`
 
-const piece123 = `local MOST = '18446744073709551615'
+const piece124 = `local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3925,12 +3945,12 @@ end
 return time == MOST and id or plus_one(time) .. '-0'
 end`
 
-const piece124 = `local function sortable(id)
+const piece125 = `local function sortable(id)
 local ms, number = string.match(id, '^(%d+)-(%d+)$')
 return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end`
 
-const piece125 = `local members = { from = nil }
+const piece126 = `local members = { from = nil }
 function members.prefix(key, id)
 return key .. '\\0' .. sortable(id) .. '\\0'
 end
@@ -3975,7 +3995,7 @@ end
 return delivery or nil
 end`
 
-const piece126 = `local function load_members()
+const piece127 = `local function load_members()
 return members
 end
 local entry = {}
@@ -4105,7 +4125,7 @@ end
 return delivery ~= nil
 end`
 
-const piece127 = `local function expanded(value)
+const piece128 = `local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
 end
@@ -4118,7 +4138,7 @@ return table.concat(all, ' ')
 end))
 end`
 
-const piece128 = `local places = { open = nil }
+const piece129 = `local places = { open = nil }
 local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
 function places.open(busy, queued, ready, most)
 return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
@@ -4403,7 +4423,7 @@ places.leave(of, delivery.k, location, 1)
 end
 end`
 
-const piece129 = `local function load_outcomes()
+const piece130 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -4460,7 +4480,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece130 = `if wrong then
+const piece131 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -4525,7 +4545,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. made`
 
-const piece131 = `if wrong then
+const piece132 = `if wrong then
 return wrong
 end
 if window then
@@ -4558,7 +4578,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece132 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece133 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4569,7 +4589,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece133 = `local list = position_of(stream)
+const piece134 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4584,7 +4604,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece134 = `local before = redis.pcall('GET', declaration)
+const piece135 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4595,7 +4615,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece135 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece136 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4617,9 +4637,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece136 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece137 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece137 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece138 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4633,12 +4653,12 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece138 = `local function due_at(due)
+const piece139 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece139 = `local function load_limits()
+const piece140 = `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -5521,13 +5541,13 @@ end
 return id
 end`
 
-const piece140 = `local may = append.prepare(stream)
+const piece141 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece141 = `local before = redis.pcall('GET', written)
+const piece142 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5562,7 +5582,7 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece142 = `local function reserve(stream)
+const piece143 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5581,7 +5601,7 @@ stream.last = id
 return id
 end`
 
-const piece143 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
+const piece144 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
 if wrong then
 return wrong
 end
@@ -5603,7 +5623,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece144 = `local id = redis.pcall('GET', added)
+const piece145 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5622,7 +5642,7 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece145 = `local low = {}
+const piece146 = `local low = {}
 function low.is(delivery)
 return delivery.o ~= nil and string.find(delivery.o, 'l', 1, true) ~= nil
 end
@@ -5638,7 +5658,7 @@ local member = redis.call('ZRANGE', key, '[' .. prefix, '(' .. prefix .. '\\255'
 return member and low.entry(member), member
 end`
 
-const piece146 = `local unique = {}
+const piece147 = `local unique = {}
 function unique.wrong(results, ends)
 return typed(results, 'hash') or typed(ends, 'zset')
 end
@@ -5654,7 +5674,7 @@ redis.call('HSET', results, id, added)
 redis.call('ZADD', ends, string.format('%.0f', math.max(math.floor(now / 1000), starts) + bound), id)
 end`
 
-const piece147 = `local function waits(key, group)
+const piece148 = `local function waits(key, group)
 local last = '0-0'
 for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
 last = found.name == group and found['last-delivered-id'] or last
@@ -5662,7 +5682,7 @@ end
 return redis.call('XRANGE', key, '(' .. last, '+', 'COUNT', 1)[1] ~= nil
 end`
 
-const piece148 = `local once = window ~= '0'
+const piece149 = `local once = window ~= '0'
 local refused = wrong or unique_id ~= '' and unique.wrong(results, ends)
 or once and unique_id == '' and typed(added, 'string')
 if refused then
@@ -5687,7 +5707,7 @@ end
 end
 return id`
 
-const piece149 = `local wrong = unique.wrong(results, ends)
+const piece150 = `local wrong = unique.wrong(results, ends)
 if wrong then
 return wrong
 end
@@ -5705,7 +5725,7 @@ unique.put(results, ends, id, added, due_at(string.match(due, '^[^%s;]*')), boun
 end
 return added`
 
-const piece150 = `local of = places.open(held[1], held[2], ready, most)
+const piece151 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5783,7 +5803,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece151 = `local function pending(stream, group, ids, consumer)
+const piece152 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5807,7 +5827,7 @@ end
 return found
 end`
 
-const piece152 = `local MOST_TRIMMED = 5000
+const piece153 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5860,7 +5880,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece153 = `local outcomes = { open = nil }
+const piece154 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5901,7 +5921,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece154 = `local function load_places()
+const piece155 = `local function load_places()
 local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
@@ -6207,7 +6227,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece155 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 or typed(held[5], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
@@ -6335,7 +6355,7 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece157 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6357,7 +6377,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece157 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
+const piece158 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
 if from == '' then
 for _ in ipairs(sources) do
 args[#args + 1] = '>'
@@ -6373,7 +6393,7 @@ return found
 end
 return { from == '' and last_ids(found, tonumber(count)), found }`
 
-const piece158 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece159 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6396,7 +6416,7 @@ end
 end
 return gone`
 
-const piece159 = `local left = redis.call('PTTL', paused)
+const piece160 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -6404,7 +6424,7 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece160 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece161 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6457,7 +6477,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece161 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
+const piece162 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
 local started = {}
 function started.recorded(count)
 return count >= RECORDED
@@ -6476,7 +6496,7 @@ end
 return row[4] < FIRST_MS and started.since(row, ms) or nil
 end`
 
-const piece162 = `local due = string.match(action, '^move (%d+)$')
+const piece163 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
@@ -6744,7 +6764,7 @@ end
 end
 return reply('gone', nil)`
 
-const piece163 = `local MOST_FORGOTTEN = 5000
+const piece164 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6760,7 +6780,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece164 = `local ms = math.floor(now / 1000)
+const piece165 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
@@ -6859,7 +6879,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * redis.call('EXISTS', held[5])
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece165 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece166 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6867,7 +6887,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece166 = `local wrong = typed(output, 'string')
+const piece167 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -6903,7 +6923,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece167 = `if redis.call('EXISTS', stream) == 0 then
+const piece168 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -6913,7 +6933,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece168 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece169 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -6939,7 +6959,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece169 = `local changed
+const piece170 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -6951,7 +6971,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece170 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece171 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -6961,7 +6981,7 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece171 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(lows, 'zset')
+const piece172 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(lows, 'zset')
 if wrong then
 return wrong
 end
@@ -6982,7 +7002,7 @@ end
 end
 return { moved, redis.call('EXISTS', lows) }`
 
-const piece172 = `local of = places.open(held[1], held[2], ready, most)
+const piece173 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -6996,7 +7016,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece173 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
+const piece174 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
@@ -7044,7 +7064,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece174 = `local may = append.prepare(stream)
+const piece175 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -7061,7 +7081,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece175 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece176 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7087,7 +7107,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece176 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece177 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7119,7 +7139,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece177 = `local schedule = { seen = nil, state = nil }
+const piece178 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7141,7 +7161,7 @@ found[5] or '',
 }
 end`
 
-const piece178 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece179 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7151,7 +7171,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece179 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece180 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7159,7 +7179,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece180 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece181 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7219,9 +7239,9 @@ end
 end
 return outcome`
 
-const piece181 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece182 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece182 = `local schedules, due, ids = unpack(all)
+const piece183 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7248,7 +7268,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece183 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece184 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7267,7 +7287,7 @@ end
 end
 return reply`
 
-const piece184 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece185 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7285,7 +7305,7 @@ end
 end
 return reply`
 
-const piece185 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece186 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7544,7 +7564,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece186 = `local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
+const piece187 = `local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
 local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
@@ -7607,7 +7627,7 @@ end
 end
 return reply`
 
-const piece187 = `local wrong = typed(stream, 'stream')
+const piece188 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -7631,7 +7651,7 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece188 = `local wrong = typed(index, 'zset')
+const piece189 = `local wrong = typed(index, 'zset')
 if wrong then
 return wrong
 end
@@ -7669,7 +7689,7 @@ end
 found[1] = last or ''
 return found`
 
-const piece189 = `if wrong then
+const piece190 = `if wrong then
 return wrong
 end
 local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
@@ -7689,16 +7709,20 @@ local ms = delay_of(text, table.concat(own, ' '), behind, pace)
 if follows then
 return '=' .. string.format('%.0f', ms) .. ' ' .. text
 end
+local refused = missing_right()
+if refused then
+return refused
+end
 set_aside(key, where, position, base, used, fence, ms)
 return '-' .. string.format('%.0f', ms) .. ' ' .. text`
 
-const piece190 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece191 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece191 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece192 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -11610,19 +11634,62 @@ export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], num
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local numbers = ARGV[1]
-local call, unpacked, packed = redis.call, struct.unpack, struct.pack
-local rule, drain, token, capacity = unpacked('<dddd', numbers)
-local ENTRY = 40
-local SECOND = 1000000
-local MARGIN = 2
-local items = #KEYS / 1
+local numbers = ARGV[1]`, piece96, `local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece96, `end
+do`, piece97, `end
 return nil
 end
-local function item(state, cost)`, piece96, `end
+local function item(state, cost)`, piece97, `end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1] or 1)`, piece6),
+}
+
+/**
+ * Take tokens of one subject under a single GCRA rule.
+ *
+ * The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
+ * `drain` units, and a call passes while the level stays within the capacity. All are whole numbers up to 2^52, so nothing
+ * is rounded, except up when the rule was changed. A denial writes nothing. The key expires at least a second after the level
+ * has drained, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less than setting an expiry.
+ *
+ * take-all.lua does the same for several rules, and charge.lua for rules of any algorithm. All share one format of the state:
+ * entries of id, expiry, token, time of the last charge and level, packed as doubles. The entries of the last call's rules are
+ * first and have the key's own expiry. The script replies null, and charge.lua is called, for a state that starts differently
+ * or was charged later than now (the server's clock was set back).
+ *
+ * - shared `numbers`: four doubles: id of the rule's state, units drained in a microsecond, units of a token, capacity
+ * - key `state`: string of entries
+ * - `cost`: whole tokens wanted, at most the burst
+ * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server runs: a worker can finish the entry then, which frees memory; the state has a TTL
+ */
+export const limiterTakeForEntry: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
+  name: 'limiter/take_for_entry',
+  sha: 'b3685679462911024e5d55ec4e97eb37e3fd5a8c',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["numbers"],
+  keys: ["state"],
+  args: ["cost"],
+  usual: 1,
+  returns: 'integer|string|null',
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local numbers = ARGV[1]`, piece96, `local items = #KEYS / 1
+if items == 1 then
+local state, cost = KEYS[1], ARGV[2] or 1
+do`, piece97, `end
+return nil
+end
+local function item(state, cost)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11675,10 +11742,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece97, `end
+do`, piece98, `end
 return nil
 end
-local function item(state, cost)`, piece97, `end
+local function item(state, cost)`, piece98, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11712,13 +11779,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece98, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece99, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece99, `end
+do`, piece100, `end
 return nil
 end
-local function item(history, next, live)`, piece99, `end
+local function item(history, next, live)`, piece100, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11835,10 +11902,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece100, `end
+do`, piece101, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece100, `end
+local function item(connections, process, number, admitted, most)`, piece101, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -11873,10 +11940,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece101, `end
+do`, piece102, `end
 return nil
 end
-local function item(connections, process, number)`, piece101, `end
+local function item(connections, process, number)`, piece102, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11888,7 +11955,8 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }
 
 /**
- * Find channels on which the lease of a process has ended, so that its members are to be removed.
+ * Find channels on which the lease of a process has ended, so that its members are to be removed. So has one that ends later than any
+ * lease can, because Redis' clock was set back.
  *
  * They are found again after `wait`, unless somebody removed the members: so processes share the work, and one that dies between this
  * call and the removal leaves it to others.
@@ -11900,7 +11968,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const notifierDue: Script<[], [due: string, wait: Arg], readonly Reply[]> = {
   name: 'notifier/due',
-  sha: '9986b4adf7beed546ac73b9153d78a1243610322',
+  sha: 'c33a3ba0bd2d7b55afef9de25186294b2990bd24',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -11910,13 +11978,14 @@ export const notifierDue: Script<[], [due: string, wait: Arg], readonly Reply[]>
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 100
+local LONGEST_MS = 600000
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece102, `end
+do`, piece103, `end
 return nil
 end
-local function item(due, wait)`, piece102, `end
+local function item(due, wait)`, piece103, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11951,13 +12020,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece98, piece103, piece104, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece99, piece104, piece105, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece105, `end
+do`, piece106, `end
 return nil
 end
-local function item(history, next)`, piece105, `end
+local function item(history, next)`, piece106, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12026,7 +12095,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/join',
-  sha: '67443ba41e1c0fa4f776682f7778d85a5bead1af',
+  sha: 'dfbe9a911fd20a63b00bfd22402895d0cbb6dc3d',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12035,21 +12104,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece109, `do`, piece110, `end
+local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece110, `do`, piece111, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece110, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece111, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece111, piece6),
+done = done + 1`, piece112, piece6),
 }
 
 /**
@@ -12072,7 +12141,7 @@ done = done + 1`, piece111, piece6),
  */
 export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, member: Arg], number> = {
   name: 'notifier/leave',
-  sha: '6a42672b4fb1d93c426cce8a0404c5a4cc5d80c1',
+  sha: '96ec5e5f90746b9d954154bbcfcb6aea965b3b58',
   batch: 16,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12081,21 +12150,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece109, `do`, piece112, `end
+local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece110, `do`, piece113, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece112, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece113, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece111, piece6),
+done = done + 1`, piece112, piece6),
 }
 
 /**
@@ -12123,10 +12192,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece113, `end
+do`, piece114, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece113, `end
+local function item(live, channel, type, json)`, piece114, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -12156,7 +12225,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, most: Arg], readonly Reply[]> = {
   name: 'notifier/present',
-  sha: 'cf394cb1930edba6a9fcbafe7492b4e03b2bd96a',
+  sha: '6acd60c8ca033c7bc33f880daede04158d5ef640',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12165,7 +12234,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -12193,16 +12262,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece114, `end
+do`, piece115, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece114, `end
+local function item(counts, entries, leases, history, live, most)`, piece115, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece115, piece6),
+done = done + 1`, piece116, piece6),
 }
 
 /**
@@ -12241,15 +12310,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece107, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece117, `do`, piece118, `end
+local window = ARGV[4]`, piece117, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece118, `do`, piece119, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12294,15 +12363,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece107, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece117, `do`, piece118, `end
+local window = ARGV[4]`, piece117, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece118, `do`, piece119, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12334,7 +12403,7 @@ done = done + 1`, piece29, piece6),
  */
 export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg, age: Arg, lease: Arg], [counts: string, entries: string, leases: string, history: string, live: Arg, process: Arg, lasts: Arg, changes: Arg], string> = {
   name: 'notifier/renew',
-  sha: 'a0bb9708044d1c74f10c9e72e49b6ce4df1f8066',
+  sha: 'df62c498c2bfea99abd6c2242380d6b176a155c0',
   batch: 8,
   sharedKeys: true,
   shared: ["keep","ttl","age","lease"],
@@ -12343,17 +12412,17 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 4
+local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 4
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts, changes = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece119, `end
+do`, piece120, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece119, `end
+local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece120, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12390,7 +12459,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece103, piece104, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece104, piece105, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -12469,10 +12538,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece120, `end
+do`, piece121, `end
 return nil
 end
-local function item(history, next, position, count)`, piece120, `end
+local function item(history, next, position, count)`, piece121, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -12498,13 +12567,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece103, piece104, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece104, piece105, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece121, `end
+do`, piece122, `end
 return nil
 end
-local function item(history)`, piece121, `end
+local function item(history)`, piece122, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12542,8 +12611,8 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece123, piece36, piece124, piece125, piece126, piece127, piece1, piece128, piece70, `local SMALL = 30000
+  text: /* @__PURE__ */ lines(`#!lua`, piece123, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece125, piece126, piece127, piece128, piece1, piece129, piece70, `local SMALL = 30000
 local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
@@ -15455,7 +15524,7 @@ if most ~= '0' then
 local places = load_places()
 return places, places.open(busy, queued, ready, most)
 end
-end`, piece129, `local keys = KEYS
+end`, piece130, `local keys = KEYS
 local each = ARGV[1]
 local size = ARGV[2]
 local plan = ARGV[3]
@@ -15509,10 +15578,10 @@ end
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece130, `end
+do`, piece131, `end
 return nil
 end
-local function item(own, values)`, piece130, `end
+local function item(own, values)`, piece131, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -15554,8 +15623,8 @@ export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece123, piece124, piece125, piece1, piece70, `local SMALL = 30000`, piece3, `local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece123, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece125, piece126, piece1, piece70, `local SMALL = 30000`, piece3, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
@@ -18806,10 +18875,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece131, `end
+do`, piece132, `end
 return nil
 end
-local function item(own, values)`, piece131, `end
+local function item(own, values)`, piece132, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18843,10 +18912,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece132, `end
+do`, piece133, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece132, `end
+local function item(object, kind, cursor)`, piece133, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18897,10 +18966,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece133, `end
+do`, piece134, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece133, `end
+local function item(stream, object, kind, fields)`, piece134, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18933,10 +19002,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece134, `end
+do`, piece135, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece134, `end
+local function item(declaration, text, lasts)`, piece135, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18978,17 +19047,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece135, `end
+do`, piece136, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece135, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece136, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece136, piece6),
+done = done + 1`, piece137, piece6),
 }
 
 /**
@@ -19017,17 +19086,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece137, `end
+do`, piece138, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece137, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece138, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece136, piece6),
+done = done + 1`, piece137, piece6),
 }
 
 /**
@@ -19055,16 +19124,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece140, `end
+do`, piece141, `end
 return nil
 end
-local function item(payload, trace, due)`, piece140, `end
+local function item(payload, trace, due)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19100,7 +19169,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of, 1, limits)
@@ -19108,10 +19177,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece141, `end
+do`, piece142, `end
 return nil
 end
-local function item(written, number, payloads)`, piece141, `end
+local function item(written, number, payloads)`, piece142, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19149,7 +19218,7 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece123, piece142, piece124, piece125, piece126, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece143, piece125, piece126, piece127, piece1, `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -19902,10 +19971,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece143, `end
+do`, piece144, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece143, `end
+local function item(latest, payload, trace, due)`, piece144, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19942,16 +20011,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece144, `end
+do`, piece145, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece144, `end
+local function item(added, payload, trace, due, window)`, piece145, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19995,7 +20064,7 @@ export const streamAddPriority: Script<[of: readonly string[], limits: Arg, grou
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece123, piece36, piece142, piece124, piece125, piece126, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece36, piece143, piece125, piece126, piece127, piece1, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -20712,7 +20781,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece145, piece146, piece147, `local of = KEYS
+end`, piece146, piece147, piece148, `local of = KEYS
 local limits = ARGV[1]
 local group = ARGV[2]
 local workers = ARGV[3]
@@ -20767,10 +20836,10 @@ end
 local items = (#ARGV - 3) / 6
 if items == 1 then
 local added, payload, trace, own, unique_id, window, priority = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-do`, piece148, `end
+do`, piece149, `end
 return nil
 end
-local function item(added, payload, trace, own, unique_id, window, priority)`, piece148, `end
+local function item(added, payload, trace, own, unique_id, window, priority)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20811,7 +20880,7 @@ export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece123, piece124, piece125, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece1, `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -21686,16 +21755,16 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece146, `local of = KEYS
+end`, piece147, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 5
 if items == 1 then
 local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece149, `end
+do`, piece150, `end
 return nil
 end
-local function item(results, ends, id, payload, trace, due, bound)`, piece149, `end
+local function item(results, ends, id, payload, trace, due, bound)`, piece150, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21773,23 +21842,23 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece127, piece124, piece125, piece126, piece1, piece128, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece128, piece125, piece126, piece127, piece1, piece129, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece150, `end
+do`, piece151, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece150, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece151, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece115, piece6),
+done = done + 1`, piece116, piece6),
 }
 
 /**
@@ -21809,35 +21878,35 @@ done = done + 1`, piece115, piece6),
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
  * - `last`: id of the last entry to remove; empty for the last one of the stream
- * - `place`: where to continue: low (at first), queued, delayed, ready or stream
+ * - `place`: where to continue: queued (at first), delayed, low, ready or stream
  * - `from`: position at which to continue there; 0 at first
  * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
  * - on a full server runs: it deletes entries
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: 'f2b53ebb8f1a27bc460539a261955cb0b0dd94e7',
+  sha: 'cb8576328669dbf660e9e6d16872ebefba27c453',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece123, piece36, piece151, piece152, piece124, piece125, piece126, piece145, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece153, piece1, piece154, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece146, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece154, piece1, piece155, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
 local declared = ARGV[4]
 local STEP, MOST_BYTES = 500, 262144
-local NEXT = { low = 'queued', queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+local NEXT = { queued = 'delayed', delayed = 'low', low = 'ready', ready = 'stream', stream = '' }
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece155, `end
+do`, piece156, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece155, `end
+local function item(stream, ready, delayed, last, place, from)`, piece156, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21885,10 +21954,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece156, `end
+do`, piece157, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece156, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21992,10 +22061,10 @@ end
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local count, from = ARGV[3], ARGV[4]
-do`, piece157, `end
+do`, piece158, `end
 return nil
 end
-local function item(count, from)`, piece157, `end
+local function item(count, from)`, piece158, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22030,10 +22099,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece158, `end
+do`, piece159, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece158, `end
+local function item(stream, ready, group, silent)`, piece159, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22070,10 +22139,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece159, `end
+do`, piece160, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece159, `end
+local function item(paused, lasts, channel)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22113,7 +22182,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece123, piece36, piece151, piece152, piece124, piece125, piece126, piece1, piece154, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece1, piece155, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -22121,10 +22190,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece160, `end
+do`, piece161, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece160, `end
+local function item(stream, ready, delayed, settled, most)`, piece161, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22168,7 +22237,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece123, piece36, piece151, piece152, piece124, piece125, piece126, piece145, piece153, piece1, piece154, piece161, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece146, piece154, piece1, piece155, piece162, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -22179,16 +22248,16 @@ local NEXT = { stream = 'low', low = 'queued', queued = 'delayed', delayed = 're
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece162, `end
+do`, piece163, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece162, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece163, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece111, piece6),
+done = done + 1`, piece112, piece6),
 }
 
 /**
@@ -22236,7 +22305,7 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece123, piece36, piece151, piece152, piece124, piece125, piece126, piece1, piece154, piece163, piece161, piece129, `local function load_low()
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece1, piece155, piece164, piece162, piece130, `local function load_low()
 local low = {}
 function low.is(delivery)
 return delivery.o ~= nil and string.find(delivery.o, 'l', 1, true) ~= nil
@@ -22288,10 +22357,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 9) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
-do`, piece164, `end
+do`, piece165, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece164, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece165, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22330,10 +22399,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece165, `end
+do`, piece166, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece165, `end
+local function item(stream, ready, paused, group, from)`, piece166, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22372,10 +22441,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece166, `end
+do`, piece167, `end
 return nil
 end
-local function item(output, fence, from)`, piece166, `end
+local function item(output, fence, from)`, piece167, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22404,10 +22473,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece167, `end
+do`, piece168, `end
 return nil
 end
-local function item(stream)`, piece167, `end
+local function item(stream)`, piece168, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22450,10 +22519,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece168, `end
+do`, piece169, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece168, `end
+local function item(stream, first, last, count, bytes, order)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -22490,10 +22559,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece169, `end
+do`, piece170, `end
 return nil
 end
-local function item(paused, on, channel)`, piece169, `end
+local function item(paused, on, channel)`, piece170, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22532,17 +22601,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece153, piece151, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece154, piece152, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece170, `end
+do`, piece171, `end
 return nil
 end
-local function item(stream, position, id, keep, json)`, piece170, `end
+local function item(stream, position, id, keep, json)`, piece171, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22576,15 +22645,15 @@ export const streamPromote: Script<[group: Arg], [stream: string, ready: string,
   keys: ["stream","ready","lows"],
   args: ["count","always"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece145, piece36, piece147, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece146, piece36, piece148, piece1, `local group = ARGV[1]
 local MOST_BYTES, STEP = 262144, 4
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, lows, count, always = KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[3]
-do`, piece171, `end
+do`, piece172, `end
 return nil
 end
-local function item(stream, ready, lows, count, always)`, piece171, `end
+local function item(stream, ready, lows, count, always)`, piece172, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -22653,15 +22722,15 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece127, piece1, piece128, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece128, piece1, piece129, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
-do`, piece172, `end
+do`, piece173, `end
 return nil
 end
-local function item(dead, ready, position)`, piece172, `end
+local function item(dead, ready, position)`, piece173, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22698,16 +22767,16 @@ export const streamRenew: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece127, piece151, piece161, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece128, piece152, piece162, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece173, `end
+do`, piece174, `end
 return nil
 end
-local function item(stream, ids, places, starting)`, piece173, `end
+local function item(stream, ids, places, starting)`, piece174, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22740,16 +22809,16 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece138, piece49, piece123, piece124, piece125, piece139, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece174, `end
+do`, piece175, `end
 return nil
 end
-local function item(id, payload)`, piece174, `end
+local function item(id, payload)`, piece175, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22784,15 +22853,15 @@ export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: 
   keys: ["dead","ready"],
   args: ["position","payload"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece124, piece125, piece126, piece1, piece154, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece1, piece155, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local dead, ready, position, payload = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3]
-do`, piece175, `end
+do`, piece176, `end
 return nil
 end
-local function item(dead, ready, position, payload)`, piece175, `end
+local function item(dead, ready, position, payload)`, piece176, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22844,17 +22913,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard, channel = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece176, `end
+do`, piece177, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard, channel)`, piece176, `end
+local function item(stream, ready, delayed, group, after, discard, channel)`, piece177, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece136, piece6),
+done = done + 1`, piece137, piece6),
 }
 
 /**
@@ -22876,13 +22945,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece178, `end
+do`, piece179, `end
 return nil
 end
-local function item(schedules, due, id)`, piece178, `end
+local function item(schedules, due, id)`, piece179, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22915,10 +22984,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece179, `end
+do`, piece180, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece179, `end
+local function item(schedules, due, ids, id)`, piece180, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -22959,7 +23028,7 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece138, piece49, piece123, piece36, piece124, piece125, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece139, piece49, piece124, piece36, piece125, piece126, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -23823,7 +23892,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece177, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece178, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -23897,17 +23966,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece180, `end
+do`, piece181, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece180, `end
+local function item(all, id, seen, next, payload, names, name)`, piece181, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece181, piece6),
+done = done + 1`, piece182, piece6),
 }
 
 /**
@@ -23939,21 +24008,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece182, `end
+do`, piece183, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece182, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece183, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece181, piece6),
+done = done + 1`, piece182, piece6),
 }
 
 /**
@@ -23977,14 +24046,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece183, `end
+do`, piece184, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece183, `end
+local function item(schedules, due, skip)`, piece184, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -24018,14 +24087,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece177, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece184, `end
+do`, piece185, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece184, `end
+local function item(schedules, due, ids, after, count)`, piece185, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -24075,7 +24144,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece151, piece49, piece123, piece36, piece152, piece124, piece125, piece126, piece1, piece154, piece163, piece129, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece152, piece49, piece124, piece36, piece153, piece125, piece126, piece127, piece1, piece155, piece164, piece130, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -24090,10 +24159,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece185, `end
+do`, piece186, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece185, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece186, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -24134,10 +24203,10 @@ end
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local of, group = KEYS, ARGV[1]
-do`, piece186, `end
+do`, piece187, `end
 return nil
 end
-local function item(of, group)`, piece186, `end
+local function item(of, group)`, piece187, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -24169,15 +24238,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece123, piece151, piece152, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece124, piece152, piece153, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece187, `end
+do`, piece188, `end
 return nil
 end
-local function item(stream, first)`, piece187, `end
+local function item(stream, first)`, piece188, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -24208,14 +24277,14 @@ export const streamTagged: Script<[], [index: string, tags: Arg, before: Arg, co
   keys: ["index"],
   args: ["tags","before","count"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece124, piece1, `local STEP, ROUNDS = 100, 10
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece125, piece1, `local STEP, ROUNDS = 100, 10
 local items = #KEYS / 1
 if items == 1 then
 local index, tags, before, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece188, `end
+do`, piece189, `end
 return nil
 end
-local function item(index, tags, before, count)`, piece188, `end
+local function item(index, tags, before, count)`, piece189, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -24236,6 +24305,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  * When the worker's process dies: before the call, the lease ends and nothing is charged. After a charge, the lease ends, the entry is handled
  * again and charged again. An entry that was set aside has no lease and comes back by itself. A call that is sent again because its reply was
  * lost charges again, or finds that the entry was set aside.
+ * For a single GCRA rule this is called only when limiter/take.lua did not allow the entry, or its lease may end soon: see token-takes.ts.
  * The entries of a run (lua/_lib/stream/members.lua) leave it in order. One that is denied before Redis has the outcome of the one before it is
  * not moved: the worker sets it aside behind that outcome (settle.lua).
  *
@@ -24258,7 +24328,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, behind: Arg, pace: Arg], number | string> = {
   name: 'stream/take_tokens',
-  sha: '05ed56731ff3d51d3a77bcccd2b0d9e92bdf967e',
+  sha: 'a32dcdbd9afd7064736f1d33c35d5a5f7078f8f9',
   batch: 32,
   sharedKeys: true,
   shared: ["each","most","group","consumer","declared","rules"],
@@ -24314,7 +24384,7 @@ end
 function limiting.apply(group, plan)
 charging.apply(group.of, plan)
 return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
-end`, piece122, `local WAIT = {
+end`, piece123, `local WAIT = {
 g = function(rule, tokens)
 return rule.capacity == 0 and math.huge or (rule.level + tokens * rule.token - rule.capacity) / rule.drain
 end,
@@ -24346,7 +24416,7 @@ longest = math.max(longest, rule.limit == 0 and math.huge or WAIT[rule.letter](r
 end
 end
 return longest
-end`, piece124, piece125, piece126, piece36, `local function load_acknowledge()
+end`, piece125, piece126, piece127, piece36, `local function load_acknowledge()
 local function earlier(a, b)
 local a_time, a_number = string.match(a, '(%d+)-(%d+)')
 local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -24468,34 +24538,39 @@ redis.call('XDEL', stream, id)
 else
 load_acknowledge()(stream, group, declared, { id })
 end
-end`, piece154, `local of = KEYS
+end`, piece155, `local of = KEYS
 local each = ARGV[1]
 local most = ARGV[2]
 local group = ARGV[3]
 local consumer = ARGV[4]
 local declared = ARGV[5]
 local rules = ARGV[6]
-local AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
+local MOST_AHEAD, LONGEST_MS, SPREAD_MS, STEP_MS = 32, 60000, 15000, 1009
 local stream, ready, delayed = of[1], of[2], of[3]
 local limit = { own = 1, n = 1 }
 limiting.open(limit, nil, nil, nil, { rules, each }, 1)
 local places, held = placing(most, of[4], of[5], ready)
 local asked = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or held and places.wrong(held)
-or denied(limiting.commands(limit), stream, asked)
-or denied({ 'XPENDING', 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
-or held and denied({ 'HGET', 'HSET', 'HINCRBY', 'HDEL' }, stream, asked)
+or denied(limiting.commands(limit), stream, asked) or denied({ 'XPENDING' }, stream, asked)
+or held and denied({ 'HGET' }, stream, asked)
 local COST = { '1' }
 local next_ms = {}
 local spread = 0
 local leased = { [stream] = {}, [ready] = {} }
+local ahead = 1
+local function missing_right()
+return denied({ 'XRANGE', 'XINFO', 'XTRIM', 'XACK', 'XDEL', 'ZADD' }, stream, asked)
+or held and denied({ 'HSET', 'HINCRBY', 'HDEL' }, stream, asked) or nil
+end
 local function is_leased(key, position)
 local known = leased[key]
 if not known[position] then
-local rows = redis.pcall('XPENDING', key, group, position, '+', AHEAD, consumer)
+local rows = redis.pcall('XPENDING', key, group, position, '+', ahead, consumer)
 if rows.err and not string.match(rows.err, '^NOGROUP') then
 error(rows)
 end
+ahead = math.min(2 * ahead, MOST_AHEAD)
 for _, row in ipairs(rows) do
 known[row[1]] = true
 end
@@ -24544,16 +24619,16 @@ end
 local items = (#ARGV - 6) / 6
 if items == 1 then
 local own, where, place, used, fence, behind, pace = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-do`, piece189, `end
+do`, piece190, `end
 return nil
 end
-local function item(own, where, place, used, fence, behind, pace)`, piece189, `end
+local function item(own, where, place, used, fence, behind, pace)`, piece190, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
 local arg = 6 + done * 6
-done = done + 1`, piece181, piece6),
+done = done + 1`, piece182, piece6),
 }
 
 /**
@@ -24580,10 +24655,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece190, `end
+do`, piece191, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece190, `end
+local function item(watched, lasts, channels)`, piece191, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -24623,17 +24698,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece151, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece152, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece191, `end
+do`, piece192, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece191, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece192, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { type CallDeadlines, createCallDeadlines, type TimedCall } from './call-deadlines.ts'
+import { type CallDeadlines, createCallDeadlines, timedCall, type TimedCall } from './call-deadlines.ts'
 import { workerSettings } from './settings.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
@@ -17,8 +17,8 @@ function start(usualMs: number | undefined): Omit<CallDeadlines<Call>, 'begin'> 
   const late: string[] = []
   const deadlines = createCallDeadlines<Call>(usualMs, ({ name }) => late.push(name))
   function begin(name: string | Call, ms?: number): Call {
-    const call = typeof name === 'object' ? name : { name, endsAt: Infinity, atLeast: 0 }
-    deadlines.begin(call, ms)
+    const call = typeof name === 'object' ? name : { name, ...timedCall() }
+    deadlines.begin(call, performance.now(), ms)
     return call
   }
   return { late, ...deadlines, begin }
@@ -66,7 +66,7 @@ test('an extension never shortens the time, may be repeated, and does not revive
 
 test('an extension before the time of a call begins counts', () => {
   const { late, extend, begin } = start(100)
-  const early = { name: 'early', endsAt: Infinity, atLeast: 0 }
+  const early = { name: 'early', ...timedCall() }
   extend(early, 300)
   extend(early, 10)
   begin(early)

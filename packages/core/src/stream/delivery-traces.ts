@@ -59,6 +59,7 @@ export function createDeliveryTraces(identity: WorkerIdentity, batch: boolean): 
       return (deliveries) => PROCESS.begin(message, () => inside(message.run, () => handle(deliveries)))
     },
     ended(entries, error) {
+      if (running.size === 0) return
       for (const { trace } of entries) if (trace?.call) endCall(trace.call, error)
     },
     settling(entry, move) {

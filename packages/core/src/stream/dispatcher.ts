@@ -19,8 +19,8 @@ export interface DispatcherOptions {
   readonly stopped: () => WorkerReturnReason | undefined
   /** Called before the handler of an entry; false when the entry is no longer waiting. */
   readonly start: (entry: LeasedEntry) => boolean
-  /** Calls the handler. */
-  readonly run: (entries: readonly LeasedEntry[]) => void
+  /** Calls the handler; `now` is the time by the clock of this process. */
+  readonly run: (entries: readonly LeasedEntry[], now: number) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
 }
 
@@ -77,7 +77,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         void detached(leases.refresh)
         break
       }
-      startCall()
+      startCall(now)
       const before = now
       now = performance.now()
       pace.started(now - before)
@@ -86,7 +86,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     waiting.limitWaits()
   }
 
-  function startCall(): void {
+  function startCall(now: number): void {
     const entries: LeasedEntry[] = []
     while (entries.length < batch && waiting.size > 0) {
       const entry = waiting.shift() as LeasedEntry
@@ -95,7 +95,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (entries.length === 0) return
     calls += 1
     running += entries.length
-    run(entries)
+    run(entries, now)
   }
 
   function startSuspects(now: number): void {
@@ -118,7 +118,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const recorded = await detached(() => leases.recordStart(entry))
     const why = stopped()
     if (recorded && !why && start(entry)) {
-      run([entry])
+      run([entry], performance.now())
       return
     }
     free(1)

@@ -121,8 +121,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   let stateFound = pausing.asking()
   /** This worker alone is paused. */
   let held = false
-  /** Until then nothing is fetched, because the memory of Redis is full. */
-  let fullUntil = 0
+  /** Runs while nothing is fetched because the memory of Redis is full. */
+  let full: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
   /** Whether an outcome did not reach Redis since the close began. */
   let abandoned = false
@@ -143,8 +143,11 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     runs,
     runLength: scope.order && (() => runs?.length ?? 1),
     full(ms) {
-      fullUntil = performance.now() + ms
-      setTimeout(() => reader.roomMade(), ms + 1).unref()
+      clearTimeout(full)
+      full = setTimeout(() => {
+        full = undefined
+        reader.roomMade()
+      }, ms).unref()
     },
   })
   const committer = createCommitter({
@@ -212,10 +215,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       opened(await scripts.open(again ? '0' : settings.from))
       forgetConsumers()
     },
-    room: () =>
-      pausing.paused || held || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED
-        ? 0
-        : room(),
+    room: () => (pausing.paused || held || full || deliveries.unsettled > MOST_UNSETTLED ? 0 : room()),
     most: entriesPerRead,
     fetched(entries, asked, leasedSince) {
       if (entries.length > 0) take(deliveries.admit(entries, leasedSince), asked)

@@ -19,7 +19,7 @@ export interface HandlerCallsOptions<T> {
   /** The result of the entry at that index in the result of a call. */
   readonly resultAt: (outcome: unknown, at: number) => unknown
   /** Called before the handler is called with the entry. */
-  readonly started: (entry: LeasedEntry) => void
+  readonly started: (entry: LeasedEntry, now: number) => void
   readonly finish: (entry: LeasedEntry, result?: unknown) => void
   /** `ran` is false when no handler was called, because the payload is invalid. */
   readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
@@ -29,8 +29,8 @@ export interface HandlerCallsOptions<T> {
 }
 
 export interface HandlerCalls {
-  /** Calls the handler with entries that were started. */
-  run(entries: readonly LeasedEntry[]): void
+  /** Calls the handler with entries that were started; `now` is the time by the clock of this process. */
+  run(entries: readonly LeasedEntry[], now: number): void
   stop(): void
 }
 
@@ -66,29 +66,31 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       !attemptOver(entry) && entry.call !== undefined && deadlines.extend(entry.call, ms),
   }
 
-  function run(entries: readonly LeasedEntry[]): void {
+  function run(entries: readonly LeasedEntry[], now: number): void {
     if (schema) {
       void check(entries, schema)
       return
     }
-    const good: LeasedEntry[] = []
+    // Mostly all of them.
+    let good = entries
     const deliveries: HandlerDelivery<T>[] = []
     for (const entry of entries) {
       try {
         deliveries.push(new HandlerDelivery(entry, JSON.parse(entry.json ?? '') as T, context))
-        good.push(entry)
       } catch (error) {
+        good = good.filter((each) => each !== entry)
         fail(entry, error, false)
       }
     }
-    call(good, deliveries, entries.length)
+    call(good, deliveries, entries.length, now)
   }
 
   async function check(entries: readonly LeasedEntry[], by: StandardSchema<unknown, T>): Promise<void> {
+    const parse = ({ json }: LeasedEntry): T | Promise<T> => conform(by, 'payload', JSON.parse(json ?? ''))
     const checked: { readonly entry: LeasedEntry; readonly delivery: HandlerDelivery<T> }[] = []
     for (const entry of entries) {
       try {
-        const output = conform(by, 'payload', JSON.parse(entry.json ?? ''))
+        const output = asyncContext.call(parse, entry)
         const payload = output instanceof Promise ? await output : output
         checked.push({ entry, delivery: new HandlerDelivery(entry, payload, context) })
       } catch (error) {
@@ -104,6 +106,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       good.map(({ entry }) => entry),
       good.map(({ delivery }) => delivery),
       entries.length,
+      now,
     )
   }
 
@@ -111,6 +114,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
     entries: readonly LeasedEntry[],
     deliveries: readonly HandlerDelivery<T>[],
     places: number,
+    now: number,
   ): void {
     if (entries.length === 0) {
       free(places)
@@ -119,19 +123,21 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
     const mine: Call = {
       entries,
       places,
+      limitMs: limitOf(entries),
       endsAt: Infinity,
       atLeast: 0,
-      limitMs: limitOf(entries),
+      before: undefined,
+      after: undefined,
     }
     for (const entry of entries) {
       entry.call = mine
-      started(entry)
+      started(entry, now)
     }
     let result: unknown
     try {
       result = asyncContext.call(traces.wrap(entries, handle), deliveries)
       if (isThenable(result)) {
-        deadlines.begin(mine, mine.limitMs)
+        deadlines.begin(mine, now, mine.limitMs)
         // A foreign thenable may settle twice, or throw after it settled. A promise settles once.
         Promise.resolve(result).then(
           (outcome) => succeeded(mine, outcome),

@@ -43,6 +43,7 @@ export function createReader(options: ReaderOptions): Reader {
   const { fetcher, sourceKeys, low, open, room, most, fetched, snapshot, trouble, resumed } = options
   let stopped = false
   let wake: (() => void) | undefined
+  let looking = false
   /** How many sources had enough entries for the last read, and among how many the next one is shared. */
   let fullReads = 0
   let shares = 1
@@ -59,6 +60,12 @@ export function createReader(options: ReaderOptions): Reader {
         resolve()
       }
     })
+  }
+
+  /** Wakes up if a read is worth its cost. Mostly it is not: `roomMade` is called twice for each entry. */
+  function look(): void {
+    looking = false
+    if (wake && room() > 0) wake()
   }
 
   async function fetchAll(): Promise<void> {
@@ -170,7 +177,12 @@ export function createReader(options: ReaderOptions): Reader {
   const fetching = fetchAll()
 
   return {
-    roomMade: () => wake?.(),
+    roomMade() {
+      if (!wake || looking) return
+      looking = true
+      // A microtask, because the caller may not be done.
+      queueMicrotask(look)
+    },
     async stop() {
       stopped = true
       const ended = fetcher.close(fetching)

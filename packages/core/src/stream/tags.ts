@@ -87,7 +87,11 @@ export function wantedTags(tags: unknown): string {
   if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) {
     throw invalid('tags', tags, "give an object such as { user: 'ann' }")
   }
-  const wanted = Object.entries(tags).map(([name, value]) => tagText(name, value))
+  const wanted = Object.entries(tags).map(([name, value]) => {
+    if (value !== undefined) return tagText(name, value)
+    // Without that tag it would find the entries of everybody.
+    throw invalid(`tag '${name}'`, value, 'give the value to find entries by, or leave the tag out')
+  })
   if (wanted.length === 0 || wanted.length > MOST_TAGS) {
     throw invalid('tags', `${wanted.length} tags`, `give 1 to ${MOST_TAGS}, such as { user: 'ann' }`)
   }

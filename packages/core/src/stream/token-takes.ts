@@ -6,8 +6,8 @@ import { sameSpace } from '../record/shapes.ts'
 import { takingOf } from '../record/takings.ts'
 import { badReply, readTime } from '../redis/failures.ts'
 import type { Port } from '../redis/runner.ts'
-import type { Arg } from '../redis/script.ts'
-import { streamTakeTokens } from '../redis/scripts.gen.ts'
+import type { Arg, Script, SharedArg } from '../redis/script.ts'
+import { limiterTakeForEntry, streamTakeTokens } from '../redis/scripts.gen.ts'
 import type { TakeToken, TokenTake } from './limit-gate.ts'
 import type { WorkerLimitDecision, WorkerLimiter } from './limit-types.ts'
 import type { Scope } from './scope.ts'
@@ -25,6 +25,16 @@ type Send = Port<
   number | string
 >
 
+type FastSend = Port<[state: string, cost: Arg], number | string | null>
+
+/** The scripts, bound to the rules at a time of Redis. */
+interface Ports {
+  /** For a limiter with a single GCRA rule: takes a token if the rule allows it. */
+  readonly fast: FastSend | undefined
+  readonly small: Send
+  readonly large: Send
+}
+
 const RETRY_MS = 200
 /** Entries with more characters are sent one by one, because a denied one is moved with its payload. */
 const LARGE = 16_384
@@ -39,26 +49,25 @@ export function createTokenTakes(
   const taking = takingOf(limiter)
   const { runtime, space, keys, route, stream, declared, order, title } = scope
   if (!taking || !sameSpace(taking, { runtime, space: space.name })) return undefined
-  const { of: effectOf } = taking
+  const { of: effectOf, bucket } = taking
   const shared = [...sourceKeys, keys.delayed(stream, group), ...scope.placesOf(group)]
-  /** The ports for small and for large entries, with the rules at a time of Redis. */
-  let ports: readonly [small: Send, large: Send] | undefined
+  let ports: Ports | undefined
   let skew = 0
 
-  function bind({ target }: Effect['parts']): NonNullable<typeof ports> {
+  function bind({ target }: Effect['parts']): Ports {
     const [rules = '', each = 0] = target.layout(Date.now() + skew).plan
-    const [small, large] = [streamTakeTokens, ONE_BY_ONE].map((script) =>
-      runtime.bind(
-        script,
-        [shared, each, order?.places ?? 0, group, consumer, declared, rules],
-        undefined,
-        title,
-        undefined,
-        undefined,
-        target.gate,
-      ),
-    ) as [Send, Send]
-    return (ports = [small, large])
+    function bound<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
+      script: Script<Shared, Item, Result>,
+      values: Shared,
+    ): Port<Item, Result> {
+      return runtime.bind(script, values, undefined, title, undefined, undefined, target.gate)
+    }
+    const values = [shared, each, order?.places ?? 0, group, consumer, declared, rules] as const
+    return (ports = {
+      fast: bucket && bound(limiterTakeForEntry, [bucket]),
+      small: bound(streamTakeTokens, [...values]),
+      large: bound(ONE_BY_ONE, [...values]),
+    })
   }
 
   function read({ parts }: Effect, reply: string): TokenTake {
@@ -78,8 +87,10 @@ export function createTokenTakes(
     const effect = effectOf(subject)
     const { parts } = effect
     const { source, position, keyed, attempt, fence, json } = entry
+    const where = `${SOURCES[source]?.code}${position}`
+    const own = parts.keys as readonly string[]
     const item = [
-      `${SOURCES[source]?.code}${position}`,
+      where,
       keyed?.place ?? '',
       attempt - 1,
       fence,
@@ -89,9 +100,13 @@ export function createTokenTakes(
     parts.target.used?.()
     for (let corrections = 0; ;) {
       const used = ports ?? bind(parts)
-      const send = used[(json?.length ?? 0) > LARGE ? 1 : 0]
+      const send = (json?.length ?? 0) > LARGE ? used.large : used.small
       try {
-        const reply = await send(route, ...(parts.keys as readonly string[]), ...item)
+        // A reply within the deadline: the entry was charged while its lease ran.
+        const fast = performance.now() + runtime.deadlineMs < entry.leaseEndsAt ? used.fast : undefined
+        const level = await fast?.(route, own[0] as string, 1)
+        if (typeof level === 'number' && level >= 0) return read(effect, `+1 0 ${level}`)
+        const reply = await send(route, ...own, ...item)
         if (typeof reply === 'string') return read(effect, reply)
         // Redis' time is outside of the calendar periods that were sent.
         skew = Math.floor(readTime(streamTakeTokens.name, reply) / 1000) - Date.now()

@@ -15,7 +15,8 @@ export interface DeliveryId {
 /** Reports what happens to a worker and its entries. */
 export interface WorkerEvents {
   on(listener: (event: WorkerEvent) => void): () => void
-  started(entry: LeasedEntry): void
+  /** Its handler is called, at that time by the clock of this process. */
+  started(entry: LeasedEntry, now: number): void
   failed(entry: LeasedEntry, error: unknown): void
   lost(entry: LeasedEntry): void
   cancelled(entry: LeasedEntry): void
@@ -28,11 +29,25 @@ export interface WorkerEvents {
   resumed(): void
 }
 
+/** So long the difference between the clock of this process and that of the machine is used. */
+const COMPARED_FOR_MS = 5
+
 /** Every event has the fields of `identity`. */
 export function createWorkerEvents(identity: WorkerIdentity, taps?: Taps): WorkerEvents {
   const topic = createTopic<WorkerEvent>('penknife:worker', taps)
   const { space, name, group, consumer } = identity
   let warned = false
+  let comparedAt = -Infinity
+  let ahead = 0
+
+  /** Milliseconds since 1970. Reading both clocks for each entry would cost as much as its event. */
+  function dateOf(now: number): number {
+    if (now - comparedAt > COMPARED_FOR_MS) {
+      comparedAt = performance.now()
+      ahead = Date.now() - comparedAt
+    }
+    return now + ahead
+  }
 
   function emit(event: WorkerEventDetails): void {
     topic.emit({ ...event, ...identity })
@@ -56,13 +71,13 @@ export function createWorkerEvents(identity: WorkerIdentity, taps?: Taps): Worke
 
   return {
     on: (listener) => topic.on(listener),
-    started(entry) {
+    started(entry, now) {
       if (!topic.observed) return
       // Literals: spreading objects for each entry cost more than handling it.
       const { id, attempt, fence, position } = entry
-      entry.startedAt = performance.now()
+      entry.startedAt = now
       // A position begins with the time by Redis' clock at which the entry got its place.
-      const waitMs = Math.max(0, Date.now() - Number.parseInt(position, 10))
+      const waitMs = Math.max(0, dateOf(now) - Number.parseInt(position, 10))
       topic.emit({ kind: 'started', id, attempt, fence, waitMs, space, name, group, consumer })
     },
     failed(entry, error) {

@@ -115,7 +115,7 @@ function startWorker<T>(
     leases,
     stopped,
     start,
-    run: (entries) => calls.run(entries),
+    run: (entries, now) => calls.run(entries, now),
     giveBack,
   })
   const fetchControl = createFetchControl({

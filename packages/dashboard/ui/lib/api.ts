@@ -23,6 +23,9 @@ export function isGone(failure: ApiFailure | undefined): boolean {
   return failure?.code === 'not-found' || failure?.code === 'gone'
 }
 
+/** Emitted on the window when the server refused an action, because the user may only read now. */
+export const RIGHTS_LOST = 'penknife-rights-lost'
+
 /** The address of a route. It is relative, so the page works below any path. */
 export function address(name: string, query: object = {}): string {
   const search = new URLSearchParams()
@@ -45,11 +48,15 @@ export function act<Name extends ActionName>(
   name: Name,
   body: DashboardActions[Name],
 ): Promise<ActionAnswer> {
-  return call(address(name), {
+  const answer = call<ActionAnswer>(address(name), {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'X-Penknife-Dashboard': '1' },
     body: JSON.stringify(body),
   })
+  answer.catch((error: unknown) => {
+    if (error instanceof ApiFailure && error.code === 'forbidden') dispatchEvent(new Event(RIGHTS_LOST))
+  })
+  return answer
 }
 
 /** The parameters of a subject in a query. */

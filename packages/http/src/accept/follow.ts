@@ -16,12 +16,15 @@ export interface Place {
   readonly ended: boolean
   /** The cursor of the last output that it has. */
   readonly after: string | undefined
+  /** Its id is no cursor: it may show earlier output, and gets all of it again. */
+  readonly lost: boolean
 }
 
 /** A client repeats the address with which it began, so the header is newer than `?lastEventId=`. */
 export function placeOf(exchange: Exchange): Place {
   const id = exchange.header('last-event-id') ?? exchange.query.get('lastEventId') ?? ''
-  return { ended: id === ENDED, after: CURSOR.test(id) ? id : undefined }
+  const after = CURSOR.test(id) ? id : undefined
+  return { ended: id === ENDED, after, lost: id !== '' && after === undefined }
 }
 
 /** The connection of a client that follows an entry. It decides nothing. */
@@ -43,7 +46,7 @@ export interface Follower {
 /** The clients of one middleware that follow entries. */
 export interface Followers {
   readonly full: boolean
-  /** Sends what happens to an entry until it has ended. */
+  /** Sends what happens to an entry until it has ended. A client above `maxStreams` is asked to reconnect. */
   follow(follower: Follower, found: StreamEntryState, place: Place): void
   /** Asks all clients to reconnect; resolves when their connections have ended. */
   close(deadlineMs: number): Promise<void>
@@ -82,8 +85,9 @@ export function createFollowers(
   async function follow(
     follower: Follower,
     found: StreamEntryState,
-    after: string | undefined,
+    { ended, after, lost }: Place,
   ): Promise<void> {
+    if (ended && isOver(found)) return end(follower, found, found.outcome)
     const leaving = new AbortController()
     open(follower)
     follower.onClose(() => {
@@ -93,6 +97,7 @@ export function createFollowers(
     // The outcome comes last, after the whole output.
     const { outcome: _outcome, ...begins } = found
     follower.event('state', viewOf({ ...begins, outcome: undefined }))
+    if (lost) follower.event('restart', {})
     try {
       const outcome = await stream.result(found.id, {
         signal: leaving.signal,
@@ -114,13 +119,18 @@ export function createFollowers(
     }
   }
 
+  function full(): boolean {
+    return closed || followers.size >= maxStreams
+  }
+
   return {
     get full() {
-      return closed || followers.size >= maxStreams
+      return full()
     },
-    follow(follower, found, { after }) {
-      if (closed) follower.reconnect(reconnectMs())
-      else void follow(follower, found, after)
+    follow(follower, found, place) {
+      // Others may have come since this client was admitted.
+      if (full()) follower.reconnect(reconnectMs())
+      else void follow(follower, found, place)
     },
     async close(deadlineMs) {
       closed = true
@@ -129,6 +139,11 @@ export function createFollowers(
       await Promise.all(all.map((follower) => follower.finished(deadlineMs)))
     },
   }
+}
+
+/** Whether nothing more happens to it. */
+function isOver({ state, outcome }: StreamEntryState): boolean {
+  return outcome !== undefined || state === 'dead'
 }
 
 /** What an outcome does not have. */

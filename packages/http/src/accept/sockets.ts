@@ -36,8 +36,8 @@ export interface AcceptSockets {
   /** Serves one upgrade request. Never rejects: failures are answered and reported. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
   /**
-   * Asks every client to reconnect, and later ones: call it when the server shuts down. Resolves when their connections have ended,
-   * and after `deadline` in any case (default: 10 s).
+   * Asks every client to reconnect: call it when the server shuts down. Resolves when their connections have ended, and after
+   * `deadline` in any case (default: 10 s). It ends what `attach` began, so others can be attached at once; `upgrade` answers 503.
    */
   close(options?: CloseOptions): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -111,11 +111,9 @@ export function acceptSockets(stream: AcceptStream, options: AcceptSocketsOption
     try {
       const entry = await entryFor(exchange, id, 'read')
       if (typeof entry !== 'string') return entry
-      const place = placeOf(exchange)
-      if (place.ended) return { status: 204 }
       if (followers.full) return TOO_MANY_STREAMS
       const found = await stream.find(entry)
-      return found.state === 'gone' ? UNKNOWN : { id, found, place }
+      return found.state === 'gone' ? UNKNOWN : { id, found, place: placeOf(exchange) }
     } catch (error) {
       return replyTo(error)
     }
@@ -132,7 +130,7 @@ export function acceptSockets(stream: AcceptStream, options: AcceptSocketsOption
     followers.follow(new SocketFollower(writer), found, place)
   }
 
-  const { attach, upgrade } = createSocketServer(
+  const { attach, upgrade, detach } = createSocketServer(
     (asked) => idOf(asked) !== undefined,
     () => {
       let admitted: Admitted | undefined
@@ -151,6 +149,7 @@ export function acceptSockets(stream: AcceptStream, options: AcceptSocketsOption
 
   function close(closing: CloseOptions = {}): Promise<void> {
     const ms = closeDeadlineMs(closing, CLOSE_MS)
+    detach()
     return atMost(ms, followers.close(ms))
   }
 

@@ -14,6 +14,8 @@ const STATUSES: Readonly<Record<string, readonly [status: number, reason: string
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 }
 const BAD_REQUEST = [400, 'Bad Request'] as const
+/** Marks the listeners of this function, also those of another copy of the package. */
+const OWN: unique symbol = Symbol.for('penknife.clientErrors') as never
 
 /**
  * Logs the requests that Node's own parser refuses with 400, 408, 413 or 431, which reach no middleware. Their entries have an error, and no
@@ -25,7 +27,7 @@ const BAD_REQUEST = [400, 'Bad Request'] as const
  *
  * Ten such requests a second are logged. A parser error in the body of a request that a middleware got is in that request's entry: it is aborted.
  *
- * @returns a function that ends it
+ * @returns a function that ends it. Call it when you close the log and the server goes on
  * @throws PENKNIFE_INVALID when `log` is no middleware of requestLog
  */
 export function logClientErrors(server: Server, log: Closable): () => void {
@@ -38,7 +40,9 @@ export function logClientErrors(server: Server, log: Closable): () => void {
     // A client that left is no refused request, and a request that a middleware got has its own entry.
     const isRefused = error.code !== 'ECONNRESET' && error.code !== 'EPIPE' && !hasOpenExchange(socket)
     if (isRefused) record?.({ status, error, address: socket.remoteAddress })
-    if (server.listenerCount('clientError') > 1) return
+    // The first of several logs answers.
+    const listeners = server.listeners('clientError')
+    if (listeners[0] !== listener || !listeners.every((each) => OWN in each)) return
     // As Node without a listener (lib/_http_server.js, socketOnError): nothing may be written into a response that has begun.
     if (socket.writable && !hasBegun(socket)) {
       socket.write(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\n\r\n`)
@@ -46,6 +50,7 @@ export function logClientErrors(server: Server, log: Closable): () => void {
     socket.destroy(error)
   }
 
+  listener[OWN] = true
   server.on('clientError', listener)
   return () => void server.off('clientError', listener)
 }

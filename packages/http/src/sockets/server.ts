@@ -25,6 +25,8 @@ export interface Arrival {
 export interface SocketServer {
   attach(server: UpgradingServer): () => void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+  /** Serves no server any more. */
+  detach(): void
 }
 
 /**
@@ -44,6 +46,8 @@ export function createSocketServer(serves: (path: string) => boolean, arrive: ()
     autoPong: false,
     handleProtocols: () => SUBPROTOCOL,
   })
+
+  const attached = new Set<() => void>()
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const asked = upgradeRequest(request, socket)
@@ -79,14 +83,20 @@ export function createSocketServer(serves: (path: string) => boolean, arrive: ()
     routesOf.set(server, routes)
     routes.push(serves)
     server.on('upgrade', listener)
-    return () => {
-      const at = routes.indexOf(serves)
-      if (at >= 0) routes.splice(at, 1)
+    const detachOne = (): void => {
+      if (!attached.delete(detachOne)) return
+      routes.splice(routes.indexOf(serves), 1)
       server.off('upgrade', listener)
     }
+    attached.add(detachOne)
+    return detachOne
   }
 
-  return { upgrade, attach }
+  function detach(): void {
+    for (const detachOne of attached) detachOne()
+  }
+
+  return { upgrade, attach, detach }
 }
 
 /** The paths that middlewares of this package serve on a server. */

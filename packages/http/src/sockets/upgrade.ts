@@ -11,6 +11,8 @@ import { problem } from '../problem.ts'
 export interface UpgradeRequest {
   readonly exchange: Exchange<NodeContext>
   readonly response: ServerResponse
+  /** Whether the client left, or will send nothing more. */
+  readonly left: boolean
   /** Answers the request instead, and ends its connection. */
   refuse(reply: Reply | StreamReply): void
   /** Gives the socket back, for the upgrade. The exchange has `upgraded` as its response from then on. */
@@ -34,6 +36,9 @@ export function upgradeRequest(request: IncomingMessage, socket: Duplex): Upgrad
   return {
     exchange,
     response,
+    get left() {
+      return !socket.readable || !socket.writable
+    },
     refuse: (reply) => send(exchange, reply),
     release(upgraded) {
       response.detachSocket(socket as never)

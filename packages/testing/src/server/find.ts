@@ -11,16 +11,25 @@ export type { ServerBinary } from './binary.ts'
 /**
  * Finds a Redis or Valkey server to test on, without root and without touching a system service: the one
  * PENKNIFE_REDIS_BINARY names, one on the PATH, one in penknife's cache, or one from the platform's packages.
+ * A process searches once for each such environment.
  */
 export function findServer(log: (line: string) => void = toStderr): Promise<ServerBinary> {
-  // The nodes of a cluster ask at the same time: one download is enough.
-  searching ??= findServerOn({ env: process.env, platform: process.platform, log }).finally(() => {
-    searching = undefined
+  const { env, platform } = process
+  const place = JSON.stringify(DECIDING.map((name) => env[name]))
+  if (lastSearch?.place === place) return lastSearch.server
+  // Servers that start at the same time share the search: one download is enough.
+  const search = { place, server: findServerOn({ env, platform, log }) }
+  lastSearch = search
+  search.server.catch(() => {
+    if (lastSearch === search) lastSearch = undefined
   })
-  return searching
+  return search.server
 }
 
-let searching: Promise<ServerBinary> | undefined
+/** The variables that decide which server is found. */
+const DECIDING = ['PENKNIFE_REDIS_BINARY', 'PATH', 'HOME', 'XDG_CACHE_HOME', 'LD_LIBRARY_PATH']
+
+let lastSearch: { readonly place: string; readonly server: Promise<ServerBinary> } | undefined
 
 export async function findServerOn(machine: Machine): Promise<ServerBinary> {
   const named = machine.env['PENKNIFE_REDIS_BINARY']

@@ -27,8 +27,11 @@ export interface ObjectReport {
   readonly kinds: readonly string[]
   /** Milliseconds since one of its keys was used. Undefined where the server does not count that. */
   readonly unusedForMs: number | undefined
-  /** Its keys were used within the last 15 minutes: some process uses it without having registered it. */
-  readonly inUse: boolean
+  /**
+   * Its keys were used within the last 15 minutes: some process uses it without having registered it. Undefined where the server does not
+   * count that.
+   */
+  readonly inUse: boolean | undefined
 }
 
 /** What the keys of a server say. */
@@ -45,7 +48,7 @@ export interface KeysReport extends Walked {
   readonly undecodable: Examples
   /** Keys of objects above the 10,000 that are counted by name. */
   readonly others: number
-  /** Lines for redis-cli that remove the keys of orphans that are not in use. */
+  /** Lines for redis-cli that remove the keys of orphans that are not in use. None unless every key was walked. */
   readonly unlink: readonly string[]
   /** False if there are more than 16 MiB of lines. */
   readonly unlinkComplete: boolean
@@ -156,7 +159,10 @@ function reportOf(
     withoutExpiry: tally.withoutExpiry,
     undecodable: tally.undecodable,
     others: tally.others,
-    unlink: orphans.flatMap(({ count, object }) => (object.inUse ? [] : count.lines)),
+    // The key that is in use may be one that was not walked.
+    unlink: walked.complete
+      ? orphans.flatMap(({ count, object }) => (object.inUse === false ? count.lines : []))
+      : [],
     unlinkComplete: tally.allLines,
   }
 }
@@ -173,6 +179,6 @@ function objectOf(
     seenAtMs: registered?.seenAtMs,
     kinds: [...kinds].toSorted(),
     unusedForMs: idleMs,
-    inUse: idleMs !== undefined && idleMs < IN_USE_MS,
+    inUse: idleMs === undefined ? undefined : idleMs < IN_USE_MS,
   }
 }

@@ -67,6 +67,7 @@ export function createTally(
   const objects = new Map<string, ObjectCount>()
   const withoutExpiry: Examples = { count: 0, examples: [] }
   const undecodable: Examples = { count: 0, examples: [] }
+  const spaces = [`{${only}}`, `{${only}/`].map((tag) => `${prefix}pk1:${tag}`)
   let [keys, others, lineBytes, allLines] = [0, 0, 0, true]
 
   function kindOf(kind: string): KindCount {
@@ -112,8 +113,9 @@ export function createTally(
 
   return {
     add(found) {
-      const key = decodeKey(keyText(found.name), prefix)
-      if (only !== undefined && key !== undefined && key.space !== only) return
+      const text = keyText(found.name)
+      if (only !== undefined && !spaces.some((begins) => text.startsWith(begins))) return
+      const key = decodeKey(text, prefix)
       keys += 1
       if (key === undefined) {
         note(undecodable, found.name)

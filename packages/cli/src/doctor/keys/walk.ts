@@ -67,9 +67,10 @@ export async function walkKeys(
         complete = false
         break
       }
-      const [next, names] = await reply(master.scanBuffer(cursor, 'MATCH', match, 'COUNT', COUNT))
+      const count = Math.min(COUNT, share - here)
+      const [next, names] = await reply(master.scanBuffer(cursor, 'MATCH', match, 'COUNT', count))
       cursor = String(next)
-      here += COUNT
+      here += count
       const keys = await look(session, master, names)
       matching += keys.length
       found(keys)

@@ -2,6 +2,7 @@ import type { AnyNotifier, PenknifeError } from '@penknife/core'
 
 import { createClients } from './clients.ts'
 import { Connection } from './connection.ts'
+import { createFailures } from './failures.ts'
 import { isInvalid, isOutage } from './faults.ts'
 import { type ChannelFanOut, FanOuts } from './fan-out.ts'
 import type { Members } from './memberships.ts'
@@ -68,6 +69,7 @@ export interface Sessions {
 export function createSessions(options: SessionsOptions): Sessions {
   const { notifier, perUser, retryMs, heartbeatMs, stallMs, report } = options
   const clients = createClients(notifier, heartbeatMs)
+  const failures = createFailures()
   const fanOuts = new Map<TransportKind, FanOuts>()
   const { getState, start, presence, isView } = options
   const settings = { notifier, stallMs, reconnectAfterMs, getState, start, presence, isView }
@@ -76,9 +78,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     sessionClosed: (session) => clients.remove(session),
   }
 
-  /** Random, so that clients do not reconnect all at once. */
   function reconnectAfterMs(): number | undefined {
-    return retryMs === undefined ? undefined : retryMs * (0.5 + Math.random())
+    return around(retryMs)
   }
 
   function reconnect(): Farewell {
@@ -96,10 +97,12 @@ export function createSessions(options: SessionsOptions): Sessions {
     return found.of(channel)
   }
 
-  function failed(error: unknown): Opened {
+  function failed(error: unknown, channels: readonly string[]): Opened {
     if (isInvalid(error)) return { kind: 'invalid', error }
-    if (!isOutage(error)) report(error)
-    return { kind: 'ended', farewell: reconnect() }
+    if (isOutage(error)) return { kind: 'ended', farewell: reconnect() }
+    report(error)
+    const waitMs = failures.note(channels, retryMs ?? 0)
+    return { kind: 'ended', farewell: { kind: 'reconnect', afterMs: around(waitMs || undefined) } }
   }
 
   async function open(kind: TransportKind, request: SessionRequest): Promise<Opened> {
@@ -110,7 +113,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       // Before authorize is called, so that no revocation is missed after it.
       if (user !== undefined) await session.admit(user)
     } catch (error) {
-      return failed(error)
+      return failed(error, channels)
     }
     try {
       allowed = await authorize()
@@ -130,8 +133,9 @@ export function createSessions(options: SessionsOptions): Sessions {
       await session.follow({ channels: allowed, refused, fanOut, types, ...startOf(cursors, allowed) })
     } catch (error) {
       session.close()
-      return failed(error)
+      return failed(error, channels)
     }
+    failures.forget(channels)
     if (clients.closed) await session.end('reconnect')
     const { farewell } = session
     if (!farewell) return { kind: 'session', session }
@@ -154,4 +158,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
     close: (deadlineMs) => clients.close(deadlineMs),
   }
+}
+
+/** Random, so that clients do not reconnect all at once. */
+function around(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms * (0.5 + Math.random())
 }

@@ -40,8 +40,9 @@ export interface NotificationSockets {
   /** Serves one upgrade request, whatever its path. Never rejects: failures are answered and reported. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
   /**
-   * Asks every client to reconnect, and later ones: call it when the server shuts down. Resolves when their connections have
-   * ended, and after `deadline` in any case (default: 10 s). penknife.close() calls it too.
+   * Asks every client to reconnect: call it when the server shuts down. Resolves when their connections have ended, and after
+   * `deadline` in any case (default: 10 s). It ends what `attach` began, so others can be attached at once; `upgrade` answers 503.
+   * penknife.close() asks the clients too, and later ones get 503.
    */
   close(options?: CloseOptions): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -97,9 +98,10 @@ export function notificationSockets(
 
   /** Decides about a request. Returns the reply to a client that is refused. */
   async function admit(
-    { exchange, response }: UpgradeRequest,
+    asked: UpgradeRequest,
     connection: Connection,
   ): Promise<Reply | 'answered' | undefined> {
+    const { exchange, response } = asked
     const answer = checkUpgrade(exchange, SUBPROTOCOL)
     if (answer !== PASS) return answer
     if (sessions.farewell) return unavailable()
@@ -113,6 +115,8 @@ export function notificationSockets(
       // Before authorize is called, so that no revocation is missed after it.
       if (name !== undefined) await connection.admit(name)
       if (authorize && !mayConnect(await authorize(exchange, []))) return problem(403)
+      // It must not push out another connection of the user.
+      if (asked.left) return unavailable()
       if (perUser !== undefined) await connection.limit(perUser)
       checkTypes('notificationSockets', wanted)
       connection.types = wanted
@@ -145,7 +149,7 @@ export function notificationSockets(
     writer.onClose(clients.add(served, exchange))
   }
 
-  const { upgrade, attach } = createSocketServer(
+  const { upgrade, attach, detach } = createSocketServer(
     (asked) => asked === path,
     () => {
       const connection = sessions.connection(sockets, mostChannels)
@@ -159,6 +163,7 @@ export function notificationSockets(
 
   function close(closing: CloseOptions = {}): Promise<void> {
     const ms = closeDeadlineMs(closing, CLOSE_MS)
+    detach()
     return atMost(ms, sessions.close(ms))
   }
 
