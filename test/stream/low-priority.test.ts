@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import type { Stream } from '@penknife/core'
 
 import { failure } from '../support/connect.ts'
-import { addNumbers, openOrders, ORDERS, readersWaiting, readyOf } from '../support/orders.ts'
+import { addNumbers, deadLettersOf, openOrders, ORDERS, readersWaiting, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -224,6 +224,19 @@ test('a worker asks for entries of low priority only while there are some, and l
   })
   // Five entries: once for each share of one in 16, and at the end.
   expect(calls.get('stream/promote')).toBeLessThan(20)
+})
+
+test('a worker that missed the message finds them in its next maintenance step; what another program wrote there is a dead letter', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const handled: number[] = []
+  const { saw } = startWorker(stream, 'billing', ({ payload }) => void handled.push(payload), { lease: '1s' })
+  await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+  await bench.raw.zadd(LOWS, 0, '\0M1700000000000A0\0\x000 0 0 l1\x007', 0, 'something else')
+  await until('it is handled', () => handled.length === 1)
+  expect(handled).toEqual([7])
+  await saw('dead')
+  expect(await deadLettersOf(stream, 'billing')).toMatchObject([{ why: 'invalid' }])
+  await nothingLeft()
 })
 
 test('entries of low priority that wait when a deploy brings order by key are handled', async () => {
