@@ -86,6 +86,8 @@ export function check(evidence: Evidence): Verdict {
       for (const delivery of course.deliveries) {
         count('handler calls')
         count(delivery.outcome ?? 'outcome not reported')
+        if (streamOf(delivery.n).priorities)
+          count(`handler calls, ${intentOf(evidence.seed, delivery.n).priority}`)
         known(
           delivery.intact && history.adds.has(delivery.n),
           () => `entry ${id} is not what was added as ${delivery.n}`,

@@ -10,6 +10,8 @@ export interface Intent {
   readonly delayMs: number
   /** Added with a dedup id, again until it is confirmed, and sometimes once more. */
   readonly keyed: boolean
+  /** In a stream with priorities. */
+  readonly priority: 'high' | 'normal' | 'low'
 }
 
 export type Manner =
@@ -35,7 +37,13 @@ export function intentOf(seed: number, n: number): Intent {
     failures: manner === 'flaky' ? random.int(1, 3) : 0,
     keyed: random.next() < 0.5,
     delayMs: random.next() < 0.05 ? random.int(20, 2000) : 0,
+    priority: priorityOf(random.next()),
   }
+}
+
+function priorityOf(at: number): Intent['priority'] {
+  if (at < 0.5) return 'low'
+  return at < 0.7 ? 'high' : 'normal'
 }
 
 function mannerOf(at: number): Manner {
@@ -74,18 +82,21 @@ export interface StreamPlan {
   readonly retain?: number
   /** Entries of a key are handled in order. */
   readonly ordered?: true
+  /** Its entries have priorities. */
+  readonly priorities?: true
 }
 
-/** A work queue of two groups, one with order by key, and an event log whose entries are trimmed as soon as its group allows. */
+/** A work queue of two groups, one with order by key, one with priorities, and an event log whose entries are trimmed as soon as its group allows. */
 export const STREAMS: readonly StreamPlan[] = [
   { name: 'orders', groups: ['billing', 'mail'] },
   { name: 'audit', groups: ['index'], retain: 200 },
   { name: 'accounts', groups: ['apply'], ordered: true },
+  { name: 'letters', groups: ['send'], priorities: true },
 ]
 
-/** Every fourth entry goes into the log, and every fourth into the queue with keys. */
+/** Every fourth entry goes into each. */
 export function streamOf(n: number): StreamPlan {
-  return STREAMS[([0, 0, 2, 1] as const)[n % 4] as number] as StreamPlan
+  return STREAMS[([0, 3, 2, 1] as const)[n % 4] as number] as StreamPlan
 }
 
 /** The key of an entry of a stream with order by key. */

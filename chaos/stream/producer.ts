@@ -24,11 +24,12 @@ const numbers = function* (): Generator<number> {
 
 async function add(n: number): Promise<void> {
   const stream = streams.get(streamOf(n).name) as Stream<Payload>
-  const { keyed, delayMs } = intentOf(seed, n)
+  const { keyed, delayMs, priority } = intentOf(seed, n)
   const options: StreamAddOptions = {
     ...(keyed ? { id: `id-${n}` } : {}),
     ...(delayMs > 0 ? { delay: delayMs } : {}),
     ...(streamOf(n).ordered ? { key: keyOf(n) } : {}),
+    ...(streamOf(n).priorities ? { priority } : {}),
   }
   const payload = payloadOf(seed, n)
   let again = keyed && random.next() < 0.3
@@ -49,9 +50,11 @@ async function add(n: number): Promise<void> {
   }
 }
 
-/** Adds several entries with ids in one call, and repeats the call until all are confirmed. */
+/** Adds several entries of a priority with ids in one call, and repeats the call until all are confirmed. */
 async function addMany(all: readonly number[]): Promise<void> {
-  const stream = streams.get(streamOf(all[0] as number).name) as Stream<Payload>
+  const { name, ordered, priorities } = streamOf(all[0] as number)
+  const stream = streams.get(name) as Stream<Payload>
+  const { priority } = intentOf(seed, all[0] as number)
   for (;;) {
     for (const n of all) journal.write({ k: 'add', n })
     try {
@@ -59,7 +62,8 @@ async function addMany(all: readonly number[]): Promise<void> {
         all.map((n) => payloadOf(seed, n)),
         {
           id: ({ n }) => `id-${n}`,
-          ...(streamOf(all[0] as number).ordered ? { key: ({ n }) => keyOf(n) } : {}),
+          ...(ordered ? { key: ({ n }) => keyOf(n) } : {}),
+          ...(priorities ? { priority } : {}),
         },
       )
       for (const [at, n] of all.entries()) journal.write({ k: 'added', n, id: ids[at] as string })
@@ -82,12 +86,12 @@ async function addRepeatedly(): Promise<void> {
     taken += 1
     const early = (taken / perSecond) * 1000 - (performance.now() - started)
     if (early > 1) await delay(early)
-    const { keyed, delayMs } = intentOf(seed, n)
+    const { keyed, delayMs, priority } = intentOf(seed, n)
     if (!keyed || delayMs > 0 || n % 3 > 0) {
       await add(n)
       continue
     }
-    const name = streamOf(n).name
+    const name = `${streamOf(n).name} ${priority}`
     const batch = [...(gathered.get(name) ?? []), n]
     gathered.set(name, batch.length < 10 ? batch : [])
     if (batch.length === 10) await addMany(batch)

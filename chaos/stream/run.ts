@@ -111,11 +111,13 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
       readersKilled(scene, raw),
     ].filter(({ name }) => options.faults?.includes(name) ?? true)
     const strikes = startStriking(faults, random, betweenMs)
+    const mostLow = watchLow(raw)
     const codes = await Promise.all(adding.map((part) => part.ended))
     if (codes.some((code) => code !== 0)) throw new Error('a producer failed')
     log(`${entries} entries were added; the faults stop`)
     await strikes.stop()
     const left = await drain(raw, stuckAfterMs)
+    const low = mostLow()
     const ends = await Promise.all(
       handling.map(async (part) => ({ life: part.life, code: await part.end() })),
     )
@@ -138,6 +140,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     }
     return {
       ...verdict,
+      counts: { ...verdict.counts, 'entries of low priority that waited at once': low },
       seed,
       faults: strikes.counts,
       lives: journals.size - 1,
@@ -167,6 +170,23 @@ function readersKilled({ journal, random }: Scene, raw: Redis): Fault {
         if (random.next() < 0.5) await raw.client('KILL', 'ID', Number(id)).catch(() => {})
       }
     },
+  }
+}
+
+/** Returns a function that ends it, and returns how many entries of low priority waited at once. */
+function watchLow(raw: Redis): () => number {
+  let most = 0
+  const keys = STREAMS.flatMap(({ name, groups }) => groups.map((group) => `${keyOf(name)}:low:${group}`))
+  const timer = setInterval(() => {
+    for (const key of keys)
+      raw.zcard(key).then(
+        (count) => (most = Math.max(most, count)),
+        () => {},
+      )
+  }, 20)
+  return () => {
+    clearInterval(timer)
+    return most
   }
 }
 
@@ -210,8 +230,11 @@ async function unfinished(raw: Redis): Promise<readonly string[]> {
       const ready = await raw.xlen(`${keyOf(name)}:ready:${group}`)
       const delayed = await raw.zcard(`${keyOf(name)}:delayed:${group}`)
       const queued = await raw.zcard(`${keyOf(name)}:queued:${group}`)
-      if (ready + delayed + queued > 0) {
-        left.push(`${name}/${group}: ${ready} ready, ${delayed} delayed, ${queued} queued`)
+      const low = await raw.zcard(`${keyOf(name)}:low:${group}`)
+      if (ready + delayed + queued + low > 0) {
+        left.push(
+          `${name}/${group}: ${ready} ready, ${delayed} delayed, ${queued} queued, ${low} of low priority`,
+        )
       }
     }
   }

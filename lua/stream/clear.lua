@@ -24,12 +24,13 @@
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
 -- @item arg last   id of the last entry to remove; empty for the last one of the stream
--- @item arg place  where to continue: low (at first), queued, delayed, ready or stream
+-- @item arg place  where to continue: queued (at first), delayed, low, ready or stream
 -- @item arg from   position at which to continue there; 0 at first
 -- @returns list    entries removed, then last, place and from of the next call; place is empty when nothing is left
 
 local STEP, MOST_BYTES = 500, 262144
-local NEXT = { low = 'queued', queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+-- In the order in which entries move from one to the next.
+local NEXT = { queued = 'delayed', delayed = 'low', low = 'ready', ready = 'stream', stream = '' }
 
 local function item(stream, ready, delayed, last, place, from)
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')

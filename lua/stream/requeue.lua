@@ -9,7 +9,7 @@
 -- @include stream/entry
 -- @include stream/placing
 -- @include typed
--- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @shared most     places of a key; 0 without order
 -- @item key dead     stream of dead letters
 -- @item key ready    stream of entries that the group must handle again

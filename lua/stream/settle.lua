@@ -17,7 +17,7 @@
 -- @include earlier
 -- @include stream/keeping
 -- @include typed
--- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
+-- @shared keys held places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
 -- @shared most     places of a key; 0 without order
 -- @shared stops    1 when a dead letter stops its key
 -- @shared keep     dead letters to keep, see lua/_lib/stream/keep_dead.lua

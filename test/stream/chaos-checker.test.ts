@@ -345,6 +345,17 @@ const BROKEN: readonly {
     long: true,
   },
   {
+    what: 'the way of an entry of low priority to the workers',
+    sabotage: {
+      script: 'stream/promote',
+      from: 'entry.put_ready(ready, low.entry(member) or { foreign = true, d = member })',
+      to: 'local dropped = member',
+    },
+    faults: ['SCRIPT FLUSH'],
+    finds: /^no confirmed entry is lost/,
+    long: true,
+  },
+  {
     what: 'the charge of an allowed entry',
     sabotage: {
       script: 'stream/take_tokens',

@@ -9,7 +9,11 @@ const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
 test(`a stream keeps its promises under faults of workers, Redis and the network (seed ${SEED})`, async () => {
   const entries = LONG ? 20_000 : 1500
-  const { claims, counts, faults } = await runStreamChaos({ seed: SEED, entries, perSecond: LONG ? 500 : 300 })
+  const { claims, counts, faults } = await runStreamChaos({
+    seed: SEED,
+    entries,
+    perSecond: LONG ? 500 : 300,
+  })
   expect(findingsOf(claims)).toEqual([])
   // It would prove nothing had nothing happened.
   expect(Object.keys(faults).toSorted()).toEqual([
@@ -25,6 +29,8 @@ test(`a stream keeps its promises under faults of workers, Redis and the network
   expect(counts['adds confirmed']).toBeGreaterThan(entries / 2)
   expect(counts['dead letters']).toBeGreaterThan(0)
   expect(counts['retrying']).toBeGreaterThan(0)
+  expect(counts['handler calls, low']).toBeGreaterThan(entries / 16)
+  expect(counts['entries of low priority that waited at once']).toBeGreaterThan(5)
   // Of one subject more entries are added than its limit allows.
   expect(counts['limiter asked']).toBeGreaterThan(counts['starts under a limit'] ?? Infinity)
   // Only a reply to a read that is lost is recovered: in a short run on a busy machine there may be none.

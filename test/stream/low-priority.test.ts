@@ -1,9 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+
 import { expect, test } from 'vitest'
 
 import type { Stream } from '@penknife/core'
 
 import { failure } from '../support/connect.ts'
-import { addNumbers, openOrders, ORDERS, readersWaiting, readyOf } from '../support/orders.ts'
+import { addNumbers, deadLettersOf, openOrders, ORDERS, readersWaiting, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -22,6 +24,18 @@ async function addBehind(
 ): Promise<readonly string[]> {
   await stream.add(0)
   return stream.addMany(payloads, { ...LOW, ...options })
+}
+
+/** How often each script was sent meanwhile. */
+async function batchesDuring(work: () => Promise<void>): Promise<ReadonlyMap<string, number>> {
+  const calls = new Map<string, number>()
+  const count = (event: unknown): void => {
+    const { script } = event as { script: string }
+    calls.set(script, (calls.get(script) ?? 0) + 1)
+  }
+  subscribe('penknife:batch', count)
+  await work().finally(() => unsubscribe('penknife:batch', count))
+  return calls
 }
 
 const nothingLeft = (): Promise<void> =>
@@ -49,14 +63,15 @@ test.each(CONNECTIONS)(
     await until('all are handled', () => handled.length === 1753)
     expect(new Set(handled).size).toBe(1753)
     const isLow = (payload: number): boolean => payload >= 20_000
-    const lastNormal = handled.findLastIndex((payload) => payload < 10_000)
-    const early = handled.slice(0, lastNormal).filter(isLow).length
-    // 1,500 others: 1 in 16 of what is fetched is 100. What was fetched before the worker knew of them is not counted.
-    expect(early).toBeGreaterThan(70)
-    expect(early).toBeLessThan(130)
+    // From when the worker knows of them until no other is left.
+    const mixed = handled.slice(
+      handled.findIndex(isLow),
+      handled.findLastIndex((payload) => payload < 10_000),
+    )
+    expect(mixed.length).toBeGreaterThan(300)
+    expect(mixed.filter(isLow).length / mixed.length).toBeGreaterThan(1 / 24)
+    expect(mixed.filter(isLow).length / mixed.length).toBeLessThan(1 / 10)
     expect(handled.findLastIndex((payload) => payload >= 10_000 && payload < 20_000)).toBeLessThan(100)
-    // In the order in which they were added.
-    expect(handled.filter(isLow)).toEqual(handled.filter(isLow).toSorted((a, b) => a - b))
     await nothingLeft()
   },
 )
@@ -84,32 +99,25 @@ test('entries of low priority go on while high ones and others never end', async
 })
 
 test.each(CONNECTIONS)(
-  'an idle worker handles one at once, and one that was added while it was blocked (connection: %s)',
+  'a worker that waits for entries gets those of low priority at once (connection: %s)',
   async (connection) => {
     const stream = await openOrders(bench, QUEUE)
     const handled: number[] = []
-    let release = (): void => {}
-    const { worker } = startWorker(
-      stream,
-      'billing',
-      async ({ payload }) => {
-        if (payload === 1) await new Promise<void>((resolve) => (release = resolve))
-        handled.push(payload)
-      },
-      { concurrency: 1, connection },
-    )
-    await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
-    await stream.add(5, LOW)
-    await until('it is handled', () => handled.length === 1)
-    // The second worker waits; the first one is busy, with an entry behind it that the second takes.
-    await stream.add(1)
-    const other = startWorker(stream, 'billing', ({ payload }) => void handled.push(payload), { connection })
-    await until('they know of none', async () => (await bench.raw.exists(LOWS)) === 0)
-    await Promise.all([stream.add(2), ...[6, 7, 8].map((payload) => stream.add(payload, LOW))])
-    await until('the other one handled them', () => handled.length === 5)
-    expect(handled).toEqual([5, 2, 6, 7, 8])
-    release()
-    await Promise.all([worker.close(), other.worker.close()])
+    startWorker(stream, 'billing', ({ payload }) => void handled.push(payload), {
+      concurrency: 1,
+      connection,
+    })
+    for (const first of [0, 10, 20]) {
+      await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+      const all = [0, 1, 2, 3, 4].map((at) => first + at)
+      const started = performance.now()
+      // One script call: the first one goes where the worker waits, the others wait behind it.
+      await stream.addMany(all, LOW)
+      await until('all are handled', () => handled.length === all.length)
+      // Not at the next maintenance step, nor at the end of the blocking read.
+      expect(performance.now() - started).toBeLessThan(4000)
+      expect(handled.splice(0)).toEqual(all)
+    }
     await nothingLeft()
   },
 )
@@ -191,6 +199,55 @@ test('a retry, and one that was added with a delay, wait behind the others again
   await until('all are handled', () => seen.length === 4)
   await second.worker.close()
   expect(await stream.find(later)).toMatchObject({ state: 'gone' })
+})
+
+test('a worker asks for entries of low priority only while there are some, and less than once for each fetch while others wait', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  let handled = 0
+  const { worker } = startWorker(stream, 'billing', () => void (handled += 1), { concurrency: 4 })
+  const scripts = await batchesDuring(async () => {
+    await addNumbers(stream, 500)
+    await until('all are handled', () => handled === 500)
+  })
+  expect(scripts.get('stream/add')).toBeGreaterThan(0)
+  expect([...scripts.keys()].filter((name) => /promote|priority/.test(name))).toEqual([])
+  await worker.close()
+
+  await stream.add(0)
+  await stream.addMany([1, 2, 3, 4, 5], LOW)
+  await addNumbers(stream, 500)
+  const calls = await batchesDuring(async () => {
+    const other = startWorker(stream, 'billing', () => void (handled += 1), { concurrency: 4 })
+    await until('all are handled', () => handled === 1006)
+    await until('it waits in a blocking read', async () => (await readersWaiting(bench.raw)) === 1)
+    await other.worker.close()
+  })
+  // Five entries: once for each share of one in 16, and at the end.
+  expect(calls.get('stream/promote')).toBeLessThan(20)
+})
+
+test('a worker that missed the message finds them in its next maintenance step; what another program wrote there is a dead letter', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  const handled: number[] = []
+  const { saw } = startWorker(stream, 'billing', ({ payload }) => void handled.push(payload), { lease: '1s' })
+  await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+  await bench.raw.zadd(LOWS, 0, '\0M1700000000000A0\0\x000 0 0 l1\x007', 0, 'something else')
+  await until('it is handled', () => handled.length === 1)
+  expect(handled).toEqual([7])
+  await saw('dead')
+  expect(await deadLettersOf(stream, 'billing')).toMatchObject([{ why: 'invalid' }])
+  await nothingLeft()
+})
+
+test('entries of low priority that wait when a deploy brings order by key are handled', async () => {
+  const before = await openOrders(bench, QUEUE)
+  await addBehind(before, [1, 2])
+  await before.add(3, { ...LOW, delay: 1 })
+  const stream = await openOrders(bench, { ...QUEUE, order: 'key' })
+  const handled: number[] = []
+  startWorker(stream, 'billing', ({ payload }) => void handled.push(payload))
+  await until('all are handled', () => handled.length === 4)
+  await nothingLeft()
 })
 
 test('added and finished entries of every priority count in the rates', async () => {

@@ -94,7 +94,7 @@ test.each<[string, (delivery: Delivery<number>, stream: Stream<number>) => unkno
     const { pass, ids } = await beforeRun(opened, 3)
     // A channel that no worker follows.
     const locate = scope.bind(streamLocate, [
-      [...scope.heldOf('billing'), `${ORDERS}:paused:billing`],
+      [...scope.heldWithLowOf('billing'), `${ORDERS}:paused:billing`],
       1,
       'billing',
       'none',

@@ -5,7 +5,7 @@
 --   a  used attempts           f  deliveries (the fence)     n  earliest time to handle it, in ms, if any
 --   v  how often in a row its worker vanished before a start of its handler was recorded; 1 after a recorded start; if any
 --   k  its place, q  its key while it has no place (places.lua)
---   o  its own terms, such as a3b1000t60000r9000: attempts, back-off, time limit and how long its outcome is kept (outcomes.lua), if any
+--   o  its own terms, such as a3b1000t60000r9000l1: attempts, back-off, time limit, how long its outcome is kept (outcomes.lua), low priority (low.lua), if any
 --
 -- The meaning of the fields depends on the stream that they are in. An entry that something other than penknife wrote has another
 -- shape; only its payload is used: field d, or else the first value. In the group's own streams it is `foreign` and has the id 0-0.

@@ -21878,14 +21878,14 @@ done = done + 1`, piece116, piece6),
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
  * - `last`: id of the last entry to remove; empty for the last one of the stream
- * - `place`: where to continue: low (at first), queued, delayed, ready or stream
+ * - `place`: where to continue: queued (at first), delayed, low, ready or stream
  * - `from`: position at which to continue there; 0 at first
  * - replies entries removed, then last, place and from of the next call; place is empty when nothing is left
  * - on a full server runs: it deletes entries
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: 'f2b53ebb8f1a27bc460539a261955cb0b0dd94e7',
+  sha: 'cb8576328669dbf660e9e6d16872ebefba27c453',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -21899,7 +21899,7 @@ local group = ARGV[2]
 local channels = ARGV[3]
 local declared = ARGV[4]
 local STEP, MOST_BYTES = 500, 262144
-local NEXT = { low = 'queued', queued = 'delayed', delayed = 'ready', ready = 'stream', stream = '' }
+local NEXT = { queued = 'delayed', delayed = 'low', low = 'ready', ready = 'stream', stream = '' }
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
@@ -22835,7 +22835,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing. Another payload replaces
  * its own in the same step, so that no worker gets the old one after a call that succeeded.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - key `dead`: stream of dead letters
  * - key `ready`: stream of entries that the group must handle again
@@ -24114,7 +24114,7 @@ done = done + 1`, piece31, piece6),
  * If a process dies before the script, the leases end; if it dies after it, the batch is done. The worker sends at most 256 finished
  * deliveries and 64 moves, and moves some 1 MiB.
  *
- * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua), then the entries of low priority (low.lua)
+ * - shared keys `held`: places of keys (lua/_lib/stream/places.lua), then results and their times (lua/_lib/stream/outcomes.lua)
  * - shared `most`: places of a key; 0 without order
  * - shared `stops`: 1 when a dead letter stops its key
  * - shared `keep`: dead letters to keep, see lua/_lib/stream/keep_dead.lua

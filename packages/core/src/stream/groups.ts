@@ -16,11 +16,11 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
   const paused = keys.paused(stream, name)
   const pause = bind(streamPause, [])
   const reset = bind(streamReset, [])
-  const drop = bind(streamDrop, [scope.heldOf(name)])
+  const drop = bind(streamDrop, [scope.heldWithLowOf(name)])
   const sweep = bind(streamSweep, [declared])
 
   const clear = bind(streamClear, [
-    scope.heldOf(name),
+    scope.heldWithLowOf(name),
     scope.order?.places ?? 0,
     name,
     keys.outcomes(stream, name),
@@ -70,7 +70,7 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
       let last = ''
       for (let first = true; ; first = false) {
         let [removed, skips] = [0, false]
-        let next: readonly [last: string, place: string, from: string] = [last, 'low', '0']
+        let next: readonly [last: string, place: string, from: string] = [last, 'queued', '0']
         while (next[1] !== '') {
           const place = next[1]
           const [count, ...rest] = (await clear(route, key, ready, delayed, ...next)) as unknown[]

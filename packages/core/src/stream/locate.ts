@@ -86,7 +86,7 @@ export function createLocator(scope: Scope): Locator {
     const group = scope.onlyGroup('find')
     checkId('id', id)
     const script = bind(streamLocate, [
-      [...scope.heldOf(group), keys.paused(stream, group)],
+      [...scope.heldWithLowOf(group), keys.paused(stream, group)],
       order?.places ?? 0,
       group,
       keys.outcomes(stream, group),

@@ -20,6 +20,8 @@ export interface LowEntriesOptions {
 
 /** While other entries wait, one of this many entries that a worker fetches has low priority. */
 export const LOW_SHARE = 16
+/** Most that a call moves, so that it occupies Redis for a millisecond or two. */
+const MOST_MOVED = 128
 
 /**
  * A worker that knows of such entries does not wait for others: it moves some when its last fetch found no more, and a share of what it
@@ -39,7 +41,7 @@ export function createLowEntries({ promote, trouble }: LowEntriesOptions): LowEn
   async function move(count: number, always: boolean): Promise<void> {
     const before = messages
     try {
-      const [moved, left] = await promote(count, always)
+      const [moved, left] = await promote(Math.min(count, MOST_MOVED), always)
       if (left === 0 && messages === before) known = false
       if (moved === 0) return
       refilled = !always

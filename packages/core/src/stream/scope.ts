@@ -36,8 +36,10 @@ export interface Scope {
   readonly keepDead: string
   /** The keys of lua/_lib/stream/places.lua of a group; none without order by key. */
   placesOf(group: string): readonly string[]
-  /** The keys of places, those of outcomes (lua/_lib/stream/outcomes.lua), and that of entries of low priority. */
+  /** The keys of places, and those of outcomes: lua/_lib/stream/outcomes.lua. */
   heldOf(group: string): readonly string[]
+  /** The same, and the key of entries of low priority. */
+  heldWithLowOf(group: string): readonly string[]
   /** The keys of outcomes and the prefix of their channels; undefined for a stream that keeps none. */
   outcomesOf(group: string): { readonly keys: readonly string[]; readonly channels: string } | undefined
   /** Its name in errors, such as `stream 'orders' of space 'shop'`. */
@@ -76,6 +78,12 @@ export function createScope(
   const runtime = runtimeOf(space)
   const { keys } = runtime
   const title = `stream '${stream}' of space '${space.name}'`
+  const heldOf = (group: string): readonly string[] => [
+    keys.busyPlaces(stream, group),
+    keys.queued(stream, group),
+    keys.results(stream, group),
+    keys.resultsDue(stream, group),
+  ]
   return {
     space,
     runtime,
@@ -89,13 +97,8 @@ export function createScope(
     order,
     keepDead,
     placesOf: (group) => (order ? [keys.busyPlaces(stream, group), keys.queued(stream, group)] : []),
-    heldOf: (group) => [
-      keys.busyPlaces(stream, group),
-      keys.queued(stream, group),
-      keys.results(stream, group),
-      keys.resultsDue(stream, group),
-      keys.low(stream, group),
-    ],
+    heldOf,
+    heldWithLowOf: (group) => [...heldOf(group), keys.low(stream, group)],
     outcomesOf: (group) =>
       declared === group
         ? {

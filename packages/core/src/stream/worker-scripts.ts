@@ -74,6 +74,7 @@ export function bindWorkerScripts(
     order,
     placesOf,
     heldOf,
+    heldWithLowOf,
     keepDead,
   }: Scope,
   group: string,
@@ -101,7 +102,7 @@ export function bindWorkerScripts(
   const checkPlaces = bind(streamCheckPlaces, [placesOf(group), most, group])
   const renew = bind(streamRenew, [placesOf(group), group, consumer])
   const maintain = bind(streamMaintain, [
-    held,
+    heldWithLowOf(group),
     most,
     stops,
     keepDead,
@@ -112,7 +113,7 @@ export function bindWorkerScripts(
     leaseMs,
     maxAttempts,
   ])
-  const progress = bind(streamProgress, [held.slice(2, 4), group, consumer, outcomes])
+  const progress = bind(streamProgress, [held.slice(2), group, consumer, outcomes])
   const promote = bind(streamPromote, [group])
   const write = bind(streamWrite, [group, consumer, outcomes])
   const announce = bind(streamAnnounce, [])
