@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 
 import { type EntryState, follow, type WebSocketClass } from '@penknife/client'
 import { createNotifier, createStream, type Stream } from '@penknife/core'
@@ -336,6 +336,36 @@ test('the client follows an entry over the death of its server, cancels, and kno
     expect(refused).toEqual({ state: 'refused' })
   }
 })
+
+test.each(['/jobs', '/other'])(
+  'requests to %s that ask for HTTP/2 in clear, as those of Java, are served as usual ones, with their bodies and on one connection',
+  async (path) => {
+    const stream = queue('h2c')
+    const { url, submit } = await serve(stream)
+    const job = await submit('a')
+    const target = path === '/jobs' ? job : path
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let text = ''
+    socket.on('data', (chunk) => (text += String(chunk)))
+    const asking = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n'
+    const statuses = (): unknown[] =>
+      [...text.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => Number(status))
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\n${asking}\r\n`)
+    const known = path === '/jobs' ? 200 : 404
+    await until('the first has a reply', () => statuses().length === 1)
+    socket.write(
+      `POST /jobs HTTP/1.1\r\nHost: a\r\n${asking}Content-Type: application/json\r\nContent-Length: 3\r\n\r\n`,
+    )
+    socket.write('"b"')
+    await until('the second has one', () => statuses().length === 2)
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await until('the third has one', () => statuses().length === 3)
+    expect(statuses()).toEqual([known, 202, known])
+    const client = await openSocket(url + job)
+    await client.has('state', 1)
+  },
+)
 
 test('wrong options are refused with the fix', () => {
   const stream = queue('options')

@@ -1,4 +1,5 @@
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as SecureServer } from 'node:https'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -11,6 +12,7 @@ import { MAX_FRAME } from './client.ts'
 import { SUBPROTOCOL } from './frames.ts'
 import type { UpgradingServer } from './upgrading-server.ts'
 import { type UpgradeRequest, upgradeRequest } from './upgrade.ts'
+import { serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
 
 /** A client before its upgrade. */
 export interface Arrival {
@@ -76,8 +78,11 @@ export function createSocketServer(serves: (path: string) => boolean, arrive: ()
   function attach(server: UpgradingServer): () => void {
     const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       const [path = ''] = (request.url ?? '').split('?')
-      if (serves(path)) void upgrade(request, socket, head)
-      else if (isUnclaimed(server, path, serves)) upgradeRequest(request, socket)?.refuse(problem(404))
+      const mine = serves(path)
+      if (!mine && !isUnclaimed(server, path, serves)) return
+      if (isServer(server) && !wantsWebSocket(request)) serveWithoutUpgrade(server, request, socket, head)
+      else if (mine) void upgrade(request, socket, head)
+      else upgradeRequest(request, socket)?.refuse(problem(404))
     }
     const routes = routesOf.get(server) ?? []
     routesOf.set(server, routes)
@@ -97,6 +102,10 @@ export function createSocketServer(serves: (path: string) => boolean, arrive: ()
   }
 
   return { upgrade, attach, detach }
+}
+
+function isServer(server: UpgradingServer): server is Server {
+  return server instanceof Server || server instanceof SecureServer
 }
 
 /** The paths that middlewares of this package serve on a server. */
