@@ -1,6 +1,9 @@
-import { connect, type Live, type LiveStatus, type LiveOptions } from '@penknife/client'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+
+import { connect, follow, type Live, type LiveStatus, type LiveOptions } from '@penknife/client'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 
 import { useFeatures } from '../http/setup.ts'
 import { until } from '../support/until.ts'
@@ -301,4 +304,33 @@ test('a renewal of rights that a broken connection interrupts was not refused', 
   const renewed = client.live.auth('token')
   server.cut()
   expect(await renewed).toBe(true)
+})
+
+test.each([
+  'null',
+  '1',
+  '[]',
+  '{',
+  '{"kind":"closed"',
+  '{"kind":"state"}',
+  '{"kind":"end"}',
+  '{"kind":"reply","n":{}}',
+])('a server that sends %s ends no process: the client tries again, or waits', async (text) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => void server.close())
+  let heard = 0
+  server.on('connection', (socket) => {
+    socket.send(text)
+    // After a frame that is ignored.
+    socket.send('null')
+    heard += 1
+  })
+  await once(server, 'listening')
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`
+  const live = connect(url, { WebSocket, storage: { getItem: () => text, setItem() {} } })
+  const followed = follow(url, { WebSocket })
+  onTestFinished(() => (followed.close(), live.close()))
+  live.subscribe('a', {})
+  await until('both met it', () => heard >= 2 && live.status.kind === 'waiting')
+  expect(await followed.cancel()).toBe('unavailable')
 })

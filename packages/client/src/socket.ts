@@ -123,14 +123,12 @@ export function openSocket<Frame extends { readonly kind: string }>(
   socket.addEventListener('message', ({ data }) => {
     heardAt = Date.now()
     if (over) return
-    let frame: ServerFrame<Frame>
     try {
-      frame = JSON.parse(String(data)) as ServerFrame<Frame>
+      receive(JSON.parse(String(data)) as ServerFrame<Frame>)
     } catch {
-      // Not this protocol: another program answered.
-      return end({})
+      // Not this protocol: another program answered. Callbacks of the page do not throw here.
+      end({})
     }
-    receive(frame)
   })
   socket.addEventListener('error', () => {})
   socket.addEventListener('close', ({ code = 0, reason }) => {

@@ -34,7 +34,8 @@ import { createWebSockets } from './transport.ts'
 export interface NotificationSockets {
   /**
    * Serves the upgrade requests of a server to the option `path`. Requests to other paths are left to the server's other
-   * 'upgrade' listeners; without any they are answered with 404. Returns a function that stops it.
+   * 'upgrade' listeners; without any they are answered with 404. A request that asks for another protocol, such as h2c, is
+   * served as a usual one. Returns a function that stops it.
    */
   attach(server: UpgradingServer): () => void
   /** Serves one upgrade request, whatever its path. Never rejects: failures are answered and reported. */
