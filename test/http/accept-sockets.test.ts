@@ -186,11 +186,19 @@ test('a client cancels with a frame, unless it may not', async () => {
 test('an upgrade is refused as a request is: unknown ids, other users, foreign pages, too many sockets', async () => {
   const stream = queue('access')
   const user = (exchange: Exchange): string | undefined => exchange.header('x-user')
-  const { url, submit } = await serve(stream, { user, maxStreams: 1 }, (server) => {
+  let attachedTo = createServer()
+  const { url, sockets, submit } = await serve(stream, { user, maxStreams: 1 }, (server) => {
+    attachedTo = server
     const live = notificationSockets(createNotifier(features.space, 'beside'), { channels: ['a'] })
     live.attach(server)
     onTestFinished(() => live.close())
   })
+  // By mistake: twice, and another one at the same path.
+  sockets.attach(attachedTo)
+  expect(attachedTo.listenerCount('upgrade')).toBe(2)
+  expect(() => acceptSockets(stream, { secret: SECRET }).attach(attachedTo)).toThrow(
+    'acceptSockets path is "/jobs": another middleware serves it on this server',
+  )
   const ann = { 'x-user': 'ann' }
   const path = await submit('a', ann)
   const refusal = (address: string, headers: Readonly<Record<string, string>>): Promise<string> =>
