@@ -334,3 +334,24 @@ test.each([
   await until('both met it', () => heard >= 2 && live.status.kind === 'waiting')
   expect(await followed.cancel()).toBe('unavailable')
 })
+
+test.each([
+  [1e12, 3_600_000],
+  ['soon', undefined],
+])('a server that asks for a wait of %s causes no reconnect at once', async (afterMs, waited) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => void server.close())
+  server.on('connection', (socket) => {
+    socket.send(JSON.stringify({ kind: 'closed', reason: 'reconnect', reconnect: true, afterMs }))
+    socket.close(4000)
+  })
+  await once(server, 'listening')
+  const live = connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`, { WebSocket })
+  onTestFinished(() => live.close())
+  live.subscribe('a', {})
+  await until('it waits', () => live.status.kind === 'waiting')
+  const { afterMs: chosen } = live.status as LiveStatus & { kind: 'waiting' }
+  // Its own time: a second, plus or minus half.
+  if (waited === undefined) expect(chosen >= 500 && chosen <= 1500).toBe(true)
+  else expect(chosen).toBe(waited)
+})
