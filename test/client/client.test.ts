@@ -317,7 +317,7 @@ test.each([
   '{"kind":"reply","n":{}}',
 ])('a server that sends %s ends no process: the client tries again, or waits', async (text) => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  onTestFinished(() => void server.close())
+  onTestFinished(() => server.close())
   let heard = 0
   server.on('connection', (socket) => {
     socket.send(text)
@@ -340,7 +340,7 @@ test.each([
   ['soon', undefined],
 ])('a server that asks for a wait of %s causes no reconnect at once', async (afterMs, waited) => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  onTestFinished(() => void server.close())
+  onTestFinished(() => server.close())
   server.on('connection', (socket) => {
     socket.send(JSON.stringify({ kind: 'closed', reason: 'reconnect', reconnect: true, afterMs }))
     socket.close(4000)
