@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import { connect, follow, type Live, type LiveStatus, type LiveOptions } from '@penknife/client'
@@ -354,4 +355,25 @@ test.each([
   // Its own time: a second, plus or minus half.
   if (waited === undefined) expect(chosen >= 500 && chosen <= 1500).toBe(true)
   else expect(chosen).toBe(waited)
+})
+
+test('a server that answers nothing is asked again', async () => {
+  let asked = 0
+  const server = createServer((_request, response) => {
+    asked += 1
+    if (asked > 1) response.writeHead(404).end()
+  })
+  server.on('upgrade', (_request, socket) => socket.destroy())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs/1`
+  const states: string[] = []
+  const followed = follow(url, { WebSocket, silenceMs: 100, onEnd: ({ state }) => states.push(state) })
+  onTestFinished(() => followed.close())
+  await until('it is refused', () => states.length > 0)
+  expect([states, asked]).toEqual([['refused'], 2])
 })
