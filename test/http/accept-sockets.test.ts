@@ -222,6 +222,18 @@ test('an upgrade is refused as a request is: unknown ids, other users, foreign p
   await until('there is room', async () => (await refusal(path, ann)) === 'open')
 })
 
+test('of clients that come at once no more than maxStreams follow, and the others are asked to come later', async () => {
+  const stream = queue('at-once')
+  const { url, submit } = await serve(stream, { maxStreams: 2 })
+  const path = await submit('a')
+  const coming = await Promise.allSettled(Array.from({ length: 8 }, () => openSocket(url + path)))
+  const opened = coming.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  await until('two follow', () => opened.filter(({ closed }) => closed === undefined).length === 2)
+  for (const { closed } of opened) if (closed) expect(closed).toEqual([4000, 'reconnect'])
+  const following = opened.filter(({ closed }) => closed === undefined)
+  await Promise.all(following.map((each) => each.has('state', 1)))
+})
+
 test.each<[name: string, frame: string | Buffer, code: number]>([
   ['no JSON', '{', 1008],
   ['no number', '{"kind":"cancel"}', 1008],
