@@ -134,7 +134,6 @@ test('a client follows an entry to its end over a WebSocket, and goes on at anot
     data: { state: 'done', result: { pages: 3 } },
   })
 
-  // Who had the end gets it again; who has a cursor of something else must delete what it shows.
   const over = await openSocket(`${other.url}${path}?lastEventId=end`)
   expect(await over.ended()).toEqual([1000, 'end'])
   expect(over.frames).toEqual([again.frames.at(-1)])
@@ -228,10 +227,10 @@ test('of clients that come at once no more than maxStreams follow, and the other
   const path = await submit('a')
   const coming = await Promise.allSettled(Array.from({ length: 8 }, () => openSocket(url + path)))
   const opened = coming.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-  await until('two follow', () => opened.filter(({ closed }) => closed === undefined).length === 2)
+  const following = (): SocketClient[] => opened.filter(({ closed }) => closed === undefined)
+  await until('two follow', () => following().length === 2)
   for (const { closed } of opened) if (closed) expect(closed).toEqual([4000, 'reconnect'])
-  const following = opened.filter(({ closed }) => closed === undefined)
-  await Promise.all(following.map((each) => each.has('state', 1)))
+  await Promise.all(following().map((each) => each.has('state', 1)))
 })
 
 test.each<[name: string, frame: string | Buffer, code: number]>([
