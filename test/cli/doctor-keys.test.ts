@@ -226,7 +226,7 @@ describe('doctor --keys', () => {
     const stopped = await run([], AbortSignal.abort())
     expect(stopped).toMatchObject({ code: 130 })
     expect(stopped.stdout).toContain('not every key was walked')
-    expect((await run(['--most', '0'])).stderr).toContain('--most is 0: give a whole number')
+    expect((await run(['--most', '0'])).stderr).toContain("--most is '0': give a whole number")
     expect(await bench.raw.dbsize()).toBe(5004)
   })
 })

@@ -1,6 +1,10 @@
-import { connect, type Live, type LiveStatus, type LiveOptions } from '@penknife/client'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { connect, follow, type Live, type LiveStatus, type LiveOptions } from '@penknife/client'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 
 import { useFeatures } from '../http/setup.ts'
 import { until } from '../support/until.ts'
@@ -301,4 +305,75 @@ test('a renewal of rights that a broken connection interrupts was not refused', 
   const renewed = client.live.auth('token')
   server.cut()
   expect(await renewed).toBe(true)
+})
+
+test.each([
+  'null',
+  '1',
+  '[]',
+  '{',
+  '{"kind":"closed"',
+  '{"kind":"state"}',
+  '{"kind":"end"}',
+  '{"kind":"reply","n":{}}',
+])('a server that sends %s ends no process: the client tries again, or waits', async (text) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => server.close())
+  let heard = 0
+  server.on('connection', (socket) => {
+    socket.send(text)
+    // After a frame that is ignored.
+    socket.send('null')
+    heard += 1
+  })
+  await once(server, 'listening')
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`
+  const live = connect(url, { WebSocket, storage: { getItem: () => text, setItem() {} } })
+  const followed = follow(url, { WebSocket })
+  onTestFinished(() => (followed.close(), live.close()))
+  live.subscribe('a', {})
+  await until('both met it', () => heard >= 2 && live.status.kind === 'waiting')
+  expect(await followed.cancel()).toBe('unavailable')
+})
+
+test.each([
+  [1e12, 3_600_000],
+  ['soon', undefined],
+])('a server that asks for a wait of %s causes no reconnect at once', async (afterMs, waited) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => server.close())
+  server.on('connection', (socket) => {
+    socket.send(JSON.stringify({ kind: 'closed', reason: 'reconnect', reconnect: true, afterMs }))
+    socket.close(4000)
+  })
+  await once(server, 'listening')
+  const live = connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`, { WebSocket })
+  onTestFinished(() => live.close())
+  live.subscribe('a', {})
+  await until('it waits', () => live.status.kind === 'waiting')
+  const { afterMs: chosen } = live.status as LiveStatus & { kind: 'waiting' }
+  // Its own time: a second, plus or minus half.
+  if (waited === undefined) expect(chosen >= 500 && chosen <= 1500).toBe(true)
+  else expect(chosen).toBe(waited)
+})
+
+test('a server that answers nothing is asked again', async () => {
+  let asked = 0
+  const server = createServer((_request, response) => {
+    asked += 1
+    if (asked > 1) response.writeHead(404).end()
+  })
+  server.on('upgrade', (_request, socket) => socket.destroy())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs/1`
+  const states: string[] = []
+  const followed = follow(url, { WebSocket, silenceMs: 100, onEnd: ({ state }) => states.push(state) })
+  onTestFinished(() => followed.close())
+  await until('it is refused', () => states.length > 0)
+  expect([states, asked]).toEqual([['refused'], 2])
 })

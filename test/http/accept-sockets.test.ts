@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 
 import { type EntryState, follow, type WebSocketClass } from '@penknife/client'
 import { createNotifier, createStream, type Stream } from '@penknife/core'
@@ -134,7 +134,6 @@ test('a client follows an entry to its end over a WebSocket, and goes on at anot
     data: { state: 'done', result: { pages: 3 } },
   })
 
-  // Who had the end gets it again; who has a cursor of something else must delete what it shows.
   const over = await openSocket(`${other.url}${path}?lastEventId=end`)
   expect(await over.ended()).toEqual([1000, 'end'])
   expect(over.frames).toEqual([again.frames.at(-1)])
@@ -186,11 +185,19 @@ test('a client cancels with a frame, unless it may not', async () => {
 test('an upgrade is refused as a request is: unknown ids, other users, foreign pages, too many sockets', async () => {
   const stream = queue('access')
   const user = (exchange: Exchange): string | undefined => exchange.header('x-user')
-  const { url, submit } = await serve(stream, { user, maxStreams: 1 }, (server) => {
+  let attachedTo = createServer()
+  const { url, sockets, submit } = await serve(stream, { user, maxStreams: 1 }, (server) => {
+    attachedTo = server
     const live = notificationSockets(createNotifier(features.space, 'beside'), { channels: ['a'] })
     live.attach(server)
     onTestFinished(() => live.close())
   })
+  // By mistake: twice, and another one at the same path.
+  sockets.attach(attachedTo)
+  expect(attachedTo.listenerCount('upgrade')).toBe(2)
+  expect(() => acceptSockets(stream, { secret: SECRET }).attach(attachedTo)).toThrow(
+    'acceptSockets path is "/jobs": another middleware serves it on this server',
+  )
   const ann = { 'x-user': 'ann' }
   const path = await submit('a', ann)
   const refusal = (address: string, headers: Readonly<Record<string, string>>): Promise<string> =>
@@ -212,6 +219,18 @@ test('an upgrade is refused as a request is: unknown ids, other users, foreign p
   first.leave()
   live.leave()
   await until('there is room', async () => (await refusal(path, ann)) === 'open')
+})
+
+test('of clients that come at once no more than maxStreams follow, and the others are asked to come later', async () => {
+  const stream = queue('at-once')
+  const { url, submit } = await serve(stream, { maxStreams: 2 })
+  const path = await submit('a')
+  const coming = await Promise.allSettled(Array.from({ length: 8 }, () => openSocket(url + path)))
+  const opened = coming.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const following = (): SocketClient[] => opened.filter(({ closed }) => closed === undefined)
+  await until('two follow', () => following().length === 2)
+  for (const { closed } of opened) if (closed) expect(closed).toEqual([4000, 'reconnect'])
+  await Promise.all(following().map((each) => each.has('state', 1)))
 })
 
 test.each<[name: string, frame: string | Buffer, code: number]>([
@@ -336,6 +355,36 @@ test('the client follows an entry over the death of its server, cancels, and kno
     expect(refused).toEqual({ state: 'refused' })
   }
 })
+
+test.each(['/jobs', '/other'])(
+  'requests to %s that ask for HTTP/2 in clear, as those of Java, are served as usual ones, with their bodies and on one connection',
+  async (path) => {
+    const stream = queue('h2c')
+    const { url, submit } = await serve(stream)
+    const job = await submit('a')
+    const target = path === '/jobs' ? job : path
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let text = ''
+    socket.on('data', (chunk) => (text += String(chunk)))
+    const asking = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n'
+    const statuses = (): unknown[] =>
+      [...text.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => Number(status))
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\n${asking}\r\n`)
+    const known = path === '/jobs' ? 200 : 404
+    await until('the first has a reply', () => statuses().length === 1)
+    socket.write(
+      `POST /jobs HTTP/1.1\r\nHost: a\r\n${asking}Content-Type: application/json\r\nContent-Length: 3\r\n\r\n`,
+    )
+    socket.write('"b"')
+    await until('the second has one', () => statuses().length === 2)
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await until('the third has one', () => statuses().length === 3)
+    expect(statuses()).toEqual([known, 202, known])
+    const client = await openSocket(url + job)
+    await client.has('state', 1)
+  },
+)
 
 test('wrong options are refused with the fix', () => {
   const stream = queue('options')

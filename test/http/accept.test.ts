@@ -77,7 +77,9 @@ describe.each(frameworks)('accept on $name', (adapter) => {
     expect([accepted.status, accepted.headers['cache-control']]).toEqual([202, 'no-store'])
     const { id, url: address } = json(accepted) as { id: string; url: string }
     expect([address, accepted.headers.location]).toEqual([`/jobs/${id}`, `/jobs/${id}`])
-    expect(json(await call(url + address))).toEqual({ id, state: 'waiting' })
+    const refusesEvents = { accept: 'application/json, text/event-stream;q=0' }
+    for (const headers of [{}, refusesEvents])
+      expect(json(await call(url + address, { headers }))).toEqual({ id, state: 'waiting' })
     const gate = deferred()
     startWorker(stream, 'work', async ({ progress, write }) => {
       await progress({ percent: 5 })

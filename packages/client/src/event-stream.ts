@@ -1,3 +1,4 @@
+import { askedMs } from './delays.ts'
 import type { Frame, Link, LinkEnd, LinkListener, Positions } from './frames.ts'
 
 /** Times the silence after which a server could be asked for a sign: a stream cannot ask. */
@@ -100,7 +101,7 @@ function refusalOf({ status, headers }: Response): LinkEnd | undefined {
   if (status === 200) return undefined
   if (status === 204 || (status >= 400 && status <= 404)) return { final: 'refused' }
   const seconds = Number(headers.get('retry-after') ?? '')
-  return seconds > 0 ? { afterMs: seconds * 1000 } : {}
+  return seconds > 0 ? { afterMs: askedMs(seconds * 1000) } : {}
 }
 
 /** Parses the text of a stream, in any pieces. */
@@ -125,7 +126,7 @@ function parser(
         moved = true
       } else if (field === 'event') type = value
       else if (field === 'data') data += value
-      else if (field === 'retry') how = { afterMs: Number(value) }
+      else if (field === 'retry') how = { afterMs: askedMs(Number(value)) }
     }
     if (data === '') {
       if (moved) for (const [channel, id] of positions) tell({ kind: 'position', channel, id })

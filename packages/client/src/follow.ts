@@ -62,7 +62,8 @@ export function follow(url: LiveAddress, options: FollowOptions = {}): Following
   /** Browsers do not show the status of a refused WebSocket. */
   async function ask(page: string): Promise<void> {
     const address = page.replace(/^ws(s?:)/i, 'http$1')
-    const status = await fetch(address, { credentials: 'include', cache: 'no-store' }).then(
+    const signal = AbortSignal.timeout(silenceMs)
+    const status = await fetch(address, { credentials: 'include', cache: 'no-store', signal }).then(
       (response) => response.status,
       () => 0,
     )

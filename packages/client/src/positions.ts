@@ -13,12 +13,13 @@ export interface KeptPositions {
 export function createPositions(name: string, storage: LiveStorage | undefined): KeptPositions {
   if (!storage) return { of: () => undefined, set() {} }
   const key = PREFIX + name
-  const positions = new Map(Object.entries(read(storage, key)))
+  const positions = new Map(read(storage, key))
   let timer: ReturnType<typeof setTimeout> | undefined
 
   function write(): void {
     clearTimeout(timer)
     timer = undefined
+    globalThis.window?.removeEventListener?.('pagehide', write)
     try {
       storage?.setItem(key, JSON.stringify(Object.fromEntries(positions)))
     } catch {
@@ -26,21 +27,24 @@ export function createPositions(name: string, storage: LiveStorage | undefined):
     }
   }
 
-  globalThis.window?.addEventListener?.('pagehide', write)
   return {
     of: (channel) => positions.get(channel),
     set(channel, position) {
       if (position === undefined) positions.delete(channel)
       else positions.set(channel, position)
-      timer ??= setTimeout(write, WRITE_MS)
+      if (timer !== undefined) return
+      timer = setTimeout(write, WRITE_MS)
+      globalThis.window?.addEventListener?.('pagehide', write)
     },
   }
 }
 
-function read(storage: LiveStorage, key: string): Record<string, string> {
+/** Whatever the storage has: other code of the page can write there. */
+function read(storage: LiveStorage, key: string): [channel: string, position: string][] {
   try {
-    return JSON.parse(storage.getItem(key) ?? '{}') as Record<string, string>
+    const entries = Object.entries(JSON.parse(storage.getItem(key) ?? '{}') as object)
+    return entries.filter((one): one is [string, string] => typeof one[1] === 'string')
   } catch {
-    return {}
+    return []
   }
 }

@@ -1,3 +1,4 @@
+import { askedMs } from './delays.ts'
 import type { LinkEnd } from './frames.ts'
 import type { WebSocketClass } from './types.ts'
 
@@ -105,7 +106,7 @@ export function openSocket<Frame extends { readonly kind: string }>(
   function receive(frame: ServerFrame<Frame>): void {
     if (frame.kind === 'closed') {
       const { reconnect, afterMs, reason } = frame as ServerFrame<never> & { kind: 'closed' }
-      goodbye = reconnect ? { afterMs } : { final: reason }
+      goodbye = reconnect ? { afterMs: askedMs(afterMs) } : { final: reason }
     } else if (frame.kind === 'reply') {
       const reply = frame as Reply
       listener.reply?.(reply)
@@ -123,14 +124,12 @@ export function openSocket<Frame extends { readonly kind: string }>(
   socket.addEventListener('message', ({ data }) => {
     heardAt = Date.now()
     if (over) return
-    let frame: ServerFrame<Frame>
     try {
-      frame = JSON.parse(String(data)) as ServerFrame<Frame>
+      receive(JSON.parse(String(data)) as ServerFrame<Frame>)
     } catch {
-      // Not this protocol: another program answered.
-      return end({})
+      // Not this protocol: another program answered. Callbacks of the page do not throw here.
+      end({})
     }
-    receive(frame)
   })
   socket.addEventListener('error', () => {})
   socket.addEventListener('close', ({ code = 0, reason }) => {

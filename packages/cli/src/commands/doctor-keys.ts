@@ -23,7 +23,7 @@ export async function doctorKeys(session: Session, options: DoctorKeysOptions): 
   const { output, signal, raw } = session
   const most = options.most === undefined ? DEFAULT_MOST : Number(options.most)
   if (!Number.isInteger(most) || most < 1 || most > MOST)
-    throw new Failure(EXIT.usage, `--most is ${options.most}: give a whole number from 1 to ${MOST}`)
+    throw new Failure(EXIT.usage, `--most is '${options.most}': give a whole number from 1 to ${MOST}`)
   const report = await readKeys(session, { space: session.givenSpace, most })
   const { unlink: _lines, unlinkComplete: _complete, ...rest } = report
   output.progress()

@@ -96,5 +96,9 @@ function notAllowed(methods: string): Reply {
 
 function accepts(exchange: Exchange, type: string): boolean {
   const header = exchange.header('accept') ?? ''
-  return header.split(',').some((each) => each.split(';')[0]?.trim().toLowerCase() === type)
+  return header.split(',').some((each) => {
+    const [name, ...parameters] = each.split(';').map((part) => part.trim().toLowerCase())
+    // A weight of 0 is a refusal (RFC 9110, 12.4.2).
+    return name === type && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter))
+  })
 }

@@ -30,7 +30,10 @@ import { type AcceptSocketsOptions, checkAcceptSockets } from './socket-options.
 export interface AcceptSockets {
   /**
    * Serves the upgrade requests of a server to `<path>/<id>`. Requests to other paths are left to the server's other 'upgrade'
-   * listeners; without any they are answered with 404. Returns a function that stops it.
+   * listeners; without any they are answered with 404. A request that asks for another protocol, such as h2c, is
+   * served as a usual one. Returns a function that stops it.
+   *
+   * @throws PENKNIFE_INVALID when another middleware serves the path on this server
    */
   attach(server: UpgradingServer): () => void
   /** Serves one upgrade request. Never rejects: failures are answered and reported. */
@@ -131,7 +134,7 @@ export function acceptSockets(stream: AcceptStream, options: AcceptSocketsOption
   }
 
   const { attach, upgrade, detach } = createSocketServer(
-    (asked) => idOf(asked) !== undefined,
+    { name: 'acceptSockets', path, sample: `${path}/0-0`, serves: (asked) => idOf(asked) !== undefined },
     () => {
       let admitted: Admitted | undefined
       return {

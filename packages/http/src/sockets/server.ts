@@ -1,8 +1,9 @@
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as SecureServer } from 'node:https'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-import { reportFault } from '@penknife/core/internal'
+import { invalid, reportFault } from '@penknife/core/internal'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 import type { Reply, StreamReply } from '../answer.ts'
@@ -11,6 +12,7 @@ import { MAX_FRAME } from './client.ts'
 import { SUBPROTOCOL } from './frames.ts'
 import type { UpgradingServer } from './upgrading-server.ts'
 import { type UpgradeRequest, upgradeRequest } from './upgrade.ts'
+import { serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
 
 /** A client before its upgrade. */
 export interface Arrival {
@@ -29,12 +31,19 @@ export interface SocketServer {
   detach(): void
 }
 
-/**
- * Turns upgrade requests into WebSockets. Never rejects: failures are answered and reported.
- *
- * @param serves whether a path is one of this middleware
- */
-export function createSocketServer(serves: (path: string) => boolean, arrive: () => Arrival): SocketServer {
+/** What requests a middleware serves. */
+export interface SocketRoute {
+  /** The middleware, for errors. */
+  readonly name: string
+  /** Its option `path`. */
+  readonly path: string
+  /** A path that it serves. */
+  readonly sample: string
+  serves(path: string): boolean
+}
+
+/** Turns upgrade requests into WebSockets. Never rejects: failures are answered and reported. */
+export function createSocketServer(route: SocketRoute, arrive: () => Arrival): SocketServer {
   /** The response of every request that became a WebSocket. */
   const upgraded = new ServerResponse(new IncomingMessage(new Socket()))
   const handshakes = new WebSocketServer({
@@ -47,7 +56,7 @@ export function createSocketServer(serves: (path: string) => boolean, arrive: ()
     handleProtocols: () => SUBPROTOCOL,
   })
 
-  const attached = new Set<() => void>()
+  const attached = new Map<UpgradingServer, () => void>()
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const asked = upgradeRequest(request, socket)
@@ -74,37 +83,55 @@ export function createSocketServer(serves: (path: string) => boolean, arrive: ()
   }
 
   function attach(server: UpgradingServer): () => void {
+    const before = attached.get(server)
+    if (before) return before
+    const routes = routesOf.get(server) ?? []
+    if (routes.some((other) => other.serves(route.sample))) {
+      // Both would answer, which ends every connection.
+      throw invalid(
+        `${route.name} path`,
+        route.path,
+        'another middleware serves it on this server: close that one first, or give another path',
+      )
+    }
     const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       const [path = ''] = (request.url ?? '').split('?')
-      if (serves(path)) void upgrade(request, socket, head)
-      else if (isUnclaimed(server, path, serves)) upgradeRequest(request, socket)?.refuse(problem(404))
+      const mine = route.serves(path)
+      if (!mine && !isUnclaimed(server, path, route)) return
+      if (isServer(server) && !wantsWebSocket(request)) serveWithoutUpgrade(server, request, socket, head)
+      else if (mine) void upgrade(request, socket, head)
+      else upgradeRequest(request, socket)?.refuse(problem(404))
     }
-    const routes = routesOf.get(server) ?? []
     routesOf.set(server, routes)
-    routes.push(serves)
+    routes.push(route)
     server.on('upgrade', listener)
     const detachOne = (): void => {
-      if (!attached.delete(detachOne)) return
-      routes.splice(routes.indexOf(serves), 1)
+      if (attached.get(server) !== detachOne) return
+      attached.delete(server)
+      routes.splice(routes.indexOf(route), 1)
       server.off('upgrade', listener)
     }
-    attached.add(detachOne)
+    attached.set(server, detachOne)
     return detachOne
   }
 
   function detach(): void {
-    for (const detachOne of attached) detachOne()
+    for (const detachOne of attached.values()) detachOne()
   }
 
   return { upgrade, attach, detach }
 }
 
-/** The paths that middlewares of this package serve on a server. */
-const routesOf = new WeakMap<UpgradingServer, ((path: string) => boolean)[]>()
+function isServer(server: UpgradingServer): server is Server {
+  return server instanceof Server || server instanceof SecureServer
+}
+
+/** What middlewares of this package serve on a server. */
+const routesOf = new WeakMap<UpgradingServer, SocketRoute[]>()
 
 /** Whether nothing serves the path, and this listener is the one to say so. */
-function isUnclaimed(server: UpgradingServer, path: string, mine: (path: string) => boolean): boolean {
+function isUnclaimed(server: UpgradingServer, path: string, mine: SocketRoute): boolean {
   const routes = routesOf.get(server) ?? []
   if (server.listenerCount('upgrade') > routes.length) return false
-  return routes[0] === mine && !routes.some((serves) => serves(path))
+  return routes[0] === mine && !routes.some((route) => route.serves(path))
 }

@@ -34,7 +34,10 @@ import { createWebSockets } from './transport.ts'
 export interface NotificationSockets {
   /**
    * Serves the upgrade requests of a server to the option `path`. Requests to other paths are left to the server's other
-   * 'upgrade' listeners; without any they are answered with 404. Returns a function that stops it.
+   * 'upgrade' listeners; without any they are answered with 404. A request that asks for another protocol, such as h2c, is
+   * served as a usual one. Returns a function that stops it.
+   *
+   * @throws PENKNIFE_INVALID when another middleware serves the path on this server
    */
   attach(server: UpgradingServer): () => void
   /** Serves one upgrade request, whatever its path. Never rejects: failures are answered and reported. */
@@ -150,7 +153,7 @@ export function notificationSockets(
   }
 
   const { upgrade, attach, detach } = createSocketServer(
-    (asked) => asked === path,
+    { name: 'notificationSockets', path, sample: path, serves: (asked) => asked === path },
     () => {
       const connection = sessions.connection(sockets, mostChannels)
       return {
