@@ -79,6 +79,13 @@ export const lease: Probe = {
         { case: `${about}, takeNow`, name: 'penknife', setup: 'takeNow', ours: true, values: { cpuNs: now } },
       )
     }
+    const parts = { 'performance.now() alone': readClock, 'await of a resolved promise alone': awaitResolved }
+    for (const [what, run] of Object.entries(parts)) {
+      const found: number[] = []
+      for (let round = 0; round < rounds; round++) found.push(await perCall(ops, async () => run(ops)))
+      log(`${what}: ${Math.round(found[0] as number)} ns`)
+      series.push({ case: what, name: 'Node', setup: process.version, ours: true, values: { cpuNs: found } })
+    }
     await penknife.close()
     redis.disconnect()
     return series
@@ -98,6 +105,22 @@ function takeEachNow(limiter: RateLimiter, names: readonly string[], ops: number
   for (let at = 0; at < ops; at++) {
     if (limiter.takeNow(names[at % names.length] as string)?.allowed) allowed += 1
   }
+  return allowed
+}
+
+/** Each decision reads the clock once. */
+function readClock(ops: number): number {
+  let later = 0
+  const since = performance.now()
+  for (let at = 0; at < ops; at++) if (performance.now() >= since) later += 1
+  return later
+}
+
+/** Each awaited decision is a promise that is resolved already. */
+async function awaitResolved(ops: number): Promise<number> {
+  const decision = { allowed: true }
+  let allowed = 0
+  for (let at = 0; at < ops; at++) if ((await Promise.resolve(decision)).allowed) allowed += 1
   return allowed
 }
 
