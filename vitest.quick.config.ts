@@ -10,7 +10,7 @@ const FAULTS =
 const MANY = 'property,policies,bounds,bound,outcome,computing,memory,table,random-gaps,worst-case,no-trace'
 /** What takes longest of the rest. */
 const LONG =
-  'factories,given-options,subscriber,slots,driver-contract,export,windows,ban,compressors,slow-clients,resuming,http2-events,users,cost'
+  'factories,given-options,subscriber,slots,driver-contract,export,windows,ban,compressors,slow-clients,resuming,http2-events,users,cost,versions,html-pages'
 
 /** What a change is tried with while it is made: `pnpm test:quick`. */
 export default mergeConfig(

@@ -9,7 +9,11 @@ const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
 test(`a stream keeps its promises under faults of workers, Redis and the network (seed ${SEED})`, async () => {
   const entries = LONG ? 20_000 : 1500
-  const { claims, counts, faults } = await runStreamChaos({ seed: SEED, entries, perSecond: LONG ? 500 : 300 })
+  const { claims, counts, faults } = await runStreamChaos({
+    seed: SEED,
+    entries,
+    perSecond: LONG ? 500 : 300,
+  })
   expect(findingsOf(claims)).toEqual([])
   // It would prove nothing had nothing happened.
   expect(Object.keys(faults).toSorted()).toEqual([
