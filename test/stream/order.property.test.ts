@@ -374,7 +374,7 @@ test(
           expect(Object.keys(await bench.raw.hgetall(`${ORDERS}:busy:billing`)).filter(Boolean)).toEqual([])
         },
       ),
-      cases(70, 5000),
+      cases(150, 5000),
     )
   },
 )
