@@ -89,7 +89,7 @@ test('after any order of joins, leaves and broken connections exactly the remain
       for (const ear of ears) ear.stop()
       await until('nobody follows', async () => (await counts()).join() === '0,0,0')
     }),
-    cases(100, 3000),
+    cases(200, 3000),
   )
   expect(interleavings).toBeGreaterThan(2000)
 }, 120_000)
