@@ -19,6 +19,8 @@ export default defineConfig({
     // The files of a test process share its modules: loading them anew for each file took more time than most files. So a file must
     // undo what it changes in a module, and no file may use vi.mock.
     isolate: false,
+    // Between runs: transpiling all sources takes a fifth of the time of a few files.
+    experimental: { fsModuleCache: true },
     // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
     maxWorkers: availableParallelism() + 3,
     sequence: { sequencer: LongestFirst },

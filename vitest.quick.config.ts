@@ -5,12 +5,12 @@ import base from './vitest.config.ts'
 /** What needs clusters, processes, browsers, faults and builds. */
 const FOLDERS = 'cluster,servers,demo,docs,examples,testing'
 const FAULTS =
-  'chaos,crash,fate,failover,outage,processes,silence,connection,lifecycle,spoiled,damaged,fuzz,hostile,suspects,browser,prometheus'
+  'chaos,cluster,crash,fate,failover,outage,processes,silence,connection,lifecycle,spoiled,damaged,fuzz,hostile,suspects,browser,prometheus'
 /** What tries many cases. */
 const MANY = 'property,policies,bounds,bound,outcome,computing,memory,table,random-gaps,worst-case,no-trace'
 /** What takes longest of the rest. */
 const LONG =
-  'factories,given-options,subscriber,slots,driver-contract,export,windows,ban,compressors,slow-clients'
+  'factories,given-options,subscriber,slots,driver-contract,export,windows,ban,compressors,slow-clients,resuming,http2-events,users,cost,versions,html-pages'
 
 /** What a change is tried with while it is made: `pnpm test:quick`. */
 export default mergeConfig(
@@ -21,7 +21,7 @@ export default mergeConfig(
         `test/{${FOLDERS}}/**`,
         `test/**/*{${FAULTS},${MANY},${LONG}}*.test.ts`,
         'test/redis/scripts.test.ts',
-        'test/record/{cluster,workflow}.test.ts',
+        'test/record/workflow.test.ts',
       ],
     },
   }),

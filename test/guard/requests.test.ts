@@ -103,7 +103,7 @@ test('any order of claims, completions and takeovers does what a model says', as
         }
       }
     }),
-    cases(60, 1000),
+    cases(35, 1000),
   )
 }, 120_000)
 

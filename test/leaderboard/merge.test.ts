@@ -77,7 +77,7 @@ test('a merged board has the sum or the best of each score, in every read, whate
         expect(await merged.sum()).toBe(ranking.sum((a, b) => a + b))
       },
     ),
-    cases(60, 2000),
+    cases(35, 2000),
   )
 })
 

@@ -297,7 +297,7 @@ test('a board agrees with a plain model, whatever its options and whatever happe
       const [got, wanted] = await whole(board, model, options)
       expect(plain(got)).toEqual(plain(wanted))
     }),
-    cases(120, 2000),
+    cases(90, 2000),
   )
   // Each occurred often enough for a meaningful comparison.
   for (const kind of [

@@ -169,7 +169,7 @@ test(
         }
       },
     )
-    await fc.assert(property, { ...cases(400, 20_000), endOnFailure: true })
+    await fc.assert(property, { ...cases(200, 20_000), endOnFailure: true })
   },
   LONG ? 600_000 : 20_000,
 )

@@ -38,7 +38,7 @@ test(
           await run.end()
         },
       ),
-      cases(120, 2000),
+      cases(60, 2000),
     )
     const wanted = [
       'together',

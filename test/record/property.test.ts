@@ -253,7 +253,7 @@ test('record agrees with a plain model, whatever is combined', async () => {
       }
       await compareAll(on, model)
     }),
-    cases(60, 1500),
+    cases(30, 1500),
   )
   for (const kind of [...KINDS, 'refused', 'repeated', 'invalid']) {
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(LONG ? 200 : 10)

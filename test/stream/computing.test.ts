@@ -28,10 +28,10 @@ test('handlers that together compute for longer than a lease keep their leases: 
   const count = 60
   await addNumbers(stream, count)
   // As many as a worker has places for compute for a lease and a third.
-  const options = { lease: 3000, concurrency: 40, maxAttempts: 2 }
-  const workers = [1, 2, 3].map(() => startComputing(100, options))
+  const options = { lease: 1800, concurrency: 40, maxAttempts: 2 }
+  const workers = [1, 2, 3].map(() => startComputing(60, options))
   const done = (): number => workers.reduce((sum, { of }) => sum + of('done'), 0)
-  // Six seconds of CPU, of which a busy machine gives a small part.
+  // Almost four seconds of CPU, of which a busy machine gives a small part.
   await until('all are done', () => done() >= count, 150_000)
   const starts = workers.flatMap((worker) => worker.starts())
   expect(new Set(starts).size).toBe(count)

@@ -89,7 +89,7 @@ test.each([
         }
       },
     ),
-    cases(60, 2000),
+    cases(35, 2000),
   )
 
   async function read(): Promise<{ id: string; code: string; position: string; place: string }[]> {

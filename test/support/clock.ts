@@ -1,9 +1,11 @@
-import type { Redis } from 'ioredis'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
-import { afterAll, beforeAll } from 'vitest'
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, inject } from 'vitest'
 
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
-import { buildScripts } from '../../scripts/lua/build.ts'
+import { buildScripts, type BuiltScript } from '../../scripts/lua/build.ts'
 import { constantName } from '../../scripts/lua/generate.ts'
 import { asScript } from './scripts.ts'
 
@@ -13,11 +15,22 @@ export const CLOCK_KEY = 'test:clock'
 /** Replaces lua/_lib/now.lua. */
 const SETTABLE = `local now = tonumber(redis.call('GET', '${CLOCK_KEY}'))`
 
-/** The generated scripts with a settable clock, built once a process. */
+/** The generated scripts with a settable clock. */
 let withClock: readonly (readonly [published: object, settable: object])[] | undefined
 
+/** Built once a run, because that takes a second: the first test process writes them for the others. */
+function builtWithClock(): readonly BuiltScript[] {
+  const path = join(inject('programs'), 'scripts-with-clock.json')
+  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as BuiltScript[]
+  const built = buildScripts({ now: SETTABLE })
+  const own = `${path}.${process.pid}`
+  writeFileSync(own, JSON.stringify(built))
+  renameSync(own, path)
+  return built
+}
+
 function scriptsWithClock(): NonNullable<typeof withClock> {
-  return buildScripts({ now: SETTABLE }).map((built) => {
+  return builtWithClock().map((built) => {
     const published: object | undefined = (generated as Readonly<Record<string, object>>)[
       constantName(built.name)
     ]
