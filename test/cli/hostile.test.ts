@@ -27,7 +27,10 @@ async function attacked(): Promise<string> {
   worker.on(() => {})
   await until('both are dead', async () => (await stream.stats({ over: 0 })).groups[0]?.dead === 2)
   await worker.close()
-  const limiter = createRateLimiter(space, 'api', { rules: [{ name: 'minute', limit: 1, window: '1m' }] })
+  const limiter = createRateLimiter(space, 'api', {
+    rules: [{ name: 'minute', limit: 1, window: '1m' }],
+    deadline: '30s',
+  })
   await limiter.block(HOSTILE_NAME, { duration: 'forever', reason: HOSTILE_NAME })
   await createLeaderboard(space, 'points').increment(HOSTILE_NAME, 1)
   await createNotifier(space, 'main').publish('room', HOSTILE)
