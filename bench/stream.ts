@@ -1,7 +1,8 @@
 import type { Bench, Probe } from './harness/bench.ts'
 import { adding, addingMany, contenders, draining, drainingInBatches, keyed } from './stream/contenders.ts'
 import { connections, delayed } from './stream/delays-and-connections.ts'
-import { backlog, idle, latency, memory } from './stream/probes.ts'
+import { memory } from './stream/memory.ts'
+import { backlog, idle, latency } from './stream/probes.ts'
 import { tags } from './stream/tags.ts'
 
 /** Jobs of about 115 bytes of JSON, each acknowledged and retryable. */

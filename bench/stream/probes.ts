@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 
 import type { Probe, Series } from '../harness/bench.ts'
-import { THIS_BUILD } from '../harness/library.ts'
+import { type Library, THIS_BUILD } from '../harness/library.ts'
 import { percentile } from '../harness/statistics.ts'
 import { beeQueue } from './bee-queue.ts'
 import { bullmq } from './bullmq.ts'
@@ -14,7 +14,7 @@ import { jobOf, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
 import { raw } from './raw.ts'
 
 /** One set-up of each, because autopipelining improves none of these figures. */
-const QUEUES: readonly Queue[] = [
+export const PROBED: readonly Queue[] = [
   ours,
   oursShared,
   ...[bullmq, groupmq, [beeQueue], raw].map((queues) => queues[0] as Queue),
@@ -29,11 +29,12 @@ export async function onEmpty<T>(
   url: string,
   queue: Queue,
   use: (open: OpenQueue, control: Redis) => Promise<T>,
+  build: Library = THIS_BUILD,
 ): Promise<T> {
   const control = new Redis(url)
   try {
     await control.flushall('SYNC')
-    const open = await queue.open(url, THIS_BUILD)
+    const open = await queue.open(url, build)
     try {
       return await use(open, control)
     } finally {
@@ -55,16 +56,16 @@ export const latency: Probe = {
   ],
   async run(url, { rounds, quick, log }) {
     const count = RATE * (quick ? 2 : 5)
-    const found = QUEUES.map(() => ({ p50: [] as number[], p99: [] as number[] }))
+    const found = PROBED.map(() => ({ p50: [] as number[], p99: [] as number[] }))
     for (let round = 1; round <= rounds; round++) {
-      for (const [at, queue] of QUEUES.entries()) {
+      for (const [at, queue] of PROBED.entries()) {
         log(`stream.latency: ${queue.name}, round ${round} of ${rounds}`)
         const times = await onEmpty(url, queue, (open) => latencies(open, count))
         found[at]?.p50.push(percentile(times, 0.5))
         found[at]?.p99.push(percentile(times, 0.99))
       }
     }
-    return QUEUES.map((queue, at) =>
+    return PROBED.map((queue, at) =>
       seriesOf(queue, { p50Ms: found[at]?.p50 ?? [], p99Ms: found[at]?.p99 ?? [] }),
     )
   },
@@ -100,29 +101,6 @@ async function latencies(open: OpenQueue, count: number): Promise<Float64Array> 
   return times.toSorted()
 }
 
-export const memory: Probe = {
-  name: 'stream.memory',
-  about: 'Redis memory of a waiting job',
-  figures: [{ id: 'bytes', heading: 'bytes', better: 'less' }],
-  async run(url, { quick, log }) {
-    const count = quick ? 20_000 : 100_000
-    const series: Series[] = []
-    for (const queue of QUEUES) {
-      log(`stream.memory: ${queue.name}`)
-      const bytes = await onEmpty(url, queue, async (open, control) => {
-        const used = async (): Promise<number> =>
-          Number(/used_memory:(\d+)/.exec(await control.info('memory'))?.[1])
-        await open.add(jobOf(0))
-        const before = await used()
-        await fill(open, count)
-        return ((await used()) - before) / count
-      })
-      series.push(seriesOf(queue, { bytes: [bytes] }))
-    }
-    return series
-  },
-}
-
 const IDLE_WORKERS = 10
 
 export const idle: Probe = {
@@ -135,7 +113,7 @@ export const idle: Probe = {
   async run(url, { quick, log }) {
     const seconds = quick ? 10 : 30
     const series: Series[] = []
-    for (const queue of QUEUES) {
+    for (const queue of PROBED) {
       log(`stream.idle: ${queue.name}, ${seconds} s`)
       series.push(
         await onEmpty(url, queue, async (open, control) => {
