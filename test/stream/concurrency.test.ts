@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { deferred } from '../support/deferred.ts'
-import { addNumbers, openOrders } from '../support/orders.ts'
+import { addNumbers, openOrders, readersWaiting } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -107,3 +107,27 @@ test('a pause ends when the worker closes without its handlers', async () => {
   await worker.close({ deadline: 10 })
   await pausing
 })
+
+test.each(['own', 'shared'] as const)(
+  'entries that are added while handlers run get the free places at once, however many of those began together: connection %s',
+  async (connection) => {
+    const stream = await openOrders(bench, { groups: ['billing'] })
+    let started = 0
+    startWorker(
+      stream,
+      'billing',
+      () => {
+        started += 1
+        // So the worker lets the event loop run before all have begun.
+        for (const end = performance.now() + 0.5; performance.now() < end;);
+        return new Promise(() => {})
+      },
+      { concurrency: 100, connection },
+    )
+    await until('it waits for entries', async () => (await readersWaiting(bench.raw)) > 0)
+    for (const places of [60, 90, 99, 100]) {
+      await addNumbers(stream, places - started)
+      await until(`it handles ${places}`, () => started === places)
+    }
+  },
+)

@@ -22,6 +22,8 @@ export interface DispatcherOptions {
   /** Calls the handler; `now` is the time by the clock of this process. */
   readonly run: (entries: readonly LeasedEntry[], now: number) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
+  /** Called when a place is free, and when no entry waits any more. */
+  readonly roomMade: () => void
 }
 
 /** Starts handlers for the entries that wait. */
@@ -46,7 +48,8 @@ const SLICE_MS = 5
  * worker took over does not start.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { concurrency, batch, waiting, asyncContext, pace, leases, stopped, start, run, giveBack } = options
+  const { concurrency, batch, waiting, asyncContext, pace, leases, stopped, start, run, giveBack, roomMade } =
+    options
   const { suspects } = waiting
   let calls = 0
   let running = 0
@@ -84,6 +87,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     dispatching = false
     waiting.limitWaits()
+    // While many waited, the worker fetched nothing, and the handlers that started may run for long.
+    if (waiting.size === 0) roomMade()
   }
 
   function startCall(now: number): void {
@@ -132,6 +137,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     calls -= 1
     running -= entries
     if (calls === 0) endIdle()
+    roomMade()
   }
 
   function endIdle(): void {

@@ -183,14 +183,14 @@ function readAs({ source, position }: FetchedEntry | LeasedEntry): string {
   return `${SOURCES[source]?.prefix}${streamPosition(position)}`
 }
 
+const DASH = '-'.charCodeAt(0)
+
 /** Whether a position, of an entry or of one of a run, is greater than another. */
 function isAfter(position: string, other: string): boolean {
-  // Mostly all numbers have as many digits.
-  const aligned =
-    position.length === other.length &&
-    position.indexOf('-') === other.indexOf('-') &&
-    position.indexOf('/') === other.indexOf('/')
-  if (aligned) return position > other
+  // Mostly both are plain ids with a time of 13 digits, and numbers of equal length.
+  const plain =
+    position.charCodeAt(13) === DASH && other.charCodeAt(13) === DASH && !position.includes('/', 15)
+  if (plain && position.length === other.length && !other.includes('/', 15)) return position > other
   const [ours, theirs] = [position.split(/[-/]/), other.split(/[-/]/)]
   const at = ours.findIndex((digits, index) => digits !== theirs[index])
   const [digits = '', otherDigits = ''] = [ours[at], theirs[at]]

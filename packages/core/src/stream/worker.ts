@@ -117,6 +117,7 @@ function startWorker<T>(
     start,
     run: (entries, now) => calls.run(entries, now),
     giveBack,
+    roomMade: consumer.roomMade,
   })
   const fetchControl = createFetchControl({
     concurrency,
@@ -152,10 +153,7 @@ function startWorker<T>(
     finish,
     fail,
     giveBack,
-    free(entries) {
-      dispatcher.ended(entries)
-      consumer.roomMade()
-    },
+    free: dispatcher.ended,
   })
   return {
     group,
