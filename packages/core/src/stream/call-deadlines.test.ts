@@ -53,6 +53,40 @@ test('a call that is over does not end late, and its timers are cleared', () => 
   expect(late).toEqual([])
 })
 
+test('calls that start when others end late share one timer', () => {
+  let late = 0
+  const deadlines = createCallDeadlines<TimedCall>(100, () => {
+    late += 1
+    deadlines.begin({ ...NEW }, performance.now())
+  })
+  deadlines.begin({ ...NEW }, performance.now())
+  vi.advanceTimersByTime(1050)
+  expect(late).toBe(10)
+  expect(vi.getTimerCount()).toBe(1)
+})
+
+test('an error of the callback for late calls leaves the other calls their limit', () => {
+  const late: number[] = []
+  const deadlines = createCallDeadlines<TimedCall>(100, () => {
+    if (late.push(performance.now()) === 1) throw new Error('for this test')
+  })
+  deadlines.begin({ ...NEW }, performance.now())
+  deadlines.begin({ ...NEW }, performance.now())
+  expect(() => vi.advanceTimersByTime(150)).toThrow('for this test')
+  vi.advanceTimersByTime(150)
+  expect(late).toHaveLength(2)
+})
+
+test('the time of a call that computed before it waited began with the call', () => {
+  const deadlines = createCallDeadlines<TimedCall>(100, () => late.push(performance.now()))
+  const late: number[] = []
+  const began = performance.now()
+  vi.advanceTimersByTime(90)
+  deadlines.begin({ ...NEW }, began)
+  vi.advanceTimersByTime(20)
+  expect(late).toHaveLength(1)
+})
+
 test('an extension never shortens the time, may be repeated, and does not revive a call', () => {
   const { late, begin, extend } = start(100)
   const call = begin('extended')
