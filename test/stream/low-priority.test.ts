@@ -170,6 +170,31 @@ test('an id is added once, also one that is taken until its entry is finished', 
   expect(await bench.raw.exists(`${ORDERS}:results:billing`)).toBe(0)
 })
 
+test('an entry with a priority and a delay is handled when it is due, not behind the entries that were added before it', async () => {
+  const stream = await openOrders(bench, { ...QUEUE, dedup: { until: 'finished' } })
+  const handled: number[] = []
+  const { worker } = startWorker(stream, 'billing', ({ payload }) => void handled.push(payload), {
+    concurrency: 1,
+  })
+  await worker.pause()
+  await addNumbers(stream, 300)
+  const high = await stream.add(-1, { priority: 'high', delay: 1, id: 'high' })
+  const far = await stream.add(-3, { ...LOW, delay: '1h', id: 'low' })
+  expect(await stream.add(-2, { priority: 'high', id: 'high' })).toBe(high)
+  // Nobody has read them, and they are delayed.
+  expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 300, delayed: 2 })
+  expect((await stream.read()).items).toHaveLength(100)
+  await until('it is due', async () => (await bench.raw.xlen(readyOf('billing'))) === 1)
+  worker.resume()
+  await until('the others are handled', () => handled.length === 301)
+  expect(handled.indexOf(-1)).toBeLessThan(30)
+  expect(await stream.find(far)).toMatchObject({ state: 'delayed' })
+  expect(await stream.cancel(far)).toMatchObject({ changed: true })
+  // The id is free.
+  expect(await stream.add(-3, { ...LOW, delay: '1h', id: 'low' })).not.toBe(far)
+  await worker.close()
+})
+
 test('a retry, and one that was added with a delay, wait behind the others again', async () => {
   const stream = await openOrders(bench, QUEUE)
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`

@@ -76,16 +76,16 @@ test('an entry of any priority is in exactly one place after every script, and t
         async function add(priority: 'high' | 'normal' | 'low', options: object = {}): Promise<void> {
           const others = waits() || inLow().length > 0
           const id = await stream.add(1, { priority, ...options })
-          const place =
-            'delay' in options
-              ? delayedOf('billing')
-              : { normal: ORDERS, high: readyOf('billing'), low: others ? LOWS : readyOf('billing') }[
-                  priority
-                ]
-          // A worker moves a delayed entry there when it reads it.
+          const placeOf = {
+            normal: ORDERS,
+            high: readyOf('billing'),
+            low: others ? LOWS : readyOf('billing'),
+          }
+          // A worker moves a normal entry with a delay there when it reads it.
+          const later = priority === 'normal' ? ORDERS : delayedOf('billing')
           model.set(id, {
             low: priority === 'low',
-            place: 'delay' in options ? ORDERS : place,
+            place: 'delay' in options ? later : placeOf[priority],
             held: undefined,
           })
         }

@@ -43,7 +43,7 @@ function prioritized(
   item: Sample['item'],
   before: Sample['before'] = [],
 ): Sample {
-  const shared = [[stream, ready, low, busy, results, resultsDue], limits, 'billing', pausing]
+  const shared = [[stream, ready, low, delayed, busy, results, resultsDue], limits, 'billing', pausing]
   return { returns, shared, item, before, channels: [pausing] }
 }
 
@@ -120,6 +120,8 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       [['SET', addedId, '1-1']],
     ),
     prioritized('string', '1 60 0 0 0 0 1 billing', [stream, '{}', '', ';l1u12', 'u12', 1000, 'l']),
+    prioritized('string', '1 60 0 0 0 0 1 billing', [stream, '{}', '', '+5;l1u12', 'u12', 1000, 'l']),
+    prioritized('string', '1 60 0 0 0 0 0 billing', [addedId, '{}', '00-1', '9000000000000', '', 1000, 'h']),
     prioritized(
       'string',
       '1 60 0 0 0 0 0 billing',

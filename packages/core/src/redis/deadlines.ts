@@ -28,7 +28,8 @@ export class Deadlines<Item extends Timed<Item>> {
   start(item: Item, now: number = performance.now()): void {
     item.dueAt = now + this.#ms
     this.#items.add(item)
-    if (!this.#timer) this.#arm(this.#ms)
+    // Its time may have begun a while ago, such as before a handler computed.
+    if (!this.#timer) this.#arm(item.dueAt - performance.now())
   }
 
   /** Removes an item. False for one without a deadline. */
@@ -49,19 +50,23 @@ export class Deadlines<Item extends Timed<Item>> {
   #arm(ms: number): void {
     // After a stall of this process the reply may have arrived already, and is read first.
     // Under load it is armed again and again, so it must not keep the async context of a caller.
-    this.#timer = detached(() => setTimeout(() => setImmediate(() => this.#check()), ms).unref())
+    this.#timer = detached(() =>
+      setTimeout(() => setImmediate(() => this.#check()), Math.max(0, Math.ceil(ms))).unref(),
+    )
   }
 
+  /** Meanwhile `#timer` stays set: `expire` may start other items, and each of them would arm one more. */
   #check(): void {
-    this.#timer = undefined
     const now = performance.now()
-    for (let item = this.#items.first; item; item = this.#items.first) {
-      if (item.dueAt > now) {
-        this.#arm(Math.ceil(item.dueAt - now))
-        return
+    try {
+      for (let item = this.#items.first; item && item.dueAt <= now; item = this.#items.first) {
+        this.#items.delete(item)
+        this.#expire(item)
       }
-      this.#items.delete(item)
-      this.#expire(item)
+    } finally {
+      this.#timer = undefined
+      const { first } = this.#items
+      if (first) this.#arm(first.dueAt - performance.now())
     }
   }
 }

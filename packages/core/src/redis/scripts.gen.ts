@@ -5697,12 +5697,13 @@ if may ~= true then
 return may
 end
 is_low = priority == 'l'
-local id = append.apply(stream, payload, trace, own)
+local id = append.apply(stream, payload, trace, due)
 if once and type(id) == 'string' then
+local time = due_at(string.match(due, '^[^;]*'))
 if unique_id ~= '' then
-unique.put(results, ends, unique_id, id, 0, window)
+unique.put(results, ends, unique_id, id, time, window)
 else
-redis.call('SET', added, id, 'PX', window)
+redis.call('SET', added, id, 'PX', string.format('%.0f', math.max(window, time - math.floor(now / 1000))))
 end
 end
 return id`
@@ -20032,35 +20033,35 @@ done = done + 1`, piece11, piece6),
 /**
  * Append an entry of high or low priority to a work queue with one group. One of high priority goes into ready, with the entries that the group
  * handles again, which workers read beside new ones. One of low priority goes into `low` (low.lua) while another entry of the group waits, and
- * otherwise into ready, where idle workers wait.
+ * otherwise into ready, where idle workers wait. One with a time goes into delayed: in the stream it would be found only behind the entries there.
  *
- * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group: `low` or ready. With a dedup id it is
- * added once, as by `stream/add_once` or, with `unique_id`, by `stream/add_unfinished`.
- * If the process dies before the script, nothing was added; after it, the entry and its dedup id are there. The first entry in `low` publishes a
- * message. A worker that does not get it notices within ten seconds.
+ * Invariant: the entry has an id that no other entry of the stream gets, and is in one place of the group: `low`, ready or delayed. With a dedup
+ * id it is added once, as by `stream/add_once` or, with `unique_id`, by `stream/add_unfinished`.
+ * If the process dies before the script, nothing was added; after it, the entry and its dedup id are there. The first entry in `low`, and entries
+ * in delayed, publish a message. A worker that does not get it notices within ten seconds.
  *
- * - shared keys `of`: the stream; of the group ready, `low`, the hash of places of keys, which also counts these entries (lua/_lib/stream/places.lua), results and their times (outcomes.lua); with tags last their index, see tagging.lua
+ * - shared keys `of`: the stream; of the group ready, `low`, delayed, the hash of places of keys, which also counts these entries (lua/_lib/stream/places.lua), results and their times (outcomes.lua); with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - shared `group`: group
- * - shared `workers`: pub/sub channel that the group's workers follow, l for an entry in `low`
+ * - shared `workers`: pub/sub channel that the group's workers follow, l for an entry in `low`, empty for one in delayed
  * - key `added`: string: the id of the entry that was added with this dedup id; without one the stream
  * - `payload`: JSON text, and its tags, see lua/_lib/stream/append.lua
  * - `trace`: traceparent, or empty
- * - `own`: a semicolon and the entry's own terms (entry.lua), or empty
+ * - `due`: time to handle it: milliseconds since 1970, +milliseconds from now, or empty; then a semicolon and its own terms (entry.lua), if any
  * - `unique_id`: u and the digits of a dedup id that is free once the entry ends, or empty
  * - `window`: milliseconds for which the dedup id is remembered; 0: it has none
  * - `priority`: h or l
  * - replies the entry's id, with a leading = if it was added before; null when the stream is full
  * - on a full server refused: it adds an entry
  */
-export const streamAddPriority: Script<[of: readonly string[], limits: Arg, group: Arg, workers: Arg], [added: string, payload: Arg, trace: Arg, own: Arg, uniqueId: Arg, window: Arg, priority: Arg], string | null> = {
+export const streamAddPriority: Script<[of: readonly string[], limits: Arg, group: Arg, workers: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, uniqueId: Arg, window: Arg, priority: Arg], string | null> = {
   name: 'stream/add_priority',
-  sha: '3ccdb60d585df206517bda045c7ac3596a74caf3',
+  sha: 'ef8bfc0d48b16ece0edacf6ea3d3653c1947e1de',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","group","workers"],
   keys: ["added"],
-  args: ["payload","trace","own","unique_id","window","priority"],
+  args: ["payload","trace","due","unique_id","window","priority"],
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
@@ -20785,10 +20786,11 @@ end`, piece146, piece147, piece148, `local of = KEYS
 local limits = ARGV[1]
 local group = ARGV[2]
 local workers = ARGV[3]
-local queue, ready, lows, counted, results, ends = of[1], of[2], of[3], of[4], of[5], of[6]
-local stream = append.open({ queue, of[7] }, 1, limits)
-local wrong = typed(ready, 'stream') or typed(lows, 'zset') or typed(counted, 'hash')
+local queue, ready, lows, delayed, counted, results, ends = of[1], of[2], of[3], of[4], of[5], of[6], of[7]
+local stream = append.open({ queue, of[8] }, 1, limits)
+local wrong = typed(ready, 'stream') or typed(lows, 'zset') or typed(delayed, 'zset') or typed(counted, 'hash')
 local is_low
+local announced = false
 local others, has_low
 function stream.count()
 return redis.call('XLEN', ready) + redis.call('ZCARD', lows)
@@ -20808,18 +20810,28 @@ has_low = true
 redis.pcall('SPUBLISH', workers, 'l')
 end
 end
-function stream.put(into, payload, trace, _, own)
+local function put_delayed(delivery, time)
+entry.put_delayed(delayed, delivery, time)
+if not announced then
+announced = true
+redis.pcall('SPUBLISH', workers, '')
+end
+end
+function stream.put(into, payload, trace, due, own)
 local id = reserve(into)
 if type(id) == 'table' then
 return id
 end
 local delivery = { i = id, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil, o = own ~= '' and own or nil }
-if is_low then
+if due ~= '' then
+put_delayed(delivery, due_at(due))
+elseif is_low then
 put_low(delivery)
+others = true
 else
 entry.put_ready(ready, delivery)
-end
 others = true
+end
 redis.call('HINCRBY', counted, '', 1)
 return id
 end
@@ -20835,11 +20847,11 @@ return known
 end
 local items = (#ARGV - 3) / 6
 if items == 1 then
-local added, payload, trace, own, unique_id, window, priority = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local added, payload, trace, due, unique_id, window, priority = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do`, piece149, `end
 return nil
 end
-local function item(added, payload, trace, own, unique_id, window, priority)`, piece149, `end
+local function item(added, payload, trace, due, unique_id, window, priority)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do

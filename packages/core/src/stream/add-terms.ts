@@ -17,7 +17,7 @@ const LATEST_MS = 999_999_999_999_999
 export interface AddTerms {
   readonly trace: string
   readonly due: string
-  /** Unless it is normal, or the entry has a time: as lua/stream/add_priority.lua takes it. */
+  /** Unless it is normal: as lua/stream/add_priority.lua takes it. */
   readonly priority: 'h' | 'l' | undefined
   /** Whether it replaces the entry of its dedup id that still waits for its time. */
   readonly replace: boolean
@@ -88,8 +88,7 @@ export function addTerms(
     due:
       (at === undefined ? (afterMs > 0 || replace ? `+${afterMs}` : '') : dueTime(at)) +
       ownTermsOf(options, onlyGroup),
-    priority:
-      priority === 'normal' || afterMs > 0 || at !== undefined ? undefined : priority === 'high' ? 'h' : 'l',
+    priority: priority === 'normal' ? undefined : priority === 'high' ? 'h' : 'l',
     replace,
     wait: whenFull === 'wait',
     signal,

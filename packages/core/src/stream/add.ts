@@ -78,6 +78,7 @@ export function createAdder<T>(
     stream,
     keys.ready(name, only),
     keys.low(name, only),
+    keys.delayed(name, only),
     keys.busyPlaces(name, only),
     keys.results(name, only),
     keys.resultsDue(name, only),
@@ -148,9 +149,9 @@ export function createAdder<T>(
   ): Promise<string | null> {
     const unique = untilFinished && dedupId !== undefined ? uniqueTerm(dedupId) : ''
     const dedupKey = dedupId === undefined || unique !== '' ? stream : keys.addedId(name, dedupId)
-    const own = unique === '' ? due : withTerm(due, unique)
+    const withUnique = unique === '' ? due : withTerm(due, unique)
     const windowMs = dedupId === undefined ? 0 : dedupMs
-    const item = [route, dedupKey, json, trace, own, unique, windowMs, priority] as const
+    const item = [route, dedupKey, json, trace, withUnique, unique, windowMs, priority] as const
     return declared ? appendNextPriority(...item) : declareFirst(appendFirstPriority(...item))
   }
 

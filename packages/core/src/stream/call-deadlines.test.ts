@@ -16,13 +16,13 @@ interface Call extends TimedCall {
 
 function start(usualMs: number | undefined): Omit<CallDeadlines<Call>, 'begin'> & {
   readonly late: string[]
-  begin(name: string | Call, ms?: number): Call
+  begin(name: string | Call, ms?: number, now?: number): Call
 } {
   const late: string[] = []
   const deadlines = createCallDeadlines<Call>(usualMs, ({ name }) => late.push(name))
-  function begin(name: string | Call, ms?: number): Call {
+  function begin(name: string | Call, ms?: number, now: number = performance.now()): Call {
     const call = typeof name === 'object' ? name : { name, ...NEW }
-    deadlines.begin(call, performance.now(), ms)
+    deadlines.begin(call, now, ms)
     return call
   }
   return { late, ...deadlines, begin }
@@ -51,6 +51,57 @@ test('a call that is over does not end late, and its timers are cleared', () => 
   stop()
   expect(vi.getTimerCount()).toBe(0)
   expect(late).toEqual([])
+})
+
+test('calls that start when others end late share one timer', () => {
+  let late = 0
+  const deadlines = createCallDeadlines<TimedCall>(100, () => {
+    late += 1
+    deadlines.begin({ ...NEW }, performance.now())
+  })
+  deadlines.begin({ ...NEW }, performance.now())
+  vi.advanceTimersByTime(1050)
+  expect(late).toBe(10)
+  expect(vi.getTimerCount()).toBe(1)
+})
+
+test('an error of the callback for late calls leaves the other calls their limit', () => {
+  const late: number[] = []
+  const deadlines = createCallDeadlines<TimedCall>(100, () => {
+    if (late.push(performance.now()) === 1) throw new Error('for this test')
+  })
+  deadlines.begin({ ...NEW }, performance.now())
+  deadlines.begin({ ...NEW }, performance.now())
+  expect(() => vi.advanceTimersByTime(150)).toThrow('for this test')
+  vi.advanceTimersByTime(150)
+  expect(late).toHaveLength(2)
+})
+
+test.each([undefined, 50])(
+  'the time of a call that computed before it waits began with it (its own limit: %s)',
+  (ms) => {
+    const { late, begin, end } = start(100)
+    const began = performance.now()
+    vi.advanceTimersByTime(ms === undefined ? 90 : 40)
+    begin('waits', ms, began)
+    vi.advanceTimersByTime(20)
+    expect(late).toEqual(['waits'])
+    // It computed longer than its limit, but ends before the event loop goes on.
+    end(begin('computed', ms, began))
+    vi.advanceTimersByTime(1000)
+    expect(late).toEqual(['waits'])
+  },
+)
+
+test('an extension counts until the event loop has handled what arrived before it', () => {
+  const { late, begin, extend } = start(100)
+  const call = begin('late', 50)
+  vi.advanceTimersToNextTimer()
+  expect(extend(call, 100)).toBe(true)
+  vi.advanceTimersByTime(90)
+  expect(late).toEqual([])
+  vi.advanceTimersByTime(20)
+  expect(late).toEqual(['late'])
 })
 
 test('an extension never shortens the time, may be repeated, and does not revive a call', () => {

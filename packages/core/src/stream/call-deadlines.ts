@@ -33,10 +33,19 @@ export function createCallDeadlines<Call extends TimedCall>(
   const own = new Map<TimedCall, NodeJS.Timeout>()
 
   function watchOwn(call: TimedCall): void {
-    const left = call.dueAt - performance.now()
+    const left = Math.max(0, call.dueAt - performance.now())
     clearTimeout(own.get(call))
-    if (left <= 0) endLate(call)
-    else own.set(call, setTimeout(watchOwn, Math.min(left, LONGEST_DEADLINE_MS), call))
+    own.set(call, setTimeout(checkOwn, Math.min(left, LONGEST_DEADLINE_MS), call))
+  }
+
+  function checkOwn(call: TimedCall): void {
+    if (call.dueAt > performance.now()) watchOwn(call)
+    // As in `Deadlines`: what the handler waits for may have arrived while this process was busy.
+    else setImmediate(endOwn, call)
+  }
+
+  function endOwn(call: TimedCall): void {
+    if (call.dueAt !== 0 && call.dueAt <= performance.now()) endLate(call)
   }
 
   function end(call: TimedCall): void {
