@@ -42,9 +42,13 @@ function framesOf(thrown: unknown): string[] {
  * Runs a callback whose result is not needed. An error that it throws, or rejects with later, is reported as a process warning
  * and not rethrown.
  */
-export function runSafely(what: string, run: () => unknown): void {
+export function runSafely<Args extends readonly unknown[]>(
+  what: string,
+  run: (...args: Args) => unknown,
+  ...args: Args
+): void {
   try {
-    const result = run()
+    const result = run(...args)
     if (isPromiseLike(result)) result.then(undefined, (error: unknown) => reportFault(what, error))
   } catch (error) {
     reportFault(what, error)

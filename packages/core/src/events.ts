@@ -49,16 +49,18 @@ export function createTaps(): Taps {
 export function createTopic<Event extends object>(name: string, taps?: Taps): Topic<Event> {
   const listeners = new Set<(event: Event) => void>()
   const diagnostics = channel(name)
+  const failedListener = `a listener of ${name} failed`
+  const failedTap = `a tap of ${name} failed`
   const tapped = taps?.of(name) as ReadonlySet<(event: Event) => void> | undefined
   return {
     emit(event) {
       if (diagnostics.hasSubscribers) diagnostics.publish(event)
       for (const listener of listeners) {
         // An error of a listener is reported, and must not affect the feature or other listeners.
-        runSafely(`a listener of ${name} failed`, () => listener(event))
+        runSafely(failedListener, listener, event)
       }
       if (!tapped || tapped.size === 0) return
-      for (const tap of tapped) runSafely(`a tap of ${name} failed`, () => tap(event))
+      for (const tap of tapped) runSafely(failedTap, tap, event)
     },
     on(listener) {
       if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')

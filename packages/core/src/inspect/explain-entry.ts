@@ -101,7 +101,7 @@ function waiting({ pausedMs, workers, consumers, low }: Hindrances): Answer {
   if (low) {
     return {
       reason: 'priority',
-      text: `It has low priority: it waits until nothing else does, or for its share of one in ${LOW_SHARE}. ${workers} workers are alive. Reschedule it to now to run it first.`,
+      text: `It has low priority, and other entries wait: of the entries that workers fetch then, about one in ${LOW_SHARE} is a low one. Reschedule it to now to run it first.`,
       changesInMs: undefined,
     }
   }

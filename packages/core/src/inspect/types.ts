@@ -62,7 +62,7 @@ export interface InspectedGroup {
   readonly dead: number
   /**
    * Milliseconds since the oldest waiting, running or queued entry was added; 0 when there is none. Of the queued entries only the first
-   * of one key counts, and none that waits because of its low priority.
+   * of one key counts. Low entries that wait for others do not count.
    */
   readonly oldestAgeMs: number
   readonly paused: boolean

@@ -53,7 +53,7 @@ const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audienc
  * A subscriber gets every event after its position once and in order, or a `reset` when history was lost. That holds after
  * a failover or restart that lost the last writes: the tag in an id is a hash of the events up to it, so a position in
  * a lost part of the history is detected. Each channel keeps about `history` events in a stream, which expires `ttl` after
- * its last event. After that the channel begins a new history, and its subscribers get a reset.
+ * its last event, and after a process last followed it. After that the channel begins a new history, and its subscribers get a reset.
  *
  * With `schemas` the types of events are inferred. Otherwise you can give them, and the names of channels:
  * createNotifier<Events, 'prices' | `room:${string}`>(space, 'main').

@@ -11,7 +11,7 @@ export interface NotifierOptions {
   readonly history?: number
   /** Events older than this are deleted. Default: no limit. */
   readonly age?: Duration
-  /** A channel's history expires this long after its last event. Default: 1 day. */
+  /** A channel's history expires this long after its last event, and after a process last followed it. Default: 1 day. */
   readonly ttl?: Duration
   /** How long a repeated `id` is the same event. */
   readonly dedup?: NotifierDedupOptions
@@ -25,7 +25,7 @@ export interface NotifierSchemaOptions<
    * fit, and types without a schema. They send the schema's output as JSON. Subscribers get that JSON: it is not
    * checked again, and a Date arrives as text.
    *
-   * A schema may be async. Its event is sent when it resolves, so publishes that do not wait for each other may overtake
+   * A schema may be async, and has 30 s. Its event is sent when it resolves, so publishes that do not wait for each other may overtake
    * each other. Otherwise events of a channel are sent in the order of the calls. Default: none.
    */
   readonly schemas: Schemas

@@ -105,8 +105,9 @@ export interface Notifier<
   /** The current position at the end of each channel's history. Cost: XREVRANGE for each channel. */
   positions(channels: readonly Channel[]): Promise<Readonly<Record<string, string>>>
   /**
-   * Reads a page of a channel's history. Of a channel without a history it stores where the next one begins, as a subscription does, so that
-   * `position` is good for `from`; 100,000 such channels are stored. `history` of `inspect(penknife)` writes nothing.
+   * Reads a page of a channel's history. For a channel without a history it stores where the next one begins, as a subscription does, so that
+   * `position` is good for `from`. A notifier stores that of the newest 100,000 such channels, and a `from` of an older one gets a `reset`.
+   * `history` of `inspect(penknife)` writes nothing.
    *
    * Cost: XREVRANGE, XRANGE for each 20 events, and ZSCORE, ZCARD, ZADD and PEXPIRE for a channel without a history.
    */

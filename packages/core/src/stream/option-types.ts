@@ -33,7 +33,8 @@ export interface StreamOptions<T = unknown, Out = T> {
   readonly maxBacklog?: number
   /**
    * A Standard Schema (zod, valibot, arktype …). `add` refuses an invalid payload; a worker moves an invalid entry to the dead
-   * letters. The stream stores the payload as it was added; handlers get the schema's output.
+   * letters. The stream stores the payload as it was added; handlers get the schema's output. An async schema that takes longer than 30 s has
+   * refused the payload.
    */
   readonly schema?: StandardSchema<T, Out>
   /**
@@ -145,16 +146,16 @@ export interface StreamAddOptions {
    */
   readonly result?: StreamKeepOptions
   /**
-   * `high`: handled before the entries that wait, beside those that are handled again. Of two backlogs workers take equally many entries, so
-   * the others go on. An entry with a time needs it not: it is handled so once it is due. `low`: handled when no other entry waits, and while
-   * others do, one for about 15 of them. It keeps that through delays and retries. Only in a work queue with one group and without order by key.
-   * `stream.read` does not list such entries. Default: `normal`.
+   * `high`: passes the entries that wait. While both have a backlog, workers take equally many high entries, with retries and due entries, as
+   * others. With `delay` or `at` it changes nothing: every due entry is handled so. `low`: waits while other entries wait; about one in 16
+   * entries that a worker fetches then is a low one. It stays low through delays and retries. Only in a work queue with one group and without
+   * order by key. `stream.read` does not list such entries. Default: `normal`.
    */
   readonly priority?: 'high' | 'normal' | 'low'
   /**
    * With `id` and a time: while the entry of this id waits for its time, this add gives it another payload, time and other options, and
    * resolves with its id. So of many adds in a row one entry is handled, with what the last one gave (debounce). Later an add makes a new
-   * entry. Only in a work queue with one group and without order by key. `dedup` does not apply to it, and `stream.read` lists it not.
+   * entry. Only in a work queue with one group and without order by key. `dedup` does not apply to it, and `stream.read` does not list it.
    * Default: false.
    */
   readonly replace?: boolean

@@ -43,9 +43,9 @@ export interface StreamGroupStats {
   /** Dead letters. */
   readonly dead: number
   /**
-   * Milliseconds since the oldest waiting, running or queued entry was added; 0 when there is none. Delayed entries, dead letters and those
-   * that wait because of their low priority do not count. Of the entries to be handled again only the one that became so first counts, of the
-   * queued ones the first of one key.
+   * Milliseconds since the oldest waiting, running or queued entry was added; 0 when there is none. Delayed entries, dead letters and
+   * low entries that wait for others do not count. Of retries, due and high entries only the first in their queue counts,
+   * of queued entries the first of one key.
    */
   readonly oldestAgeMs: number
   /**
