@@ -30,6 +30,7 @@
 -- @shared declared groups of a work queue, separated by spaces; - for an event log
 -- @shared lease    milliseconds without a renewal after which an entry is taken over
 -- @shared attempts attempts before an entry without a number of its own becomes a dead letter
+-- @shared workers  pub/sub channel that the group's workers follow, l for a due entry of low priority
 -- @item key stream stream
 -- @item key ready  stream of entries that the group must handle again
 -- @item key delayed sorted set of its entries that wait for a time
@@ -70,6 +71,7 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
   if wrong then
     return wrong
   end
+  local had_low = redis.call('EXISTS', held[5])
   local function put_due(delivery)
     if of then
       places.due(of, delivery)
@@ -165,6 +167,11 @@ local function item(stream, ready, delayed, dead, paused, watched, from_stream, 
   if ends >= 0 and (wait < 0 or ends < wait) then
     wait = ends
   end
-  local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * redis.call('EXISTS', held[5])
+  local has_low = redis.call('EXISTS', held[5])
+  if has_low > had_low then
+    -- This worker may have no room for them, and others wait.
+    redis.pcall('SPUBLISH', workers, 'l')
+  end
+  local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * has_low
   return { stream_next, ready_next, state, wait, unpack(reply) }
 end

@@ -4,9 +4,20 @@ import { expect, test } from 'vitest'
 
 import type { Stream } from '@penknife/core'
 
-import { failure } from '../support/connect.ts'
-import { addNumbers, deadLettersOf, openOrders, ORDERS, readersWaiting, readyOf } from '../support/orders.ts'
-import { useRedis } from '../support/redis.ts'
+import { createScope } from '../../packages/core/src/stream/scope.ts'
+import { streamSettings } from '../../packages/core/src/stream/settings.ts'
+import { bindWorkerScripts } from '../../packages/core/src/stream/worker-scripts.ts'
+import { failure, openReady } from '../support/connect.ts'
+import {
+  addNumbers,
+  deadLettersOf,
+  delayedOf,
+  openOrders,
+  ORDERS,
+  readersWaiting,
+  readyOf,
+} from '../support/orders.ts'
+import { pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
 
@@ -178,12 +189,11 @@ test('an entry with a priority and a delay is handled when it is due, not behind
   })
   await worker.pause()
   await addNumbers(stream, 300)
-  const high = await stream.add(-1, { priority: 'high', delay: 1, id: 'high' })
   const far = await stream.add(-3, { ...LOW, delay: '1h', id: 'low' })
+  // No worker has read it.
+  expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 300, delayed: 1 })
+  const high = await stream.add(-1, { priority: 'high', delay: 1, id: 'high' })
   expect(await stream.add(-2, { priority: 'high', id: 'high' })).toBe(high)
-  // Nobody has read them, and they are delayed.
-  expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 300, delayed: 2 })
-  expect((await stream.read()).items).toHaveLength(100)
   await until('it is due', async () => (await bench.raw.xlen(readyOf('billing'))) === 1)
   worker.resume()
   await until('the others are handled', () => handled.length === 301)
@@ -250,6 +260,30 @@ test('a worker asks for entries of low priority only while there are some, and l
   // Five entries: once for each share of one in 16, and at the end.
   expect(calls.get('stream/promote')).toBeLessThan(20)
 })
+
+test.each(CONNECTIONS)(
+  'a worker that waits gets an entry of low priority that another one, which may have no room, finds due (connection: %s)',
+  async (connection) => {
+    const stream = await openOrders(bench, QUEUE)
+    let handledAt = 0
+    const waits = startWorker(stream, 'billing', () => void (handledAt = performance.now()), { connection })
+    await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+    await bench.raw.zadd(
+      delayedOf('billing'),
+      1,
+      Buffer.from(/* ['1-1', 0, 0, '7', '', '', '', 'l1'] */ '98a3312d310000a137a0a0a0a26c31', 'hex'),
+    )
+    const space = (await openReady(pattern(bench.server.url))).space('shop')
+    const scope = createScope(space, 'orders', streamSettings(QUEUE))
+    const other = bindWorkerScripts(scope, 'billing', 'other', { leaseMs: 30_000, maxAttempts: 5 })
+    const began = performance.now()
+    await other.check('0-0', '0-0')
+    await until('it is handled', () => handledAt > 0)
+    // Not at its next maintenance step.
+    expect(handledAt - began).toBeLessThan(4000)
+    await waits.worker.close()
+  },
+)
 
 test('a worker that missed the message finds them in its next maintenance step; what another program wrote there is a dead letter', async () => {
   const stream = await openOrders(bench, QUEUE)

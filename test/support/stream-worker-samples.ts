@@ -71,19 +71,20 @@ export const STREAM_WORKER_SAMPLES: Readonly<Record<string, readonly Sample[]>> 
   'stream/maintain': [
     {
       returns: 'list',
-      shared: [...PLAIN, ...WORKER, 0, 5],
+      shared: [...PLAIN, ...WORKER, 0, 5, pausing],
       item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [...LEASED, ...LEASED_READY],
     },
     {
       returns: 'list',
-      shared: [...PLAIN, ...WORKER, 0, 1],
+      shared: [...PLAIN, ...WORKER, 0, 1, pausing],
       item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [...LEASED, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
     {
       returns: 'list',
-      shared: [...PLAIN, ...WORKER, 0, 1],
+      shared: [...PLAIN, ...WORKER, 0, 1, pausing],
+      channels: [pausing],
       item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: [
         ...LEASED,
@@ -94,7 +95,7 @@ export const STREAM_WORKER_SAMPLES: Readonly<Record<string, readonly Sample[]>> 
     },
     ...[1, 5].map((attempts): Sample => ({
       returns: 'list',
-      shared: [...ORDERED, 'billing', 'w1', 'billing', 0, attempts],
+      shared: [...ORDERED, 'billing', 'w1', 'billing', 0, attempts, pausing],
       item: [stream, ready, delayed, dead, paused, watched, '0-0', '0-0'],
       before: KEYED,
     })),

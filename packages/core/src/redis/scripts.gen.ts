@@ -6790,6 +6790,7 @@ wrong = wrong or of and places.wrong(of)
 if wrong then
 return wrong
 end
+local had_low = redis.call('EXISTS', held[5])
 local function put_due(delivery)
 if of then
 places.due(of, delivery)
@@ -6877,7 +6878,11 @@ local ends = redis.call('PTTL', paused)
 if ends >= 0 and (wait < 0 or ends < wait) then
 wait = ends
 end
-local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * redis.call('EXISTS', held[5])
+local has_low = redis.call('EXISTS', held[5])
+if has_low > had_low then
+redis.pcall('SPUBLISH', workers, 'l')
+end
+local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * has_low
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
 const piece166 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
@@ -22295,6 +22300,7 @@ done = done + 1`, piece112, piece6),
  * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
  * - shared `lease`: milliseconds without a renewal after which an entry is taken over
  * - shared `attempts`: attempts before an entry without a number of its own becomes a dead letter
+ * - shared `workers`: pub/sub channel that the group's workers follow, l for a due entry of low priority
  * - key `stream`: stream
  * - key `ready`: stream of entries that the group must handle again
  * - key `delayed`: sorted set of its entries that wait for a time
@@ -22306,12 +22312,12 @@ done = done + 1`, piece112, piece6),
  * - replies both cursors, 1 when paused plus 2 when the stream is watched plus 4 when entries of low priority wait, milliseconds until the next entry is due or the pause ends (-1: neither), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
  * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
-export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'c7ad27ad672905a43a7c42db39e367701024df46',
+  sha: 'ad6cac057fb6afa0a02eaeed9afab4f559f99561',
   batch: 1,
   sharedKeys: true,
-  shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts"],
+  shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts","workers"],
   keys: ["stream","ready","delayed","dead","paused","watched"],
   args: ["from_stream","from_ready"],
   returns: 'list',
@@ -22352,6 +22358,7 @@ local consumer = ARGV[6]
 local declared = ARGV[7]
 local lease = ARGV[8]
 local attempts = ARGV[9]
+local workers = ARGV[10]
 local STEP, MOST_BYTES = 50, 262144
 local MOST_UNRECORDED = 20
 local function in_steps(take)
@@ -22366,9 +22373,9 @@ left, bytes = left - count, bytes + took
 end
 end
 local END = '18446744073709551615-0'
-local items = (#ARGV - 9) / 2
+local items = (#ARGV - 10) / 2
 if items == 1 then
-local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[10], ARGV[11]
+local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[11], ARGV[12]
 do`, piece165, `end
 return nil
 end
@@ -22377,7 +22384,7 @@ local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 6 + done * 6
-local arg = 9 + done * 2
+local arg = 10 + done * 2
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], KEYS[key + 6], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
 }

@@ -10,7 +10,7 @@ import type { StreamSettings } from './settings.ts'
 
 /** The message that a group is paused, to its workers: lua/stream/pause.lua. */
 export const PAUSED = 'p'
-/** The message that an entry of low priority waits, to the workers of its group: lua/stream/add_priority.lua. */
+/** The message that an entry of low priority waits, to the workers of its group: lua/stream/add_priority.lua, lua/stream/maintain.lua. */
 export const LOW = 'l'
 /** The message that a group was reset, to its workers: lua/stream/reset.lua. */
 export const RESET = 'n'

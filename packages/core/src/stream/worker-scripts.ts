@@ -112,6 +112,7 @@ export function bindWorkerScripts(
     declared,
     leaseMs,
     maxAttempts,
+    keys.pausing(name, group),
   ])
   const progress = bind(streamProgress, [held.slice(2), group, consumer, outcomes])
   const promote = bind(streamPromote, [group])
