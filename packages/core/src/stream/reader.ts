@@ -34,6 +34,8 @@ export interface Reader {
 
 /** Wait before the reader tries again after an error. */
 const RETRY_MS = 250
+/** Wait before the reader asks again for entries of low priority, if others took what there was. */
+const LOW_RETRY_MS = 5
 
 /**
  * Fetches a worker's entries from all sources. If the reply of a read may have been lost, it reads the worker's own pending entries
@@ -106,9 +108,11 @@ export function createReader(options: ReaderOptions): Reader {
             endWait()
             continue
           }
-          await fetchNew(Math.min(count, most))
+          const found = await fetchNew(Math.min(count, most))
           if (troubled) resumed()
           troubled = false
+          // Other workers were faster. To ask again at once would be for nothing, and slow them down.
+          if (found === 0 && low.known && !stopped) await pause(LOW_RETRY_MS)
         }
       } catch (error) {
         if (stopped) return
@@ -129,7 +133,8 @@ export function createReader(options: ReaderOptions): Reader {
     }
   }
 
-  async function fetchNew(count: number): Promise<void> {
+  /** Resolves with how many entries it found. */
+  async function fetchNew(count: number): Promise<number> {
     // A read gets as many entries from each source. While all have enough, each gives its share, so that none has to be given back.
     const each = Math.ceil(count / shares)
     // The leases begin when Redis delivers the entries, which is not before now.
@@ -141,6 +146,7 @@ export function createReader(options: ReaderOptions): Reader {
     low.fetched(entries.length, fullReads > 0)
     shares = fullReads === sourceKeys.length ? fullReads : 1
     if (entries.length > 0) fetched(entries, count, leasedSince)
+    return entries.length
   }
 
   /** Fetches entries that are pending for this consumer and that this worker does not know. */
