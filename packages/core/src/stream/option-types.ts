@@ -146,8 +146,8 @@ export interface StreamAddOptions {
   readonly result?: StreamKeepOptions
   /**
    * `high`: handled before the entries that wait, beside those that are handled again. Of two backlogs workers take equally many entries, so
-   * the others go on. An entry with a time needs it not: it is handled so once it is due. `low`: handled when no other entry waits, and while
-   * others do, one for about 15 of them. It keeps that through delays and retries. Only in a work queue with one group and without order by key.
+   * the others go on. One with a time is handled so once it is due; without a priority it also waits for those added before it. `low`: handled
+   * when no other entry waits, and while others do, one for about 15 of them. It keeps that through delays and retries. Only in a work queue with one group and without order by key.
    * `stream.read` does not list such entries. Default: `normal`.
    */
   readonly priority?: 'high' | 'normal' | 'low'
