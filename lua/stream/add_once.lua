@@ -1,7 +1,7 @@
 --- Append an entry, unless one with the same dedup id was appended within the window.
 --
 -- Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
--- invariant of `stream/add` ttl too.
+-- invariant of `stream/add` too.
 -- @batch 64
 -- @full refused      it adds an entry
 -- @include stream/append

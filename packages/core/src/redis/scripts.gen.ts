@@ -19994,7 +19994,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  * Append an entry, unless one with the same dedup id was appended within the window.
  *
  * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
- * invariant of `stream/add` ttl too.
+ * invariant of `stream/add` too.
  *
  * - shared keys `of`: the stream; with order by key also its places, see lua/_lib/stream/places.lua; with tags last their index, see tagging.lua
  * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua

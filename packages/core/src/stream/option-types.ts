@@ -147,9 +147,9 @@ export interface StreamAddOptions {
   readonly result?: StreamKeepOptions
   /**
    * `high`: passes the entries that wait. While both have a backlog, workers take equally many high entries, with retries and due entries, as
-   * others. With `delay` or `at` it changes nothing: every due entry is handled so. `low`: waits while other entries wait; about one in 16
-   * entries that a worker fetches then is a low one. It stays low through delays and retries. Only in a work queue with one group and without
-   * order by key. `stream.read` does not list such entries. Default: `normal`.
+   * others. With `delay` or `at` it passes them once it is due; without a priority a due entry also waits for those added before it. `low`: waits
+   * while other entries wait; about one in 16 entries that a worker fetches then is a low one. It stays low through delays and retries. Only in a
+   * work queue with one group and without order by key. `stream.read` does not list such entries. Default: `normal`.
    */
   readonly priority?: 'high' | 'normal' | 'low'
   /**

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, nearest } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
 import type { Keys, Route } from '../redis/keys.ts'
@@ -115,11 +115,9 @@ export function createScope(
     onlyGroup(what) {
       const [group, ...others] = groups
       if (declared !== '-' && group !== undefined && others.length === 0) return group
-      throw invalid(
-        what,
-        title,
-        "it needs a work queue with one group, such as { groups: ['billing'] }; give each group a stream of its own",
-      )
+      const fix =
+        "a work queue with one group, such as { groups: ['billing'] }; give each group a stream of its own"
+      throw new PenknifeError('PENKNIFE_INVALID', `${what} of ${title} needs ${fix}`, { option: what })
     },
     checkGroup(group) {
       checkName('group', group)
