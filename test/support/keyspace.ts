@@ -32,6 +32,6 @@ export async function keyspace(redis: Redis): Promise<Readonly<Record<string, st
 export async function keyspaceOfData(redis: Redis): Promise<Readonly<Record<string, string>>> {
   const all = Object.entries(await keyspace(redis))
   return Object.fromEntries(
-    all.filter(([key]) => !/:(?:declaration$|notify-declaration:|limit-declared:)/.test(key)),
+    all.filter(([key]) => !/:(?:declaration$|notify-declaration:|limit-declared:|limit-rules:)/.test(key)),
   )
 }
