@@ -303,6 +303,8 @@ local function item(stream, ready, delayed, dead, settled, number, finished, mov
       local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
       local done = true
       if delivery then
+        -- A failure was reported, so its worker has not vanished. One that is set aside stays a suspect.
+        delivery.v = (to ~= 'retrying' or attempts == delivery.a) and delivery.v or nil
         delivery.a, delivery.f = attempts, fence
         if of and (delivery.k or delivery.q) then
           done = put_keyed(delivery, from .. id, to, ms, kind, reason)

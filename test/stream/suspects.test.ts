@@ -150,3 +150,35 @@ test('a suspect that fails, or is given back unstarted, does not count as vanish
   expect(left).toEqual([['i', '1-2', 'a', '1', 'f', '2', 'd', '2', 'v', '1']])
   expect(await bench.raw.zcard(`${ORDERS}:delayed:billing`)).toBe(1)
 })
+
+test('an entry that a limit sets aside stays a suspect: it cannot kill more processes than it has attempts', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  await vanished(1, 1)
+  const limiter = { rules: [], take: async () => ({ allowed: false, retryAfterMs: 1 }) }
+  const denied = startWorker(stream, 'billing', () => {}, {
+    limit: { limiter, subject: () => 'ann' } as never,
+  })
+  await denied.saw('returned', 1)
+  await denied.worker.close()
+  const gate = deferred()
+  const started = deferred()
+  const { worker } = startWorker(
+    stream,
+    'billing',
+    async () => {
+      started.resolve()
+      await gate.promise
+      throw new Error('no')
+    },
+    { retryDelay: '1h', maxAttempts: 5 },
+  )
+  await started.promise
+  const [, fields] = (await bench.raw.xrange(readyOf('billing'), '-', '+'))[0] as [string, string[]]
+  expect(fields).toEqual(expect.arrayContaining(['v', '1']))
+  gate.resolve()
+  await until('it waits for a retry', async () => (await bench.raw.zcard(`${ORDERS}:delayed:billing`)) === 1)
+  await worker.close()
+  // A failure that was reported ends the suspicion: nothing of it is stored.
+  const [member] = await bench.raw.zrangeBuffer(`${ORDERS}:delayed:billing`, '0', '0')
+  expect(member?.[0]).toBe(0x94)
+})

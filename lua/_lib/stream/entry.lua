@@ -97,8 +97,11 @@ end
 -- Returns the member.
 function entry.put_delayed(delayed, delivery, due)
   local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-  if delivery.k or delivery.q or delivery.o then
+  if delivery.k or delivery.q or delivery.o or delivery.v then
     fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+  end
+  if delivery.v then
+    fields[8], fields[9] = delivery.o or '', delivery.v
   end
   local packed = cmsgpack.pack(fields)
   redis.call('ZADD', delayed, string.format('%.0f', due), packed)
@@ -138,7 +141,7 @@ function entry.unpacked(packed)
   if not ok or type(found) ~= 'table' then
     return nil
   end
-  local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+  local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
   local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
   if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
     return nil
@@ -146,7 +149,7 @@ function entry.unpacked(packed)
   local function given(text)
     return type(text) == 'string' and text ~= '' and text or nil
   end
-  return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+  return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
 end
 
 -- Moves a due member of delayed to ready with `put`. A member that cannot be read becomes a dead letter with the id 0-0. Returns

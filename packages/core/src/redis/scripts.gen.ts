@@ -4071,8 +4071,11 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q or delivery.o then
+if delivery.k or delivery.q or delivery.o or delivery.v then
 fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
@@ -4104,7 +4107,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -4112,7 +4115,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = entry.unpacked(packed)
@@ -4863,8 +4866,11 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q or delivery.o then
+if delivery.k or delivery.q or delivery.o or delivery.v then
 fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
@@ -4896,7 +4902,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -4904,7 +4910,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = entry.unpacked(packed)
@@ -7546,6 +7552,7 @@ if leased(key, { id }, from == 'r' and 'r' or '')[1] then
 local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
 local done = true
 if delivery then
+delivery.v = (to ~= 'retrying' or attempts == delivery.a) and delivery.v or nil
 delivery.a, delivery.f = attempts, fence
 if of and (delivery.k or delivery.q) then
 done = put_keyed(delivery, from .. id, to, ms, kind, reason)
@@ -12609,7 +12616,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '75aebbef16c54bcf87cfff83d5be7889189c58ab',
+  sha: '05083bf9d2cfb9038f63dabb007061566f04c2ae',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15621,7 +15628,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '6cc88ed081316e5cea6dcd1b9eb6f6495cbab885',
+  sha: 'e4d31251993fa3a9b3b43d71a2f1e79bbb3654af',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -15840,8 +15847,11 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q or delivery.o then
+if delivery.k or delivery.q or delivery.o or delivery.v then
 fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
@@ -15873,7 +15883,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -15881,7 +15891,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = entry.unpacked(packed)
@@ -19121,7 +19131,7 @@ done = done + 1`, piece137, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '5af573be75297971943d8936847024687e8062d4',
+  sha: '7b88324d2a08d6ac09e49e037dfb222ceecd7f29',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19166,7 +19176,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: '062364dae330465d8243e7954143212fd9920d3d',
+  sha: 'c8592e600e5b46f110d61e9763d0670f2a4351e1',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -19215,7 +19225,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: '4a29a612e8848849727412f271d795444359f36b',
+  sha: '46a5811ad6d514ed90fad0625d1a2221b583383c',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -20008,7 +20018,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '654f24f45b10e0e1b662f4c6124c41015988dab8',
+  sha: '0f72c00e27c45d1f746fe6b8474f4239d8de89bf',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -20061,7 +20071,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamAddPriority: Script<[of: readonly string[], limits: Arg, group: Arg, workers: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, uniqueId: Arg, window: Arg, priority: Arg], string | null> = {
   name: 'stream/add_priority',
-  sha: 'ef8bfc0d48b16ece0edacf6ea3d3653c1947e1de',
+  sha: '68df11994a94fff3b27330538618fa48180c36b9',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","group","workers"],
@@ -20888,7 +20898,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], A
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'ed25ab0fd958b61e1167ee9bc31c849cf1409deb',
+  sha: 'a3422de8d019f249e085ddcabe0ef16c6973d15f',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -21102,8 +21112,11 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q or delivery.o then
+if delivery.k or delivery.q or delivery.o or delivery.v then
 fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
@@ -21135,7 +21148,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -21143,7 +21156,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = entry.unpacked(packed)
@@ -21850,7 +21863,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, group: Arg], [stream: string, ready: string, delayed: string, dead: string, cursor: Arg, after: Arg], readonly Reply[]> = {
   name: 'stream/check_places',
-  sha: '87844beb3c92be7080f371f6badb17ffceda9246',
+  sha: 'c816d1787b4642e8f092db7b2d9aa64f35335881',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group"],
@@ -21902,7 +21915,7 @@ done = done + 1`, piece116, piece6),
  */
 export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, declared: Arg], [stream: string, ready: string, delayed: string, last: Arg, place: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/clear',
-  sha: 'cb8576328669dbf660e9e6d16872ebefba27c453',
+  sha: 'b14a67147e7f520b4abe07e8cd37008e3696b9be',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","declared"],
@@ -22190,7 +22203,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: '01ab568c9abdbe9ffcc793c222b9410eb7f34db9',
+  sha: 'bb45ced27bd4198ffb96133b7544ce2fc5b72b5b',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -22245,7 +22258,7 @@ done = done + 1`, piece68, piece6),
  */
 export const streamLocate: Script<[held: readonly string[], most: Arg, group: Arg, channels: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, id: Arg, action: Arg, from: Arg], readonly Reply[]> = {
   name: 'stream/locate',
-  sha: 'fa6f86db9e316ab36e2d01e17c89e5553acd8ca1',
+  sha: '83d8b33ddaa2841a362a330c791d51eb052276c5',
   batch: 1,
   sharedKeys: true,
   shared: ["most","group","channels","workers"],
@@ -22314,7 +22327,7 @@ done = done + 1`, piece112, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: 'ad6cac057fb6afa0a02eaeed9afab4f559f99561',
+  sha: '45db30c6b0fbada8f3d79ce7e3ce9cab54c89358',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts","workers"],
@@ -22657,7 +22670,7 @@ done = done + 1`, piece11, piece6),
  */
 export const streamPromote: Script<[group: Arg], [stream: string, ready: string, lows: string, count: Arg, always: Arg], readonly Reply[]> = {
   name: 'stream/promote',
-  sha: 'edf22da730f672075f1baf80cea57d592ca2dbd2',
+  sha: 'f4d7fbde9f08301a18c6eb85db05efba0453cc05',
   batch: 1,
   sharedKeys: false,
   shared: ["group"],
@@ -22734,7 +22747,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/purge_keyed',
-  sha: 'eb99ec44701d63dba139632d07980c7c6a122161',
+  sha: '87b53a44bd57e21d963699dd5f08b9afdfd43161',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -22819,7 +22832,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '09d714be6e730948aa0b8e759e82ca6849d5be34',
+  sha: '21b60fbc59f4e382941cb9bcc37c1e56e7a68a9e',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -22865,7 +22878,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg, payload: Arg], number> = {
   name: 'stream/requeue',
-  sha: '580fc8ccedf89aeed16d4607d4167afabf12cc23',
+  sha: '1a93ab976889d3196c6666af208cfcb2f16c585b',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
@@ -23037,7 +23050,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '4da03525f17319cd05ab106b1dfb16eb9b195fbe',
+  sha: '23f262f3887a65f781d0dbaeeb2e1392d806b209',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -23241,8 +23254,11 @@ return redis.call(unpack(add))
 end
 function entry.put_delayed(delayed, delivery, due)
 local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q or delivery.o then
+if delivery.k or delivery.q or delivery.o or delivery.v then
 fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
 end
 local packed = cmsgpack.pack(fields)
 redis.call('ZADD', delayed, string.format('%.0f', due), packed)
@@ -23274,7 +23290,7 @@ local ok, found = pcall(cmsgpack.unpack, packed)
 if not ok or type(found) ~= 'table' then
 return nil
 end
-local i, a, f, d, t, k, q, o = unpack(found, 1, 8)
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
 local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
 if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
 return nil
@@ -23282,7 +23298,7 @@ end
 local function given(text)
 return type(text) == 'string' and text ~= '' and text or nil
 end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o) }
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
 end
 function entry.put_due(dead, group, packed, put)
 local delivery = entry.unpacked(packed)
@@ -24154,7 +24170,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '344393a724ca610d889dec8c7871a6fcfff1b389',
+  sha: '593b53eaedb05343a9e4fffe93b8403485631eed',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -24347,7 +24363,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, behind: Arg, pace: Arg], number | string> = {
   name: 'stream/take_tokens',
-  sha: 'a32dcdbd9afd7064736f1d33c35d5a5f7078f8f9',
+  sha: 'ea00e22e45ee13ae379f3e879a98e6e8fa8ee3d3',
   batch: 32,
   sharedKeys: true,
   shared: ["each","most","group","consumer","declared","rules"],
