@@ -8,6 +8,7 @@ import { measure } from './harness/measure.ts'
 import { jsonLines, table } from './harness/report.ts'
 import { suite as guard } from './guard.ts'
 import { suite as http } from './http.ts'
+import { suite as inspect } from './inspect.ts'
 import { suite as leaderboard } from './leaderboard.ts'
 import { suite as limiter } from './limiter.ts'
 import { suite as notifier } from './notifier.ts'
@@ -22,6 +23,7 @@ const BENCHES: readonly (Bench | Probe)[] = [
   ...guard,
   ...http,
   ...record,
+  ...inspect,
 ]
 
 const USAGE = `Usage: pnpm bench <suite | suite.case> ... [options]

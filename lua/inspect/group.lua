@@ -61,9 +61,11 @@ local function item(of, group)
       consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
     end
   end
-  local again = redis.call('XLEN', ready)
+  -- Most groups have none of them: one command instead of seven.
+  local more = redis.call('EXISTS', ready, dead, paused, busy, queued, lows) > 0
+  local again = more and redis.call('XLEN', ready) or 0
   -- With order by key most entries come from there: the workers' last command may be known only there.
-  if again > 0 or (not next(alive) and redis.call('EXISTS', ready) == 1) then
+  if again > 0 or (more and not next(alive) and redis.call('EXISTS', ready) == 1) then
     for _, each in ipairs(groups(ready)) do
       if each.name == group then
         running = running + each.pending
@@ -80,7 +82,7 @@ local function item(of, group)
       end
     end
   end
-  local queued_count = redis.call('ZCARD', queued)
+  local queued_count = more and redis.call('ZCARD', queued) or 0
   if queued_count > 0 then
     -- The first of one key: the others may be older.
     consider(string.match(redis.call('ZRANGE', queued, 0, 0)[1], '%z%u(%d+)'))
@@ -95,13 +97,13 @@ local function item(of, group)
 
   local reply = {
     length,
-    waiting + again + redis.call('ZCARD', lows),
+    waiting + again + (more and redis.call('ZCARD', lows) or 0),
     exact,
     running,
     redis.call('ZCARD', delayed),
-    queued_count + (tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
-    redis.call('XLEN', dead),
-    redis.call('PTTL', paused),
+    queued_count + (more and tonumber(redis.call('HGET', busy, '\1') or nil) or 0),
+    more and redis.call('XLEN', dead) or 0,
+    more and redis.call('PTTL', paused) or -2,
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
     size(alive),
     size(consumers),

@@ -8,8 +8,8 @@ const SERVER_MS = 10_000
 const FASTEST_MS = 2000
 const SLOWEST_MS = 60_000
 /**
- * Milliseconds between two readings for each stream. A reading of 1,000 streams takes Redis about 30 ms (`vitest run test/inspect/cost.test.ts`), so
- * that it is busy for at most 3 ms a second.
+ * Milliseconds between two readings for each stream. A reading of 1,000 streams takes Redis about 40 ms (`pnpm bench inspect.overview`), so
+ * that it is busy for about 4 ms a second.
  */
 const PER_STREAM_MS = 10
 

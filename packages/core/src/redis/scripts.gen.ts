@@ -1468,8 +1468,9 @@ if running > 0 then
 consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
 end
 end
-local again = redis.call('XLEN', ready)
-if again > 0 or (not next(alive) and redis.call('EXISTS', ready) == 1) then
+local more = redis.call('EXISTS', ready, dead, paused, busy, queued, lows) > 0
+local again = more and redis.call('XLEN', ready) or 0
+if again > 0 or (more and not next(alive) and redis.call('EXISTS', ready) == 1) then
 for _, each in ipairs(groups(ready)) do
 if each.name == group then
 running = running + each.pending
@@ -1486,7 +1487,7 @@ consider(string.match(first[2][at + 1], '%z%u(%d+)'))
 end
 end
 end
-local queued_count = redis.call('ZCARD', queued)
+local queued_count = more and redis.call('ZCARD', queued) or 0
 if queued_count > 0 then
 consider(string.match(redis.call('ZRANGE', queued, 0, 0)[1], '%z%u(%d+)'))
 end
@@ -1499,13 +1500,13 @@ return count
 end
 local reply = {
 length,
-waiting + again + redis.call('ZCARD', lows),
+waiting + again + (more and redis.call('ZCARD', lows) or 0),
 exact,
 running,
 redis.call('ZCARD', delayed),
-queued_count + (tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
-redis.call('XLEN', dead),
-redis.call('PTTL', paused),
+queued_count + (more and tonumber(redis.call('HGET', busy, '\\1') or nil) or 0),
+more and redis.call('XLEN', dead) or 0,
+more and redis.call('PTTL', paused) or -2,
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
 size(alive),
 size(consumers),
@@ -9405,7 +9406,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1])`, piece6),
  */
 export const inspectGroup: Script<[], [...of: string[], group: Arg], readonly Reply[]> = {
   name: 'inspect/group',
-  sha: '49779e4230a1d0842854e75753583eaf17370048',
+  sha: '32dbf4cd0397153fb90ca01239bd7d9658a04d90',
   batch: 16,
   sharedKeys: false,
   shared: [],
