@@ -24,18 +24,40 @@ export interface Bench {
   readonly raw: Redis
 }
 
-export function useRedis(options: RedisOptions = {}): Bench {
+interface Shared {
+  readonly server: PrivateRedis
+  readonly pid: number
+  /** Its settings and users when it started. */
+  readonly state: string
+}
+
+/**
+ * The server that the next file of this test process may use too, because a start takes 70 ms and the scripts that it knows more. It
+ * ends with the process.
+ */
+let idle: Shared | undefined
+
+/** Without options it may be a server that earlier files have used, with all settings as they were at its start. */
+export function useRedis(options?: RedisOptions): Bench {
+  let shared: Shared | undefined
   let server: PrivateRedis
   let raw: Redis
   beforeAll(async () => {
-    server = await startRedis(options)
+    if (options === undefined && idle !== undefined) {
+      shared = idle
+      idle = undefined
+    }
+    server = shared?.server ?? (await startRedis(options))
     raw = new Redis(server.socket)
     raw.on('error', () => {})
+    if (options === undefined) shared ??= { server, pid: server.pid, state: await stateOf(raw) }
   })
-  beforeEach(async () => void (await raw.multi().flushall().config('RESETSTAT').exec()))
+  beforeEach(async () => void (await raw.multi().flushall().config('RESETSTAT').slowlog('RESET').exec()))
   afterAll(async () => {
+    const keep = shared !== undefined && idle === undefined && (await isAsAtStart(shared, raw))
     raw?.disconnect()
-    await server?.stop()
+    if (keep) idle = shared
+    else await server?.stop()
   })
   return {
     get server() {
@@ -45,6 +67,17 @@ export function useRedis(options: RedisOptions = {}): Bench {
       return raw
     },
   }
+}
+
+async function stateOf(raw: Redis): Promise<string> {
+  return JSON.stringify([await raw.config('GET', '*'), await raw.acl('LIST')])
+}
+
+/** Whether a file left nothing on a server that the next one could see: no setting, no user, no connection. */
+async function isAsAtStart({ server, pid, state }: Shared, raw: Redis): Promise<boolean> {
+  if (!server.running || server.pid !== pid || (await stateOf(raw)) !== state) return false
+  const clients = String(await raw.call('CLIENT', 'LIST'))
+  return clients.trim().split('\n').length === 1
 }
 
 /** A cluster of a test file's own, emptied before each test, with a plain client for each master. */

@@ -169,7 +169,7 @@ export function watchServer(line: Line, key: string, report: (finding: ServerFin
   return {
     tried,
     inspect() {
-      missing.clear()
+      // What is missing stays until it is tried with success: another connection may have tried it first.
       askedForStreams = false
       ask('CLIENT', 'client', 'getname')
       askForStreams()
