@@ -150,7 +150,7 @@ export const DEFINITIONS: Readonly<Record<MetricName, Definition>> = {
   ),
   penknife_stream_oldest_age_seconds: define(
     'gauge',
-    'Age of the oldest waiting, running or queued entry',
+    'Age of the oldest waiting, running or queued entry, without waiting entries of low priority',
     GROUP,
   ),
   penknife_stream_workers: define('gauge', 'Living workers of a group, of all processes', GROUP),
