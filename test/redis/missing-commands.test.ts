@@ -68,7 +68,7 @@ test('without SSUBSCRIBE workers work, health is degraded, and a finding reports
   startWorker(stream, 'billing', ({ payload }) => void handled.push(payload))
   await stream.add(1)
   await until('it is handled', () => handled.length === 1)
-  await failure(createNotifier(space, 'main').subscribe(['a'], { onEvent: () => {}, deadline: 300 } as never))
+  await failure(createNotifier(space, 'main').subscribe(['a'], { onEvent: () => {} }))
   expect(found).toMatchObject([named('SSUBSCRIBE')])
   expect(await penknife.health()).toMatchObject({
     status: 'degraded',
@@ -77,6 +77,17 @@ test('without SSUBSCRIBE workers work, health is degraded, and a finding reports
   await bench.raw.call('ACL', 'SETUSER', 'ann', '+ssubscribe')
   await until('it is allowed', async () => (await penknife.health()).status === 'ok')
   expect((await penknife.health()).findings).toEqual([expect.objectContaining({ code: 'persistence' })])
+})
+
+test('the finding stays when another connection of the process begins anew', async () => {
+  const { penknife, found } = await without('ssubscribe')
+  await failure(createNotifier(penknife.space('shop'), 'main').subscribe(['a'], { onEvent: () => {} }))
+  expect(found).toMatchObject([named('SSUBSCRIBE')])
+  const events: string[] = []
+  penknife.on(({ kind }) => void events.push(kind))
+  await bench.raw.call('CLIENT', 'KILL', 'USER', 'ann')
+  await until('it is back', () => events.includes('available'))
+  expect((await penknife.health()).findings).toEqual(expect.arrayContaining(found))
 })
 
 test('nothing is missed without CONFIG', async () => {
