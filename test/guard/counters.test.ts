@@ -309,7 +309,7 @@ test.each([
 })
 
 test('wrong arguments are refused before anything is sent', async () => {
-  const stock = await open()
+  const stock = await open({}, 'wrong')
   const wrong = [
     () => stock.increment('a', -1),
     () => stock.increment('a\nb'),
@@ -322,7 +322,8 @@ test('wrong arguments are refused before anything is sent', async () => {
     () => stock.commit('a{b}'),
   ]
   for (const call of wrong) expect((await failure(call())).code).toBe('PENKNIFE_INVALID')
-  expect(await bench.raw.keys('pk1:*')).toEqual([])
+  // By its name: what earlier tests sent in the background may arrive late.
+  expect(await bench.raw.keys('*wrong*')).toEqual([])
 })
 
 test('another process that declares other limits is reported', async () => {
