@@ -60,7 +60,8 @@ class UsageError extends Error {}
 
 // The Redis of a bench keeps nothing on purpose, and several workers in one process are what is measured.
 process.removeAllListeners('warning').on('warning', ({ name, message, code }: Error & { code?: string }) => {
-  if (code !== 'persistence' && name !== 'MaxListenersExceededWarning') console.error(`${name}: ${message}`)
+  if (code !== 'PENKNIFE_PERSISTENCE' && name !== 'MaxListenersExceededWarning')
+    console.error(`${name}: ${message}`)
 })
 
 try {

@@ -20,7 +20,7 @@ const news = createNotifier(shop, 'main')
 
 // Each group gets every entry. `commit` makes the changes and finishes the entry in one step, so nothing is counted twice.
 requests.worker('busiest', ({ payload, commit }) => {
-  const weight = 1 / (payload.rate ?? 1) // restores the count of a sampled log
+  const weight = Math.round(1 / (payload.rate ?? 1)) // restores the count of a sampled log; a window that rolls takes whole numbers
   return commit(
     routes.incrementing(payload.route ?? 'no route', weight),
     callers.incrementing(payload.ip ?? 'nobody', weight),

@@ -42,19 +42,21 @@ let blocks = createFindings()
 watchLoop({ add: (...block) => blocks.add(...block) }, () => served.join(' < '))
 process.on('disconnect', () => process.exit())
 let closing = false
-/** Said about the server itself, not about a client. */
-const FAULTS = new Set([
-  'PENKNIFE_RATE_LIMIT_OUTCOME',
-  'PENKNIFE_REQUEST_LOG',
-  'PENKNIFE_CALLBACK',
-  'PENKNIFE_NOTIFICATIONS',
+/** Warnings about clients, and about a Redis that keeps nothing on purpose. All others are about the server itself. */
+const EXPECTED = new Set([
+  'PENKNIFE_UNTRUSTED_PROXY',
+  'PENKNIFE_TRUSTS_EVERY_PROXY',
+  'PENKNIFE_NO_ADDRESS',
+  'PENKNIFE_BARE_ADDRESS',
+  'PENKNIFE_CHARGED_TWICE',
+  'PENKNIFE_IDEMPOTENT',
+  'PENKNIFE_PERSISTENCE',
 ])
 process.on('warning', ({ name, message, code }: NodeJS.ErrnoException) => {
   const isFault =
-    name === 'MaxListenersExceededWarning' || name === 'PenknifeWarning' || FAULTS.has(code ?? '')
-  // An in-memory Redis is intended here. Once penknife is closed the policy decides, and warns.
-  if (isFault && !closing && code !== 'persistence' && !isAboutResets(message))
-    findings.add('a warning', message.slice(0, 500))
+    name === 'MaxListenersExceededWarning' || (name === 'PenknifeWarning' && !EXPECTED.has(code ?? ''))
+  // Once penknife is closed the policy decides, and warns.
+  if (isFault && !closing && !isAboutResets(message)) findings.add('a warning', message.slice(0, 500))
 })
 /** The log warns when many clients reset their connections. */
 function isAboutResets(message: string): boolean {

@@ -22,7 +22,7 @@ async function exported(board: Leaderboard): Promise<Map<string, number>> {
 }
 
 test('data that are not JSON are read as null and reported once; the other rows are returned', async () => {
-  const warnings = warningsOf('unreadable-data')
+  const warnings = warningsOf('PENKNIFE_UNREADABLE_DATA')
   const board = await boardAt(bench.server.url)
   await board.update([
     { member: 'ann', set: 9 },

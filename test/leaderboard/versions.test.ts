@@ -153,7 +153,7 @@ test.each<[what: string, older: LeaderboardOptions, newer: LeaderboardOptions, b
 
 test('without a listener the change is a process warning that names both declarations', async () => {
   await (await board({ dedup: { window: '1h' } })).increment('ann')
-  const warnings = warningsOf('redeclared')
+  const warnings = warningsOf('PENKNIFE_REDECLARED')
   await (await board()).top()
   await until('it warns', () => warnings.length > 0)
   expect(warnings).toEqual([

@@ -153,7 +153,7 @@ test.each<[string, readonly LimiterRule[], string, readonly LimiterRule[], strin
 })
 
 test('without a listener the change is a process warning that names both declarations', async () => {
-  const warnings = warningsOf('redeclared')
+  const warnings = warningsOf('PENKNIFE_REDECLARED')
   await (await open([MINUTE])).take('ann')
   await declared(1)
   await (await open([{ ...MINUTE, limit: 20 }])).take('ann')

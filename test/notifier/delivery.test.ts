@@ -126,7 +126,10 @@ test('a listener that throws gets its later events, and so do the other listener
   await after.received(10)
   expect(seen).toEqual(numbers(10))
   expect(after.data()).toEqual(numbers(10))
-  expect(warn).toHaveBeenCalledWith(expect.stringContaining('a listener fault'), 'PenknifeWarning')
+  expect(warn).toHaveBeenCalledWith(
+    expect.stringContaining('a listener fault'),
+    expect.objectContaining({ code: 'PENKNIFE_CALLBACK' }),
+  )
 })
 
 test('all subscriptions of a process to a channel share one subscription of the server', async () => {

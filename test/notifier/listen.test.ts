@@ -133,7 +133,10 @@ test('a listener that throws gets its later nudges, and so do the others', async
   await notifier.nudge('a', 2)
   await received(2)
   expect(calls).toBe(2)
-  expect(warn).toHaveBeenCalledWith(expect.stringContaining('a listener fault'), 'PenknifeWarning')
+  expect(warn).toHaveBeenCalledWith(
+    expect.stringContaining('a listener fault'),
+    expect.objectContaining({ code: 'PENKNIFE_CALLBACK' }),
+  )
 })
 
 test('listening where Redis is away fails within the deadline, and nothing stays subscribed', async () => {

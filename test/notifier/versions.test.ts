@@ -9,7 +9,7 @@ import { warningsOf } from '../support/warnings.ts'
 
 /** Two versions of an application run side by side during a deploy. */
 const bench = useRedis()
-const warnings = warningsOf('redeclared')
+const warnings = warningsOf('PENKNIFE_REDECLARED')
 
 const DECLARATION = 'pk1:{shop}:notify-declaration:main'
 const OLD = { history: 1000, ttl: '1d' } as const
@@ -73,7 +73,7 @@ test('foreign data at the key of the declaration prevents no publish', async () 
 })
 
 test('text that another program sends to a channel is an event, and one warning without a listener', async () => {
-  const unreadable = warningsOf('unreadable-message')
+  const unreadable = warningsOf('PENKNIFE_UNREADABLE_MESSAGE')
   const notifier = await openNotifier(bench)
   const { received, data } = await record(notifier)
   const live = `${ROOM}:live`

@@ -50,7 +50,7 @@ async function warningsOf(run: (space: Space) => void): Promise<string[]> {
   const { space } = await openReady(pattern(bench.server.url))
   const warnings: string[] = []
   const onWarning = (warning: Error & { code?: string }): void => {
-    if (warning.code === 'repeated-factory') warnings.push(warning.message)
+    if (warning.code === 'PENKNIFE_REPEATED_FACTORY') warnings.push(warning.message)
   }
   process.on('warning', onWarning)
   onTestFinished(() => void process.off('warning', onWarning))

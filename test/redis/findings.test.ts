@@ -95,7 +95,7 @@ describe('at the start', () => {
     expect(reported).toMatchObject([{ code: 'eviction' }])
     expect(reported[0]?.message).toMatch(/allkeys-lru can evict the data of stream/)
     expect(warnings).toMatchObject([
-      { name: 'PenknifeWarning', code: 'eviction', message: reported[0]?.message },
+      { name: 'PenknifeWarning', code: 'PENKNIFE_EVICTION', message: reported[0]?.message },
     ])
     expect((await penknife.health()).findings).toEqual(reported)
     process.off('warning', warn)

@@ -9,8 +9,8 @@ import { counters } from '../support/counters.ts'
 import { ownRedis, pattern, patternOf } from '../support/redis.ts'
 import { LONG, until } from '../support/until.ts'
 
-const AWAY = String.raw`\(node:\d+\) PenknifeWarning: Redis is away: [^\n]*\n\(Use [^\n]*\n`
-const POLICY = String.raw`\(node:\d+\) PenknifeWarning: limiter 'api' of space 'shop': its policy 'open' decides, because Redis does not \(PENKNIFE_\w+\): [^\n]*\n`
+const AWAY = String.raw`\(node:\d+\) \[PENKNIFE_AWAY\] PenknifeWarning: Redis is away: [^\n]*\n\(Use [^\n]*\n`
+const POLICY = String.raw`\(node:\d+\) \[PENKNIFE_POLICY\] PenknifeWarning: limiter 'api' of space 'shop': its policy 'open' decides, because Redis does not \(PENKNIFE_\w+\): [^\n]*\n`
 /**
  * The whole output of a program without listeners: one warning that Redis is away, and of a limiter one that its
  * policy decides.

@@ -125,7 +125,7 @@ test.each<[string, StreamOptions<number>, string, StreamOptions<number>, string]
 
 test('without a listener the change is a process warning that names both declarations', async () => {
   await (await openOrders(bench, NEW)).add(1)
-  const warnings = warningsOf('redeclared')
+  const warnings = warningsOf('PENKNIFE_REDECLARED')
   startWorker(await openOrders(bench, OLD), 'billing', () => {})
   await until('it warns', () => warnings.length > 0)
   expect(warnings).toEqual([

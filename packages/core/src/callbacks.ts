@@ -1,4 +1,5 @@
 import { errorText, printable } from './text.ts'
+import { warn } from './warn.ts'
 
 /** The most that is shown of thrown text, which a client may have sent. */
 const LONGEST = 1000
@@ -7,10 +8,7 @@ const MOST_FRAMES = 20
 /** Reports an error of an application's callback as a process warning. Never throws. */
 export function reportFault(what: string, thrown: unknown): void {
   const text = printable(errorText(thrown), LONGEST)
-  process.emitWarning(
-    [`${what}: ${nameOf(thrown)}${text}`, ...framesOf(thrown)].join('\n'),
-    'PenknifeWarning',
-  )
+  warn('PENKNIFE_CALLBACK', [`${what}: ${nameOf(thrown)}${text}`, ...framesOf(thrown)].join('\n'))
 }
 
 function nameOf(thrown: unknown): string {

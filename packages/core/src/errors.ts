@@ -18,7 +18,8 @@ export const ERROR_CODES = {
   PENKNIFE_IN_USE: 'Workers still process the entries that the call was to delete; nothing was done.',
   PENKNIFE_REJECTED: 'Redis refused the call, or a script failed in Redis; see the fate.',
   PENKNIFE_BAD_REPLY: 'The reply of Redis cannot be read; the call may have been carried out.',
-  PENKNIFE_FULL: 'The stream has reached its maxBacklog, or has too many schedules; nothing was added.',
+  PENKNIFE_FULL:
+    'The stream has reached its maxBacklog or has too many schedules, or the limiter has too many blocks; nothing was added.',
   PENKNIFE_LEASE_LOST: 'A lease has expired or was lost; another process may have it now.',
   PENKNIFE_CLOSED: 'The connection was closed by the application.',
 } as const

@@ -1,4 +1,5 @@
 import { cut, printable } from './text.ts'
+import { warn } from './warn.ts'
 
 /** The most that is quoted of a stored declaration, because another program may have written it. */
 const LONGEST = 1000
@@ -27,9 +28,9 @@ export function reportRedeclared<About extends object>(
   { title, before, now, more = '' }: { title: string; before: string; now: string; more?: string },
 ): void {
   if (!topic.hasListeners) {
-    process.emitWarning(
+    warn(
+      'PENKNIFE_REDECLARED',
       `${title} was declared with '${printable(before, LONGEST)}' and now with '${now}': each process uses its own${more}`,
-      { type: 'PenknifeWarning', code: 'redeclared' },
     )
   }
   topic.emit({ ...about, kind: 'redeclared', before: cut(before, LONGEST), now })

@@ -1,12 +1,12 @@
-import { errorText, printable } from '@penknife/core/internal'
+import { errorText, printable, warn as emit, type WarningCode } from '@penknife/core/internal'
 
 /** The most characters of a thrown text, which may contain text of a client. */
 const LONGEST = 1000
 
-/** Reports a fault, which must not fail a request, as a process warning with a code. Never throws. */
-export function warn(code: string, message: string, error?: unknown): void {
+/** Reports a fault, which must not fail a request, as a process warning. Never throws. */
+export function warn(code: WarningCode, message: string, error?: unknown): void {
   const reason = error === undefined ? '' : `: ${printable(errorText(error), LONGEST)}`
-  process.emitWarning(`penknife: ${message}${reason}`, { code })
+  emit(code, `${message}${reason}`)
 }
 
 /**
@@ -17,7 +17,7 @@ export const given: Set<string> = new Set()
 const MOST_GIVEN = 1000
 
 /** As `warn`, but once in a process for each code and `about`. */
-export function warnOnce(code: string, about: string, message: string): void {
+export function warnOnce(code: WarningCode, about: string, message: string): void {
   const key = `${code} ${about}`
   if (given.has(key) || given.size >= MOST_GIVEN) return
   given.add(key)
@@ -27,7 +27,7 @@ export function warnOnce(code: string, about: string, message: string): void {
 export type Report = (error: unknown) => void
 
 /** Makes a function that warns only of the first error, so that a flood of requests does not flood the log. */
-export function reportOnce(code: string, message: string): Report {
+export function reportOnce(code: WarningCode, message: string): Report {
   let reported = false
   return (error) => {
     if (reported) return

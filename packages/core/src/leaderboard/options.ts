@@ -110,7 +110,7 @@ function readWindows(given: Readonly<Record<string, BoardWindow>>): readonly [Wi
 function readWindow(name: string, window: BoardWindow): Window {
   const what = `window ${checkName('window name', name, 32)}`
   // Object keys that look like numbers are moved to the front, and the first window is the default.
-  if (/^\d/.test(name)) throw invalid('window name', name, 'start it with a letter')
+  if (/^\d/.test(name)) throw invalid('window name', name, 'do not start it with a digit')
   if (window === 'all-time') return { kind: 'all-time', name }
   if (typeof window !== 'object' || window === null || !('calendar' in window || 'last' in window)) {
     throw invalid(what, window, "give 'all-time', { calendar: 'day' } or { last: '24h' }")

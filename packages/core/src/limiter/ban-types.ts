@@ -5,7 +5,7 @@ import type { LimiterSubject } from './subject-types.ts'
  * When a limiter bans a subject. Bans in a row grow: `duration`, then `factor` times as long each, up to `max`.
  *
  * The script that denies also counts and bans, so all processes count together. A subject takes 40 bytes more in Redis while denials
- * are counted, and 80 more while a ban counts; both expire.
+ * or bans are counted, and 40 and the reason more during a ban; both expire.
  */
 export interface LimiterBanOptions {
   /** The denied call that bans: 1 to 10,000. Calls that a block or a ban denies are not counted. */

@@ -150,6 +150,7 @@ export interface LimiterDecisionEvent {
 
 export interface RateLimiter {
   readonly name: string
+  /** Without the shadow rules, in their order. */
   readonly rules: readonly LimiterRuleInfo[]
   /**
    * Adds a listener; the returned function removes it. Events: a server is no longer asked (`open`), is asked again
@@ -171,7 +172,7 @@ export interface RateLimiter {
    */
   takeNow(subject: LimiterSubject, options?: Pick<LimiterTakeOptions, 'cost'>): LimiterDecision | undefined
   /**
-   * An effect for `record` and `commit`: takes `cost` tokens (default: 1) of a subject, or refuses all changes of the call. Its result is the
+   * An effect for `record` and `commit`: takes `cost` tokens (1 or more; default: 1) of a subject, or refuses all changes of the call. Its result is the
    * decision. It needs `place: 'space'`, and neither `whenUnavailable` nor `denyCache` apply to it: without Redis the whole call fails.
    *
    * @throws PENKNIFE_INVALID for a wrong subject or cost, and without `place: 'space'`.

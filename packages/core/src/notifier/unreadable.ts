@@ -1,5 +1,6 @@
 import type { Topic } from '../events.ts'
 import { cut, printable } from '../text.ts'
+import { warn } from '../warn.ts'
 import type { NotifierNotice } from './events.ts'
 
 /** The most characters of such a text in an event or a warning. */
@@ -22,10 +23,10 @@ export function createUnreadable(
     if (notices.hasListeners) notices.emit({ ...about, kind: 'unreadable', where, text: cut(text, LONGEST) })
     else if (!warned) {
       warned = true
-      process.emitWarning(
+      warn(
+        'PENKNIFE_UNREADABLE_MESSAGE',
         `${title}: ${where} contains text that penknife did not write, which is ignored: ` +
           `'${printable(text, LONGEST)}'. Find out which program writes to it. Further ones are not reported`,
-        { type: 'PenknifeWarning', code: 'unreadable-message' },
       )
     }
   }

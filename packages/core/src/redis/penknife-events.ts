@@ -1,4 +1,5 @@
 import { createTopic, type Taps, type Topic } from '../events.ts'
+import { warn, type WarningCode } from '../warn.ts'
 import type { ConnectionPurpose } from './driver.ts'
 import type { PolicyInUse } from './policies.ts'
 import type { RefusedCalls } from './refusals.ts'
@@ -54,10 +55,10 @@ export function createPenknifeEvents(taps: Taps): PenknifeEvents {
   let away: string | undefined
   let closed = false
 
-  function warnOnce(of: string, text: string, whenClosed: boolean = false): void {
+  function warnOnce(code: WarningCode, of: string, text: string, whenClosed: boolean = false): void {
     if (topic.hasListeners || (closed && !whenClosed) || warned.has(of)) return
     warned.add(of)
-    process.emitWarning(`${text}; penknife.on(…) reports every change`, 'PenknifeWarning')
+    warn(code, `${text}; penknife.on(…) reports every change`)
   }
 
   return {
@@ -70,7 +71,7 @@ export function createPenknifeEvents(taps: Taps): PenknifeEvents {
       // Every failed attempt to connect calls this. A repeated reason is not reported again.
       if (reason === away) return
       away = reason
-      warnOnce('away', `Redis is away: ${reason}`)
+      warnOnce('PENKNIFE_AWAY', 'away', `Redis is away: ${reason}`)
       topic.emit({ kind: 'unavailable', reason })
     },
     connecting(purpose, reason) {
@@ -78,7 +79,12 @@ export function createPenknifeEvents(taps: Taps): PenknifeEvents {
       if (reason === undefined) topic.emit({ kind: 'recovered', purpose })
       else {
         // While Redis is unavailable, that was reported already.
-        if (!away) warnOnce(purpose, `a ${purpose} connection to Redis cannot be made: ${reason}`)
+        if (!away)
+          warnOnce(
+            'PENKNIFE_CONNECTION',
+            purpose,
+            `a ${purpose} connection to Redis cannot be made: ${reason}`,
+          )
         topic.emit({ kind: 'trouble', purpose, reason })
       }
     },
@@ -86,7 +92,7 @@ export function createPenknifeEvents(taps: Taps): PenknifeEvents {
       if (refused === undefined) topic.emit({ kind: 'accepting' })
       else {
         const { call, code, message: reason } = refused
-        warnOnce(code, `Redis refuses calls (first of ${call}): ${reason}`)
+        warnOnce('PENKNIFE_REFUSED', code, `Redis refuses calls (first of ${call}): ${reason}`)
         topic.emit({ kind: 'refusing', call, code, reason })
       }
     },
@@ -95,6 +101,7 @@ export function createPenknifeEvents(taps: Taps): PenknifeEvents {
       const what = `${feature} '${own}' of space '${space}'`
       // Also after close(): such a call may be a mistake, and nothing else would show it.
       warnOnce(
+        'PENKNIFE_POLICY',
         `policy ${code}`,
         `${what}: its policy '${policy}' decides, because Redis does not (${code}): ${reason}`,
         code === 'PENKNIFE_CLOSED',
@@ -106,7 +113,7 @@ export function createPenknifeEvents(taps: Taps): PenknifeEvents {
       if (found.has(finding.code)) return
       found.add(finding.code)
       topic.emit({ kind: 'finding', finding })
-      process.emitWarning(finding.message, { type: 'PenknifeWarning', code: finding.code })
+      warn(`PENKNIFE_${finding.code.toUpperCase().replaceAll('-', '_')}`, finding.message)
     },
     close: () => void (closed = true),
   }

@@ -4,6 +4,7 @@ import { detached } from '../detached.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTaps, createTopic, type Taps } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { warn } from '../warn.ts'
 import type { Gate } from './batch.ts'
 import type { BatchEvent } from './batch-event.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
@@ -236,7 +237,7 @@ function open(redis: Connection, options: ConnectOptions): Penknife {
     const going = await endings.run(ms)
     if (going > 0) {
       const what = `penknife.close(): ${going} workers or subscriptions did not end within ${ms} ms and are cut off`
-      process.emitWarning(what, 'PenknifeWarning')
+      warn('PENKNIFE_CUT_OFF', what)
     }
     await waiting.run(left())
     events.close()

@@ -106,7 +106,7 @@ test('options that are too long or no data are left out, and a process lists 2,0
   for (let at = 0; at < 5000; at++) registry.add(keys, 'shop', 'stream', `s${at}`, {})
   expect(warnings).toHaveBeenCalledExactlyOnceWith(
     expect.stringMatching(/more than 2000 objects and spaces: the oldest are registered no longer/),
-    { type: 'PenknifeWarning', code: 'many-objects' },
+    { type: 'PenknifeWarning', code: 'PENKNIFE_MANY_OBJECTS' },
   )
   sent.length = 0
   await registry.flush()

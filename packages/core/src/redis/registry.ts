@@ -1,4 +1,5 @@
 import { detached } from '../detached.ts'
+import { warn } from '../warn.ts'
 import type { Keys, RegistryKeys } from './keys.ts'
 import type { Port } from './runner.ts'
 import type { spaceRegister } from './scripts.gen.ts'
@@ -70,10 +71,10 @@ export function createRegistry(
   function forgetFirst(): void {
     if (!warned) {
       warned = true
-      process.emitWarning(
+      warn(
+        'PENKNIFE_MANY_OBJECTS',
         `this process has more than ${MOST_HERE} objects and spaces: the oldest are registered no longer, so tools do not list them, and ` +
           "'penknife doctor --keys' takes their keys for unused after 30 days. Use fewer names, with ids as subjects, keys or channels",
-        { type: 'PenknifeWarning', code: 'many-objects' },
       )
     }
     const [first] = listed.keys()

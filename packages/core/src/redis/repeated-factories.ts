@@ -1,3 +1,4 @@
+import { warn } from '../warn.ts'
 import type { Feature } from './server.ts'
 
 const FACTORIES: Readonly<Record<Feature, string>> = {
@@ -33,10 +34,10 @@ export function watchFactories(): (feature: Feature, space: string, name: string
     if (count < SUSPICIOUS) return
     warned = true
     made.clear()
-    process.emitWarning(
+    warn(
+      'PENKNIFE_REPEATED_FACTORY',
       `${FACTORIES[feature]} was called ${count} times for '${name}' of space '${space}': call it once, outside of request ` +
         'handlers, and use what it returns. Each object has caches and counters of its own',
-      { type: 'PenknifeWarning', code: 'repeated-factory' },
     )
   }
 }

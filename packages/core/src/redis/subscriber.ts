@@ -1,6 +1,7 @@
 import { reportFault } from '../callbacks.ts'
 import { detached } from '../detached.ts'
 import { PenknifeError } from '../errors.ts'
+import { warn } from '../warn.ts'
 import type { Link } from './driver.ts'
 import { isReply, refusesNow } from './failures.ts'
 import type { Route } from './keys.ts'
@@ -152,7 +153,7 @@ export function createSubscriber(
         tried('SSUBSCRIBE', error)
         if (isReply(error) && !refusesNow(error) && !refusalReported) {
           refusalReported = true
-          process.emitWarning(`channels cannot be followed: ${String(error)}`, 'PenknifeWarning')
+          warn('PENKNIFE_CHANNELS', `channels cannot be followed: ${String(error)}`)
         }
         retry()
       },

@@ -1,4 +1,5 @@
 import type { Topic } from '../events.ts'
+import { warn } from '../warn.ts'
 import type { StreamEvent } from './event-types.ts'
 import type { Scope } from './scope.ts'
 import type { StreamGroupStats } from './stats-types.ts'
@@ -46,9 +47,9 @@ export function createWatch(
         reported.add(name)
         if (!topic.hasListeners) {
           const fix = `start one with stream.worker('${name}', …); the entries are kept until then`
-          process.emitWarning(
+          warn(
+            'PENKNIFE_NO_WORKER',
             `group '${name}' of ${title} has ${entries} ${entries === 1 ? 'entry' : 'entries'} to handle and no worker; ${fix}`,
-            'PenknifeWarning',
           )
         }
         topic.emit({ kind: 'unserved', ...identity, group: name, entries })

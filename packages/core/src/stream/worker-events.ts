@@ -1,5 +1,6 @@
 import { createTopic, type Taps } from '../events.ts'
 import { errorText, printable } from '../text.ts'
+import { warn } from '../warn.ts'
 import type { DeadLetterKind } from './dead-letter-types.ts'
 import type { WorkerEvent, WorkerEventDetails, WorkerIdentity } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
@@ -54,18 +55,18 @@ export function createWorkerEvents(identity: WorkerIdentity, taps?: Taps): Worke
   }
 
   /** The first fault is a process warning if nobody listens, so that a worker does not fail in silence. */
-  function warn(fault: string, error: unknown): void {
+  function report(fault: string, error: unknown): void {
     if (warned || topic.hasListeners) return
     warned = true
     const worker = `a worker of group '${identity.group}' of stream '${identity.name}'`
-    process.emitWarning(
+    warn(
+      'PENKNIFE_WORKER',
       `${worker} ${fault}: ${printable(errorText(error), 1000)}; listen with worker.on(…) for every later fault`,
-      'PenknifeWarning',
     )
   }
 
   function dead(delivery: DeliveryId, why: DeadLetterKind, error: unknown): void {
-    warn(`gave up on entry ${delivery.id}`, error)
+    report(`gave up on entry ${delivery.id}`, error)
     emit({ kind: 'dead', ...delivery, why, error })
   }
 
@@ -104,7 +105,7 @@ export function createWorkerEvents(identity: WorkerIdentity, taps?: Taps): Worke
     dead,
     paused: (paused) => emit({ kind: paused ? 'paused' : 'unpaused' }),
     trouble(error) {
-      warn('has trouble and tries again', error)
+      report('has trouble and tries again', error)
       emit({ kind: 'trouble', error })
     },
     resumed: () => emit({ kind: 'resumed' }),
