@@ -62,6 +62,11 @@ export interface History {
   readonly failedAdds: Readonly<{ [code: string]: number }>
 }
 
+/** The life of a process of which a journal is: a worker has a journal for each group, `<life> <stream>-<group>`. */
+export function lifeOf(journal: string): string {
+  return journal.split(' ')[0] as string
+}
+
 /** Combines the records of the processes. */
 export function historyOf(journals: ReadonlyMap<string, readonly Timed<Record>[]>): History {
   const adds = new Map<number, Added>()
@@ -69,7 +74,8 @@ export function historyOf(journals: ReadonlyMap<string, readonly Timed<Record>[]
   const killed = new Set<string>()
   const failedAdds: { [code: string]: number } = {}
   let troubles = 0
-  for (const [life, records] of journals) {
+  for (const [journal, records] of journals) {
+    const life = lifeOf(journal)
     const born = records.find(({ k }) => k === 'born') as Timed<WorkerRecord & { k: 'born' }> | undefined
     if (born) troubles += follow(life, records as readonly Timed<WorkerRecord>[], groupOf(groups, born))
     for (const record of records) {

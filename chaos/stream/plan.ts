@@ -129,12 +129,17 @@ export interface ProducerConfig {
   readonly perSecond: number
 }
 
-export interface WorkerConfig {
+/** What one process does for a group. */
+export interface WorkerRole {
   readonly stream: string
   readonly group: string
   readonly batch: boolean
-  /** Whether the process has several workers, which share connections. */
+  /** Whether it has several workers, which share connections. */
   readonly shared: boolean
+}
+
+export interface WorkerConfig {
+  readonly roles: readonly WorkerRole[]
   readonly settings: WorkerSettings
   /** Adds of all producers, from which limits follow. */
   readonly perSecond: number

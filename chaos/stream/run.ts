@@ -22,9 +22,9 @@ import { openJournal, readJournals } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
 import type { Sabotage } from '../harness/sabotage.ts'
 import { check, type Dead, type Verdict } from './check.ts'
-import { historyOf } from './history.ts'
+import { historyOf, lifeOf } from './history.ts'
 import { openStreams } from './open.ts'
-import { type ProducerConfig, type StreamPlan, STREAMS, type WorkerConfig } from './plan.ts'
+import { type ProducerConfig, type StreamPlan, STREAMS, type WorkerConfig, type WorkerRole } from './plan.ts'
 import type { Record } from './records.ts'
 
 export interface ChaosOptions {
@@ -33,8 +33,10 @@ export interface ChaosOptions {
   /** Adds of all producers together. */
   readonly perSecond: number
   readonly producers?: number
-  /** Processes of each group. */
+  /** Processes that handle the entries of a group. Default: 2. */
   readonly workers?: number
+  /** Whether a process handles the entries of one group, or of all. All: fewer processes, for a short run. Default: one. */
+  readonly groupsOfProcess?: 'one' | 'all'
   readonly leaseMs?: number
   readonly maxAttempts?: number
   /** Time between two faults. */
@@ -62,7 +64,13 @@ export interface ChaosResult extends Verdict {
  */
 export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, entries, perSecond, producers = 2, workers = 2, leaseMs = 1000, maxAttempts = 8 } = options
-  const { betweenMs = [100, 400], stuckAfterMs = 30_000, sabotage = [], log = () => {} } = options
+  const {
+    groupsOfProcess = 'one',
+    betweenMs = [100, 400],
+    stuckAfterMs = 30_000,
+    sabotage = [],
+    log = () => {},
+  } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const redis = await startRedis({ persist: true })
@@ -79,22 +87,27 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     ])
     const settings = { leaseMs, maxAttempts, timeoutMs: 4 * leaseMs, concurrency: 20 }
     const life = { url: proxy.url, seed, sabotage }
-    const workersOf = ({ name, groups }: StreamPlan): Part[] =>
-      groups.flatMap((group) =>
-        Array.from({ length: workers }, (_, at) => {
-          const shared = at % 2 === 1
-          const config: WorkerConfig = {
-            stream: name,
-            group,
-            batch: group === 'mail' && at > 0,
-            shared,
-            settings,
-            perSecond,
-          }
-          return cast.start(`${name}-${group}-${at + 1}`, worker, { ...life, ...config })
-        }),
-      )
-    const handling = STREAMS.flatMap(workersOf)
+    const groups = STREAMS.flatMap(({ name, groups: all }) =>
+      all.map((group) => ({ name: `${name}-${group}`, stream: name, group })),
+    )
+    const roleOf = ({ stream, group }: (typeof groups)[number], nth: number): WorkerRole => ({
+      stream,
+      group,
+      batch: group === 'mail' && nth > 0,
+      shared: nth % 2 === 1,
+    })
+    const startWorker = (name: string, roles: readonly WorkerRole[]): Part => {
+      const config: WorkerConfig = { roles, settings, perSecond }
+      return cast.start(name, worker, { ...life, ...config })
+    }
+    const handling = Array.from({ length: workers }, (_, nth) =>
+      groupsOfProcess === 'all'
+        ? startWorker(
+            `all-${nth + 1}`,
+            groups.map((group) => roleOf(group, nth)),
+          )
+        : groups.map((group) => startWorker(`${group.name}-${nth + 1}`, [roleOf(group, nth)])),
+    ).flat()
     // A group of an event log must exist before the first entry may be trimmed.
     for (const plan of STREAMS) await untilGroups(raw, plan)
     const adding = Array.from({ length: producers }, (_, nth) => {
@@ -143,7 +156,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
       counts: { ...verdict.counts, 'entries of low priority that waited at once': low },
       seed,
       faults: strikes.counts,
-      lives: journals.size - 1,
+      lives: new Set([...journals.keys()].map(lifeOf)).size - 1,
       seconds: (performance.now() - started) / 1000,
     }
   } finally {

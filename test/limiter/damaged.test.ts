@@ -1,45 +1,20 @@
-import {
-  connect,
-  createRateLimiter,
-  type Penknife,
-  type PenknifeError,
-  type LimiterRule,
-} from '@penknife/core'
+import { createRateLimiter, type LimiterRule, type Penknife, type PenknifeError } from '@penknife/core'
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 
-import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
-import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
-import { available, failure } from '../support/connect.ts'
+import { failure } from '../support/connect.ts'
+import { type DamagingCommand, useTrials } from '../support/damage.ts'
 import { keyspace } from '../support/keyspace.ts'
-import { pattern, useRedis } from '../support/redis.ts'
-import { type Sample, SAMPLES } from '../support/samples.ts'
+import { useRedis } from '../support/redis.ts'
+import { errorsOf, keysOf, SCRIPT_CASES } from '../support/script-calls.ts'
 import { cases, LONG } from '../support/until.ts'
 
-type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
-type Command = readonly [name: string, ...args: (Arg | Buffer)[]]
-
 const bench = useRedis()
+const trials = useTrials(bench)
 let penknife: Penknife
-beforeAll(async () => {
-  penknife = connect(pattern(bench.server.url))
-  await available(penknife)
-})
-afterAll(() => penknife?.close())
+beforeAll(() => void (penknife = trials.penknives[0] as Penknife))
 
-const scripts = (Object.values(generated) as readonly AnyScript[])
-  .filter(({ name }) => name.startsWith('limiter/'))
-  .flatMap((script) =>
-    (SAMPLES[script.name] ?? []).map((sample, at) => ({
-      name: `${script.name}, sample ${at + 1}`,
-      script,
-      sample,
-    })),
-  )
-
-function keysOf({ args }: AnyScript, { item }: Sample): string[] {
-  return [...new Set(item.slice(0, item.length - args.length).map(String))]
-}
+const scripts = SCRIPT_CASES.filter(({ script }) => script.name.startsWith('limiter/'))
 
 const doubles = (...numbers: readonly number[]): Buffer => {
   const bytes = Buffer.alloc(8 * numbers.length)
@@ -48,9 +23,9 @@ const doubles = (...numbers: readonly number[]): Buffer => {
 }
 
 /** What other hands may make of a key; the ids of the samples' rules are 1 to 6, that of a block 0. */
-function damagesOf(key: string): Readonly<Record<string, readonly Command[]>> {
+function damagesOf(key: string): Readonly<Record<string, readonly DamagingCommand[]>> {
   const later = 8e15
-  const instead: Readonly<Record<string, readonly Command[]>> = {
+  const instead: Readonly<Record<string, readonly DamagingCommand[]>> = {
     nothing: [],
     'a list': [['RPUSH', key, 'x']],
     'a set': [['SADD', key, 'x']],
@@ -76,20 +51,6 @@ function damagesOf(key: string): Readonly<Record<string, readonly Command[]>> {
   )
 }
 
-/** How each call of a batch of `times` items ended: undefined where it succeeded, else its error. */
-async function errorsOf(script: AnyScript, { item, shared = [] }: Sample, times: number): Promise<unknown[]> {
-  const { bind, keys } = penknife.space('samples').runtime
-  const port = bind(script, shared, 5000)
-  const calls = Array.from({ length: times }, () => port(keys.route, ...item))
-  const ends = await Promise.allSettled(calls)
-  return ends.map((end) => (end.status === 'rejected' ? (end.reason as unknown) : undefined))
-}
-
-async function prepare(commands: readonly Command[]): Promise<void> {
-  await bench.raw.flushall()
-  for (const [command, ...args] of commands) await bench.raw.call(command, args as string[])
-}
-
 describe.each([
   ['alone', 1],
   ['twice in a batch', 2],
@@ -97,21 +58,22 @@ describe.each([
   test.each(scripts)(
     '$name: the error has the fate not-done, and nothing was changed',
     async ({ script, sample }) => {
-      for (const key of keysOf(script, sample)) {
-        for (const [damage, commands] of Object.entries(damagesOf(key))) {
-          await prepare([...((sample.before ?? []) as Command[]), ...commands])
-          const before = await keyspace(bench.raw)
-          const errors = await errorsOf(script, sample, times)
-          const failed = errors.filter((error) => error !== undefined) as PenknifeError[]
-          const about = `${key} is ${damage}: ${String(failed[0])}`
-          expect(
-            failed.map(({ fate }) => fate),
-            about,
-          ).toEqual(failed.map(() => 'not-done'))
-          for (const { message } of failed) expect(message, about).toContain(key)
-          if (failed.length === times) expect(await keyspace(bench.raw), about).toEqual(before)
-        }
-      }
+      const keys = keysOf(script, sample)
+      const damaged = keys.flatMap((key) =>
+        Object.entries(damagesOf(key)).map(([damage, commands]) => ({
+          key,
+          what: `${key} is ${damage}`,
+          commands: [...((sample.before ?? []) as DamagingCommand[]), ...commands],
+          call: (own: Penknife) => errorsOf(own, script, sample, times),
+        })),
+      )
+      const wrong = (await trials.run(damaged)).filter(({ errors, changed }, at) => {
+        const failed = errors.filter((error) => error !== undefined) as PenknifeError[]
+        const { key } = damaged[at] as (typeof damaged)[number]
+        if (failed.some(({ fate, message }) => fate !== 'not-done' || !message.includes(key))) return true
+        return failed.length === times && changed.length > 0
+      })
+      expect(wrong).toEqual([])
     },
   )
 })

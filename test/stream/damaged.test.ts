@@ -1,18 +1,13 @@
-import { connect, createStream, type Penknife, type PenknifeError } from '@penknife/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createStream, type Penknife, type PenknifeError } from '@penknife/core'
+import { describe, expect, test } from 'vitest'
 
-import { available, failure } from '../support/connect.ts'
-import { keyspace } from '../support/keyspace.ts'
-import { pattern, useRedis } from '../support/redis.ts'
-import { type Command, errorsOf, keysOf, prepare, SCRIPT_CASES } from '../support/script-calls.ts'
+import { failure } from '../support/connect.ts'
+import { useTrials } from '../support/damage.ts'
+import { useRedis } from '../support/redis.ts'
+import { type Command, errorsOf, keysOf, SCRIPT_CASES } from '../support/script-calls.ts'
 
 const bench = useRedis()
-let penknife: Penknife
-beforeAll(async () => {
-  penknife = connect(pattern(bench.server.url))
-  await available(penknife)
-})
-afterAll(() => penknife?.close())
+const trials = useTrials(bench)
 
 const cases = SCRIPT_CASES.filter(({ script }) => script.name.startsWith('stream/'))
 
@@ -71,25 +66,32 @@ describe.each([
 ])('a stream script with damaged keys, called %s', (_, times, called) => {
   test.each(called)('$name: changed nothing when the fate is not-done', async ({ script, sample }) => {
     const keys = keysOf(script, sample)
-    for (const key of keys) {
-      for (const [damage, commands] of Object.entries(damagesOf(key))) {
-        await prepare(bench.raw, [...fill(keys), ...(sample.before ?? []), ...commands])
-        const before = await keyspace(bench.raw)
-        const errors = await errorsOf(penknife, script, sample, times)
-        const about = `${key} is ${damage}: ${String(errors[0])}`
-        // A key of another type is found before anything is written.
-        if (TYPES.has(damage)) expect(errors.map(fateOf), about).not.toContain('unknown')
-        if (errors.some((error) => fateOf(error) !== 'not-done')) continue
-        expect(await keyspace(bench.raw), about).toEqual(before)
-      }
-    }
+    const prepared = [...fill(keys), ...(sample.before ?? [])] as Command[]
+    const damaged = keys.flatMap((key, nth) =>
+      Object.entries(damagesOf(key))
+        // In a batch, the code of an item is the same: every second damage, others of the next key.
+        .filter((_damage, at) => times === 1 || (at + nth) % 2 === 0)
+        .map(([damage, commands]) => ({
+          what: `${key} is ${damage}`,
+          damage,
+          commands: [...prepared, ...commands],
+          call: (penknife: Penknife) => errorsOf(penknife, script, sample, times),
+        })),
+    )
+    const wrong = (await trials.run(damaged)).filter(({ errors, changed }, at) => {
+      const fates = errors.map(fateOf)
+      // A key of another type is found before anything is written.
+      if (TYPES.has(damaged[at]?.damage ?? '') && fates.includes('unknown')) return true
+      return changed.length > 0 && fates.every((fate) => fate === 'not-done')
+    })
+    expect(wrong).toEqual([])
   })
 })
 
 test('an add to a stream that has no id left fails with fate not-done', async () => {
   const key = 'pk1:{shop}:stream:orders'
   await bench.raw.xadd(key, LAST, 'd', '{}')
-  const stream = createStream(penknife.space('shop'), 'orders')
+  const stream = createStream((trials.penknives[0] as Penknife).space('shop'), 'orders')
   const refused = [stream.add(1), stream.add(1, { id: 'k' }), stream.add(1, { delay: '1s' })]
   const errors = await Promise.all(refused.map(failure))
   expect(errors.map(({ fate }) => fate)).toEqual(['not-done', 'not-done', 'not-done'])

@@ -9,7 +9,7 @@ end
 return all`
 
 /** The lists of objects for tools: each process writes to them seconds after it created an object. */
-const LISTS = /\}:(?:registry|spaces):(?:names|seen|options)$/
+export const LISTS: RegExp = /\}:(?:registry|spaces):(?:names|seen|options)$/
 
 /**
  * Everything in a database: each key with its value, groups and pending lists included, and its time to live. Without the lists of objects
