@@ -14,11 +14,9 @@ export async function bundlePrograms(
   programs: Readonly<Record<string, string>>,
   folder: string,
   {
-    banner = '',
     plugins = [],
     inject = [],
   }: {
-    readonly banner?: string
     readonly plugins?: Plugin[]
     /** Files that run before each program. */
     readonly inject?: string[]
@@ -32,7 +30,7 @@ export async function bundlePrograms(
     splitting: Object.keys(programs).length > 1,
     platform: 'node',
     format: 'esm',
-    banner: { js: `${REQUIRE} ${banner}` },
+    banner: { js: REQUIRE },
     target: 'node20',
     conditions: ['penknife-source'],
     logLevel: 'warning',

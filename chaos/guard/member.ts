@@ -19,6 +19,7 @@ import { sabotageScripts } from '../harness/sabotage.ts'
 import {
   LEASE_MS,
   LOCKS,
+  type Loop,
   type MemberConfig,
   type MemberLife,
   PERMITS,
@@ -152,12 +153,13 @@ async function runOnce(): Promise<void> {
 }
 
 journal.write({ k: 'born' })
-const loops = [
-  ...[1, 2].map(() => loop('lock', lockOnce)),
-  ...[1, 2].map(() => loop('permit', permitOnce)),
-  ...[1, 2].map(() => loop('stock', takeOnce)),
-  ...[1, 2].map(() => loop('once', runOnce)),
-]
+const ACTS: { readonly [name in Loop]: () => Promise<void> } = {
+  lock: lockOnce,
+  permit: permitOnce,
+  stock: takeOnce,
+  once: runOnce,
+}
+const loops = config.loops.flatMap((name) => [loop(name, ACTS[name]), loop(name, ACTS[name])])
 
 process.once('SIGTERM', () => {
   until.closing = true

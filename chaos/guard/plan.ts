@@ -10,6 +10,10 @@ export const SKUS = ['sku-0', 'sku-1', 'sku-2', 'sku-3'] as const
 export const STOCK = 40
 export const RESERVED_MS = 1000
 
+/** What each process does, again and again. */
+export const LOOPS = ['lock', 'permit', 'stock', 'once'] as const
+export type Loop = (typeof LOOPS)[number]
+
 /** The configuration of each process. */
 export interface MemberConfig {
   readonly url: string
@@ -17,6 +21,7 @@ export interface MemberConfig {
   readonly sabotage: readonly Sabotage[]
   /** The longest time for which a process keeps a lock. */
   readonly holdMs: number
+  readonly loops: readonly Loop[]
 }
 
 /** Fields that the harness adds. */

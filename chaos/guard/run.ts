@@ -23,7 +23,7 @@ import { openJournal, readJournals } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
 import type { Sabotage } from '../harness/sabotage.ts'
 import { check, type Left, type Verdict } from './check.ts'
-import { LEASE_MS, type MemberConfig, RESERVED_MS, SKUS, SPACE, STOCK } from './plan.ts'
+import { LEASE_MS, type Loop, LOOPS, type MemberConfig, RESERVED_MS, SKUS, SPACE, STOCK } from './plan.ts'
 import type { Record } from './records.ts'
 
 export interface GuardChaosOptions {
@@ -38,9 +38,11 @@ export interface GuardChaosOptions {
   readonly faults?: readonly string[]
   /** The longest time for which a process keeps a lock. Default: 600 ms. */
   readonly holdMs?: number
+  /** Processes do only these. Default: all. */
+  readonly loops?: readonly Loop[]
   readonly sabotage?: readonly Sabotage[]
-  /** Ends when a claim that begins so is broken, at the latest after `seconds`. Default: after `seconds`. */
-  readonly untilBroken?: string
+  /** Ends when each claim that begins so is broken, at the latest after `seconds`. Default: after `seconds`. */
+  readonly untilBroken?: readonly string[]
   /** Keeps the journals when a claim is broken, and logs their folder. Default: false. */
   readonly keepJournals?: boolean
   readonly log?: (line: string) => void
@@ -59,7 +61,7 @@ export interface GuardChaosResult extends Verdict {
  */
 export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardChaosResult> {
   const { seed, seconds, members = 6, betweenMs = [100, 400], holdMs = 600 } = options
-  const { sabotage = [], untilBroken, log = () => {} } = options
+  const { loops = LOOPS, sabotage = [], untilBroken, log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const redis = await startRedis({ persist: true })
@@ -69,7 +71,7 @@ export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardCh
   let kept = false
   try {
     const member = await bundle(new URL('member.ts', import.meta.url), folder, 'member')
-    const config: MemberConfig = { url: proxy.url, seed, sabotage, holdMs }
+    const config: MemberConfig = { url: proxy.url, seed, sabotage, holdMs, loops }
     for (let at = 1; at <= members; at++) cast.start(`member-${at}`, member, config)
     const random = createRandom(seed)
     const scene: Scene = { redis, proxy, random, journal, alone: oneAtATime() }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,33 +17,46 @@ export interface Break {
   readonly to: string
 }
 
-/** A program ends with the process that started it. */
-const BANNER = "process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume().unref();"
+/** Run before each program: it ends with the process that started it. */
+const ENDS_WITH_PARENT = fileURLToPath(new URL('ends-with-parent.ts', import.meta.url))
 
-/** The bundled programs of this process, for several runs. */
-const bundled = new Map<string, Promise<string>>()
+/** The bundled files of this process, by name, for several runs. */
+const bundled = new Map<string, Promise<ReadonlyMap<string, string>>>()
 
 /** Bundles a program and its imports into one file. Returns its path. */
-export async function bundle(
-  program: URL,
-  folder: string,
-  name: string,
-  breaks: readonly Break[] = [],
-): Promise<string> {
-  const which = JSON.stringify([program.href, breaks])
-  const text = bundled.get(which) ?? textOf(program, breaks)
-  bundled.set(which, text)
-  const path = join(folder, `${name}.mjs`)
-  await writeFile(path, await text)
+export async function bundle(program: URL, folder: string, name: string): Promise<string> {
+  const [path = ''] = (await bundleTogether({ [name]: program }, folder)).values()
   return path
 }
 
-async function textOf(program: URL, breaks: readonly Break[]): Promise<string> {
+/** Bundles programs. What they share is in files that they load, and is bundled once. Returns the path of each program. */
+export async function bundleTogether(
+  programs: Readonly<Record<string, URL>>,
+  folder: string,
+  breaks: readonly Break[] = [],
+): Promise<ReadonlyMap<string, string>> {
+  const which = JSON.stringify([programs, breaks])
+  const files = bundled.get(which) ?? filesOf(programs, breaks)
+  bundled.set(which, files)
+  for (const [file, text] of await files) await writeFile(join(folder, file), text)
+  return new Map(Object.keys(programs).map((name) => [name, join(folder, `${name}.mjs`)]))
+}
+
+async function filesOf(
+  programs: Readonly<Record<string, URL>>,
+  breaks: readonly Break[],
+): Promise<ReadonlyMap<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'penknife-bundle-'))
   try {
     const plugins = breaks.length > 0 ? [breaking(breaks)] : []
-    await bundlePrograms({ program: fileURLToPath(program) }, folder, { banner: BANNER, plugins })
-    return await readFile(join(folder, 'program.mjs'), 'utf8')
+    const paths = Object.entries(programs).map(([name, program]) => [name, fileURLToPath(program)])
+    await bundlePrograms(Object.fromEntries(paths), folder, { plugins, inject: [ENDS_WITH_PARENT] })
+    const files = await readdir(folder)
+    return new Map(
+      await Promise.all(
+        files.map(async (file) => [file, await readFile(join(folder, file), 'utf8')] as const),
+      ),
+    )
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

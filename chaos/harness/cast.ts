@@ -43,7 +43,7 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
 
   function spawned(life: string, program: string, config: object): ChildProcess {
     const child = spawn(process.execPath, [program, JSON.stringify({ ...config, folder, life })], {
-      // The program ends when its standard input ends, which is when this process ends (bundle.ts).
+      // The program ends when its standard input ends, which is when this process ends (ends-with-parent.ts).
       stdio: ['pipe', 'ignore', 'inherit'],
       // Without warnings about Redis, which is away on purpose.
       env: { ...process.env, NODE_NO_WARNINGS: '1' },

@@ -32,17 +32,18 @@ export function findingsOf(claims: readonly Claim[]): readonly string[] {
   return claims.flatMap(({ claim, against }) => against.map((what) => `${claim}: ${what}`))
 }
 
-/** The verdict as soon as it has a finding against a claim that begins with `claim`. Undefined if there is none in this time. */
+/** The verdict as soon as each of these claims, given by its beginning, has a finding against it. Undefined if that takes longer. */
 export async function brokenWithin<V extends { readonly claims: readonly Claim[] }>(
   ms: number,
-  claim: string,
+  broken: readonly string[],
   judge: () => Promise<V>,
 ): Promise<V | undefined> {
   const end = performance.now() + ms
   while (performance.now() < end) {
     await delay(800)
     const verdict = await judge()
-    if (verdict.claims.some((each) => each.claim.startsWith(claim) && each.against.length > 0)) return verdict
+    const found = verdict.claims.filter(({ against }) => against.length > 0)
+    if (broken.every((begin) => found.some(({ claim }) => claim.startsWith(begin)))) return verdict
   }
   return undefined
 }

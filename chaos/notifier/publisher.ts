@@ -55,7 +55,7 @@ while (!ending.signal.aborted) {
     void one.then(() => underWay.delete(one))
   }
   n = due
-  await delay(5)
+  await delay(20)
 }
 await Promise.all(underWay)
 if (p === 0) for (const channel of CHANNELS) await publish(lastOf(channel, n++))

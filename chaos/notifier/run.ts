@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '../../scripts/redis/ports.ts'
 import { startProxy } from '../../scripts/redis/proxy.ts'
 import { send } from '../../scripts/redis/resp.ts'
-import { type Break, bundle } from '../harness/bundle.ts'
+import { type Break, bundleTogether } from '../harness/bundle.ts'
 import { createCast, type FaultRecord, type Part } from '../harness/cast.ts'
 import { findingsOf } from '../harness/claims.ts'
 import {
@@ -23,27 +23,24 @@ import type { Sabotage } from '../harness/sabotage.ts'
 import { createArchive } from './archive.ts'
 import { createArrivals } from './arrivals.ts'
 import { check, type Verdict } from './check.ts'
+import { CLIENTS, type ClientKind, type PartConfig, startClients } from './clients.ts'
 import { CROWD_PROGRAMS, startCrowd } from './crowd.ts'
 import { notifierFaults } from './faults.ts'
 import { startPair } from './pair.ts'
-import {
-  CHANNELS,
-  type ChromiumConfig,
-  type CoreConfig,
-  type HttpConfig,
-  keyOf,
-  type LiveConfig,
-  type PublisherConfig,
-  type RawConfig,
-  type ServerConfig,
-  type WatcherConfig,
-} from './plan.ts'
+import { CHANNELS, keyOf, type ServerConfig } from './plan.ts'
 import type { ArchiveRecord, HallRecord, Record } from './records.ts'
 
 export interface ChaosOptions {
   readonly seed: number
   /** How long faults are injected. Longer on a slow machine, until each was injected once. */
   readonly seconds: number
+  /**
+   * Fewer processes, for a short run: one server for each version of HTTP, two publishers, and one process that follows without
+   * HTTP. Default: false.
+   */
+  readonly small?: boolean
+  /** Only these kinds of clients. Default: all. */
+  readonly clients?: readonly ClientKind[]
   /** Events a second of all publishers together. Default: 120. */
   readonly perSecond?: number
   /** Time between two faults. */
@@ -76,21 +73,12 @@ export interface ChaosResult extends Verdict {
  */
 const ARRIVAL_MS = 20_000
 
-type PartConfig =
-  | ChromiumConfig
-  | CoreConfig
-  | HttpConfig
-  | LiveConfig
-  | PublisherConfig
-  | RawConfig
-  | ServerConfig
-  | Partial<WatcherConfig>
-
 const WARM_UP_MS = 60_000
 
 const KINDS = ['express', 'koa', 'http', 'http2'] as const
+const FEW_KINDS = ['koa', 'http2'] as const
+
 const all = CHANNELS.map(({ name }) => name)
-const [news = '', room = '', user = '', prices = '', fat = '', quiet = ''] = all
 
 /**
  * Real processes publish, serve and follow events, on a master and its replica that write each command to disk before
@@ -98,7 +86,13 @@ const [news = '', room = '', user = '', prices = '', fat = '', quiet = ''] = all
  */
 export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, seconds, perSecond = 120, betweenMs = [100, 400], sabotage = [], breaks = [] } = options
-  const { chromium, arrivalMs = ARRIVAL_MS, log = () => {} } = options
+  const {
+    small = false,
+    clients: kindsOfClients = CLIENTS,
+    chromium,
+    arrivalMs = ARRIVAL_MS,
+    log = () => {},
+  } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const journal = openJournal<FaultRecord>(folder, 'faults')
@@ -107,7 +101,9 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
   const cast = createCast(folder, journal)
   const pair = await startPair()
   const archive = createArchive(kept, pair.master.socket)
-  const ports = [await freePort(false), await freePort(false), await freePort(false), await freePort(false)]
+  const kinds: readonly ServerConfig['kind'][] = small ? FEW_KINDS : KINDS
+  const ports: number[] = []
+  for (const _ of kinds) ports.push(await freePort(false))
   const random = createRandom(seed)
   // In front of the HTTP/1.1 servers: each connection goes to a random one.
   const anyOf = (from: readonly number[]): { host: string; readonly port: number } => ({
@@ -116,108 +112,42 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
       return from[Math.floor(Math.random() * from.length)] as number
     },
   })
-  const web = await startProxy(anyOf(ports.slice(0, 3)))
+  const web = await startProxy(anyOf(ports.slice(0, -1)))
   // Only for clients that notice silence themselves, which an EventSource does not.
-  const rough = await startProxy(anyOf(ports.slice(0, 3)))
-  const rough2 = await startProxy(anyOf(ports.slice(3)))
+  const rough = await startProxy(anyOf(ports.slice(0, -1)))
+  const rough2 = await startProxy(anyOf(ports.slice(-1)))
   const archiving = new AbortController()
   let leave = false
   try {
     const programs = [
       'publisher',
       'server',
-      'core',
-      'raw',
-      'eventsource',
-      'live',
-      ...CROWD_PROGRAMS,
+      ...kindsOfClients.flatMap((kind) => (kind === 'crowd' ? CROWD_PROGRAMS : kind)),
       ...(chromium ? ['chromium'] : []),
     ]
-    const files = new Map(
-      await Promise.all(
-        programs.map(async (name) => {
-          const file = await bundle(new URL(`${name}.ts`, import.meta.url), folder, name, breaks)
-          return [name, file] as const
-        }),
-      ),
-    )
+    const sources = programs.map((name) => [name, new URL(`${name}.ts`, import.meta.url)])
+    const files = await bundleTogether(Object.fromEntries(sources), folder, breaks)
     const start = (name: string, program: string, config: PartConfig): Part =>
       cast.start(name, files.get(program) as string, { seed, sabotage, url: pair.front.url, ...config })
 
     const noting = (async () => {
       for (; !archiving.signal.aborted; await delay(40)) await archive.poll()
     })()
-    const servers = KINDS.map((kind, at) =>
+    const servers = kinds.map((kind, at) =>
       start(`server-${kind}`, 'server', { kind, port: ports[at] as number }),
     )
-    const clients = [
-      start('core-1', 'core', {
-        clients: [
-          { w: 0, manner: 'callback', channels: all },
-          { w: 1, manner: 'callback', channels: [news] },
-          { w: 2, manner: 'state', channels: [room, prices] },
-        ],
-      }),
-      start('core-2', 'core', {
-        clients: [
-          { w: 0, manner: 'iterator', channels: [news, quiet] },
-          { w: 1, manner: 'iterator', channels: [prices, room, user] },
-          { w: 2, manner: 'callback', channels: [quiet, user] },
-        ],
-      }),
-      start('raw-1', 'raw', {
-        port: rough.port,
-        clients: [
-          { w: 0, channels: all },
-          { w: 1, channels: [news] },
-          { w: 2, channels: [fat, user] },
-          { w: 3, channels: [prices, quiet] },
-        ],
-      }),
-      start('raw-2', 'raw', {
-        port: rough2.port,
-        http2: true,
-        clients: [
-          { w: 0, channels: [news, room] },
-          { w: 1, channels: [fat, quiet, user] },
-        ],
-      }),
-      start('eventsource-1', 'eventsource', {
-        port: web.port,
-        clients: [
-          { w: 0, channels: [news, prices] },
-          { w: 1, channels: [room] },
-          { w: 2, channels: [user, quiet, fat] },
-        ],
-      }),
-      start('live-1', 'live', {
-        port: rough.port,
-        clients: [
-          { w: 0, over: 'websocket', channels: all },
-          { w: 1, over: 'websocket', channels: [news] },
-          { w: 2, over: 'websocket', channels: [fat, user] },
-          { w: 3, over: 'sse', channels: [prices, quiet] },
-          { w: 4, over: 'any', channels: [room, quiet] },
-        ],
-      }),
-    ]
-    const pages = chromium
-      ? [
-          start('chromium-1', 'chromium', {
-            port: web.port,
-            binary: chromium,
-            clients: [
-              { w: 0, channels: [news, room, prices] },
-              { w: 1, channels: [user, quiet] },
-            ],
-          }),
-        ]
-      : []
-    const publishers = [0, 1, 2].map((p) =>
-      start(`publisher-${p + 1}`, 'publisher', { p, perSecond: perSecond / 3 }),
+    const clients = startClients(start, kindsOfClients, {
+      small,
+      chromium,
+      web: web.port,
+      rough: rough.port,
+      rough2: rough2.port,
+    })
+    const publishers = (small ? [0, 1] : [0, 1, 2]).map((p, _, { length }) =>
+      start(`publisher-${p + 1}`, 'publisher', { p, perSecond: perSecond / length }),
     )
 
-    const crowd = startCrowd(start, folder, rough.port, halls)
+    const crowd = kindsOfClients.includes('crowd') ? startCrowd(start, folder, rough.port, halls) : undefined
 
     const scene: Scene = {
       get redis() {
@@ -231,9 +161,9 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     const network = { random, journal }
     const faults: Fault[] = [
       ...processFaults(() => servers, scene, [500, 3000], 'server '),
-      ...processFaults(() => [...clients, crowd.watcher], scene, [500, 2500], 'client '),
+      ...processFaults(() => [...clients, ...(crowd ? [crowd.watcher] : [])], scene, [500, 2500], 'client '),
       // Some longer than the lease of a guest.
-      ...processFaults(() => crowd.guests, scene, [500, 5000], 'guest '),
+      ...processFaults(() => crowd?.guests ?? [], scene, [500, 5000], 'guest '),
       ...redisFaults(scene, [0, 1000]),
       ...networkFaults(scene, 'Redis '),
       ...networkFaults({ ...network, proxy: rough }, 'client '),
@@ -245,8 +175,8 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     const arrivals = createArrivals(folder)
     await untilNone(
       () => [
-        ...arrivals.nowhere(clients.length + pages.length),
-        ...(crowd.begun() ? [] : ['the views and lists']),
+        ...arrivals.nowhere(clients.length),
+        ...((crowd?.begun() ?? true) ? [] : ['the views and lists']),
       ],
       WARM_UP_MS,
       'clients that never began',
@@ -258,24 +188,24 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     await strikes.stop()
     const codes = await Promise.all(publishers.map((part) => part.end()))
     if (codes.some((code) => code !== 0)) throw new Error('a publisher failed')
-    await crowd.rest()
+    await crowd?.rest()
     const ended = performance.now()
     const ends = await endsOf(pair.master.socket)
     let left = arrivals.behind(ends)
-    let behind = crowd.behind()
+    let behind = crowd?.behind() ?? []
     while (left.length + behind.length > 0 && performance.now() < ended + arrivalMs) {
       await delay(100)
       left = arrivals.behind(ends)
-      behind = crowd.behind()
+      behind = crowd?.behind() ?? []
     }
     const arrivedMs = performance.now() - ended
     log(`clients arrived after ${Math.round(arrivedMs)} ms`)
     archiving.abort()
     await noting
     await archive.read()
-    await crowd.keep(pair.master.socket)
-    await crowd.end()
-    await Promise.all([...clients, ...pages].map((part) => part.end()))
+    await crowd?.keep(pair.master.socket)
+    await crowd?.end()
+    await Promise.all(clients.map((part) => part.end()))
     await Promise.all(servers.map((part) => part.end()))
     const journals = readJournals<Record>(folder)
     const verdict = check({ journals, left, behind })

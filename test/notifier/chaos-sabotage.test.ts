@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { Break } from '../../chaos/harness/bundle.ts'
 import { findingsOf } from '../../chaos/harness/claims.ts'
 import { brokenScript, type Sabotage } from '../../chaos/harness/sabotage.ts'
+import type { ClientKind } from '../../chaos/notifier/clients.ts'
 import { runNotifierChaos } from '../../chaos/notifier/run.ts'
 import { LONG } from '../support/until.ts'
 
@@ -14,6 +15,8 @@ interface Broken {
   readonly sabotage?: readonly Sabotage[]
   readonly faults: readonly string[]
   readonly finds: RegExp
+  /** Those that notice it. Default: all. */
+  readonly clients?: readonly ClientKind[]
   /** Default: 2 s. */
   readonly arrivalMs?: number
   readonly long?: true
@@ -40,6 +43,7 @@ const BROKEN: readonly Broken[] = [
     breaks: NO_REPAIR,
     faults: ['subscriber connections killed', 'Redis connections cut'],
     finds: /some are missing/,
+    clients: ['core', 'raw'],
   },
   {
     what: 'a check of the event at the position',
@@ -156,10 +160,12 @@ test.each(BROKEN.flatMap(({ breaks = [] }) => breaks))(
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
   'a run finds the faults of real processes without $what',
-  async ({ breaks = [], sabotage = [], faults, finds, arrivalMs = 2000 }) => {
+  async ({ breaks = [], sabotage = [], faults, finds, clients, arrivalMs = 2000 }) => {
     const { claims } = await runNotifierChaos({
       seed: 1,
       seconds: LONG ? 6 : 3,
+      small: !LONG,
+      ...(clients ? { clients } : {}),
       betweenMs: [100, 400],
       arrivalMs,
       faults,
