@@ -13,6 +13,9 @@
 -- @item arg lasts    milliseconds for which they are stored
 -- @returns integer   members
 
+-- A call adds 100 at most. More are left over only where `most` became less, and following calls remove them.
+local MOST_REMOVED = 500
+
 local function item(counts, given, lacks, most, lasts)
   local damaged = typed(counts, 'zset')
   if damaged then
@@ -24,7 +27,7 @@ local function item(counts, given, lacks, most, lasts)
   for at = 1, #added, 2 do
     redis.call('ZINCRBY', counts, added[at + 1], added[at])
   end
-  local over = redis.call('ZCARD', counts) - most
+  local over = math.min(redis.call('ZCARD', counts) - most, MOST_REMOVED)
   if over > 0 then
     local removed = redis.call('ZPOPMIN', counts, over)
     missing = missing + tonumber(removed[#removed])

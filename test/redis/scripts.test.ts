@@ -1,23 +1,15 @@
-import { Cluster, type Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Redis } from 'ioredis'
+import { beforeAll, describe, expect, test } from 'vitest'
 
-import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
+import type { Arg } from '../../packages/core/src/redis/script.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
 import { documentedCommands } from '../support/documented-user.ts'
-import { patternOf, useCluster, useRedis } from '../support/redis.ts'
+import { useCluster } from '../support/redis.ts'
 import { type Sample, SAMPLES } from '../support/samples.ts'
+import { type AnyScript, evalArgs, keysOf, SCRIPT_CASES } from '../support/script-calls.ts'
 import { testScript } from '../support/scripts.ts'
 
-type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
-
 const scripts: readonly AnyScript[] = Object.values(generated)
-const cases = scripts.flatMap((script) =>
-  (SAMPLES[script.name] ?? []).map((sample, at) => ({
-    name: `${script.name}, sample ${at + 1}`,
-    script,
-    sample,
-  })),
-)
 const MISSING_SAMPLE = 'give it a sample for each type it replies with, in test/support/<feature>-samples.ts'
 
 const TYPES: Readonly<Record<Sample['returns'], (reply: unknown) => boolean>> = {
@@ -28,32 +20,47 @@ const TYPES: Readonly<Record<Sample['returns'], (reply: unknown) => boolean>> = 
   null: (reply) => reply === null,
 }
 
-/** EVAL's arguments for a batch with the item `times` times. */
-function evalOf(script: AnyScript, { item, shared = [] }: Sample, times: number = 1): Arg[] {
-  const each = Array.from({ length: times }, () => item)
-  const first = item.length - script.args.length
-  const keys = each.flatMap((values) => values.slice(0, first))
-  const args = each.flatMap((values) => values.slice(first))
-  const own = sharedKeysOf(script, { shared })
-  const values = (script.sharedKeys ? shared.slice(1) : shared) as Arg[]
-  return [script.text, own.length + keys.length, ...own, ...keys, ...values, ...args]
-}
+// A server of a cluster refuses a script whose keys are in several slots.
+const bench = useCluster({ masters: 1, args: ['--enable-debug-command', 'yes'] })
+// Redis compiles a script in 2 ms.
+beforeAll(async () => void (await run(scripts.map(({ text }) => ['SCRIPT', 'LOAD', text]))))
 
-function sharedKeysOf(script: AnyScript, { shared = [] }: Pick<Sample, 'shared'>): readonly string[] {
-  return script.sharedKeys ? (shared[0] as readonly string[]) : []
-}
+type Command = readonly Arg[]
 
-async function prepare(cluster: Cluster, { before = [] }: Sample): Promise<void> {
-  for (const [command, ...args] of before) await cluster.call(String(command), args)
-}
-
-/** Runs commands in one round trip. Returns the reply of the last one. */
-async function runAll(raw: Redis, commands: readonly (readonly Arg[])[]): Promise<unknown> {
-  const all = raw.pipeline()
+/** Runs commands in one round trip. Returns the reply of each; of an EVALSHA also its error. */
+async function run(commands: readonly Command[]): Promise<readonly unknown[]> {
+  const all = (bench.raws[0] as Redis).pipeline()
   for (const [command, ...args] of commands) all.call(String(command), args)
   const replies = (await all.exec()) ?? []
-  for (const [error] of replies) if (error) throw error
-  return replies.at(-1)?.[1]
+  return replies.map(([error, reply], at) => {
+    if (error && !/^EVALSHA/.test(String(commands[at]?.[0]))) throw error
+    return error ?? reply
+  })
+}
+
+/** Runs sequences of commands in one round trip. Returns the replies of each sequence. */
+async function runEach(sequences: readonly (readonly Command[])[]): Promise<readonly (readonly unknown[])[]> {
+  const replies = [...(await run(sequences.flat()))]
+  return sequences.map(({ length }) => replies.splice(0, length))
+}
+
+function readsOnly({ text }: AnyScript): boolean {
+  return text.startsWith('#!lua flags=no-writes')
+}
+
+function call(script: AnyScript, sample: Sample, times: number = 1): Command {
+  return [readsOnly(script) ? 'EVALSHA_RO' : 'EVALSHA', script.sha, ...evalArgs(script, sample, times)]
+}
+
+/** The call by a user, on an empty server with the keys of the sample. */
+function callAs(user: string, script: AnyScript, sample: Sample, times: number = 1): readonly Command[] {
+  return [
+    ['FLUSHALL'],
+    ...(sample.before ?? []),
+    ['AUTH', user, 'x'],
+    call(script, sample, times),
+    ['AUTH', 'default', 'x'],
+  ]
 }
 
 describe('every script', () => {
@@ -114,38 +121,31 @@ test.each(scripts.map((script) => [script.name, script] as const))(
 )
 
 describe('run by the documented user, who may access only the keys of the call', () => {
-  const bench = useRedis()
-
-  /** Runs as that user, who may only read if the script is declared read-only. */
-  async function runConfined(script: AnyScript, sample: Sample, times: number): Promise<unknown> {
-    const readOnly = script.text.startsWith('#!lua flags=no-writes')
-    const access = readOnly ? '%R~' : '~'
-    const keys = [
-      ...sharedKeysOf(script, sample),
-      ...sample.item.slice(0, sample.item.length - script.args.length),
-    ].map((key) => `${access}${String(key)}`)
+  /** The replies of each batch, which has the item `times` times. The user may only read if the script is declared read-only. */
+  async function runConfined(
+    script: AnyScript,
+    sample: Sample,
+    ...batches: readonly number[]
+  ): Promise<readonly unknown[]> {
+    const access = readsOnly(script) ? '%R~' : '~'
+    const keys = keysOf(script, sample).map((key) => `${access}${key}`)
     const channels = (sample.channels ?? []).map((channel) => `&${channel}`)
-    const commands = [...documentedCommands(), '+eval_ro']
+    const commands = [...documentedCommands(), '+evalsha_ro']
     const rights = ['reset', 'on', '>x', '-@all', ...commands, 'resetchannels', ...keys, ...channels]
-    await runAll(bench.raw, [...(sample.before ?? []), ['ACL', 'SETUSER', 'confined', ...rights]])
-    const user = patternOf('ioredis', bench.server.url, { username: 'confined', password: 'x' })
-    try {
-      return await user.call(readOnly ? 'eval_ro' : 'eval', evalOf(script, sample, times))
-    } finally {
-      user.disconnect()
-    }
+    const calls = batches.map((times) => callAs('confined', script, sample, times))
+    const [, ...replies] = await runEach([[['ACL', 'SETUSER', 'confined', ...rights]], ...calls])
+    return replies.map((each) => each.at(-2))
   }
 
-  test.each(cases)('$name: works, and replies with the type in its header', async ({ script, sample }) => {
-    const reply = await runConfined(script, sample, 1)
-    expect(reply, `not of type ${sample.returns}`).toSatisfy(TYPES[sample.returns])
-  })
-
-  test.each(cases)('$name: twice in one batch gives two replies', async ({ script, sample }) => {
-    const replies = (await runConfined(script, sample, 2)) as unknown[]
-    expect(replies).toHaveLength(2)
-    expect(replies.filter((reply) => reply instanceof Error)).toEqual([])
-  })
+  test.each(SCRIPT_CASES)(
+    '$name: works, replies with the type in its header, and twice in one batch with two',
+    async ({ script, sample }) => {
+      const [reply, replies] = await runConfined(script, sample, 1, 2)
+      expect(reply, `not of type ${sample.returns}`).toSatisfy(TYPES[sample.returns])
+      expect(replies).toHaveLength(2)
+      expect((replies as unknown[]).filter((each) => each instanceof Error)).toEqual([])
+    },
+  )
 
   test('a script that touches another key is caught', async () => {
     const source = `--- Strays.
@@ -156,16 +156,28 @@ local function item(mine)
   return redis.call('DEL', mine .. ':other')
 end
 `
-    const stray = testScript('test/stray', source)
-    const refused = runConfined(stray, { returns: 'integer', item: ['k'] }, 1)
-    await expect(refused).rejects.toThrow(/script can't access|No permissions to access a key/)
+    const stray = testScript('test/stray', source) as AnyScript
+    await run([['SCRIPT', 'LOAD', stray.text]])
+    const [refused] = await runConfined(stray, { returns: 'integer', item: ['k'] }, 1)
+    expect(String(refused)).toMatch(
+      /script can't access|No permissions to access a key|another slot|non local/,
+    )
   })
 
   test('a script that publishes on another channel is caught', async () => {
     const nudge = scripts.find(({ name }) => name === 'notifier/nudge') as AnyScript
     const [sample] = SAMPLES['notifier/nudge'] as [Sample]
-    const refused = runConfined(nudge, { ...sample, channels: ['another'] }, 1)
-    await expect(refused).rejects.toThrow(/script can't publish|No permissions to access a channel/)
+    const [refused] = await runConfined(nudge, { ...sample, channels: ['another'] }, 1)
+    expect(String(refused)).toMatch(/script can't publish|No permissions to access a channel/)
+  })
+
+  test('a call whose keys are in several slots is caught', async () => {
+    const [one] = SCRIPT_CASES.filter(({ script }) => script.keys.length > 1 && !script.sharedKeys)
+    const { script, sample } = one!
+    const refused = await run(
+      callAs('default', script, { ...sample, item: ['elsewhere', ...sample.item.slice(1)] }),
+    )
+    expect(String(refused.at(-2))).toMatch(/CROSSSLOT/)
   })
 })
 
@@ -175,100 +187,95 @@ function runsWhenFull({ text }: AnyScript): boolean {
 }
 
 describe('on a server whose memory is full', () => {
-  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
-  afterEach(() => bench.raw.config('SET', 'maxmemory', 0))
-
-  test.each(cases)('$name: runs or is refused as a whole, as its header says', async ({ script, sample }) => {
-    const full = ['CONFIG', 'SET', 'maxmemory', 1]
-    const before = await runAll(bench.raw, [...(sample.before ?? []), full, ['DEBUG', 'DIGEST']])
-    const reply = bench.raw.call('eval', evalOf(script, sample, 2))
-    if (runsWhenFull(script)) {
-      const replies = (await reply) as unknown[]
-      expect(replies.filter((each) => each instanceof Error)).toEqual([])
-    } else {
-      await expect(reply).rejects.toThrow(/OOM/)
-      expect(await bench.raw.call('DEBUG', 'DIGEST')).toBe(before)
-    }
-  })
+  test.each(SCRIPT_CASES)(
+    '$name: runs or is refused as a whole, as its header says',
+    async ({ script, sample }) => {
+      const { before = [] } = sample
+      const replies = await run([
+        ...before,
+        ['CONFIG', 'SET', 'maxmemory', 1],
+        ['DEBUG', 'DIGEST'],
+        call(script, sample, 2),
+        ['CONFIG', 'SET', 'maxmemory', 0],
+        ['DEBUG', 'DIGEST'],
+      ])
+      const [digest, reply, , after] = replies.slice(-4)
+      if (runsWhenFull(script)) {
+        expect(reply).toHaveLength(2)
+        expect((reply as unknown[]).filter((each) => each instanceof Error)).toEqual([])
+      } else {
+        expect(String(reply)).toMatch(/OOM/)
+        expect(after).toBe(digest)
+      }
+    },
+  )
 })
 
 describe('where a key has another type', () => {
-  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
-
-  /** Keys of the sample, each once. */
-  function keysOf(script: AnyScript, sample: Sample): string[] {
-    const own = sample.item.slice(0, sample.item.length - script.args.length)
-    return [...new Set([...sharedKeysOf(script, sample), ...own.map(String)])]
-  }
-
-  test.each(cases)('$name: a call that fails wrote nothing', async ({ script, sample }) => {
-    const [text, ...args] = evalOf(script, sample)
-    const sha = String(await bench.raw.script('LOAD', String(text)))
-    for (const key of keysOf(script, sample)) {
-      for (const spoil of [
-        ['SET', key, 'x'],
-        ['RPUSH', key, 'x'],
-      ]) {
-        const commands = [['FLUSHALL'], ...(sample.before ?? []), ['DEL', key], spoil, ['DEBUG', 'DIGEST']]
-        const before = await runAll(bench.raw, commands)
-        const error = await bench.raw.call('evalsha', [sha, ...args]).then(
-          () => undefined,
-          (reason: Error) => reason,
-        )
-        if (error === undefined) continue
-        const after = await bench.raw.call('DEBUG', 'DIGEST')
-        expect(after, `wrote, though ${key} is a ${spoil[0]}`).toBe(before)
-        // Returned, not raised, so that its caller knows that nothing was done.
-        const returns = /^(stream|leaderboard)\//.test(script.name)
-        const writes = !script.text.startsWith('#!lua flags=no-writes')
-        if (returns && writes) expect(error.message).not.toMatch(/user_script/)
-      }
+  test.each(SCRIPT_CASES)('$name: a call that fails wrote nothing', async ({ script, sample }) => {
+    const { before = [] } = sample
+    const spoils = keysOf(script, sample).flatMap((key) => [
+      ['SET', key, 'x'],
+      ['RPUSH', key, 'x'],
+    ])
+    const runs = await runEach(
+      spoils.map((spoil) => [
+        ['FLUSHALL'],
+        ...before,
+        ['DEL', spoil[1]!],
+        spoil,
+        ['DEBUG', 'DIGEST'],
+        call(script, sample),
+        ['DEBUG', 'DIGEST'],
+      ]),
+    )
+    for (const [at, replies] of runs.entries()) {
+      const [digest, error, after] = replies.slice(-3)
+      if (!(error instanceof Error)) continue
+      const [type, key] = spoils[at]!
+      expect(after, `wrote, though ${key} is a ${type}`).toBe(digest)
+      // Returned, not raised, so that its caller knows that nothing was done.
+      const returns = /^(stream|leaderboard)\//.test(script.name)
+      if (returns && !readsOnly(script)) expect(error.message).not.toMatch(/user_script/)
     }
   })
 })
 
 describe('where the user may not run one of its commands', () => {
-  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
-  let user: Redis
+  const all = new Set(scripts.flatMap(({ text }) => commandsOf(text)))
+  const unknown = new Set<string>()
   beforeAll(async () => {
-    await bench.raw.call('ACL', 'SETUSER', 'refused', 'on', '>x', '~*', '&*', '+@all')
-    user = patternOf('ioredis', bench.server.url, { username: 'refused', password: 'x' })
+    const known = await run([...NEWER].map((command) => ['COMMAND', 'INFO', command]))
+    for (const [at, command] of [...NEWER].entries())
+      if ((known[at] as readonly unknown[])[0] === null) unknown.add(command)
+    const users = [...all].filter((command) => !unknown.has(command))
+    await run(
+      users.map((each) => ['ACL', 'SETUSER', `no-${each}`, 'on', '>x', '~*', '&*', '+@all', `-${each}`]),
+    )
   })
-  afterAll(() => user.disconnect())
 
-  test.each(cases)('$name: fails as not done only where it wrote nothing', async ({ script, sample }) => {
-    const [text, ...args] = evalOf(script, sample)
-    const sha = String(await bench.raw.script('LOAD', String(text)))
-    for (const command of new Set(commandsOf(script.text))) {
-      if (NEWER.has(command)) {
-        const [known] = (await bench.raw.call('COMMAND', 'INFO', command)) as readonly unknown[]
-        if (known === null) continue
+  test.each(SCRIPT_CASES)(
+    '$name: fails as not done only where it wrote nothing',
+    async ({ script, sample }) => {
+      const { before = [] } = sample
+      const commands = [...new Set(commandsOf(script.text))].filter((command) => !unknown.has(command))
+      const runs = await runEach(
+        commands.map((command) => [
+          ['FLUSHALL'],
+          ...before,
+          ['DEBUG', 'DIGEST'],
+          ['AUTH', `no-${command}`, 'x'],
+          call(script, sample),
+          ['AUTH', 'default', 'x'],
+          ['DEBUG', 'DIGEST'],
+        ]),
+      )
+      for (const [at, replies] of runs.entries()) {
+        const [digest, , ended, , after] = replies.slice(-5)
+        // After an error that a script raises its fate is unknown, and the client reports that.
+        if (!(ended instanceof Error) || /user_script/.test(ended.message)) continue
+        expect(after, `wrote, without the right to ${commands[at]}`).toBe(digest)
       }
-      const before = await runAll(bench.raw, [
-        ['FLUSHALL'],
-        ...(sample.before ?? []),
-        ['ACL', 'SETUSER', 'refused', '+@all', `-${command}`],
-        ['DEBUG', 'DIGEST'],
-      ])
-      const ended = await user.call('evalsha', [sha, ...args]).catch((error: Error) => error)
-      // After an error that a script raises its fate is unknown, and the client reports that.
-      if (!(ended instanceof Error) || /user_script/.test(ended.message)) continue
-      expect(await bench.raw.call('DEBUG', 'DIGEST'), `wrote, without the right to ${command}`).toBe(before)
-    }
-  })
-})
-
-describe('on a cluster', () => {
-  const bench = useCluster()
-  let client: Cluster
-  beforeAll(() => {
-    client = new Cluster([...bench.cluster.startupNodes])
-  })
-  afterAll(() => client.disconnect())
-
-  test.each(cases)('$name: its keys fall in one slot', async ({ script, sample }) => {
-    await prepare(client, sample)
-    const reply = await client.call('eval', evalOf(script, sample))
-    expect(reply).toSatisfy(TYPES[sample.returns])
-  })
+    },
+  )
 })

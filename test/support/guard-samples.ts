@@ -22,6 +22,10 @@ const RESERVED: NonNullable<Sample['before']> = [
   ['HSET', counterKeys[2], 'open', 'r\n-1 a', 'late', 'r\n-2 a'],
   ['ZADD', counterKeys[1], LATER, 'open', 1, 'late'],
 ]
+/** More reservations than two calls end. */
+const MANY_EXPIRED: NonNullable<Sample['before']> = [
+  ['ZADD', counterKeys[1], ...Array.from({ length: 400 }, (_, at): readonly Arg[] => [1, `r${at}`]).flat()],
+]
 const counterId = keys.guardOf('counter-id', 'stock', 'order-1')
 
 const claimed = keys.guardOf('once', 'charge', 'order-1')
@@ -251,7 +255,7 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       returns: 'integer',
       shared: [...COUNTERS, 1],
       item: [fenceOf, 5, 'open', 'c'],
-      before: Array.from({ length: 400 }, (_, at): readonly Arg[] => ['ZADD', counterKeys[1], 1, `r${at}`]),
+      before: MANY_EXPIRED,
     },
   ],
   'guard/fenced_write': [
@@ -276,7 +280,7 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       returns: 'integer',
       shared: COUNTERS,
       item: ['open', 'c'],
-      before: Array.from({ length: 400 }, (_, at): readonly Arg[] => ['ZADD', counterKeys[1], 1, `r${at}`]),
+      before: MANY_EXPIRED,
     },
   ],
 }

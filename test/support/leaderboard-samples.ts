@@ -1,6 +1,6 @@
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
 import type { Arg } from '../../packages/core/src/redis/script.ts'
-import type { Sample } from './sample.ts'
+import { adds, type Sample } from './sample.ts'
 
 const keys = createKeys('samples', { keyPrefix: 'app:', db: 0 })
 const board = keys.leaderboard('points')
@@ -46,15 +46,7 @@ const LOGGED: NonNullable<Sample['before']> = [
 ]
 /** More to leave than two calls take. */
 const LATE: NonNullable<Sample['before']> = [
-  ...Array.from({ length: 400 }, (_, at): readonly Arg[] => [
-    'XADD',
-    leaving,
-    `${at + 1}-1`,
-    'm',
-    'ann',
-    'b',
-    '1',
-  ]),
+  adds(leaving, 400, 'm', 'ann', 'b', '1'),
   ['XADD', leaving, `${LATER}-1`, 'm', 'cem', 'b', '1'],
 ]
 const REMEMBERED: NonNullable<Sample['before']> = [...LOGGED, ['HSET', ids, 'ia', `${LATER}-1 5 - ann`]]

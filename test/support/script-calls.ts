@@ -23,6 +23,17 @@ export function keysOf({ sharedKeys, args }: AnyScript, { item, shared = [] }: S
   return [...new Set([...(sharedKeys ? (shared[0] as readonly string[]) : []), ...own])]
 }
 
+/** What EVAL and EVALSHA take after the script, for a batch with the sample's item `times` times. */
+export function evalArgs(script: AnyScript, { item, shared = [] }: Sample, times: number = 1): Arg[] {
+  const each = Array.from({ length: times }, () => item)
+  const first = item.length - script.args.length
+  const keys = each.flatMap((values) => values.slice(0, first))
+  const args = each.flatMap((values) => values.slice(first))
+  const own = script.sharedKeys ? (shared[0] as readonly string[]) : []
+  const values = (script.sharedKeys ? shared.slice(1) : shared) as Arg[]
+  return [own.length + keys.length, ...own, ...keys, ...values, ...args]
+}
+
 /** How each call of a batch of `times` items ended: undefined where it succeeded, else its error. */
 export async function errorsOf(
   penknife: Penknife,

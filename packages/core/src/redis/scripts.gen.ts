@@ -3168,7 +3168,7 @@ redis.call('ZREM', counts, '')
 for at = 1, #added, 2 do
 redis.call('ZINCRBY', counts, added[at + 1], added[at])
 end
-local over = redis.call('ZCARD', counts) - most
+local over = math.min(redis.call('ZCARD', counts) - most, MOST_REMOVED)
 if over > 0 then
 local removed = redis.call('ZPOPMIN', counts, over)
 missing = missing + tonumber(removed[#removed])
@@ -11212,14 +11212,15 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[ar
  */
 export const limiterCountDenied: Script<[], [counts: string, given: Arg, lacks: Arg, most: Arg, lasts: Arg], number> = {
   name: 'limiter/count-denied',
-  sha: 'd45aa7d8bc21c76d52970e8559736aa4fa842675',
+  sha: 'a062f4a4e263b85e2eb9e8327824b9c6821ef9ea',
   batch: 4,
   sharedKeys: false,
   shared: [],
   keys: ["counts"],
   args: ["given","lacks","most","lasts"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece1, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua`, piece1, `local MOST_REMOVED = 500
+local items = #KEYS / 1
 if items == 1 then
 local counts, given, lacks, most, lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 do`, piece87, `end
