@@ -11,7 +11,6 @@ import {
   CHANNEL,
   commitJob,
   type Job,
-  LEASE_MS,
   type MemberConfig,
   type MemberLife,
   MOST_ATTEMPTS,
@@ -81,7 +80,7 @@ async function handle(delivery: Delivery<Job>): Promise<void> {
   const { payload: job } = delivery
   if (random.next() < 0.1) throw new Error('fails before its commit')
   // Some take longer than a lease.
-  if (random.next() < config.slow) await delay(random.int(0, 2 * LEASE_MS))
+  if (random.next() < config.slow) await delay(random.int(0, 2 * config.leaseMs))
   const commit = (): Promise<void> =>
     commitJob(objects, delivery).then((answer) => {
       if (!answer.ok && !answer.lost) throw new Error(JSON.stringify(answer.refused))
@@ -104,7 +103,7 @@ process.once('SIGTERM', () => {
 })
 journal.write({ k: 'born' })
 const worker = jobs.worker('work', handle, {
-  lease: LEASE_MS,
+  lease: config.leaseMs,
   concurrency: 20,
   retryDelay: 20,
   maxAttempts: MOST_ATTEMPTS,

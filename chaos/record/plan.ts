@@ -11,7 +11,6 @@ import {
 import type { Sabotage } from '../harness/sabotage.ts'
 
 export const SPACE = 'chaos'
-export const LEASE_MS = 1000
 /** So many that no job becomes a dead letter: a process that is killed uses up an attempt of the jobs that it handled. */
 export const MOST_ATTEMPTS = 1000
 export const CHANNEL = 'all'
@@ -31,6 +30,7 @@ export interface MemberConfig {
   readonly sabotage: readonly Sabotage[]
   /** The share of handlers that take longer than a lease, 0 to 1. */
   readonly slow: number
+  readonly leaseMs: number
 }
 
 /** And what the harness adds. */

@@ -23,7 +23,7 @@ import { openJournal, readJournals } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
 import type { Sabotage } from '../harness/sabotage.ts'
 import { check, type Left, type Verdict } from './check.ts'
-import { CHANNEL, commitJob, LEASE_MS, type MemberConfig, MOST_ATTEMPTS, openObjects, SPACE } from './plan.ts'
+import { CHANNEL, commitJob, type MemberConfig, MOST_ATTEMPTS, openObjects, SPACE } from './plan.ts'
 import type { Record } from './records.ts'
 
 export interface RecordChaosOptions {
@@ -32,6 +32,8 @@ export interface RecordChaosOptions {
   readonly seconds: number
   /** Processes. Default: 4. */
   readonly members?: number
+  /** The lease of a job. A frozen process stays frozen for one to three of them. Default: 1000. */
+  readonly leaseMs?: number
   /** Time between two faults. */
   readonly betweenMs?: readonly [number, number]
   /** Only these faults. Default: all. */
@@ -56,7 +58,7 @@ export interface RecordChaosResult extends Verdict {
  */
 export async function runRecordChaos(options: RecordChaosOptions): Promise<RecordChaosResult> {
   const { seed, seconds, members = 4, betweenMs = [100, 400] } = options
-  const { sabotage = [], slow = 0.05, log = () => {} } = options
+  const { leaseMs = 1000, sabotage = [], slow = 0.05, log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const redis = await startRedis({ persist: true })
@@ -66,12 +68,12 @@ export async function runRecordChaos(options: RecordChaosOptions): Promise<Recor
   let kept = false
   try {
     const member = await bundle(new URL('member.ts', import.meta.url), folder, 'member')
-    const config: MemberConfig = { url: proxy.url, seed, sabotage, slow }
+    const config: MemberConfig = { url: proxy.url, seed, sabotage, slow, leaseMs }
     for (let at = 1; at <= members; at++) cast.start(`member-${at}`, member, config)
     const random = createRandom(seed)
     const scene: Scene = { redis, proxy, random, journal, alone: oneAtATime() }
     const faults: Fault[] = [
-      ...processFaults(() => cast.parts, scene, [LEASE_MS, 3 * LEASE_MS]),
+      ...processFaults(() => cast.parts, scene, [leaseMs, 3 * leaseMs]),
       ...redisFaults(scene, [0, 1000]),
       ...networkFaults(scene),
     ].filter(({ name }) => options.faults?.includes(name) ?? true)
@@ -86,7 +88,7 @@ export async function runRecordChaos(options: RecordChaosOptions): Promise<Recor
       cast.parts.map(async (part) => ({ life: part.life, code: await endIn(15_000, part.end()) })),
     )
     const failed = ends.filter(({ code }) => code !== 0).map(({ life, code }) => `${life} ended with ${code}`)
-    const undone = await finishAll(redis.socket)
+    const undone = await finishAll(redis.socket, leaseMs)
     const left = await whatIsLeft(redis.socket, [...undone, ...failed])
     const journals = readJournals<Record>(folder)
     const verdict = check(journals, left)
@@ -162,11 +164,11 @@ async function scoresOf(board: Leaderboard, window: string): Promise<ReadonlyMap
 }
 
 /** Does what the processes left undone; says what cannot be done. */
-async function finishAll(socket: string): Promise<string[]> {
+async function finishAll(socket: string, leaseMs: number): Promise<string[]> {
   const penknife = connect(new Redis(socket, { lazyConnect: true }))
   const objects = openObjects(penknife.space(SPACE))
   const worker = objects.jobs.worker('work', (delivery) => commitJob(objects, delivery), {
-    lease: LEASE_MS,
+    lease: leaseMs,
     maxAttempts: MOST_ATTEMPTS,
   })
   const until = performance.now() + 60_000

@@ -1,15 +1,18 @@
-import { createLeaderboard, type Leaderboard, PenknifeError } from '@penknife/core'
-import type { Redis } from 'ioredis'
+import { createLeaderboard, type Leaderboard, type Penknife, PenknifeError } from '@penknife/core'
 import { expect, test } from 'vitest'
 
-import { openReady } from '../support/connect.ts'
-import { pattern, useRedis } from '../support/redis.ts'
+import { type DamagingCommand, useTrials } from '../support/damage.ts'
+import { useRedis } from '../support/redis.ts'
 
-const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+const bench = useRedis()
+const trials = useTrials(bench)
 
-/** A board that uses every kind of key, with something in each. */
-async function filledBoard(): Promise<Leaderboard> {
-  const penknife = await openReady(pattern(bench.server.url))
+/** A board that uses every kind of key, for each penknife. */
+const boards = new Map<Penknife, Leaderboard>()
+
+function boardOf(penknife: Penknife): Leaderboard {
+  const found = boards.get(penknife)
+  if (found) return found
   const board = createLeaderboard(penknife.space('shop'), 'points', {
     windows: {
       all: 'all-time',
@@ -22,6 +25,13 @@ async function filledBoard(): Promise<Leaderboard> {
     events: { top: 2, overtaken: 2 },
   })
   board.on(() => {})
+  boards.set(penknife, board)
+  return board
+}
+
+/** The board of database 0, with something in each key. */
+async function filledBoard(): Promise<Leaderboard> {
+  const board = boardOf(trials.penknives[0] as Penknife)
   await board.increment('ann', 5, { id: 'a' })
   await board.increment('bob', 7, { id: 'b' })
   await board.increment('cem', 1, { id: 'c' })
@@ -55,97 +65,93 @@ const OTHER_TYPES: readonly (readonly [command: string, ...args: string[]])[] = 
   ['XADD', '1-1', 'f', 'x'],
 ]
 
-/** What a foreign program may do to a key of the right type. */
-const FOREIGN: Readonly<Record<string, readonly ((key: string) => Promise<unknown>)[]>> = {
+/** What a foreign program may do to a key of the right type, with these fields if it is a hash. */
+const FOREIGN: Readonly<
+  Record<string, readonly ((key: string, fields: readonly string[]) => DamagingCommand)[]>
+> = {
   zset: [
-    (key) => bench.raw.zadd(key, 1.5, 'ann'),
-    (key) => bench.raw.zadd(key, '+inf', 'ann'),
-    (key) => bench.raw.zadd(key, 3, 'two\nlines'),
+    (key) => ['ZADD', key, 1.5, 'ann'],
+    (key) => ['ZADD', key, '+inf', 'ann'],
+    (key) => ['ZADD', key, 3, 'two\nlines'],
   ],
-  stream: [
-    (key) => bench.raw.xadd(key, '*', 'foreign', 'x'),
-    (key) => bench.raw.xadd(key, '*', 'm', 'ann', 'b', 'x'),
-  ],
+  stream: [(key) => ['XADD', key, '*', 'foreign', 'x'], (key) => ['XADD', key, '*', 'm', 'ann', 'b', 'x']],
   hash: [
-    (key) => bench.raw.hset(key, 'ann', 'x', '=ann', 'x', 'ia', 'x', 'xann', 'x', 'f', ''),
-    async (key) => bench.raw.hset(key, ...(await bench.raw.hkeys(key)).flatMap((field) => [field, '"x"'])),
+    (key) => ['HSET', key, 'ann', 'x', '=ann', 'x', 'ia', 'x', 'xann', 'x', 'f', ''],
+    (key, fields) => ['HSET', key, ...fields.flatMap((field) => [field, '"x"'])],
   ],
 }
 
-async function snapshot(raw: Redis): Promise<ReadonlyMap<string, Buffer>> {
-  const keys = (await raw.keys('*')).toSorted()
-  const dumps = await Promise.all(keys.map((key) => raw.dumpBuffer(key)))
-  return new Map(keys.map((key, at) => [key, dumps[at] as Buffer]))
+interface Kept {
+  readonly key: string
+  readonly type: string
+  readonly fields: readonly string[]
 }
 
-async function restore(raw: Redis, kept: ReadonlyMap<string, Buffer>): Promise<void> {
-  const restoring = raw.pipeline().flushall()
-  for (const [key, dump] of kept) restoring.restore(key, 3_600_000, dump)
-  for (const [error] of (await restoring.exec()) ?? []) if (error) throw error
+/** The keys of a filled board, and the commands that make them. */
+async function keep(): Promise<{ readonly keys: readonly Kept[]; readonly restoring: DamagingCommand[] }> {
+  await filledBoard()
+  const names = (await bench.raw.keys('*')).toSorted()
+  const restoring: DamagingCommand[] = []
+  const keys: Kept[] = []
+  for (const key of names) {
+    const type = await bench.raw.type(key)
+    keys.push({ key, type, fields: type === 'hash' ? await bench.raw.hkeys(key) : [] })
+    restoring.push(['RESTORE', key, 3_600_000, (await bench.raw.dumpBuffer(key)) as Buffer])
+  }
+  return { keys, restoring }
 }
 
-/** Of all keys but the declaration, which a board writes again now and then, beside its calls. */
-async function digest(): Promise<string> {
-  const keys = (await bench.raw.keys('*')).filter((key) => !key.endsWith(':declaration')).toSorted()
-  return JSON.stringify([keys, await bench.raw.call('DEBUG', ['DIGEST-VALUE', ...keys])])
-}
-
-/** Damages a key and makes a call. Returns its outcome. */
-async function damageDone(
-  spoil: () => Promise<unknown>,
-  call: () => Promise<unknown>,
-): Promise<{ fate: string; changed: boolean }> {
-  await spoil()
-  const before = await digest()
-  const fate = await call().then(
-    () => 'done',
-    (error: unknown) => (error instanceof PenknifeError ? error.fate : String(error)),
+/** Makes each call on each damaged database. Returns how many were refused. */
+async function tryAll(
+  restoring: readonly DamagingCommand[],
+  damages: readonly { readonly what: string; readonly commands: readonly DamagingCommand[] }[],
+): Promise<number> {
+  const results = await trials.run(
+    damages.flatMap(({ what, commands }) =>
+      Object.entries(CALLS).map(([name, call]) => ({
+        what: `${name}, ${what}`,
+        commands: [...restoring, ...commands],
+        call: async (penknife: Penknife) => [
+          await call(boardOf(penknife)).then(
+            () => undefined,
+            (error: unknown) => error,
+          ),
+        ],
+      })),
+    ),
   )
-  return { fate, changed: (await digest()) !== before }
+  const wrong = results.filter(({ errors: [error], changed }) => {
+    if (error === undefined) return false
+    return !(error instanceof PenknifeError) || error.fate !== 'not-done' || changed.length > 0
+  })
+  expect(wrong).toEqual([])
+  return results.filter(({ errors: [error] }) => error !== undefined).length
 }
 
 test('a call on a key of another type either works, or changes nothing and fails', async () => {
-  const board = await filledBoard()
-  const kept = await snapshot(bench.raw)
-  expect(kept.size).toBeGreaterThanOrEqual(14)
-  let refused = 0
-  for (const key of kept.keys()) {
-    const type = await bench.raw.type(key)
-    for (const [command, ...args] of OTHER_TYPES) {
-      for (const [name, call] of Object.entries(CALLS)) {
-        await restore(bench.raw, kept)
-        await bench.raw.del(key)
-        const spoil = (): Promise<unknown> => bench.raw.call(command, [key, ...args])
-        const { fate, changed } = await damageDone(spoil, () => call(board))
-        const what = `${name}, ${key} is no ${type} (${command})`
-        expect(['done', 'not-done'], what).toContain(fate)
-        if (fate !== 'not-done') continue
-        refused += 1
-        expect(changed, `${what}: wrote`).toBe(false)
-      }
-    }
-  }
-  expect(refused).toBeGreaterThan(300)
+  const { keys, restoring } = await keep()
+  expect(keys.length).toBeGreaterThanOrEqual(14)
+  const damages = keys.flatMap(({ key, type }) =>
+    OTHER_TYPES.map(([command, ...args]) => ({
+      what: `${key} is no ${type} (${command})`,
+      commands: [
+        ['DEL', key],
+        [command, key, ...args],
+      ] as const,
+    })),
+  )
+  expect(await tryAll(restoring, damages)).toBeGreaterThan(300)
 }, 120_000)
 
 test('a call on a key with data of another program either works, or changes nothing and fails', async () => {
-  const board = await filledBoard()
-  const kept = await snapshot(bench.raw)
-  for (const key of kept.keys()) {
-    const ways = FOREIGN[await bench.raw.type(key)] ?? []
-    for (const [way, spoil] of ways.entries()) {
-      for (const [name, call] of Object.entries(CALLS)) {
-        await restore(bench.raw, kept)
-        const { fate, changed } = await damageDone(
-          () => spoil(key),
-          () => call(board),
-        )
-        const what = `${name}, ${key} spoiled in way ${way}`
-        expect(['done', 'not-done'], what).toContain(fate)
-        if (fate === 'not-done') expect(changed, `${what}: wrote`).toBe(false)
-      }
-    }
-  }
+  const { keys, restoring } = await keep()
+  const damages = keys.flatMap(({ key, type, fields }) =>
+    (FOREIGN[type] ?? []).map((spoil, way) => ({
+      what: `${key} spoiled in way ${way}`,
+      commands: [spoil(key, fields)],
+    })),
+  )
+  await tryAll(restoring, damages)
 }, 120_000)
 
 test('entries that another program added to a log do not count, and expire with the others', async () => {

@@ -21,11 +21,22 @@ export interface Held {
 export const field = (fields: readonly string[], name: string): string | undefined =>
   fields[fields.indexOf(name) + 1 || fields.length]
 
-/** Compares the places and the queue of each key. */
-export async function compareWithRedis(raw: Redis, model: OrderModel): Promise<void> {
-  const busy = await raw.hgetall(`${ORDERS}:busy:billing`)
-  const ready = (await raw.xrange(READY, '-', '+')) as [string, string[]][]
-  const dead = (await raw.xrange(`${ORDERS}:dead:billing`, '-', '+')) as [string, string[]][]
+/** Compares the places and the queue of each key. Returns the members of `delayed`. */
+export async function compareWithRedis(raw: Redis, model: OrderModel): Promise<readonly Buffer[]> {
+  const read = raw
+    .pipeline()
+    .hgetall(`${ORDERS}:busy:billing`)
+    .xrange(READY, '-', '+')
+    .xrange(`${ORDERS}:dead:billing`, '-', '+')
+    .zrange(`${ORDERS}:queued:billing`, '0', '-1')
+    .zrangeBuffer(`${ORDERS}:delayed:billing`, '0', '-1')
+  const [busy, ready, dead, queued, delayed] = ((await read.exec()) ?? []).map(([, reply]) => reply) as [
+    Readonly<Record<string, string>>,
+    [string, string[]][],
+    [string, string[]][],
+    string[],
+    Buffer[],
+  ]
   const idAt = new Map<string, string | undefined>([
     ...ready.flatMap(entriesAt(READY)).map(([position, id]) => [`r${position}`, id] as const),
     ...dead.map(([position, fields]) => [`x${position}`, field(fields, 'i')] as const),
@@ -36,15 +47,18 @@ export async function compareWithRedis(raw: Redis, model: OrderModel): Promise<v
       : location.startsWith('d')
         ? location.split('/')[1]
         : idAt.get(location)
-  const queued = await raw.zrange(`${ORDERS}:queued:billing`, '0', '-1')
-  for (const key of model.keys) {
-    for (const [at, ids] of model.placesOf(key).entries()) {
+  const placed = (key: string): unknown =>
+    model.placesOf(key).map((_ids, at) => {
       const value = busy[at === 0 ? key : `${key}\x01${at + 1}`]
-      expect(value?.split(' ').flatMap(eachOfRun).map(idOf) ?? []).toEqual(ids)
-    }
-    const inQueue = queued.filter((member) => member.startsWith(`${key}\0`))
-    expect(inQueue.map(idInQueue)).toEqual(model.queuedOf(key).map(({ id }) => id))
-  }
+      return value?.split(' ').flatMap(eachOfRun).map(idOf) ?? []
+    })
+  const waiting = (key: string): unknown =>
+    queued.filter((member) => member.startsWith(`${key}\0`)).map(idInQueue)
+  const actual = model.keys.map((key) => [key, placed(key), waiting(key)])
+  expect(actual).toEqual(
+    model.keys.map((key) => [key, model.placesOf(key), model.queuedOf(key).map(({ id }) => id)]),
+  )
+  return delayed
 }
 
 /** The id in a member of the queue. */
