@@ -37,7 +37,7 @@ export async function openDevTools(profile: string, url: string): Promise<DevToo
     address = targets.find((target) => target.url === url)?.webSocketDebuggerUrl
     return address !== undefined
   })
-  const socket = new WebSocket(address as string)
+  const socket = new WebSocket(address as string, { perMessageDeflate: false })
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
   socket.on('message', (data: Buffer) => {
