@@ -12,7 +12,7 @@ import {
   type WatcherConfig,
 } from './plan.ts'
 
-/** The kinds of clients. `crowd`: guests in halls, and a process that watches them and a board (crowd.ts). */
+/** The kinds of clients. The last kind: guests in halls, and a process that watches them and a board. */
 export const CLIENTS = ['core', 'raw', 'eventsource', 'live', 'crowd'] as const
 export type ClientKind = (typeof CLIENTS)[number]
 

@@ -1,6 +1,7 @@
 // A process with an Express and a Koa server that log mixed traffic of its own; it records how many requests they got.
 import { createServer, request as send, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect } from '@penknife/core'
 import { logErrors, requestLog } from '@penknife/express'
@@ -86,7 +87,10 @@ const closing = new AbortController()
 const clients = servers.flatMap((server) =>
   [1, 2, 3].map(async () => {
     const { port } = server.address() as AddressInfo
-    while (!closing.signal.aborted) await one(port)
+    while (!closing.signal.aborted) {
+      await one(port)
+      if (config.pauseMs > 0) await delay(config.pauseMs)
+    }
   }),
 )
 

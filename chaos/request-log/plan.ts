@@ -8,6 +8,8 @@ export interface MemberConfig {
   readonly seed: number
   /** Entries in memory: few, so that outages drop some. */
   readonly maxPending: number
+  /** The pause of each client after a request. */
+  readonly pauseMs: number
 }
 
 export interface MemberLife {

@@ -24,6 +24,8 @@ export interface RequestLogChaosOptions {
   readonly seconds: number
   /** Time between two faults. */
   readonly betweenMs?: readonly [number, number]
+  /** The pause of each client after a request. Default: 0. */
+  readonly pauseMs?: number
   /** Changes to the library, which the checker must find. */
   readonly breaks?: readonly Break[]
   readonly keepJournals?: boolean
@@ -45,7 +47,7 @@ export interface RequestLogChaosResult {
  * The processes themselves are not killed: what a killed process had in memory is lost, as documented.
  */
 export async function runRequestLogChaos(options: RequestLogChaosOptions): Promise<RequestLogChaosResult> {
-  const { seed, seconds, betweenMs = [200, 1200], log = () => {} } = options
+  const { seed, seconds, betweenMs = [200, 1200], pauseMs = 0, log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const redis = await startRedis({ persist: true })
@@ -57,7 +59,7 @@ export async function runRequestLogChaos(options: RequestLogChaosOptions): Promi
     const programs = { member: new URL('member.ts', import.meta.url) }
     const [member = ''] = (await bundleTogether(programs, folder, options.breaks)).values()
     for (const [at, maxPending] of [50, 20_000].entries()) {
-      const config: MemberConfig = { url: proxy.url, seed, maxPending }
+      const config: MemberConfig = { url: proxy.url, seed, maxPending, pauseMs }
       cast.start(`member-${at + 1}`, member, config)
     }
     const random = createRandom(seed)

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 
 import { useFeatures } from '../http/setup.ts'
 import { openDevTools } from '../support/devtools.ts'
-import { findChromium, openPage } from '../support/chromium.ts'
+import { findChromium, openPages } from '../support/chromium.ts'
 import { until } from '../support/until.ts'
 import { serveLive } from './server.ts'
 
@@ -18,7 +18,14 @@ const chromium = findChromium()
 /** No bundler: the browser loads each module. */
 const page = (transport: string): string => `<!doctype html><script type="module">
 import { connect } from '/client/index.ts'
-const tell = (report) => fetch('/report', { method: 'POST', body: JSON.stringify(['${transport}', ...report]) }).catch(() => setTimeout(tell, 50, report))
+const waiting = []
+const tell = (report) => waiting.push(['${transport}', ...report]) === 1 && send()
+async function send() {
+  const reports = [...waiting]
+  const sent = await fetch('/report', { method: 'POST', body: JSON.stringify(reports) }).then(() => true, () => false)
+  if (sent) waiting.splice(0, reports.length)
+  if (waiting.length > 0) setTimeout(send, 20)
+}
 const live = connect('/live', { sse: '/events', storage: sessionStorage${transport === 'sse' ? ', WebSocket: false' : ''} })
 live.on(({ kind, transport }) => tell(['status', kind, transport]))
 for (const channel of ['a', 'b']) {
@@ -32,20 +39,28 @@ for (const channel of ['a', 'b']) {
 }
 </script>`
 
+const modules = new Map<string, string>()
+
+function moduleOf(url: string): string {
+  const file = new URL(`../../packages/client/src/${url.slice('/client/'.length)}`, import.meta.url)
+  return transformSync(readFileSync(file, 'utf8'), { loader: 'ts', target: 'es2022' }).code
+}
+
 /** Serves the page and the modules of the client, and collects the reports. */
 async function serve(notifier: Notifier) {
   const reports: (readonly [transport: string, what: string, data: unknown])[] = []
+  const texts = new Set<string>()
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { url = '' } = request
     if (url.startsWith('/client/')) {
-      const source = readFileSync(
-        new URL(`../../packages/client/src/${url.slice(8)}`, import.meta.url),
-        'utf8',
-      )
-      const { code } = transformSync(source, { loader: 'ts', target: 'es2022' })
+      const code = modules.get(url) ?? moduleOf(url)
+      modules.set(url, code)
       response.setHeader('Content-Type', 'text/javascript').end(code)
     } else if (url === '/report') {
-      reports.push(JSON.parse(await text(request)) as (typeof reports)[number])
+      for (const report of JSON.parse(await text(request)) as typeof reports) {
+        reports.push(report)
+        texts.add(JSON.stringify(report))
+      }
       response.end()
     } else if (url.startsWith('/page/'))
       response.setHeader('Content-Type', 'text/html').end(page(url.slice(6)))
@@ -57,11 +72,7 @@ async function serve(notifier: Notifier) {
   return {
     server,
     reported: (...what: readonly unknown[]): Promise<void> =>
-      until(
-        JSON.stringify(what),
-        () => reports.some((one) => JSON.stringify(one) === JSON.stringify(what)),
-        40_000,
-      ),
+      until(JSON.stringify(what), () => texts.has(JSON.stringify(what)), 40_000),
     seen: (transport: string): unknown[] =>
       reports
         .filter(([from, what]) => from === transport && (what === 'a' || what === 'b'))
@@ -76,7 +87,8 @@ test.skipIf(chromium === undefined)(
   async () => {
     const notifier = features.notifier({ name: 'pages' })
     const { server, reported, seen } = await serve(notifier)
-    for (const transport of transports) openPage(chromium as string, `${server.url}/page/${transport}`)
+    const pages = transports.map((transport) => `${server.url}/page/${transport}`)
+    await openPages(chromium as string, pages)
     for (const transport of transports) {
       await reported(transport, 'status', 'open', transport)
       for (const channel of ['a', 'b']) await reported(transport, 'position', channel)
@@ -108,10 +120,11 @@ test.skipIf(chromium === undefined)(
   async () => {
     const notifier = features.notifier({ name: 'sleep' })
     const { server, reported, seen } = await serve(notifier)
+    const urls = transports.map((transport) => `${server.url}/page/${transport}`)
+    const profile = await openPages(chromium as string, urls)
     const pages = await Promise.all(
-      transports.map(async (transport) => {
-        const url = `${server.url}/page/${transport}`
-        const tools = await openDevTools(openPage(chromium as string, url), url)
+      urls.map(async (url) => {
+        const tools = await openDevTools(profile, url)
         await tools.send('Network.enable')
         return tools
       }),

@@ -90,7 +90,7 @@ export async function startBusySystem(app: Penknife): Promise<Busy> {
     added += 1
     orders.add({ order: 5000 + added }).catch(() => {})
     events.add({ type: 'order.created', order: 5000 + added }).catch(() => {})
-  }, 50)
+  }, 200)
 
   const api = createRateLimiter(space, 'api', {
     deadline: '30s',

@@ -82,18 +82,15 @@ export async function openDashboard(chromium: string, url: string, user: string)
   }
   const text = (): Promise<string> => evaluate<string>('document.body?.innerText ?? ""')
   async function shows(...texts: readonly string[]): Promise<void> {
-    let seen = ''
+    const shown = `(() => {
+      const text = document.body?.innerText ?? ''
+      return ${JSON.stringify(texts)}.every((one) => text.includes(one))
+    })()`
     try {
-      await until(
-        `the page shows ${texts.join(', ')}`,
-        async () => {
-          seen = await text()
-          return texts.every((one) => seen.includes(one))
-        },
-        15_000,
-      )
+      await until(`the page shows ${texts.join(', ')}`, () => evaluate<boolean>(shown), 15_000)
     } catch (error) {
-      throw new Error(`${(error as Error).message}. It shows:\n${seen.slice(0, 3000)}`, { cause: error })
+      const seen = (await text()).slice(0, 3000)
+      throw new Error(`${(error as Error).message}. It shows:\n${seen}`, { cause: error })
     }
   }
   /** An expression for the first visible element among a selector whose name is this. */

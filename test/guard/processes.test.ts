@@ -7,8 +7,8 @@ import { pattern, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
 
 const bench = useRedis()
-const PROCESSES = LONG ? 8 : 4
-const ATTEMPTS = LONG ? 1_000_000 : 20_000
+const PROCESSES = LONG ? 8 : 3
+const ATTEMPTS = LONG ? 1_000_000 : 9_000
 const STOCK = ATTEMPTS / 10
 
 test(`${ATTEMPTS} attempts of ${PROCESSES} processes sell exactly the stock, with reservations that expire`, async () => {

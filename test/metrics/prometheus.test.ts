@@ -81,7 +81,7 @@ async function startBusySystem(penknife: Penknife, away: Penknife): Promise<() =
         limiter.take(`user ${nth % 3}`),
         without.take('ann'),
         news.publish('all', nth),
-        new Promise((resolve) => setTimeout(resolve, 5)),
+        new Promise((resolve) => setTimeout(resolve, 20)),
       ])
     }
   })()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 
 import { onTestFinished } from 'vitest'
 
+import { devToolsPort } from './devtools.ts'
 import { startChromium } from '../../scripts/chromium.ts'
 
 export { findChromium } from '../../scripts/chromium.ts'
@@ -21,5 +22,17 @@ export function openPage(chromium: string, url: string): string {
     // The browser's other processes end a little later, and write there until then.
     await rm(profile, { recursive: true, force: true, maxRetries: 20 })
   })
+  return profile
+}
+
+/** The same for several pages of one browser. */
+export async function openPages(
+  chromium: string,
+  [first = '', ...others]: readonly string[],
+): Promise<string> {
+  const profile = openPage(chromium, first)
+  const port = await devToolsPort(profile)
+  for (const url of others)
+    await fetch(`http://127.0.0.1:${port}/json/new?${encodeURIComponent(url)}`, { method: 'PUT' })
   return profile
 }

@@ -11,7 +11,7 @@ export interface DevTools {
 }
 
 /** @param profile the folder of the browser's profile, in which it says where it listens */
-export async function openDevTools(profile: string, url: string): Promise<DevTools> {
+export async function devToolsPort(profile: string): Promise<string> {
   let port = ''
   await until('the browser listens', () => {
     try {
@@ -21,6 +21,12 @@ export async function openDevTools(profile: string, url: string): Promise<DevToo
     }
     return port !== ''
   })
+  return port
+}
+
+/** Of the page with this address. `profile` as above. */
+export async function openDevTools(profile: string, url: string): Promise<DevTools> {
+  const port = await devToolsPort(profile)
   let address: string | undefined
   await until('the page is open', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/json/list`)
@@ -31,7 +37,7 @@ export async function openDevTools(profile: string, url: string): Promise<DevToo
     address = targets.find((target) => target.url === url)?.webSocketDebuggerUrl
     return address !== undefined
   })
-  const socket = new WebSocket(address as string)
+  const socket = new WebSocket(address as string, { perMessageDeflate: false })
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
   socket.on('message', (data: Buffer) => {

@@ -10,7 +10,7 @@ const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 test(`whatever befalls Redis and the network, entries and counted drops are the requests (seed ${SEED})`, async () => {
   const { claims, counts, faults } = await runRequestLogChaos({
     seed: SEED,
-    seconds: LONG ? 60 : 6,
+    ...(LONG ? { seconds: 60 } : { seconds: 4, pauseMs: 10 }),
     betweenMs: [100, 400],
   })
   expect(findingsOf(claims)).toEqual([])

@@ -1,6 +1,6 @@
 /**
- * Charges once for each Idempotency-Key, in the framework of the environment. It prints a line for each step, and `charges:<order>` in Redis
- * counts the charges. A charge waits until `go:<order>` exists. With HOLD, responses that were stored are never sent.
+ * Charges once for each Idempotency-Key: a server for each framework, whose address it prints. It prints a line for each step, and
+ * `charges:<order>` in Redis counts the charges. A charge waits until `go:<order>` exists. With HOLD, responses that were stored are never sent.
  */
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +16,7 @@ import Koa from 'koa'
 
 import { pattern } from '../../../scripts/redis/clients.ts'
 
-const { REDIS = '', FRAMEWORK = '', HOLD, LEASE = '2s' } = process.env
+const { REDIS = '', HOLD, LEASE = '2s' } = process.env
 const raw = new Redis(REDIS)
 const space = connect(pattern(REDIS)).space('test')
 const options = { tenant: () => 'ann', lease: LEASE as '2s' } as const
@@ -67,5 +67,9 @@ const apps: Readonly<Record<string, () => RequestListener>> = {
   },
 }
 
-const server = createServer((apps[FRAMEWORK] as () => RequestListener)())
-server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+const addresses = Object.entries(apps).map(async ([framework, app]) => {
+  const server = createServer(app())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return [framework, `http://127.0.0.1:${(server.address() as AddressInfo).port}`]
+})
+console.log(`serves ${JSON.stringify(Object.fromEntries(await Promise.all(addresses)))}`)

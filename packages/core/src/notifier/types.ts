@@ -97,6 +97,9 @@ export interface Notifier<
   /**
    * The same as an async iterator. It keeps at most 100 events in memory; the rest waits in the history. It waits while
    * Redis is away.
+   *
+   * It subscribes at the first `next`. Without `from`, a channel begins with the first event after `cursors()` names it.
+   * To miss no event before that, give the `positions` of the channels as `from`.
    */
   events(
     channels: readonly Channel[],
