@@ -135,7 +135,8 @@ function load(stream: Stream<number>, perSecond: number, confirmedOne: () => voi
         adding.add(one)
         void one.finally(() => adding.delete(one))
       }
-      await delay(2)
+      // Adds of a tick are one call: more ticks would take a core, and pauses last seconds.
+      await delay(10)
     }
   })()
   return {

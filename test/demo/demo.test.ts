@@ -8,7 +8,7 @@ import { freePort } from '../../scripts/redis/ports.ts'
 import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
 import type { Clicked, State } from '../../examples/demo/app.ts'
 import { openReady } from '../support/connect.ts'
-import { ownRedis, pattern } from '../support/redis.ts'
+import { freeze, pattern } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { ask, health, json, listen, newVisitor, type RunningDemo, startDemo } from './demo.ts'
 
@@ -147,19 +147,17 @@ describe.each([
   })
 
   test('reports that Redis is away, allows no click, and continues when it is back', async () => {
-    const away = await ownRedis()
-    const own = await startDemo(args, { redisUrl: away.url })
     const visitor = newVisitor()
-    expect((await ask(own, 'POST /clicks', visitor)).status).toBe(201)
-    away.freeze()
-    const refused = await ask(own, 'POST /clicks', visitor)
+    expect((await ask(demo, 'POST /clicks', visitor)).status).toBe(201)
+    freeze(redis)
+    const refused = await ask(demo, 'POST /clicks', visitor)
     expect(refused.status).toBe(503)
     expect(refused.headers.get('content-type')).toContain('problem+json')
-    expect(await health(own.url)).toBe('unavailable')
-    expect((await fetch(own.url)).status).toBe(200)
-    away.thaw()
-    await until('Redis is back', async () => (await ask(own, 'POST /clicks', visitor)).status === 201)
-    expect(await health(own.url)).toBe('ok')
+    expect(await health(demo.url)).toBe('unavailable')
+    expect((await fetch(demo.url)).status).toBe(200)
+    redis.thaw()
+    await until('Redis is back', async () => (await ask(demo, 'POST /clicks', visitor)).status === 201)
+    expect(await health(demo.url)).toBe('ok')
   })
 
   test('refuses malformed visitors, and shows names as bounded text', async () => {
@@ -192,15 +190,10 @@ test('a killed demo keeps its scores for the next one on its port; one that ends
   expect(next.greeting).toContain('with the scores of the demo that was killed')
   const state = await json<State>(ask(next, 'GET /state', visitor))
   expect(state.me).toMatchObject({ name: 'Ann', score: 1 })
-  await next.end('SIGINT')
-
-  const last = await startDemo(['--port', port])
-  expect(last.greeting).not.toContain('with the scores')
-  expect((await json<State>(ask(last, 'GET /state', visitor))).me).toBeNull()
-  await last.end('SIGINT')
+  await endsAll(next, 1)
 }, 60_000)
 
-test('a killed private Redis can be started again from the page, with all confirmed writes', async () => {
+test('a killed private Redis can be started again from the page, with all confirmed writes; two times Ctrl-C ends all', async () => {
   const demo = await startDemo()
   const visitor = newVisitor()
   expect((await ask(demo, 'POST /redis', visitor)).status).toBe(409)
@@ -213,15 +206,21 @@ test('a killed private Redis can be started again from the page, with all confir
   expect((await ask(demo, 'POST /redis', visitor)).status).toBe(200)
   await until('Redis is back', async () => (await health(demo.url)) === 'ok')
   expect((await json<State>(ask(demo, 'GET /state', visitor))).me?.score).toBe(1)
-  await demo.end('SIGINT')
+  await endsAll(demo, 2)
 }, 60_000)
 
-test.each([1, 2])('%i times Ctrl-C ends the demo, its private Redis and its data', async (times) => {
-  const demo = await startDemo([], { bundled: times === 2 })
-  const redisPid = Number(/kill -STOP (\d+)/.exec(demo.greeting)?.[1])
+test('Ctrl-C ends the demo, its private Redis and its data', async () => {
+  await endsAll(await startDemo([], { bundled: false }), 1)
+})
+
+async function endsAll(demo: RunningDemo, times: number): Promise<void> {
+  const raw = new Redis(/redis:\/\/[\d.:]+/.exec(demo.greeting)?.[0] as string)
+  const redisPid = Number(/process_id:(\d+)/.exec(await raw.info('server'))?.[1])
+  const [, folder] = (await raw.config('GET', 'dir')) as [string, string]
+  raw.disconnect()
   expect(isRunning(redisPid)).toBe(true)
+  if (times === 1) expect(demo.greeting).toContain(`kill -STOP ${redisPid} `)
   const events = await listen(demo, newVisitor())
-  const folder = await dataOf(/redis:\/\/[\d.:]+/.exec(demo.greeting)?.[0] as string)
   expect(existsSync(folder)).toBe(true)
   const ended = demo.end('SIGINT')
   if (times === 2) void demo.end('SIGINT')
@@ -230,14 +229,6 @@ test.each([1, 2])('%i times Ctrl-C ends the demo, its private Redis and its data
   await until('its Redis is gone', () => !isRunning(redisPid))
   expect(existsSync(folder)).toBe(false)
   events.close()
-})
-
-/** The folder in which a Redis keeps its data. */
-async function dataOf(url: string): Promise<string> {
-  const raw = new Redis(url)
-  const [, folder] = (await raw.config('GET', 'dir')) as [string, string]
-  raw.disconnect()
-  return folder
 }
 
 /** The visitor's public id, from the position in its own channel. */

@@ -33,7 +33,7 @@ const KINDS = [
 ]
 
 test('the objects that factories return are garbage-collected when they are no longer used', async () => {
-  const child = startProgram('factories', [bench.server.url], ['--expose-gc'])
+  const child = startProgram('factories', [bench.server.url], ['--expose-gc', '--single-threaded-gc'])
   const left: Record<string, number> = {}
   for (const _ of KINDS) {
     const [what, bytes] = await child.next<[string, number]>()

@@ -5,11 +5,9 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
-const fixture = fileURLToPath(new URL('fixtures/start.ts', import.meta.url))
-const root = fileURLToPath(new URL('../..', import.meta.url))
+import { bundledProgram } from '../support/program.ts'
 
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'penknife-test-'))
@@ -41,8 +39,7 @@ interface Owner {
 
 /** A separate Node process that has started a Redis. `then` is its next step. */
 export async function ownerProcess(then: 'wait' | 'return' | 'throw'): Promise<Owner> {
-  const child = spawn(process.execPath, ['--import', 'tsx', fixture, then], {
-    cwd: root,
+  const child = spawn(process.execPath, [bundledProgram('server-owner'), then], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))

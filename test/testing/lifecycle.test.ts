@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 
 import { connect, createRateLimiter, createStream } from '@penknife/core'
 import { drained, startTestRedis, type TestRedis, useTestRedis } from '@penknife/testing'
@@ -9,6 +8,7 @@ import { Redis } from 'ioredis'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import { open } from '../support/connect.ts'
+import { bundledProgram } from '../support/program.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -151,16 +151,12 @@ test('penknife can be connected in the test’s own way', async () => {
 })
 
 describe('another process', () => {
-  const PROGRAM = fileURLToPath(new URL('programs/worker.ts', import.meta.url))
-
   test('that is killed loses its lease when the clock passes it, and another worker continues', async () => {
     const redis = await started()
     const space = redis.space()
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', '--conditions=penknife-source', PROGRAM, redis.url, space.name],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    )
+    const child = spawn(process.execPath, [bundledProgram('kit-worker'), redis.url, space.name], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     onTestFinished(() => void child.kill('SIGKILL'))
     const lines: string[] = []
     createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))

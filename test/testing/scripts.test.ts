@@ -1,9 +1,9 @@
-import { type Penknife } from '@penknife/core'
+import { connect, type Penknife } from '@penknife/core'
 import { startTestRedis, type TestRedis } from '@penknife/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import type { Arg } from '../../packages/core/src/redis/script.ts'
-import { openReady } from '../support/connect.ts'
+import { available } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { type AnyScript, prepare, SCRIPT_CASES } from '../support/script-calls.ts'
 import type { Sample } from '../support/samples.ts'
@@ -15,11 +15,18 @@ const FAR_MS = 1e14
 const SOON_MS = 10_000
 
 let redis: TestRedis
+/** Without the clock of tests. */
+let plainly: Penknife
 
 beforeAll(async () => {
   redis = await startTestRedis({ url: bench.server.url })
+  plainly = connect(pattern(bench.server.url))
+  await available(plainly)
 })
-afterAll(() => redis.close())
+afterAll(async () => {
+  await plainly.close()
+  await redis.close()
+})
 beforeEach(() => redis.reset())
 
 /** A script's reply without times, and the keys that it left: their types and TTLs. */
@@ -40,7 +47,7 @@ function shapeOf(reply: unknown): unknown {
 
 describe('a script on the clock of tests does the same as without it', () => {
   test.each(SCRIPT_CASES)('$name', async ({ script, sample }) => {
-    const plain = await outcome(await openReady(pattern(bench.server.url)), script, sample)
+    const plain = await outcome(plainly, script, sample)
     const kit = await outcome(redis.penknife, script, sample)
     expect(kit.shape).toEqual(plain.shape)
     expect(kit.keys).toEqual(plain.keys)

@@ -31,7 +31,7 @@ const MAKE: Readonly<Record<string, () => unknown>> = {
 async function heapAfter(make: () => unknown): Promise<number> {
   for (let nth = 0; nth < TIMES; nth++) await make()
   // Runs finalizers and callbacks at the end of the tick.
-  for (let nth = 0; nth < 5; nth++) {
+  for (let nth = 0; nth < ROUNDS; nth++) {
     await new Promise((resolve) => setTimeout(resolve, 10))
     gc?.()
   }
@@ -39,6 +39,7 @@ async function heapAfter(make: () => unknown): Promise<number> {
 }
 
 const TIMES = 400
+const ROUNDS = 3
 for (const [what, make] of Object.entries(MAKE)) {
   const before = await heapAfter(make)
   console.log(JSON.stringify([what, Math.round(((await heapAfter(make)) - before) / TIMES)]))
