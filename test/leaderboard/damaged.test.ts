@@ -96,7 +96,7 @@ async function keep(): Promise<{ readonly keys: readonly Kept[]; readonly restor
   for (const key of names) {
     const type = await bench.raw.type(key)
     keys.push({ key, type, fields: type === 'hash' ? await bench.raw.hkeys(key) : [] })
-    restoring.push(['RESTORE', key, 3_600_000, (await bench.raw.dumpBuffer(key)) as Buffer])
+    restoring.push(['RESTORE', key, 3_600_000, await bench.raw.dumpBuffer(key)])
   }
   return { keys, restoring }
 }

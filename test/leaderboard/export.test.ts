@@ -24,10 +24,10 @@ test.each([
     await clock.set(START)
     const board = await boardAt(bench.server.url, options, { deadline: '10s' })
     await Promise.all(
-      Array.from({ length: LONG ? 6000 : 3000 }, (_, nth) => board.increment(`leaving${nth}`)),
+      Array.from({ length: LONG ? 6000 : 1500 }, (_, nth) => board.increment(`leaving${nth}`)),
     )
     await clock.advance(HOUR / 2)
-    const staying = Array.from({ length: LONG ? 3000 : 1500 }, (_, nth) => `s${nth}`)
+    const staying = Array.from({ length: LONG ? 3000 : 1000 }, (_, nth) => `s${nth}`)
     const had = new Map<string, Set<number>>()
     async function increment(member: string, by: number): Promise<void> {
       const score = await board.increment(member, by)
@@ -68,7 +68,7 @@ test('a member that Redis returns twice, because the board shrank, is exported o
   const board = await boardAt(bench.server.url)
   const KEY = 'pk1:{shop}:board:points'
   // Where it is in the set, and so which members it gives again, is chance: some of them do.
-  for (let round = 1; round <= (LONG ? 10 : 5); round++) {
+  for (let round = 1; round <= 10; round++) {
     const members = Array.from({ length: 4000 }, (_, nth) => `m${nth}-${round}`)
     await bench.raw.zadd(KEY, ...members.flatMap((member) => [1, member]))
     const got: string[] = []
@@ -76,8 +76,8 @@ test('a member that Redis returns twice, because the board shrank, is exported o
       got.push(member)
       if (got.length !== round * 350) continue
       await bench.raw.zrem(KEY, ...members.slice(300))
-      // Each read moves a part of the set into its smaller table.
-      await Promise.all(members.map((name) => bench.raw.zscore(KEY, name)))
+      // Each member that is read moves a part of the set into its smaller table.
+      await bench.raw.zmscore(KEY, ...members)
     }
     expect(new Set(got).size).toBe(got.length)
     for (const member of members.slice(0, 300)) expect(got).toContain(member)

@@ -64,7 +64,8 @@ export function useTrials(bench: Bench): {
     let next = 0
     return commands.map((own) => {
       next += own.length + 2
-      const digests = (replies[next - 1]?.[1] as string[]).map((line): [string, string] => {
+      const [, lines] = replies[next - 1] as [null, string[]]
+      const digests = lines.map((line): [string, string] => {
         const end = line.lastIndexOf('=')
         return [line.slice(0, end), line.slice(end)]
       })
