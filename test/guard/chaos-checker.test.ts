@@ -148,7 +148,7 @@ test.each([
   },
 ])(
   'real processes with $what are found out',
-  async ({ what: _, broken, ...options }) => {
+  async ({ broken, sabotage, members, loops, holdMs, faults, betweenMs }) => {
     // They take a holder that stands still at the wrong moment: a run ends when there was one.
     const found = new Set<string>()
     for (let seed = 3; seed < 9 && found.size < broken.length; seed++) {
@@ -156,7 +156,12 @@ test.each([
         seed,
         seconds: 20,
         untilBroken: broken,
-        ...options,
+        sabotage,
+        members,
+        loops,
+        holdMs,
+        faults,
+        betweenMs,
       })
       for (const claim of broken)
         if (claims.some((each) => each.claim.startsWith(claim) && each.against.length > 0)) found.add(claim)

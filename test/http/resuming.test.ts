@@ -150,7 +150,7 @@ describe.each(frameworks)('resuming notifications on $name', (adapter) => {
     const client = await listen(`${url}/?channel=a&channel=b`)
     await client.positioned()
     client.leave()
-    for (let nth = 0; nth < 300; nth++) await notifier.publish('a', nth)
+    await Promise.all(Array.from({ length: 300 }, (_, nth) => notifier.publish('a', nth)))
     const again = await listen(`${url}/?channel=a&channel=b`, client.lastId)
     await again.has(1)
     await notifier.publish('b', 'live')

@@ -12,7 +12,7 @@ import { listen } from './sse.ts'
 
 const features = useFeatures()
 
-const EVENTS = 2000
+const EVENTS = 800
 const LINE = 'x'.repeat(1000)
 
 describe.each(kinds)('slow clients on $name', (adapter) => {

@@ -2,8 +2,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Files that take longest, the longest first. */
 const LONGEST = [
-  'test/guard/chaos-checker.test.ts',
   'test/demo/demo.test.ts',
+  'test/dashboard/page-browser.test.ts',
   'test/redis/bounds.test.ts',
   'test/cluster/stream-failover.test.ts',
   'test/record/chaos.test.ts',
