@@ -39,6 +39,14 @@ export function wholeNumber(name: string, value: number, min: number, max: numbe
   return value
 }
 
+/** Checks a signal by the methods that are used, since it may belong to another realm. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return
+  const { throwIfAborted, addEventListener } = signal as Partial<AbortSignal>
+  if (typeof throwIfAborted !== 'function' || typeof addEventListener !== 'function')
+    throw invalid('signal', signal, 'give an AbortSignal')
+}
+
 const NAME = /^[\w.-]+$/
 
 /** Checks a name that becomes part of a key. */

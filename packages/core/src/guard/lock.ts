@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkName, checkOptions, checkText } from '../options.ts'
+import { checkName, checkOptions, checkSignal, checkText } from '../options.ts'
 import type { Receiver } from '../redis/driver.ts'
 import { readReply } from '../redis/failures.ts'
 import { shortened } from '../redis/keys.ts'
@@ -185,6 +185,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     const places = names.map(placeOf)
     if (own !== label) checkText('label', own, LONGEST_LABEL)
     const ms = wait === undefined ? waitMs : waitOf(wait)
+    checkSignal(signal)
     signal?.throwIfAborted()
     const granted = await tickets.take(queuedFor(places, own), { waitMs: ms, signal })
     return granted && heldBy(names, places, granted)
@@ -195,9 +196,10 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     given: string | readonly string[],
     asked: AcquireOptions,
     known: readonly string[],
+    fixed: AcquireOptions = NONE,
   ): Promise<HeldLock | undefined> {
     checkOptions(what, asked, known)
-    return acquire(given, asked)
+    return acquire(given, { ...asked, ...fixed })
   }
 
   return {
@@ -210,7 +212,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     },
     tryAcquire(given, asked = NONE) {
       if (asked === NONE && typeof given === 'string') return tryOne(given, () => undefined)
-      return acquireChecked('tryAcquire', given, { ...asked, wait: 0 }, ['label', 'wait'])
+      return acquireChecked('tryAcquire', given, asked, ['label'], { wait: 0 })
     },
     async run(given, body, asked = NONE) {
       if (typeof body !== 'function') throw invalid('body', body, 'give a function')

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { checkName, checkOptions, checkSignal, checkText, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardPermit, guardPermitted, guardRepermit, guardUnpermit } from '../redis/scripts.gen.ts'
 import { Held, type HeldThing, type HeldWays } from './held.ts'
@@ -83,6 +83,7 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
     const places = placesOf(key)
     wholeNumber('weight', weight, 1, size)
     const ms = wait === undefined ? waitMs : waitOf(wait)
+    checkSignal(signal)
     signal?.throwIfAborted()
     const granted = await tickets.take(
       {
