@@ -15,7 +15,7 @@ import {
   guardUnlock,
   guardUnqueue,
 } from '../redis/scripts.gen.ts'
-import { Held, type HeldThing } from './held.ts'
+import { Held, type HeldThing, runHeld } from './held.ts'
 import { createKeeper } from './keeper.ts'
 import { leaseOptions, LONGEST_LABEL, waitOf } from './lease-options.ts'
 import type { AcquireOptions, HeldLock, Lock, LockEvent, LockInfo, LockOptions } from './lock-types.ts'
@@ -218,12 +218,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
       if (typeof body !== 'function') throw invalid('body', body, 'give a function')
       checkOptions('run', asked, ['wait', 'signal', 'label'])
       const held = await acquire(given, asked)
-      if (!held) return { acquired: false }
-      try {
-        return { acquired: true, result: await body(held) }
-      } finally {
-        await held[Symbol.asyncDispose]()
-      }
+      return held ? { acquired: true, result: await runHeld(held, body) } : { acquired: false }
     },
     async look(key) {
       const reply = await locked(route, ...placeOf(key))
