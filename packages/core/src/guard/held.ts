@@ -76,7 +76,11 @@ export async function runHeld<Thing extends AsyncDisposable, Result>(
   try {
     result = await body(held)
   } catch (error) {
-    await held[Symbol.asyncDispose]().catch(() => {})
+    try {
+      await held[Symbol.asyncDispose]()
+    } catch {
+      // The lease ends by itself.
+    }
     throw error
   }
   await held[Symbol.asyncDispose]()
