@@ -1,4 +1,4 @@
-import { disown, isPromiseLike } from './callbacks.ts'
+import { isPromiseLike } from './callbacks.ts'
 import { invalid } from './errors.ts'
 import { isWellFormed } from './text.ts'
 
@@ -16,7 +16,6 @@ export function checkOptions(
     throw invalid(`${where} options`, input, 'give an object')
   }
   if (isPromiseLike(input)) {
-    disown(input)
     throw invalid(`${where} options`, input, 'await it, and give the object that it resolves with')
   }
   for (const key of Object.keys(input)) {
