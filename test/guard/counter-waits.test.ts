@@ -94,6 +94,12 @@ test('the end of the wait resolves with the refusal, and a signal rejects with i
   aborts.abort(new Error('gone'))
   await expect(waits).rejects.toThrow('gone')
   await waiting(0)
+  const wrong = { signal: new AbortController() as never }
+  const refused = { code: 'PENKNIFE_INVALID', option: 'signal' }
+  await expect(stock.increment('a', 1, wrong)).rejects.toMatchObject(refused)
+  await expect(stock.reserve([{ counter: 'a', by: 1 }], { expires: '1m', ...wrong })).rejects.toMatchObject(
+    refused,
+  )
 })
 
 test('closing penknife ends the waiting', async () => {

@@ -1,5 +1,7 @@
+import { getEventListeners } from 'node:events'
+
 import { createLeader, type Leader, type LeaderEvent, type LeaderOptions } from '@penknife/core'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
@@ -88,4 +90,16 @@ test('a lead that does not end is waited for until the deadline', async () => {
   await one.leader.close({ deadline: 20 })
   const two = await open()
   await until('two leads', () => two.leader.held !== undefined)
+})
+
+test('a leader of many terms leaves no listeners on its signals', async () => {
+  const adding = vi.spyOn(EventTarget.prototype, 'addEventListener')
+  onTestFinished(() => adding.mockRestore())
+  let terms = 0
+  await open({ rest: '1ms', lead: async () => void (terms += 1) })
+  await until('it led often', () => terms > 20)
+  const signals = new Set(adding.mock.contexts.filter((target) => target instanceof AbortSignal))
+  expect(signals.size).toBeGreaterThan(0)
+  const counts = [...signals].map((signal) => getEventListeners(signal, 'abort').length)
+  expect(Math.max(...counts)).toBeLessThan(5)
 })

@@ -95,3 +95,32 @@ test('locks and permits that are granted while penknife closes are released', as
   expect(await bench.raw.keys('pk1:{shop}:lock:*')).toEqual([])
   expect(await bench.raw.keys('pk1:{shop}:permit*')).toEqual([])
 })
+
+test('an error of the body is thrown, and its result returned, also when the release fails', async () => {
+  const space = (await penknifeOf()).space('shop')
+  const [lock, jobs] = [createLock(space, 'orders'), createSemaphore(space, 'jobs', { size: 1 })]
+  const spoil = async (key: string): Promise<void> =>
+    void (await bench.raw.multi().del(key).lpush(key, 'no lease').exec())
+  const fail = async (key: string): Promise<never> => {
+    await spoil(key)
+    throw new Error('of the body')
+  }
+  await expect(lock.run('a', () => fail(LOCK))).rejects.toThrow('of the body')
+  await expect(jobs.run('a', () => fail('pk1:{shop}:permit:jobs:a'))).rejects.toThrow('of the body')
+  expect(await failure(lock.run('b', () => spoil('pk1:{shop}:lock:orders:b')))).toMatchObject({
+    code: 'PENKNIFE_REJECTED',
+  })
+
+  const penknife = await penknifeOf()
+  const closing = penknife.space('shop')
+  const closed = async (): Promise<string> => {
+    await penknife.close()
+    return 'the result'
+  }
+  const runs = [
+    createLock(closing, 'orders').run('c', closed),
+    createSemaphore(closing, 'jobs', { size: 1 }).run('c', closed),
+  ]
+  const done = { acquired: true, result: 'the result' }
+  expect(await Promise.all(runs)).toEqual([done, done])
+})

@@ -140,6 +140,12 @@ test('wrong options and keys are refused', async () => {
   const lock = await open()
   for (const keys of [[], '', ['a\n'], Array.from({ length: 17 }, (_, at) => `k${at}`)])
     expect((await failure(lock.acquire(keys))).code).toBe('PENKNIFE_INVALID')
+  const controller = { signal: new AbortController() as never }
+  expect((await failure(lock.acquire('a', controller))).option).toBe('signal')
+  expect((await failure(lock.run('a', () => 1, controller))).option).toBe('signal')
+  const waits = failure(lock.tryAcquire('a', { wait: '5s' } as never))
+  expect((await waits).message).toContain("tryAcquire option 'wait'")
+  expect(await lock.look('a')).toMatchObject({ held: false, waiting: 0 })
 })
 
 test('calls of one tick get the answers that they would get one after the other', async () => {

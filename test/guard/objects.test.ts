@@ -103,6 +103,16 @@ test('a write by the holder of an older lease is refused, also after a delete', 
   expect(await carts.set('ann', { items: [], total: 1 }, { fence: fenceOf(9) })).toMatchObject({ ok: true })
 })
 
+test('a merge changes at most 100 fields, those that it removes included', async () => {
+  const carts = await open<Record<string, number>>()
+  const fields = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`f${at}`, at]))
+  expect(await carts.merge('ann', fields)).toMatchObject({ ok: true })
+  expect((await carts.get('ann'))?.value).toEqual(fields)
+  const refused = { code: 'PENKNIFE_INVALID', message: expect.stringContaining('number of fields is 101') }
+  await expect(carts.merge('ann', fields, { remove: ['gone'] })).rejects.toMatchObject(refused)
+  await expect(carts.set('ann', { ...fields, more: 1 })).rejects.toMatchObject(refused)
+})
+
 test('fields are changed alone, with a floor and a ceiling', async () => {
   const carts = await open()
   await carts.set('ann', { items: ['a'], total: 1, note: 'x' })

@@ -208,4 +208,6 @@ test('wrong options are refused', async () => {
     { wait: '2h' },
   ]
   for (const options of wrong) expect((await failure(open(options))).option).toBe(Object.keys(options)[0])
+  const asked = (await open()).run('a', () => 1, { signal: new AbortController() as never })
+  expect((await failure(asked)).option).toBe('signal')
 })

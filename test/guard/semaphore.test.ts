@@ -114,4 +114,5 @@ test('wrong options are refused', async () => {
   const jobs = await open()
   expect((await failure(jobs.acquire('a', { weight: 4 }))).option).toBe('weight')
   expect((await failure(jobs.acquire('a', { wheight: 4 } as never))).code).toBe('PENKNIFE_INVALID')
+  expect((await failure(jobs.acquire('a', { signal: new AbortController() as never }))).option).toBe('signal')
 })

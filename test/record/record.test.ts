@@ -216,6 +216,21 @@ test('explain says whether a call would be made, and changes nothing', async () 
   expect(await keyspaceOfData(bench.raw)).toEqual(before)
 })
 
+test('promises instead of effects or options are refused, and their rejection does not end the process', async () => {
+  const rejections: unknown[] = []
+  const note = (reason: unknown): unknown => rejections.push(reason)
+  process.on('unhandledRejection', note)
+  onTestFinished(() => void process.off('unhandledRejection', note))
+  const { space, stock } = shop()
+  const fails = (): never => Promise.reject(new Error('no')) as never
+  await expect(record(space, fails())).rejects.toThrow('record options is a promise: await it')
+  const effects = record(space, stock.incrementing('a'), fails(), fails())
+  await expect(effects).rejects.toThrow('effects[1] is a promise')
+  await expect(stock.increment(fails())).rejects.toThrow('counter is a promise')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(rejections).toEqual([])
+})
+
 describe('effects that cannot be combined are refused with the reason', () => {
   test('of two spaces, or of two connections', async () => {
     const { space, best } = shop()
@@ -246,7 +261,7 @@ describe('effects that cannot be combined are refused with the reason', () => {
     const fenced = carts.merging('ann', { note: 'x' }, { fence: { key: 'a', token: 1 } })
     expect((await failure(record(space, carts.deleting('ann'), fenced))).message).toContain('twice')
     expect((await failure(record(space))).message).toContain('1 to 50')
-    expect((await failure(record(space, 5 as never))).message).toContain('effects')
+    expect((await failure(record(space, 5 as never))).message).toContain('record options is 5')
   })
 })
 

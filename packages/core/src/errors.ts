@@ -1,4 +1,4 @@
-import { isPromiseLike } from './callbacks.ts'
+import { disown, isPromiseLike } from './callbacks.ts'
 import { quoted } from './text.ts'
 
 /**
@@ -76,8 +76,12 @@ export class PenknifeError extends Error {
   }
 }
 
-/** Creates the error for a wrong option or argument: its name, the value, and how to fix it. */
+/**
+ * Creates the error for a wrong option or argument: its name, the value, and how to fix it. A refused promise may reject later: that does not
+ * end the process.
+ */
 export function invalid(option: string, value: unknown, fix: string): PenknifeError {
+  disown(value)
   return new PenknifeError('PENKNIFE_INVALID', `${option} is ${show(value)}: ${fix}`, { option })
 }
 

@@ -1,4 +1,4 @@
-import { isOutage } from './errors.ts'
+import { isOutage, PenknifeError } from './errors.ts'
 
 /** A right that expires unless it is renewed: slots of a limiter, a lock, permits, a leadership. */
 export interface Lease extends AsyncDisposable {
@@ -7,7 +7,7 @@ export interface Lease extends AsyncDisposable {
    * nothing and resolves with the first answer; after an error it sends again.
    */
   release(): Promise<boolean>
-  /** As `release`, for `await using`. Does not fail when Redis is away: the lease then expires by itself. */
+  /** As `release`, for `await using`. Does not fail when Redis is away or penknife was closed: the lease then expires by itself. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -25,8 +25,13 @@ export function createLease(giveBack: () => Promise<boolean>): Lease {
     release,
     async [Symbol.asyncDispose]() {
       await release().catch((error: unknown) => {
-        if (!isOutage(error)) throw error
+        if (!endsByItself(error)) throw error
       })
     },
   }
+}
+
+/** Whether a release failed only because Redis is away or penknife was closed: the lease then expires by itself. */
+export function endsByItself(error: unknown): boolean {
+  return isOutage(error) || (error instanceof PenknifeError && error.code === 'PENKNIFE_CLOSED')
 }

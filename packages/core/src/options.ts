@@ -1,4 +1,4 @@
-import { disown, isPromiseLike } from './callbacks.ts'
+import { isPromiseLike } from './callbacks.ts'
 import { invalid } from './errors.ts'
 import { isWellFormed } from './text.ts'
 
@@ -16,7 +16,6 @@ export function checkOptions(
     throw invalid(`${where} options`, input, 'give an object')
   }
   if (isPromiseLike(input)) {
-    disown(input)
     throw invalid(`${where} options`, input, 'await it, and give the object that it resolves with')
   }
   for (const key of Object.keys(input)) {
@@ -37,6 +36,14 @@ export function wholeNumber(name: string, value: number, min: number, max: numbe
     throw invalid(name, value, `give a whole number from ${min} to ${max}`)
   }
   return value
+}
+
+/** Checks a signal by the methods that are used, since it may belong to another realm. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return
+  const { throwIfAborted, addEventListener } = signal as Partial<AbortSignal>
+  if (typeof throwIfAborted !== 'function' || typeof addEventListener !== 'function')
+    throw invalid('signal', signal, 'give an AbortSignal')
 }
 
 const NAME = /^[\w.-]+$/

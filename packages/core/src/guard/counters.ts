@@ -1,7 +1,7 @@
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { checkName, checkOptions, checkSignal, checkText, wholeNumber } from '../options.ts'
 import { comparable } from '../record/comparable.ts'
 import { channelChanges, followable } from '../redis/changes.ts'
 import { badReply } from '../redis/failures.ts'
@@ -96,6 +96,7 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     lines: string,
     { id, fence, wait, signal }: Fenced<CounterChangeOptions>,
   ): Promise<string> {
+    checkSignal(signal)
     declare()
     const terms = {
       once: id === undefined ? undefined : keys.guardOf('counter-id', name, checkText('id', id, LONGEST_ID)),
@@ -172,6 +173,7 @@ export function createCounters(space: Space, name: string, options: CountersOpti
   ): Promise<CountersReservation | CounterFenced> {
     checkOptions('reserve', given, ['expires', 'id', 'fence', 'wait', 'signal'])
     const { id: asked, fence, wait, signal } = given
+    checkSignal(signal)
     const lasts = Math.ceil(durationMs('expires', given.expires, { min: 1000, max: 31 * DAY_MS }))
     const lines = packChanges(changes)
     const own = asked === undefined ? newId() : checkText('id', asked, LONGEST_ID)

@@ -1,4 +1,4 @@
-import { isOutage } from '../errors.ts'
+import { endsByItself } from '../lease.ts'
 import type { Receiver } from '../redis/driver.ts'
 import type { Keeper, KeptLease } from './keeper.ts'
 import type { HeldLock } from './lock-types.ts'
@@ -62,7 +62,27 @@ export class Held<Of extends HeldThing> implements HeldLock, HeldPermit {
     try {
       await this.release()
     } catch (error) {
-      if (!isOutage(error)) throw error
+      if (!endsByItself(error)) throw error
     }
   }
+}
+
+/** Runs a function with a lease, and releases the lease. An error of the function is thrown, also when the release fails. */
+export async function runHeld<Thing extends AsyncDisposable, Result>(
+  held: Thing,
+  body: (held: Thing) => Result | Promise<Result>,
+): Promise<Result> {
+  let result: Result
+  try {
+    result = await body(held)
+  } catch (error) {
+    try {
+      await held[Symbol.asyncDispose]()
+    } catch {
+      // The lease ends by itself.
+    }
+    throw error
+  }
+  await held[Symbol.asyncDispose]()
+  return result
 }

@@ -48,10 +48,10 @@ export function createLeader(space: Space, name: string, options: LeaderOptions 
 
   /** Leads until `lead` ends, or until the lease is lost or the leader is closed. */
   async function work(mine: HeldLease): Promise<void> {
-    if (!lead) return firstOf(mine.signal, closing.signal)
+    if (!lead) return untilAborted([mine.signal, closing.signal])
     try {
       const leading = Promise.resolve(lead(untilClosed(mine, closing.signal)))
-      await Promise.race([leading, aborted(closing.signal)])
+      await untilAborted([closing.signal], leading)
       if (closing.signal.aborted) await atMost(deadlineMs, leading)
     } catch (error) {
       failed(error)
@@ -131,15 +131,24 @@ function untilClosed(mine: HeldLease, closing: AbortSignal): HeldLease {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}
-
-async function firstOf(...signals: readonly AbortSignal[]): Promise<void> {
-  await Promise.race(signals.map(aborted))
+/** Ends as the work does, or when a signal is aborted. It leaves no listeners: a leader has one signal for all its terms. */
+async function untilAborted(
+  signals: readonly AbortSignal[],
+  ...work: readonly Promise<void>[]
+): Promise<void> {
+  const over = new AbortController()
+  const aborted = signals.map(
+    (signal) =>
+      new Promise<void>((resolve) => {
+        if (signal.aborted) resolve()
+        else signal.addEventListener('abort', () => resolve(), { once: true, signal: over.signal })
+      }),
+  )
+  try {
+    await Promise.race([...work, ...aborted])
+  } finally {
+    over.abort()
+  }
 }
 
 /** Resolves after so many milliseconds, or at once when the signal is aborted. */

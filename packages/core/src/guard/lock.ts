@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkName, checkOptions, checkText } from '../options.ts'
+import { checkName, checkOptions, checkSignal, checkText } from '../options.ts'
 import type { Receiver } from '../redis/driver.ts'
 import { readReply } from '../redis/failures.ts'
 import { shortened } from '../redis/keys.ts'
@@ -15,7 +15,7 @@ import {
   guardUnlock,
   guardUnqueue,
 } from '../redis/scripts.gen.ts'
-import { Held, type HeldThing } from './held.ts'
+import { Held, type HeldThing, runHeld } from './held.ts'
 import { createKeeper } from './keeper.ts'
 import { leaseOptions, LONGEST_LABEL, waitOf } from './lease-options.ts'
 import type { AcquireOptions, HeldLock, Lock, LockEvent, LockInfo, LockOptions } from './lock-types.ts'
@@ -185,6 +185,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     const places = names.map(placeOf)
     if (own !== label) checkText('label', own, LONGEST_LABEL)
     const ms = wait === undefined ? waitMs : waitOf(wait)
+    checkSignal(signal)
     signal?.throwIfAborted()
     const granted = await tickets.take(queuedFor(places, own), { waitMs: ms, signal })
     return granted && heldBy(names, places, granted)
@@ -195,9 +196,10 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     given: string | readonly string[],
     asked: AcquireOptions,
     known: readonly string[],
+    fixed: AcquireOptions = NONE,
   ): Promise<HeldLock | undefined> {
     checkOptions(what, asked, known)
-    return acquire(given, asked)
+    return acquire(given, { ...asked, ...fixed })
   }
 
   return {
@@ -210,18 +212,13 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     },
     tryAcquire(given, asked = NONE) {
       if (asked === NONE && typeof given === 'string') return tryOne(given, () => undefined)
-      return acquireChecked('tryAcquire', given, { ...asked, wait: 0 }, ['label', 'wait'])
+      return acquireChecked('tryAcquire', given, asked, ['label'], { wait: 0 })
     },
     async run(given, body, asked = NONE) {
       if (typeof body !== 'function') throw invalid('body', body, 'give a function')
       checkOptions('run', asked, ['wait', 'signal', 'label'])
       const held = await acquire(given, asked)
-      if (!held) return { acquired: false }
-      try {
-        return { acquired: true, result: await body(held) }
-      } finally {
-        await held[Symbol.asyncDispose]()
-      }
+      return held ? { acquired: true, result: await runHeld(held, body) } : { acquired: false }
     },
     async look(key) {
       const reply = await locked(route, ...placeOf(key))

@@ -16,8 +16,10 @@ export type ObjectOp =
   | readonly ['i', string, number, number, number]
 
 export function checkFields(ops: readonly ObjectOp[]): readonly ObjectOp[] {
-  if (ops.length <= MOST_FIELDS) return ops
-  throw invalid('value', ops, `it has ${ops.length} fields; give at most ${MOST_FIELDS}`)
+  // The removal of a whole value is ours, not a field of the application.
+  const count = ops[0]?.[0] === 'd' && ops[0][1] === WHOLE ? ops.length - 1 : ops.length
+  if (count <= MOST_FIELDS) return ops
+  throw invalid('number of fields', count, `give at most ${MOST_FIELDS} fields, those to remove included`)
 }
 
 export function mergeOps(fields: unknown, { remove: gone = [] }: ObjectMergeOptions): readonly ObjectOp[] {

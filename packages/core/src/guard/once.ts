@@ -4,7 +4,7 @@ import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { toJson } from '../json.ts'
-import { checkName, checkOptions, checkText } from '../options.ts'
+import { checkName, checkOptions, checkSignal, checkText } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardClaim, guardComplete, guardForget } from '../redis/scripts.gen.ts'
@@ -179,6 +179,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
       checkText('id', id, LONGEST_ID)
       if (typeof body !== 'function') throw invalid('body', body, 'give a function')
       checkOptions('run', given, ['wait', 'signal'])
+      checkSignal(given.signal)
       return run(id, body, given)
     },
     async forget(id) {

@@ -1,9 +1,9 @@
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { checkName, checkOptions, checkSignal, checkText, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardPermit, guardPermitted, guardRepermit, guardUnpermit } from '../redis/scripts.gen.ts'
-import { Held, type HeldThing, type HeldWays } from './held.ts'
+import { Held, type HeldThing, type HeldWays, runHeld } from './held.ts'
 import { createKeeper } from './keeper.ts'
 import { leaseOptions, waitOf } from './lease-options.ts'
 import type {
@@ -83,6 +83,7 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
     const places = placesOf(key)
     wholeNumber('weight', weight, 1, size)
     const ms = wait === undefined ? waitMs : waitOf(wait)
+    checkSignal(signal)
     signal?.throwIfAborted()
     const granted = await tickets.take(
       {
@@ -112,12 +113,7 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
       if (typeof body !== 'function') throw invalid('body', body, 'give a function')
       checkOptions('run', asked, ['wait', 'signal', 'weight'])
       const held = await acquire(key, asked)
-      if (!held) return { acquired: false }
-      try {
-        return { acquired: true, result: await body(held) }
-      } finally {
-        await held[Symbol.asyncDispose]()
-      }
+      return held ? { acquired: true, result: await runHeld(held, body) } : { acquired: false }
     },
     async look(key) {
       const [held, , queue] = placesOf(key)

@@ -1,7 +1,7 @@
 import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkName, checkOptions } from '../options.ts'
+import { checkName, checkOptions, checkSignal } from '../options.ts'
 import { withTaking } from '../record/takings.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { badReply } from '../redis/failures.ts'
@@ -206,7 +206,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     async wait(subject, waiting = {}) {
       checkOptions('wait', waiting, ['cost', 'rules', 'maxWait', 'signal'])
       const { maxWait = 60_000, signal, ...taking } = waiting
-      if (signal !== undefined && !isSignal(signal)) throw invalid('signal', signal, 'give an AbortSignal')
+      checkSignal(signal)
       const maxWaitMs = durationMs('maxWait', maxWait, { min: 0 })
       const { parts } = taking.rules === undefined ? ownPlan : planOf(taking.rules)
       return queues.wait(subjectText(checkSubject(subject, parts)), {
@@ -248,10 +248,4 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     bucket: bucketOf(rules),
     of: (subject) => effect(subject),
   })
-}
-
-/** Checks the methods that are used, since a signal may belong to another realm. */
-function isSignal(value: unknown): value is AbortSignal {
-  const { throwIfAborted, addEventListener } = value as Partial<AbortSignal>
-  return typeof throwIfAborted === 'function' && typeof addEventListener === 'function'
 }

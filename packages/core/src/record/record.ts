@@ -74,6 +74,7 @@ async function recordAll(
   effects: readonly unknown[],
 ): Promise<RecordAnswer<readonly unknown[]>> {
   const { runtime, space } = place
+  const mode = options === NONE ? PLAIN : modeOf(options)
   const placed = placeEffects(effects, isEffect)
   const { target } = (placed[0] as Placed).effect.parts
   if (!sameSpace(place, target)) {
@@ -85,7 +86,6 @@ async function recordAll(
   }
   const shape = shapeOf(placed)
   const title = `record in space '${space}'`
-  const mode = options === NONE ? PLAIN : modeOf(options)
   const call = callerOf(runtime, title, shape, mode)
   const own =
     mode.windowMs === undefined

@@ -1,3 +1,4 @@
+import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { type Effect, type EffectTarget, KINDS } from './effect.ts'
 
@@ -62,6 +63,7 @@ export function placeEffects(
   for (let at = 0; at < effects.length; at++) {
     const effect = effects[at]
     if (!isEffect(effect)) {
+      effects.forEach(disown)
       throw invalid(`effects[${at}]`, effect, 'give what a method such as orders.adding(payload) returns')
     }
     placed.push({ effect, at, when: undefined })
