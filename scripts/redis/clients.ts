@@ -96,12 +96,14 @@ export function clusterPatternOf(
   if (driver === 'ioredis5') return new ioredis5.Cluster(nodes, settings) as unknown as Cluster
   if (driver === 'ioredis') return new Cluster(nodes, settings)
   const { keyPrefix, natMap } = options
-  const made: unknown = clusterOf(libraryOf(driver)).duplicate({
+  // Its types name a map of addresses differently.
+  const own: object = {
     rootNodes: nodes.map((socket) => ({ socket })),
     defaults: nodeRedisOptions({ ...options.redisOptions }),
     ...(keyPrefix !== undefined && { keyPrefix }),
     ...(natMap && { nodeAddressMap: natMap }),
-  } as object as Parameters<typeof NodeRedis.createCluster>[0])
+  }
+  const made: unknown = clusterOf(libraryOf(driver)).duplicate(own)
   return made as Cluster
 }
 
