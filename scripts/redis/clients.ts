@@ -96,13 +96,25 @@ export function clusterPatternOf(
   if (driver === 'ioredis5') return new ioredis5.Cluster(nodes, settings) as unknown as Cluster
   if (driver === 'ioredis') return new Cluster(nodes, settings)
   const { keyPrefix, natMap } = options
-  const made: unknown = libraryOf(driver).createCluster({
+  // Its types name a map of addresses differently.
+  const own: object = {
     rootNodes: nodes.map((socket) => ({ socket })),
     defaults: nodeRedisOptions({ ...options.redisOptions }),
     ...(keyPrefix !== undefined && { keyPrefix }),
     ...(natMap && { nodeAddressMap: natMap }),
-  } as object as Parameters<typeof NodeRedis.createCluster>[0])
+  }
+  const made: unknown = clusterOf(libraryOf(driver)).duplicate(own)
   return made as Cluster
+}
+
+type NodeRedisCluster = ReturnType<typeof NodeRedis.createCluster>
+const clusters = new Map<unknown, NodeRedisCluster>()
+
+/** A cluster client to duplicate: node-redis makes a class with all commands for each that it creates, in 50 ms. */
+function clusterOf(library: typeof NodeRedis): NodeRedisCluster {
+  const made = clusters.get(library) ?? library.createCluster({ rootNodes: [] })
+  clusters.set(library, made)
+  return made
 }
 
 /** As `pattern`, for the master that Sentinel names. */

@@ -9,7 +9,7 @@ import { startSentinels } from '../../scripts/redis/sentinel.ts'
 import { startProxies } from '../support/cluster-proxies.ts'
 import { failure, open, openReady } from '../support/connect.ts'
 import { type Count, counters } from '../support/counters.ts'
-import { clusterPattern, freeze, ownRedis, pattern, useCluster, useRedis } from '../support/redis.ts'
+import { clusterPattern, freeze, pattern, useCluster, useRedis } from '../support/redis.ts'
 import { moveSlot } from '../support/slots.ts'
 import { masterOf, spacesOnAll } from '../support/spaces.ts'
 import { until } from '../support/until.ts'
@@ -19,6 +19,8 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 const clusterBench = useCluster()
+/** Restarted by each test, which empties it. */
+const restarted = useRedis()
 
 function countIn(penknife: Penknife, deadlineMs = 15_000): Count {
   return counters(penknife.space('shop'), deadlineMs)
@@ -57,7 +59,7 @@ const ODD: readonly RedisOptions[] = [
 test.each(ODD.map((options) => [Object.entries(options).map(String).join(), options] as const))(
   'with %s of the given connection calls work, and continue after a restart of Redis',
   async (_, options) => {
-    const server = await ownRedis()
+    const { server } = restarted
     const penknife = open(pattern(server.url, options))
     const count = countIn(penknife)
     expect(await Promise.all([count('a'), count('a')])).toEqual([1, 2])
