@@ -300,6 +300,8 @@ test.each([
   [{ floor: 1.5 }, 'floor'],
   [{ floor: 5, ceiling: 4 }, 'ceiling'],
   [{ initial: Number.NaN }, 'initial'],
+  [{ floor: 5 }, 'initial'],
+  [{ ceiling: 5, initial: 6 }, 'initial'],
   [{ calendar: 'year' as 'day' }, 'createCounters calendar'],
   [{ timeZone: 'UTC' }, 'timeZone'],
   [{ dedup: { window: '1s' as const } }, 'dedup window'],

@@ -34,7 +34,7 @@ export function readCountersOptions(options: CountersOptions): CounterSettings {
   return {
     floor,
     ceiling,
-    initial: wholeNumber('initial', options.initial ?? 0, MIN_SAFE_INTEGER, MAX_SAFE_INTEGER),
+    initial: wholeNumber('initial', options.initial ?? 0, floor, ceiling),
     dedupMs: Math.ceil(durationMs('dedup window', dedup.window, { min: 60_000, max: 31 * DAY_MS })),
     calendar: unit && { unit, timeZone: timeZone ?? 'UTC' },
   }

@@ -10,7 +10,7 @@ export interface CountersOptions {
   readonly ceiling?: number
   /**
    * The value of a counter that was never changed, or that was reset. A counter at this value, without open reservations, takes no
-   * memory. Default: 0.
+   * memory. From `floor` to `ceiling`. Default: 0.
    */
   readonly initial?: number
   /** Every counter is reset to `initial` when this period of the calendar ends. Default: never. */
