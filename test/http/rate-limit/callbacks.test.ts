@@ -95,7 +95,7 @@ describe.each(frameworks)('callbacks of rateLimit on $name', (adapter) => {
     ])
     await until('it is reported', () => warnings.length > before)
     expect(warnings.slice(before)).toEqual([
-      'penknife: rateLimit counts requests for which skip returned neither true nor false (reported once): ' +
+      'rateLimit counts requests for which skip returned neither true nor false (reported once): ' +
         'the answer of rateLimit skip is "no": return true or false; it counts as false',
     ])
   })
