@@ -22,7 +22,7 @@ export default defineConfig({
     // Between runs: transpiling all sources takes a fifth of the time of a few files.
     experimental: { fsModuleCache: true },
     // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
-    maxWorkers: availableParallelism() + 3,
+    maxWorkers: availableParallelism() + 4,
     sequence: { sequencer: LongestFirst },
     // Only a test that hangs comes near it, or one on a machine that does much else.
     testTimeout: 60_000,

@@ -3,14 +3,14 @@ import { defineConfig, mergeConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
 /** What needs clusters, processes, browsers, faults and builds. */
-const FOLDERS = 'cluster,servers,demo,docs,examples,testing'
+const FOLDERS = 'cli,cluster,servers,demo,docs,examples,live,testing'
 const FAULTS =
   'chaos,cluster,crash,fate,failover,outage,processes,silence,connection,lifecycle,spoiled,damaged,fuzz,hostile,suspects,browser,prometheus'
 /** What tries many cases. */
 const MANY = 'property,policies,bounds,bound,outcome,computing,memory,table,random-gaps,worst-case,no-trace'
 /** What takes longest of the rest. */
 const LONG =
-  'factories,given-options,subscriber,slots,driver-contract,export,windows,ban,compressors,slow-clients,resuming,http2-events,users,cost,versions,html-pages'
+  'factories,given-options,subscriber,slots,driver-contract,export,windows,ban,compressors,slow-clients,resuming,http2-events,users,cost,versions,html-pages,contract,callbacks,frameworks,shared-behaviour,presence,merge'
 
 /** What a change is tried with while it is made: `pnpm test:quick`. */
 export default mergeConfig(

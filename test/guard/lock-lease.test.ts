@@ -113,7 +113,10 @@ test('an error of the body is thrown, and its result returned, also when the rel
 
   const penknife = await penknifeOf()
   const closing = penknife.space('shop')
+  let began = 0
   const closed = async (): Promise<string> => {
+    began++
+    await until('both run', () => began === 2)
     await penknife.close()
     return 'the result'
   }
