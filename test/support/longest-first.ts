@@ -1,21 +1,53 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files that take longest, the longest first. */
+/** Files that take ten seconds and more, the longest first. */
 const LONGEST = [
-  'test/demo/demo.test.ts',
   'test/dashboard/page-browser.test.ts',
-  'test/redis/bounds.test.ts',
-  'test/cluster/stream-failover.test.ts',
-  'test/record/chaos.test.ts',
-  'test/http/idempotent/crash.test.ts',
   'test/cluster/driver-topologies.test.ts',
+  'test/demo/demo.test.ts',
+  'test/redis/driver-contract.test.ts',
+  'test/cluster/stream-failover.test.ts',
+  'test/docs/snippets.test.ts',
+  'test/record/chaos.test.ts',
+  'test/redis/silence.test.ts',
+  'test/limiter/policies.test.ts',
+  'test/stream/order.property.test.ts',
+  'test/http/idempotent/crash.test.ts',
+  'test/redis/factories.test.ts',
+  'test/examples/examples.test.ts',
+  'test/redis/fuzz.test.ts',
   'test/notifier/chaos.test.ts',
+  'test/http/contract.test.ts',
+  'test/stream/damaged.test.ts',
+  'test/redis/bounds.test.ts',
+  'test/redis/scripts.test.ts',
+  'test/redis/outages.test.ts',
+  'test/stream/outage.test.ts',
+  'test/redis/given-options.test.ts',
+  'test/notifier/presence.test.ts',
+  'test/stream/crash.test.ts',
+  'test/guard/chaos-checker.test.ts',
+  'test/servers/apt.test.ts',
+  'test/guard/chaos.test.ts',
+  'test/redis/connection.test.ts',
+  'test/redis/spoiled-replies.test.ts',
+  'test/stream/chaos.test.ts',
+  'test/stream/schedules.processes.test.ts',
+  'test/stream/limits.test.ts',
+  'test/notifier/chaos-sabotage.test.ts',
+  'test/stream/shared-behaviour.test.ts',
+  'test/dashboard/fuzz.test.ts',
+  'test/http/sockets-fuzz.test.ts',
+  'test/limiter/processes.test.ts',
 ]
 
+/** Files that begin between two of the longest. */
+const BETWEEN = 2
+
 /**
- * Begins with the longest files, so that none of them runs alone at the end. Vitest knows the durations of earlier runs only, which
- * a new clone does not have. Between the others of the longer half it runs the shorter half: long files mostly wait, and side by side they
- * leave the cores idle.
+ * Begins the longest files early, so that none of them runs alone at the end, but not side by side: they mostly wait, and would leave the
+ * cores idle. Vitest knows the durations of earlier runs only, which a new clone does not have. It sorts the others, of which the longer
+ * and the shorter half take turns.
  */
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -28,7 +60,8 @@ export default class LongestFirst extends BaseSequencer {
     const mixed = others
       .slice(0, half)
       .flatMap((file, at) => [file, ...others.slice(half + at, half + at + 1)])
-    return [...longest, ...mixed]
+    const early = longest.flatMap((file, at) => [file, ...mixed.slice(at * BETWEEN, (at + 1) * BETWEEN)])
+    return [...early, ...mixed.slice(longest.length * BETWEEN)]
   }
 }
 
