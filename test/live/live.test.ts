@@ -241,7 +241,12 @@ test('while Redis is away a view keeps its value, and then it has what changed m
   const { pictures, is } = watch(live(board, { top: 3, every: 20, tick: '1h' }))
   await until('the state', () => pictures.length === 1)
   await server.kill()
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await until('Redis is away', () =>
+    board.top(1).then(
+      () => false,
+      () => true,
+    ),
+  )
   await server.start()
   const again = createLeaderboard(await openSpace(server.url), 'points', { live: true })
   await again.increment('ben', 2)
