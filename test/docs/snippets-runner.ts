@@ -22,10 +22,11 @@ let listens: (port: number) => void = () => {}
 
 const listen = Reflect.get(Server.prototype, 'listen') as (...args: unknown[]) => Server
 Reflect.set(Server.prototype, 'listen', function (this: Server, ...args: unknown[]): Server {
-  if (typeof args[0] === 'number') args[0] = 0
-  // Not those of the kit for tests, which chooses its ports.
-  else if (typeof args[0] === 'object' && args[0] !== null && 'port' in args[0] && args[0].port === 3000)
-    args[0] = { ...args[0], port: 0 }
+  // That of the snippets. The kit for tests chooses its ports, and has to find out whether they are free.
+  const [place] = args
+  if (place === 3000) args[0] = 0
+  else if (typeof place === 'object' && place !== null && 'port' in place && place.port === 3000)
+    args[0] = { ...place, port: 0 }
   this.once('listening', () => listens((this.address() as { port: number }).port))
   return listen.apply(this, args)
 })

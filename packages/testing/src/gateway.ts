@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 
 import { bytesOf, type Command, createCommandReader } from './commands.ts'
 import { createScripts } from './scripts.ts'
-import { freePort } from './server/ports.ts'
+import { onFreePort } from './server/ports.ts'
 import type { Upstream } from './upstream.ts'
 
 /** What a client of the tests does not get from Redis. */
@@ -119,10 +119,11 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
     for (const { chunk } of kept.splice(0, count)) if (!client.destroyed) client.write(chunk)
   }
 
-  async function listen(port: number): Promise<void> {
+  async function listen(port: number): Promise<number> {
     server = createServer(accept).unref()
     server.listen({ port, host: '127.0.0.1' })
     await once(server, 'listening')
+    return port
   }
 
   async function leave(): Promise<void> {
@@ -135,8 +136,7 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
     await closed
   }
 
-  const port = await freePort(false)
-  await listen(port)
+  const port = await onFreePort(false, listen)
   return {
     port,
     async fail(next) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findServer } from './find.ts'
-import { freePort } from './ports.ts'
+import { onFreePort } from './ports.ts'
 import { lastLines } from './process.ts'
 import { ReplyError, send } from './resp.ts'
 import { makeCertificate } from './tls.ts'
@@ -56,7 +56,6 @@ export interface PrivateRedis extends AsyncDisposable {
 }
 
 const startWithinMs = 30_000
-const portAttempts = 5
 
 /** Starts a Redis that belongs to this process and is gone, with its folder, within seconds of its end. */
 export async function startRedis(options: RedisOptions = {}): Promise<PrivateRedis> {
@@ -139,17 +138,17 @@ async function startOnFreePort(
   dir: string,
   options: RedisOptions,
 ): Promise<{ readonly port: number; readonly pid: number }> {
-  for (let attempt = 1; ; attempt++) {
-    const port = options.listen === 'unix' ? 0 : await freePort(options.cluster ?? false)
+  async function startOn(port: number): Promise<{ readonly port: number; readonly pid: number }> {
     await writeFile(join(dir, 'redis.conf'), configuration(dir, port, options))
-    try {
-      return { port, pid: await startUntilReady(watchdog, dir) }
-    } catch (error) {
-      const { message } = error as Error
-      const lacksTls = options.tls && /tls-[\s\S]*Bad directive/.test(message)
-      if (lacksTls) throw new Error(`the server found was built without TLS: ${message}`, { cause: error })
-      if (attempt === portAttempts || !/Address already in use/.test(message)) throw error
-    }
+    return { port, pid: await startUntilReady(watchdog, dir) }
+  }
+
+  try {
+    return await (options.listen === 'unix' ? startOn(0) : onFreePort(options.cluster ?? false, startOn))
+  } catch (error) {
+    const { message } = error as Error
+    const lacksTls = options.tls && /tls-[\s\S]*Bad directive/.test(message)
+    throw lacksTls ? new Error(`the server found was built without TLS: ${message}`, { cause: error }) : error
   }
 }
 
