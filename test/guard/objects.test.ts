@@ -1,4 +1,4 @@
-import { createObjects, type Fence, type Objects, type ObjectsOptions } from '@penknife/core'
+import { createObjects, type Fence, type Objects, type ObjectsOptions, record } from '@penknife/core'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -132,6 +132,24 @@ test('fields are changed alone, with a floor and a ceiling', async () => {
   expect(await carts.increment('ann', 'items')).toEqual({ ok: false, reason: 'not-a-number' })
   expect(await carts.increment('bob', 'total')).toMatchObject({ ok: true, value: 1 })
 })
+
+test.each([[['a']], ['text'], [null], [{ ':a': 1, b: 2 }]])(
+  'the value %j is stored as a whole: it has no fields to change, and none of it is lost',
+  async (value) => {
+    const penknife = await openReady(pattern(bench.server.url))
+    const space = penknife.space('shop')
+    const objects = createObjects<Record<string, unknown>>(space, 'carts')
+    await objects.set('ann', value as never)
+    const refused = { ok: false, reason: 'not-an-object' }
+    expect(await objects.merge('ann', { b: 3 })).toEqual(refused)
+    expect(await objects.increment('ann', 'b')).toEqual(refused)
+    const change = record(space, objects.merging('ann', { b: 3 }))
+    expect(await change).toMatchObject({ ok: false, refused: [{ reason: 'not-an-object' }] })
+    expect((await objects.get('ann'))?.value).toEqual(value)
+    expect(await objects.set('ann', { b: 3 })).toMatchObject({ ok: true })
+    expect(await objects.increment('ann', 'b')).toMatchObject({ ok: true, value: 4 })
+  },
+)
 
 test('update loses no change, however many callers there are', async () => {
   const all = await Promise.all([open(), open(), open()])

@@ -1,11 +1,11 @@
--- `objects`: an object in a hash with a version, changed in two phases. Its fields hold JSON; ":v" is the version. A hash without ":v"
--- is no object.
+-- `objects`: an object in a hash with a version, changed in two phases. Its fields hold JSON; ":v" is the version, ":x" the JSON of a
+-- value that is stored whole, and then the only other field. A hash without ":v" is no object.
 --
 -- Invariant: versions of an id rise for ever. Each is greater than the one before and at least Redis' time in microseconds, so a new
 -- object is not taken for a deleted one.
 --
--- - `objects.prepare(key, request)` returns the plan; or a text that says why there is none: "v version" (another version is stored), "n field"
---   (no number), "l field floor|ceiling value"; or an error. `request`: {ops, whole, version}; ops are ["s", field, JSON], ["d", field] and
+-- - `objects.prepare(key, request)` returns the plan; or a text that says why there is none: "v version" (another version is stored), "w " (the value is
+--   stored whole, and has no fields), "n field" (no number), "l field floor|ceiling value"; or an error. `request`: {ops, whole, version}; ops are ["s", field, JSON], ["d", field] and
 --   ["i", field, by, floor, ceiling]; `whole` replaces all fields; `version` is nil for any, 0 for none.
 -- - `objects.apply(key, plan, ttl, field_ttl)` writes. `ttl` is of the object, `field_ttl` of the fields that it sets, in milliseconds; 0 for
 --   none. It returns "+version" and a line for each incremented field.
@@ -19,20 +19,20 @@ local LARGEST = 9007199254740991
 -- The last version of each key in this call. Redis' time does not change during a call, in which an object may be deleted and set.
 local given = {}
 
--- The refusal or the error; else nil and the version.
+-- The refusal or the error; else nil, the version, and whether the value is stored whole.
 local function look(key, request)
-  local text = redis.pcall('HGET', key, ':v')
-  if type(text) == 'table' then
-    return text
+  local stored = redis.pcall('HMGET', key, ':v', ':x')
+  if stored.err then
+    return stored
   end
-  local version = tonumber(text or 0)
+  local version = tonumber(stored[1] or 0)
   if not version or version > LARGEST then
     return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
   end
   if request.version and request.version ~= version then
     return string.format('v %.0f', version)
   end
-  return nil, version
+  return nil, version, stored[2]
 end
 
 function objects.expires(key)
@@ -48,9 +48,12 @@ local function text_of(number)
 end
 
 function objects.prepare(key, request)
-  local refused, version = look(key, request)
+  local refused, version, one = look(key, request)
   if refused then
     return refused
+  end
+  if one and not request.whole then
+    return 'w '
   end
   local set, gone, sums, lines = {}, {}, {}, {}
   for _, op in ipairs(request.ops) do

@@ -103,9 +103,10 @@ function readSum(line: string): number {
 
 /** Why an effect was refused, see lua/_lib/guard/objects.lua. */
 function refusalOf(line: string): RecordRefusalReason {
-  const [, kind = '', rest = ''] = /^([vfnl]) (.*)$/.exec(line) ?? []
+  const [, kind = '', rest = ''] = /^([vfwnl]) (.*)$/.exec(line) ?? []
   if (kind === 'v') return { reason: 'version', version: Number(rest) }
   if (kind === 'f') return { reason: 'fence', fence: Number(rest) }
+  if (kind === 'w') return { reason: 'not-an-object' }
   if (kind === 'n') return { reason: 'not-a-number', field: rest }
   const [, counter = '', reason = '', text = ''] = /^(.*) (floor|ceiling) (\S+)$/.exec(rest) ?? []
   if (reason !== 'floor' && reason !== 'ceiling') throw new Error(`'${line}' is no refusal`)

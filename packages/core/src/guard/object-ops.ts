@@ -6,7 +6,7 @@ import type { ObjectIncrementOptions, ObjectMergeOptions } from './object-types.
 const LONGEST_FIELD = 128
 const MOST_FIELDS = 100
 const LARGEST = 65_536
-/** The field of a value that is no plain object. */
+/** The field of a value that is stored whole. */
 export const WHOLE = ':x'
 
 /** A change of a field, see lua/_lib/guard/objects.lua. */
@@ -16,18 +16,19 @@ export type ObjectOp =
   | readonly ['i', string, number, number, number]
 
 export function checkFields(ops: readonly ObjectOp[]): readonly ObjectOp[] {
-  // The removal of a whole value is ours, not a field of the application.
-  const count = ops[0]?.[0] === 'd' && ops[0][1] === WHOLE ? ops.length - 1 : ops.length
-  if (count <= MOST_FIELDS) return ops
-  throw invalid('number of fields', count, `give at most ${MOST_FIELDS} fields, those to remove included`)
+  if (ops.length <= MOST_FIELDS) return ops
+  throw invalid(
+    'number of fields',
+    ops.length,
+    `give at most ${MOST_FIELDS} fields, those to remove included`,
+  )
 }
 
 export function mergeOps(fields: unknown, { remove: gone = [] }: ObjectMergeOptions): readonly ObjectOp[] {
   if (!isFields(fields)) throw invalid('fields', fields, 'give an object')
   if (!Array.isArray(gone)) throw invalid('remove', gone, 'give a list of fields')
   const removed = Array.from(gone as readonly string[], (field): ObjectOp => ['d', checkField(field)])
-  // A value that was stored whole becomes an object.
-  return [['d', WHOLE], ...removed, ...opsOf('fields', fields, false)]
+  return [...removed, ...opsOf('fields', fields, false)]
 }
 
 export function incrementOp(

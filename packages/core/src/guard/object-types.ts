@@ -60,9 +60,14 @@ export type ObjectRefusal =
 
 export type ObjectAnswer = { readonly ok: true; readonly version: number } | ObjectRefusal
 
+export type ObjectMergeAnswer =
+  | ObjectAnswer
+  /** The value is stored whole, so it has no fields to change: it is no plain object, or has a field that cannot be stored by itself. */
+  | { readonly ok: false; readonly reason: 'not-an-object' }
+
 export type ObjectIncrementAnswer =
   | { readonly ok: true; readonly version: number; readonly value: number }
-  | ObjectRefusal
+  | Exclude<ObjectMergeAnswer, { readonly ok: true }>
   /** The field would go below the floor or above the ceiling; `value` is its value. */
   | { readonly ok: false; readonly reason: 'floor' | 'ceiling'; readonly value: number }
   | { readonly ok: false; readonly reason: 'not-a-number' }
@@ -78,7 +83,8 @@ export type ObjectUpdateAnswer<Value> =
 /**
  * Values with versions: compare-and-set, and changes of single fields. Created by `createObjects`.
  *
- * A plain object is a hash of its fields; any other value is stored whole. Each method is one script call, `update` two for each attempt;
+ * A plain object is a hash of its fields; any other value is stored whole, and so is an object with a field name that is empty, begins
+ * with a colon or has more than 128 characters. Each method is one script call, `update` two for each attempt;
  * calls of a tick share one command.
  */
 export interface Objects<Value> {
@@ -87,7 +93,7 @@ export interface Objects<Value> {
   /** Replaces the whole value, of at most 64 KiB as JSON and 100 fields. */
   set(id: string, value: Value, options?: ObjectWriteOptions): Promise<ObjectAnswer>
   /** Sets some fields of an object and leaves the others. Undefined leaves a field as it is; `remove` deletes fields. */
-  merge(id: string, fields: Partial<Value>, options?: ObjectMergeOptions): Promise<ObjectAnswer>
+  merge(id: string, fields: Partial<Value>, options?: ObjectMergeOptions): Promise<ObjectMergeAnswer>
   /** Adds to a field, which is 0 where there is none. Fractions add up as doubles do. */
   increment(
     id: string,

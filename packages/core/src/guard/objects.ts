@@ -15,7 +15,6 @@ import type {
   ObjectAnswer,
   ObjectFieldsOptions,
   ObjectIncrementAnswer,
-  ObjectRefusal,
   Objects,
   ObjectsOptions,
   ObjectWriteOptions,
@@ -138,7 +137,8 @@ export function createObjects<Value = unknown>(
     },
     async merge(id, fields, asked = NONE) {
       checkOptions('merge', asked, ['ifVersion', 'fence', 'fieldTtl', 'remove'])
-      return answer(await send(id, mergeOps(fields, asked), false, asked))
+      const reply = await send(id, mergeOps(fields, asked), false, asked)
+      return reply === 'w ' ? { ok: false, reason: 'not-an-object' } : answer(reply)
     },
     async increment(id, field, by = 1, asked = NONE) {
       checkOptions('increment', asked, ['ifVersion', 'fence', 'fieldTtl', 'floor', 'ceiling'])
@@ -195,7 +195,8 @@ function toStored<Value>(reply: readonly Reply[]): StoredObject<Value> | undefin
   return { value: value as StoredObject<Value>['value'], version: Number(version) }
 }
 
-function refusedIncrement(reply: string): Exclude<ObjectIncrementAnswer, { ok: true } | ObjectRefusal> {
+function refusedIncrement(reply: string): Exclude<ObjectIncrementAnswer, { ok: true }> {
+  if (reply === 'w ') return { ok: false, reason: 'not-an-object' }
   if (reply.startsWith('n ')) return { ok: false, reason: 'not-a-number' }
   const [, reason = '', value = ''] = /^l .* (floor|ceiling) (\S+)$/.exec(reply) ?? []
   if (reason === 'floor' || reason === 'ceiling') return { ok: false, reason, value: Number(value) }

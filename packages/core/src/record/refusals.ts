@@ -28,5 +28,7 @@ export type RecordRefusalReason =
   | { readonly reason: 'version'; readonly version: number }
   /** A holder of a later lease wrote under the fence's key; `fence` is its token. */
   | { readonly reason: 'fence'; readonly fence: number }
+  /** The stored value has no fields that could be changed: see `ObjectMergeAnswer`. */
+  | { readonly reason: 'not-an-object' }
   /** The field of the object is not a number. */
   | { readonly reason: 'not-a-number'; readonly field: string }

@@ -1033,18 +1033,18 @@ const piece26 = `local objects = { prepare = nil, apply = nil, prepare_removal =
 local LARGEST = 9007199254740991
 local given = {}
 local function look(key, request)
-local text = redis.pcall('HGET', key, ':v')
-if type(text) == 'table' then
-return text
+local stored = redis.pcall('HMGET', key, ':v', ':x')
+if stored.err then
+return stored
 end
-local version = tonumber(text or 0)
+local version = tonumber(stored[1] or 0)
 if not version or version > LARGEST then
 return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
 end
-return nil, version
+return nil, version, stored[2]
 end
 function objects.expires(key)
 local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
@@ -1055,9 +1055,12 @@ return number == math.floor(number) and math.abs(number) <= LARGEST and string.f
 or string.format('%.17g', number)
 end
 function objects.prepare(key, request)
-local refused, version = look(key, request)
+local refused, version, one = look(key, request)
 if refused then
 return refused
+end
+if one and not request.whole then
+return 'w '
 end
 local set, gone, sums, lines = {}, {}, {}, {}
 for _, op in ipairs(request.ops) do
@@ -8630,7 +8633,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const guardObjectRemove: Script<[], [object: string, fence: string, version: Arg, token: Arg], string> = {
   name: 'guard/object_remove',
-  sha: 'e947a53c17138826617cec661b9d732831eb3243',
+  sha: 'e0d54737fa8adbb6bd9e1a50df681d4296444080',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -8674,7 +8677,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])`,
  */
 export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string, ops: Arg, whole: Arg, version: Arg, token: Arg, lasts: Arg], string> = {
   name: 'guard/object_write',
-  sha: '66a1d8d5c786340ef9b90e8f5cc7ef13b633eb6b',
+  sha: '79b29bd3d29bd8595668f64a5f08e4aa2084d8cb',
   batch: 32,
   sharedKeys: false,
   shared: ["ttl"],
@@ -12618,7 +12621,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '05083bf9d2cfb9038f63dabb007061566f04c2ae',
+  sha: '6dc1b61ca4099aa2f8503d0774df26dfc8526be3',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -14509,18 +14512,18 @@ local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_remov
 local LARGEST = 9007199254740991
 local given = {}
 local function look(key, request)
-local text = redis.pcall('HGET', key, ':v')
-if type(text) == 'table' then
-return text
+local stored = redis.pcall('HMGET', key, ':v', ':x')
+if stored.err then
+return stored
 end
-local version = tonumber(text or 0)
+local version = tonumber(stored[1] or 0)
 if not version or version > LARGEST then
 return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
 end
-return nil, version
+return nil, version, stored[2]
 end
 function objects.expires(key)
 local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
@@ -14531,9 +14534,12 @@ return number == math.floor(number) and math.abs(number) <= LARGEST and string.f
 or string.format('%.17g', number)
 end
 function objects.prepare(key, request)
-local refused, version = look(key, request)
+local refused, version, one = look(key, request)
 if refused then
 return refused
+end
+if one and not request.whole then
+return 'w '
 end
 local set, gone, sums, lines = {}, {}, {}, {}
 for _, op in ipairs(request.ops) do
@@ -15630,7 +15636,7 @@ local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'e4d31251993fa3a9b3b43d71a2f1e79bbb3654af',
+  sha: '920fcb38420859a8cbb6124fcaa07b08939e2e23',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -17952,18 +17958,18 @@ local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_remov
 local LARGEST = 9007199254740991
 local given = {}
 local function look(key, request)
-local text = redis.pcall('HGET', key, ':v')
-if type(text) == 'table' then
-return text
+local stored = redis.pcall('HMGET', key, ':v', ':x')
+if stored.err then
+return stored
 end
-local version = tonumber(text or 0)
+local version = tonumber(stored[1] or 0)
 if not version or version > LARGEST then
 return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
 end
-return nil, version
+return nil, version, stored[2]
 end
 function objects.expires(key)
 local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
@@ -17974,9 +17980,12 @@ return number == math.floor(number) and math.abs(number) <= LARGEST and string.f
 or string.format('%.17g', number)
 end
 function objects.prepare(key, request)
-local refused, version = look(key, request)
+local refused, version, one = look(key, request)
 if refused then
 return refused
+end
+if one and not request.whole then
+return 'w '
 end
 local set, gone, sums, lines = {}, {}, {}, {}
 for _, op in ipairs(request.ops) do
