@@ -1,10 +1,13 @@
 import { createLeaderboard, createRateLimiter, createStream } from '@penknife/core'
 import { Cluster, Redis } from 'ioredis'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
+import { walkKeys } from '../../packages/cli/src/doctor/keys/walk.ts'
+import type { Session } from '../../packages/cli/src/session.ts'
 import { startSentinels } from '../../scripts/redis/sentinel.ts'
 import { openReady } from '../support/connect.ts'
 import { useCluster } from '../support/redis.ts'
+import { moveSlot } from '../support/slots.ts'
 import { json, penknife } from './run.ts'
 
 const bench = useCluster()
@@ -66,6 +69,35 @@ test('--cluster, --prefix and --space: finds the objects of an application on a 
     kinds: expect.arrayContaining([expect.objectContaining({ kind: 'limit', keys: 60 })]) as unknown,
     undecodable: { count: 0 },
   })
+})
+
+test('doctor --keys leaves keys out that move between its scan of a master and its questions, and knows that they are missing', async () => {
+  const slot = Number(await bench.raws[0]?.cluster('KEYSLOT', '{moving}'))
+  const [first] = bench.cluster.nodes
+  const client = new Cluster([{ host: '127.0.0.1', port: first?.port ?? 0 }], { lazyConnect: true })
+  onTestFinished(() => client.disconnect())
+  await client.connect()
+  await Promise.all(['a', 'b', 'c'].map((name) => client.set(`pk1:{moving}:${name}`, 'x')))
+  const counts = await Promise.all(bench.raws.map((raw) => raw.cluster('COUNTKEYSINSLOT', slot)))
+  const from = counts.indexOf(3)
+  const source = bench.raws[from] as Redis
+  const scan = vi.spyOn(source, 'scanBuffer')
+  onTestFinished(() => scan.mockRestore())
+  scan.mockImplementation((async (...args: readonly string[]) => {
+    const names = await source.callBuffer('SCAN', ...args)
+    await moveSlot(bench.cluster, bench.raws, slot, from, (from + 1) % 3)
+    return names
+  }) as never)
+  const session = {
+    signal: new AbortController().signal,
+    output: { progress: () => {} },
+    reply: <Value>(call: Promise<Value>) => call,
+  }
+  const walk = { match: 'pk1:{moving}:*', most: 1000 }
+  const found = vi.fn()
+  const walked = await walkKeys(session as unknown as Session, [source], walk, found)
+  expect(walked).toMatchObject({ complete: false, moved: 3 })
+  expect(found.mock.calls).toEqual([[[]]])
 })
 
 test('--sentinel and --master: finds the master by its Sentinels, past one that does not answer', async () => {

@@ -37,10 +37,17 @@ export async function doctorKeys(session: Session, options: DoctorKeysOptions): 
 }
 
 /** Lines alone, so that they can be given to redis-cli. */
-function printLines(output: Output, { complete, unlink, unlinkComplete }: KeysReport): void {
+function printLines(output: Output, report: KeysReport): void {
+  const { complete, unlink, unlinkComplete } = report
   for (const line of unlink) output.line(line)
-  if (!complete) output.warn('no lines, because not every key was walked: raise --most')
+  if (!complete) output.warn(`no lines, because ${incomplete(report)}`)
   else if (!unlinkComplete) output.warn('there are more: run these lines, then repeat this command')
+}
+
+function incomplete({ moved }: KeysReport): string {
+  return moved > 0
+    ? `${plural(moved, 'key', 'keys')} moved to another master meanwhile: repeat this command`
+    : 'not every key was walked: raise --most'
 }
 
 function printReport(output: Output, report: KeysReport, cluster: boolean): void {
@@ -50,7 +57,7 @@ function printReport(output: Output, report: KeysReport, cluster: boolean): void
   output.line(
     `walked about ${plural(walked, 'key', 'keys')}: ${plural(keys, 'key', 'keys')} of penknife, about ${size(bytes)}`,
   )
-  if (!complete) output.line(style.yellow('not every key was walked: raise --most for the others'))
+  if (!complete) output.line(style.yellow(incomplete(report)))
   if (kinds.length > 0) {
     output.line()
     output.table({

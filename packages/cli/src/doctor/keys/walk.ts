@@ -16,8 +16,10 @@ export interface FoundKey {
 export interface Walked {
   /** Keys of all programs that were walked, about. */
   readonly walked: number
-  /** False when the walk ended early: `--most`, or Ctrl-C. */
+  /** False when the walk ended early (`--most`, or Ctrl-C), or keys moved. */
   readonly complete: boolean
+  /** Keys that were on another master of the cluster when their times were asked for. It may have been walked before. */
+  readonly moved: number
 }
 
 /** Keys of one SCAN call. */
@@ -56,7 +58,7 @@ export async function walkKeys(
 ): Promise<Walked> {
   const { signal, output, reply } = session
   const share = Math.ceil(most / masters.length)
-  let [walked, matching, complete] = [0, 0, true]
+  let [walked, matching, moved, complete] = [0, 0, 0, true]
   const sizes = await Promise.all(masters.map((each) => reply(each.dbsize())))
   const size = sizes.reduce((sum, each) => sum + each, 0)
   for (const [at, master] of masters.entries()) {
@@ -71,8 +73,9 @@ export async function walkKeys(
       const [next, names] = await reply(master.scanBuffer(cursor, 'MATCH', match, 'COUNT', count))
       cursor = String(next)
       here += count
-      const keys = await look(session, master, names)
+      const { keys, gone } = await look(session, master, names)
       matching += keys.length
+      moved += gone
       found(keys)
       output.progress(
         `walked about ${walked + Math.min(own, here)} of ${size} keys, ${matching} of them of penknife`,
@@ -81,21 +84,26 @@ export async function walkKeys(
     walked += cursor === '0' && here > 0 ? own : Math.min(own, here)
   }
   output.progress()
-  return { walked, complete }
+  return { walked, complete: complete && moved === 0, moved }
 }
 
 async function look(
   { reply }: Session,
   connection: Redis,
   names: readonly Buffer[],
-): Promise<readonly FoundKey[]> {
+): Promise<{ readonly keys: readonly FoundKey[]; readonly gone: number }> {
   const [short, long] = [names.filter(isShort), names.filter((name) => !isShort(name))]
   const pipeline = connection.pipeline()
   for (const name of short) pipeline.pttl(name).object('IDLETIME', name)
   const replies = (short.length === 0 ? [] : await reply(pipeline.exec())) ?? []
+  let gone = 0
   const keys = short.flatMap((name, at): FoundKey[] => {
     const [failed, ttlMs] = replies[2 * at] ?? []
     const [unknown, idle] = replies[2 * at + 1] ?? []
+    if (failed && /^(MOVED|ASK) /.test(failed.message)) {
+      gone += 1
+      return []
+    }
     if (failed) throw failed
     // -2: it expired since.
     if (typeof ttlMs !== 'number' || ttlMs === -2) return []
@@ -103,7 +111,7 @@ async function look(
       { name, connection, ttlMs, idleMs: unknown || typeof idle !== 'number' ? undefined : idle * 1000 },
     ]
   })
-  return [...keys, ...long.map((name) => ({ name, connection, ttlMs: 0, idleMs: undefined }))]
+  return { keys: [...keys, ...long.map((name) => ({ name, connection, ttlMs: 0, idleMs: undefined }))], gone }
 }
 
 function isShort(name: Buffer): boolean {
