@@ -68,7 +68,8 @@ try {
   await main(process.argv.slice(2))
 } catch (error) {
   console.error(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : error)
-  process.exitCode = 1
+  // The clients of a bench that failed would connect again for ever.
+  process.exit(1)
 }
 
 async function main(argv: readonly string[]): Promise<void> {

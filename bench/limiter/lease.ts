@@ -10,11 +10,11 @@ const IN_FLIGHT = 1000
 const LIMIT = 100_000_000
 const PEER_OPS = 50_000
 
-/** Calls of subjects that have leased tokens. Nothing comes back during a round. */
-async function leasing(penknife: Penknife, subjects: readonly string[]): Promise<RateLimiter> {
+/** A limiter whose subjects have leased tokens, enough for `calls` of each. Nothing comes back during a round. */
+async function leasing(penknife: Penknife, subjects: readonly string[], calls: number): Promise<RateLimiter> {
   const limiter = createRateLimiter(penknife.space('bench'), `lease-${subjects.length}`, {
     rules: [{ name: 'year', limit: LIMIT, window: '366d' }],
-    lease: { tokens: 10_000, idle: '1h', subjects: subjects.length },
+    lease: { tokens: calls + 2, idle: '1h', subjects: subjects.length },
     whenUnavailable: 'throw',
     deadline: '30s',
   })
@@ -51,7 +51,7 @@ export const lease: Probe = {
     for (const count of [1000, 100_000]) {
       const about = `${count} subjects`
       const names = Array.from({ length: count }, (_, at) => `user-${at}`)
-      const limiter = await leasing(penknife, names)
+      const limiter = await leasing(penknife, names, (2 * rounds * ops) / count)
       const peer = new RateLimiterRedis({
         storeClient: redis,
         keyPrefix: `peer-${count}`,
