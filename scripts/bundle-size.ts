@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. Leases of tokens took 5 KB, tracing channels 0.5 KB; the most denied subjects are counted by every limiter, too. */
-const MOST = 168_000
+const MOST = 169_000
 
 const { outputFiles, metafile } = await build({
   stdin: {

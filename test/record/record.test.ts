@@ -328,6 +328,22 @@ test('fields that a call sets may expire, where the server can do that; elsewher
   expect((await carts.get('ann'))?.value).toEqual(can ? { note: 'x' } : undefined)
 })
 
+test('the error of a call that Redis refuses names the keys that it changes, and no payload', async () => {
+  const { space, orders, stock } = shop()
+  await bench.raw.set('pk1:{shop}:counter:stock', 'of another program')
+  await bench.raw.set('pk1:{shop}:stream:orders', 'of another program')
+  const effects = [orders.adding({ sku: 'secret' }), stock.decrementing('secret')] as const
+  for (const call of [record(space, ...effects), record(space, { id: 'one' }, ...effects)]) {
+    const { message } = (await failure(call)) as Error
+    expect(message).toContain("'pk1:{shop}:stream:orders'")
+    expect(message).toContain('WRONGTYPE')
+    expect(message).not.toContain('secret')
+  }
+  expect(await failure(orders.add({ sku: 'secret' }))).toMatchObject({
+    message: expect.stringContaining(", key 'pk1:{shop}:stream:orders': ") as string,
+  })
+})
+
 test('a payload that an async schema refuses fails the call', async () => {
   const { space, best } = shop()
   const schema = {

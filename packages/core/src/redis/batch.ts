@@ -13,6 +13,8 @@ import type { WaitLimit } from './wait-limit.ts'
 
 /** Characters of a key that an error quotes. */
 const LONGEST_KEY = 100
+/** Keys that an error names, of a call that has many. */
+const MOST_KEYS = 10
 /** A refused call is not sent again when its deadline is nearer than this. */
 const LAST_TRY_MS = 25
 
@@ -193,12 +195,20 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     return failureOf(known ? this.#about(only) : name, error, readOnly)
   }
 
-  /** Names an item in errors. */
+  /** Names an item in errors. Redis does not say which key it is about. */
   #about(item: readonly Arg[]): string {
-    const { name, script, shared } = this.bound
-    // The item's own key, if it has one.
-    const key = script.keys.length > 0 ? item[0] : (shared[0] as readonly string[])[0]
-    return `${name}, key '${printable(String(key), LONGEST_KEY)}'`
+    const { name, script } = this.bound
+    const keys = this.#keysOf(item)
+      .slice(0, script.manyKeys ? MOST_KEYS : 1)
+      .map((key) => printable(String(key), LONGEST_KEY))
+    return `${name}, key${keys[1] ? 's' : ''} '${keys.join("', '")}'`
+  }
+
+  /** The item's own keys, then those that all items share. */
+  #keysOf(item: readonly Arg[]): readonly Arg[] {
+    const { script, shared } = this.bound
+    const own = item.slice(0, item.length - script.args.length)
+    return script.sharedKeys ? own.concat(shared[0] as readonly string[]) : own
   }
 
   /** The server replied. A reply after the deadline does not count for the breaker. */
@@ -207,7 +217,8 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
   }
 
   unanswered(error: PenknifeError): void {
-    if (!this.settled) this.bound.breaker?.failed(this.slot, String(this.#items[0]?.[0]), error)
+    if (!this.settled)
+      this.bound.breaker?.failed(this.slot, String(this.#keysOf(this.#items[0] ?? [])[0]), error)
   }
 
   reject(error: PenknifeError): void {
