@@ -13,14 +13,7 @@ const REQUIRE = "import { createRequire } from 'node:module'; const require = cr
 export async function bundlePrograms(
   programs: Readonly<Record<string, string>>,
   folder: string,
-  {
-    plugins = [],
-    inject = [],
-  }: {
-    readonly plugins?: Plugin[]
-    /** Files that run before each program. */
-    readonly inject?: string[]
-  } = {},
+  plugins: readonly Plugin[] = [],
 ): Promise<void> {
   await build({
     entryPoints: Object.entries(programs).map(([out, path]) => ({ in: path, out })),
@@ -35,7 +28,6 @@ export async function bundlePrograms(
     conditions: ['penknife-source'],
     logLevel: 'warning',
     plugins: [...plugins, ownAddress, loadedByNode],
-    inject,
   })
 }
 

@@ -1,4 +1,5 @@
 // A process that takes locks and permits, decrements a stock, runs bodies of `once`, and records all of it.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import {

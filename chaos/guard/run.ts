@@ -70,7 +70,7 @@ export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardCh
   const cast = createCast(folder, journal)
   let kept = false
   try {
-    const member = await bundle(new URL('member.ts', import.meta.url), folder, 'member')
+    const member = (await bundle(['guard/member'], folder))('guard/member')
     const config: MemberConfig = { url: proxy.url, seed, sabotage, holdMs, loops }
     for (let at = 1; at <= members; at++) cast.start(`member-${at}`, member, config)
     const random = createRandom(seed)

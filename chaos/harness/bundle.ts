@@ -7,6 +7,27 @@ import type { Plugin } from 'esbuild'
 
 import { bundlePrograms } from '../../scripts/programs.ts'
 
+/** The programs of all chaos runs: their paths in this folder, without `.ts`. */
+export const PROGRAMS = [
+  'guard/member',
+  'notifier/chromium',
+  'notifier/core',
+  'notifier/eventsource',
+  'notifier/guests',
+  'notifier/live',
+  'notifier/publisher',
+  'notifier/raw',
+  'notifier/scorer',
+  'notifier/server',
+  'notifier/watcher',
+  'record/member',
+  'request-log/member',
+  'stream/producer',
+  'stream/worker',
+] as const
+
+export type Program = (typeof PROGRAMS)[number]
+
 /** A change to a bundled source file, to prove that the checker finds its effect. */
 export interface Break {
   /** The end of the file's path. */
@@ -17,40 +38,54 @@ export interface Break {
   readonly to: string
 }
 
-/** Run before each program: it ends with the process that started it. */
-const ENDS_WITH_PARENT = fileURLToPath(new URL('ends-with-parent.ts', import.meta.url))
+/** The folder where the set-up of a test run put all programs, so that no test file bundles its own. */
+const BUNDLED = 'PENKNIFE_CHAOS_PROGRAMS'
 
-/** The bundled files of this process, by name, for several runs. */
+/** The bundled files of this process, for several runs. */
 const bundled = new Map<string, Promise<ReadonlyMap<string, string>>>()
 
-/** Bundles a program and its imports into one file. Returns its path. */
-export async function bundle(program: URL, folder: string, name: string): Promise<string> {
-  const [path = ''] = (await bundleTogether({ [name]: program }, folder)).values()
-  return path
+/** The names of programs in a bundle, and their sources. */
+export function sourcesOf(programs: readonly Program[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    programs.map((program) => [nameOf(program), fileURLToPath(new URL(`../${program}.ts`, import.meta.url))]),
+  )
 }
 
-/** Bundles programs. What they share is in files that they load, and is bundled once. Returns the path of each program. */
-export async function bundleTogether(
-  programs: Readonly<Record<string, URL>>,
+/** Makes a folder with all bundled programs known to the test processes that this process starts. */
+export function offerBundled(folder: string): void {
+  process.env[BUNDLED] = folder
+}
+
+/** Returns a function that returns the path of a bundled program. With breaks they are bundled anew, into the folder of the run. */
+export async function bundle(
+  programs: readonly Program[],
   folder: string,
   breaks: readonly Break[] = [],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<(program: Program) => string> {
+  const offered = process.env[BUNDLED]
+  const pathIn =
+    (place: string) =>
+    (program: Program): string =>
+      join(place, `${nameOf(program)}.mjs`)
+  if (offered !== undefined && breaks.length === 0) return pathIn(offered)
   const which = JSON.stringify([programs, breaks])
   const files = bundled.get(which) ?? filesOf(programs, breaks)
   bundled.set(which, files)
   for (const [file, text] of await files) await writeFile(join(folder, file), text)
-  return new Map(Object.keys(programs).map((name) => [name, join(folder, `${name}.mjs`)]))
+  return pathIn(folder)
+}
+
+function nameOf(program: Program): string {
+  return `chaos-${program.replace('/', '-')}`
 }
 
 async function filesOf(
-  programs: Readonly<Record<string, URL>>,
+  programs: readonly Program[],
   breaks: readonly Break[],
 ): Promise<ReadonlyMap<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'penknife-bundle-'))
   try {
-    const plugins = breaks.length > 0 ? [breaking(breaks)] : []
-    const paths = Object.entries(programs).map(([name, program]) => [name, fileURLToPath(program)])
-    await bundlePrograms(Object.fromEntries(paths), folder, { plugins, inject: [ENDS_WITH_PARENT] })
+    await bundlePrograms(sourcesOf(programs), folder, breaks.length > 0 ? [breaking(breaks)] : [])
     const files = await readdir(folder)
     return new Map(
       await Promise.all(

@@ -1,4 +1,5 @@
 // A process with a headless Chromium. Its page has an EventSource for each client and reports the messages.
+import '../harness/ends-with-parent.ts'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { rm } from 'node:fs/promises'

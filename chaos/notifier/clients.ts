@@ -1,3 +1,4 @@
+import type { Program } from '../harness/bundle.ts'
 import type { Part } from '../harness/cast.ts'
 import {
   CHANNELS,
@@ -26,6 +27,8 @@ export type PartConfig =
   | ServerConfig
   | Partial<WatcherConfig>
 
+export type Start = (name: string, program: Program, config: PartConfig) => Part
+
 export interface Ports {
   readonly web: number
   readonly rough: number
@@ -48,13 +51,13 @@ const CORE_2: readonly Omit<CoreClientPlan, 'w'>[] = [
   { manner: 'callback', channels: [quiet, user] },
 ]
 
-type Started = readonly [name: string, program: string, config: PartConfig]
+type Started = Parameters<Start>
 
 function cores(small: boolean): Started[] {
   const plans = small ? [[...CORE_1, ...CORE_2]] : [CORE_1, CORE_2]
   return plans.map((each, at) => [
     `core-${at + 1}`,
-    'core',
+    'notifier/core',
     { clients: each.map((plan, w) => ({ w, ...plan })) },
   ])
 }
@@ -78,8 +81,8 @@ function raws({ rough, rough2 }: Ports): Started[] {
     ],
   }
   return [
-    ['raw-1', 'raw', first],
-    ['raw-2', 'raw', second],
+    ['raw-1', 'notifier/raw', first],
+    ['raw-2', 'notifier/raw', second],
   ]
 }
 
@@ -92,7 +95,7 @@ function eventSource(port: number): Started {
       { w: 2, channels: [user, quiet, fat] },
     ],
   }
-  return ['eventsource-1', 'eventsource', config]
+  return ['eventsource-1', 'notifier/eventsource', config]
 }
 
 function live(port: number): Started {
@@ -106,7 +109,7 @@ function live(port: number): Started {
       { w: 4, over: 'any', channels: [room, quiet] },
     ],
   }
-  return ['live-1', 'live', config]
+  return ['live-1', 'notifier/live', config]
 }
 
 function pages(port: number, binary: string): Started {
@@ -118,12 +121,12 @@ function pages(port: number, binary: string): Started {
       { w: 1, channels: [user, quiet] },
     ],
   }
-  return ['chromium-1', 'chromium', config]
+  return ['chromium-1', 'notifier/chromium', config]
 }
 
 /** Starts the processes that follow channels. */
 export function startClients(
-  start: (...process: Started) => Part,
+  start: Start,
   kinds: readonly ClientKind[],
   { small, chromium, ...ports }: Ports & { readonly small: boolean; readonly chromium?: string | undefined },
 ): readonly Part[] {

@@ -1,4 +1,5 @@
 // A process that follows channels without HTTP: by callbacks, by iterators, and with getState.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { type NotifierEvent, PenknifeError } from '@penknife/core'

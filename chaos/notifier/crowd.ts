@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { send } from '../../scripts/redis/resp.ts'
 import type { Part } from '../harness/cast.ts'
 import { followJournals, type Journal } from '../harness/journal.ts'
+import type { Start } from './clients.ts'
 import { hallKey, HALLS, QUIET } from './halls.ts'
-import type { WatcherConfig } from './plan.ts'
 import type { HallRecord, Record } from './records.ts'
 
 /** Who watches a board and the halls: the processes that change them, and one that watches. */
@@ -24,17 +24,12 @@ export interface Crowd {
   end(): Promise<void>
 }
 
-export const CROWD_PROGRAMS = ['scorer', 'guests', 'watcher'] as const
+export const CROWD_PROGRAMS = ['notifier/scorer', 'notifier/guests', 'notifier/watcher'] as const
 
-export function startCrowd(
-  start: (name: string, program: string, config: Partial<WatcherConfig>) => Part,
-  folder: string,
-  port: number,
-  journal: Journal<HallRecord>,
-): Crowd {
-  const scorer = start('scorer-1', 'scorer', {})
-  const guests = [1, 2].map((nth) => start(`guests-${nth}`, 'guests', {}))
-  const watcher = start('watcher-1', 'watcher', { port })
+export function startCrowd(start: Start, folder: string, port: number, journal: Journal<HallRecord>): Crowd {
+  const scorer = start('scorer-1', 'notifier/scorer', {})
+  const guests = [1, 2].map((nth) => start(`guests-${nth}`, 'notifier/guests', {}))
+  const watcher = start('watcher-1', 'notifier/watcher', { port })
   const news = followJournals<Record>(folder)
   const pictures = new Map<number, number | null>()
   const lists = new Map<string, string>()

@@ -1,4 +1,5 @@
 // A process of clients that are the npm package `eventsource`, which reconnects by itself.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { EventSource } from 'eventsource'

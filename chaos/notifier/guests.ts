@@ -1,4 +1,5 @@
 // A process whose guests come and go, until they are to stay where they are.
+import '../harness/ends-with-parent.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'

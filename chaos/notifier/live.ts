@@ -1,4 +1,5 @@
 // A process of clients that are @penknife/client, over WebSockets, over server-sent events, or over whichever opens.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect } from '@penknife/client'

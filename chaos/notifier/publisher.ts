@@ -1,4 +1,5 @@
 // A process that publishes at a rate until it must end, and records the outcome of each publish.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { PenknifeError } from '@penknife/core'

@@ -1,5 +1,6 @@
 // A process of clients with their own sockets, over HTTP/1.1 or HTTP/2. They read slowly, stall, disconnect and
 // reconnect.
+import '../harness/ends-with-parent.ts'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'

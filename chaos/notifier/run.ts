@@ -6,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '../../scripts/redis/ports.ts'
 import { startProxy } from '../../scripts/redis/proxy.ts'
 import { send } from '../../scripts/redis/resp.ts'
-import { type Break, bundleTogether } from '../harness/bundle.ts'
-import { createCast, type FaultRecord, type Part } from '../harness/cast.ts'
+import { type Break, bundle, type Program } from '../harness/bundle.ts'
+import { createCast, type FaultRecord } from '../harness/cast.ts'
 import { findingsOf } from '../harness/claims.ts'
 import {
   networkFaults,
@@ -23,7 +23,7 @@ import type { Sabotage } from '../harness/sabotage.ts'
 import { createArchive } from './archive.ts'
 import { createArrivals } from './arrivals.ts'
 import { check, type Verdict } from './check.ts'
-import { CLIENTS, type ClientKind, type PartConfig, startClients } from './clients.ts'
+import { CLIENTS, type ClientKind, type Start, startClients } from './clients.ts'
 import { CROWD_PROGRAMS, startCrowd } from './crowd.ts'
 import { notifierFaults } from './faults.ts'
 import { startPair } from './pair.ts'
@@ -119,22 +119,23 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
   const archiving = new AbortController()
   let leave = false
   try {
-    const programs = [
-      'publisher',
-      'server',
-      ...kindsOfClients.flatMap((kind) => (kind === 'crowd' ? CROWD_PROGRAMS : kind)),
-      ...(chromium ? ['chromium'] : []),
+    const programs: readonly Program[] = [
+      'notifier/publisher',
+      'notifier/server',
+      ...kindsOfClients.flatMap((kind) =>
+        kind === 'crowd' ? CROWD_PROGRAMS : [`notifier/${kind}` as const],
+      ),
+      ...(chromium ? ['notifier/chromium' as const] : []),
     ]
-    const sources = programs.map((name) => [name, new URL(`${name}.ts`, import.meta.url)])
-    const files = await bundleTogether(Object.fromEntries(sources), folder, breaks)
-    const start = (name: string, program: string, config: PartConfig): Part =>
-      cast.start(name, files.get(program) as string, { seed, sabotage, url: pair.front.url, ...config })
+    const pathOf = await bundle(programs, folder, breaks)
+    const start: Start = (name, program, config) =>
+      cast.start(name, pathOf(program), { seed, sabotage, url: pair.front.url, ...config })
 
     const noting = (async () => {
       for (; !archiving.signal.aborted; await delay(40)) await archive.poll()
     })()
     const servers = kinds.map((kind, at) =>
-      start(`server-${kind}`, 'server', { kind, port: ports[at] as number }),
+      start(`server-${kind}`, 'notifier/server', { kind, port: ports[at] as number }),
     )
     const clients = startClients(start, kindsOfClients, {
       small,
@@ -144,7 +145,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
       rough2: rough2.port,
     })
     const publishers = (small ? [0, 1] : [0, 1, 2]).map((p, _, { length }) =>
-      start(`publisher-${p + 1}`, 'publisher', { p, perSecond: perSecond / length }),
+      start(`publisher-${p + 1}`, 'notifier/publisher', { p, perSecond: perSecond / length }),
     )
 
     const crowd = kindsOfClients.includes('crowd') ? startCrowd(start, folder, rough.port, halls) : undefined

@@ -1,4 +1,5 @@
 // A process that brings a board from state to state until it must end, and records each state before and after.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { PenknifeError } from '@penknife/core'

@@ -1,4 +1,5 @@
 // A process that serves events to clients with one of the adapters, and records its memory and connections.
+import '../harness/ends-with-parent.ts'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server } from 'node:http2'

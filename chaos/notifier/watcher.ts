@@ -1,4 +1,5 @@
 // A process that watches: views of a board (in Redis, over a WebSocket and over server-sent events), and who is in the halls.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect } from '@penknife/client'

@@ -1,4 +1,5 @@
 // A process that records jobs, and a worker that commits them; it records what was answered.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect, type Delivery, PenknifeError, record } from '@penknife/core'

@@ -67,7 +67,7 @@ export async function runRecordChaos(options: RecordChaosOptions): Promise<Recor
   const cast = createCast(folder, journal)
   let kept = false
   try {
-    const member = await bundle(new URL('member.ts', import.meta.url), folder, 'member')
+    const member = (await bundle(['record/member'], folder))('record/member')
     const config: MemberConfig = { url: proxy.url, seed, sabotage, slow, leaseMs }
     for (let at = 1; at <= members; at++) cast.start(`member-${at}`, member, config)
     const random = createRandom(seed)

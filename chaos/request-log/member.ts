@@ -1,4 +1,5 @@
 // A process with an Express and a Koa server that log mixed traffic of its own; it records how many requests they got.
+import '../harness/ends-with-parent.ts'
 import { createServer, request as send, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'

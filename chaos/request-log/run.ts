@@ -9,7 +9,7 @@ import { Redis } from 'ioredis'
 
 import { startProxy } from '../../scripts/redis/proxy.ts'
 import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
-import { type Break, bundleTogether } from '../harness/bundle.ts'
+import { type Break, bundle } from '../harness/bundle.ts'
 import { createCast, type FaultRecord } from '../harness/cast.ts'
 import { type Claim, createClaims, findingsOf } from '../harness/claims.ts'
 import { networkFaults, oneAtATime, redisFaults, type Scene } from '../harness/common-faults.ts'
@@ -56,8 +56,7 @@ export async function runRequestLogChaos(options: RequestLogChaosOptions): Promi
   const cast = createCast(folder, journal)
   let kept = false
   try {
-    const programs = { member: new URL('member.ts', import.meta.url) }
-    const [member = ''] = (await bundleTogether(programs, folder, options.breaks)).values()
+    const member = (await bundle(['request-log/member'], folder, options.breaks))('request-log/member')
     for (const [at, maxPending] of [50, 20_000].entries()) {
       const config: MemberConfig = { url: proxy.url, seed, maxPending, pauseMs }
       cast.start(`member-${at + 1}`, member, config)

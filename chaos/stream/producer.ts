@@ -1,4 +1,5 @@
 // A process that adds its share of the entries at a given rate and records the result of each add.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { PenknifeError, type StreamAddOptions, type Stream } from '@penknife/core'

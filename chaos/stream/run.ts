@@ -81,10 +81,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
   raw.on('error', () => {})
   let kept = false
   try {
-    const [producer, worker] = await Promise.all([
-      bundle(new URL('producer.ts', import.meta.url), folder, 'producer'),
-      bundle(new URL('worker.ts', import.meta.url), folder, 'worker'),
-    ])
+    const pathOf = await bundle(['stream/producer', 'stream/worker'], folder)
     const settings = { leaseMs, maxAttempts, timeoutMs: 4 * leaseMs, concurrency: 20 }
     const life = { url: proxy.url, seed, sabotage }
     const groups = STREAMS.flatMap(({ name, groups: all }) =>
@@ -98,7 +95,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     })
     const startWorker = (name: string, roles: readonly WorkerRole[]): Part => {
       const config: WorkerConfig = { roles, settings, perSecond }
-      return cast.start(name, worker, { ...life, ...config })
+      return cast.start(name, pathOf('stream/worker'), { ...life, ...config })
     }
     const handling = Array.from({ length: workers }, (_, nth) =>
       groupsOfProcess === 'all'
@@ -112,7 +109,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     for (const plan of STREAMS) await untilGroups(raw, plan)
     const adding = Array.from({ length: producers }, (_, nth) => {
       const config: ProducerConfig = { entries, nth, producers, perSecond: perSecond / producers }
-      return cast.start(`producer-${nth + 1}`, producer, { ...life, ...config })
+      return cast.start(`producer-${nth + 1}`, pathOf('stream/producer'), { ...life, ...config })
     })
 
     const random = createRandom(seed)

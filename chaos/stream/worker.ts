@@ -1,5 +1,6 @@
 // A process with a worker for each of its groups, or with two that share connections. It records the start and end of each handler and the
 // workers' events, in a journal for each group: `<life> <stream>-<group>`.
+import '../harness/ends-with-parent.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import {

@@ -5,6 +5,7 @@ import type { Arg } from '../../packages/core/src/redis/script.ts'
 import { available } from './connect.ts'
 import { LISTS } from './keyspace.ts'
 import { type Bench, pattern } from './redis.ts'
+import { DIGESTS, merged } from './script-calls.ts'
 
 export type DamagingCommand = readonly [name: string, ...args: (Arg | Buffer)[]]
 
@@ -24,14 +25,6 @@ export interface TrialResult {
   /** The keys that the calls changed. Lists of objects for tools and declarations do not count: they are written in the background. */
   readonly changed: readonly string[]
 }
-
-/** Each key with a digest of its value, groups and pending lists included, and its time to live. */
-const DIGESTS = `
-local all = {}
-for at, key in ipairs(redis.call('KEYS', '*')) do
-  all[at] = key .. '=' .. redis.sha1hex(redis.call('PEXPIRETIME', key) .. redis.call('DUMP', key))
-end
-return all`
 
 /** The databases of a server in which trials run side by side. A round trip prepares all of them. */
 const DATABASES = 15
@@ -53,18 +46,18 @@ export function useTrials(bench: Bench): {
     commands: readonly (readonly DamagingCommand[])[],
   ): Promise<readonly ReadonlyMap<string, string>[]> {
     const all = bench.raw.pipeline()
+    const lastOf: number[] = []
     for (const [at, own] of commands.entries()) {
       all.call('SELECT', at)
-      for (const [command, ...args] of own) all.call(command, args as string[])
-      all.call('EVAL', DIGESTS, 0)
+      for (const [command, ...args] of merged(own)) all.call(command as string, args as string[])
+      lastOf.push(all.length)
+      all.call(...DIGESTS)
     }
     all.call('SELECT', 0)
     const replies = (await all.exec()) ?? []
     for (const [error] of replies) if (error) throw error
-    let next = 0
-    return commands.map((own) => {
-      next += own.length + 2
-      const [, lines] = replies[next - 1] as [null, string[]]
+    return lastOf.map((at) => {
+      const [, lines] = replies[at] as [null, string[]]
       const digests = lines.map((line): [string, string] => {
         const end = line.lastIndexOf('=')
         return [line.slice(0, end), line.slice(end)]

@@ -6,12 +6,13 @@ import { fileURLToPath } from 'node:url'
 
 import type { TestProject } from 'vitest/node'
 
+import { offerBundled, PROGRAMS, sourcesOf } from '../../chaos/harness/bundle.ts'
 import { bundlePrograms } from '../../scripts/programs.ts'
 import { findServer } from '../../packages/testing/src/server/find.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** The folder with the bundled programs of test/support/programs and of the examples. */
+    /** The folder with the bundled programs of test/support/programs, of the examples and of the chaos runs. */
     readonly programs: string
   }
 }
@@ -36,7 +37,9 @@ export async function setup({ provide }: TestProject): Promise<() => Promise<voi
   const { kind, version } = await findServer()
   console.log(`tests run on ${kind} ${version}`)
   const folder = await mkdtemp(join(tmpdir(), 'penknife-programs-'))
-  await bundlePrograms(Object.fromEntries([...(await ownPrograms()), ...(await examples())]), folder)
+  const programs = Object.fromEntries([...(await ownPrograms()), ...(await examples())])
+  await bundlePrograms({ ...programs, ...sourcesOf(PROGRAMS) }, folder)
   provide('programs', folder)
+  offerBundled(folder)
   return () => rm(folder, { recursive: true, force: true })
 }

@@ -48,9 +48,48 @@ export async function errorsOf(
   return ends.map((end) => (end.status === 'rejected' ? (end.reason as unknown) : undefined))
 }
 
+/** Returns each key with a digest of its value, groups and pending lists included, and its time to live. In any order. */
+export const DIGESTS = [
+  'EVAL',
+  `
+local all = {}
+for at, key in ipairs(redis.call('KEYS', '*')) do
+  all[at] = key .. '=' .. redis.sha1hex(redis.call('PEXPIRETIME', key) .. redis.call('DUMP', key))
+end
+return all`,
+  0,
+] as const
+
+const RUN_ALL = `
+local at = 1
+while ARGV[at] do
+  local last = at + tonumber(ARGV[at])
+  redis.call(unpack(ARGV, at + 1, last))
+  at = last + 1
+end`
+
+/** The same commands in few calls, because a client library takes longer for many than Redis does. */
+export function merged(commands: readonly (readonly Arg[])[]): (readonly Arg[])[] {
+  const calls: (readonly Arg[])[] = []
+  let some: Arg[] = []
+  const end = (): void => {
+    if (some.length > 0) calls.push(['EVAL', RUN_ALL, 0, ...some])
+    some = []
+  }
+  for (const command of commands) {
+    if (command[0] !== 'EVAL') some.push(command.length, ...command)
+    else {
+      end()
+      calls.push(command)
+    }
+  }
+  end()
+  return calls
+}
+
 /** Empties the server and runs the commands. */
 export async function prepare(raw: Redis, commands: readonly (readonly Arg[])[]): Promise<void> {
-  const all = raw.pipeline().flushall()
-  for (const [command, ...args] of commands) all.call(String(command), ...args)
+  const all = raw.pipeline()
+  for (const [command, ...args] of merged([['FLUSHALL'], ...commands])) all.call(String(command), ...args)
   for (const [error] of (await all.exec()) ?? []) if (error) throw error
 }
