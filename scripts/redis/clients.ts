@@ -59,7 +59,7 @@ function nodeRedis(library: typeof NodeRedis, url: string, options: ClientOption
   const at = new URL(path === undefined ? url : 'redis://localhost')
   const { username = at.username, password = at.password, db = at.pathname.slice(1) } = options
   const tls = at.protocol === 'rediss:' && { tls: true, ...options.tls }
-  return library.createClient({
+  return clientOf(library, options.protocol ?? RESP).duplicate({
     ...nodeRedisOptions({ ...options, username, password, db: Number(db) }),
     socket: path === undefined ? { host: at.hostname, port: Number(at.port), ...tls } : { path },
   } as object)
@@ -96,21 +96,34 @@ export function clusterPatternOf(
   if (driver === 'ioredis5') return new ioredis5.Cluster(nodes, settings) as unknown as Cluster
   if (driver === 'ioredis') return new Cluster(nodes, settings)
   const { keyPrefix, natMap } = options
+  // With the strategy that penknife sets and addresses that are no part of the options' JSON, node-redis uses the class of its last
+  // clients again.
+  const address = typeof natMap === 'function' ? natMap : (name: string) => natMap?.[name]
+  const defaults = nodeRedisOptions({ ...options.redisOptions }) as { readonly socket?: object }
   // Its types name a map of addresses differently.
   const own: object = {
     rootNodes: nodes.map((socket) => ({ socket })),
-    defaults: nodeRedisOptions({ ...options.redisOptions }),
+    defaults: { ...defaults, socket: { ...defaults.socket, reconnectStrategy: false } },
     ...(keyPrefix !== undefined && { keyPrefix }),
-    ...(natMap && { nodeAddressMap: natMap }),
+    ...(natMap && { nodeAddressMap: address }),
   }
   const made: unknown = clusterOf(libraryOf(driver)).duplicate(own)
   return made as Cluster
 }
 
+type NodeRedisClient = ReturnType<typeof NodeRedis.createClient>
 type NodeRedisCluster = ReturnType<typeof NodeRedis.createCluster>
+const clients = new Map<unknown, NodeRedisClient[]>()
 const clusters = new Map<unknown, NodeRedisCluster>()
 
-/** A cluster client to duplicate: node-redis makes a class with all commands for each that it creates, in 50 ms. */
+/** A client to duplicate: node-redis makes a class with all commands for each that it creates, in 50 ms. */
+function clientOf(library: typeof NodeRedis, protocol: 2 | 3): NodeRedisClient {
+  const made = clients.get(library) ?? []
+  clients.set(library, made)
+  return (made[protocol] ??= library.createClient({ RESP: protocol }) as NodeRedisClient)
+}
+
+/** The same for a cluster. */
 function clusterOf(library: typeof NodeRedis): NodeRedisCluster {
   const made = clusters.get(library) ?? library.createCluster({ rootNodes: [] })
   clusters.set(library, made)

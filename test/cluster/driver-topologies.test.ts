@@ -9,6 +9,7 @@ import {
   type ServerDriver,
   type Topology,
 } from '../../packages/core/src/redis/driver.ts'
+import { mapped } from '../../packages/core/src/redis/node-redis/cluster.ts'
 import { type ConnectionHealth, createRoster } from '../../packages/core/src/redis/roster.ts'
 import { startSentinels } from '../../scripts/redis/sentinel.ts'
 import { startProxies } from '../support/cluster-proxies.ts'
@@ -337,4 +338,12 @@ test('a Sentinel client of node-redis 5 is refused', async () => {
       createRoster(() => {}),
     ),
   ).toThrow('for Sentinel penknife needs node-redis 6')
+})
+
+test('node-redis: the addresses of nodes are mapped by an object or by a function', () => {
+  const nodeAddressMap = { 'inside:1': { host: 'outside', port: 2 } }
+  for (const map of [nodeAddressMap, (address: string) => Reflect.get(nodeAddressMap, address)]) {
+    expect(mapped('inside:1', { rootNodes: [], nodeAddressMap: map })).toBe('outside:2')
+    expect(mapped('inside:2', { rootNodes: [], nodeAddressMap: map })).toBe('inside:2')
+  }
 })

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-
 import { createStream } from '@penknife/core'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,7 +8,7 @@ import type { Clicked, State } from '../../examples/demo/app.ts'
 import { openReady } from '../support/connect.ts'
 import { freeze, pattern } from '../support/redis.ts'
 import { until } from '../support/until.ts'
-import { ask, health, json, listen, newVisitor, type RunningDemo, startDemo } from './demo.ts'
+import { ask, endsAll, health, json, listen, newVisitor, type RunningDemo, startDemo } from './demo.ts'
 
 describe.each([
   { name: 'Express', args: [] },
@@ -179,7 +177,7 @@ describe.each([
   })
 })
 
-test('a killed demo keeps its scores for the next one on its port; one that ends normally leaves nothing', async () => {
+test('a killed demo keeps its scores for the next one on its port; Ctrl-C ends that, its private Redis and its data', async () => {
   const port = String(await freePort(false))
   const demo = await startDemo(['--port', port])
   const visitor = newVisitor()
@@ -209,38 +207,8 @@ test('a killed private Redis can be started again from the page, with all confir
   await endsAll(demo, 2)
 }, 60_000)
 
-test('Ctrl-C ends the demo, its private Redis and its data', async () => {
-  await endsAll(await startDemo([], { bundled: false }), 1)
-})
-
-async function endsAll(demo: RunningDemo, times: number): Promise<void> {
-  const raw = new Redis(/redis:\/\/[\d.:]+/.exec(demo.greeting)?.[0] as string)
-  const redisPid = Number(/process_id:(\d+)/.exec(await raw.info('server'))?.[1])
-  const [, folder] = (await raw.config('GET', 'dir')) as [string, string]
-  raw.disconnect()
-  expect(isRunning(redisPid)).toBe(true)
-  if (times === 1) expect(demo.greeting).toContain(`kill -STOP ${redisPid} `)
-  const events = await listen(demo, newVisitor())
-  expect(existsSync(folder)).toBe(true)
-  const ended = demo.end('SIGINT')
-  if (times === 2) void demo.end('SIGINT')
-  // Two signals may arrive as one.
-  expect([0, times - 1]).toContain(await ended)
-  await until('its Redis is gone', () => !isRunning(redisPid))
-  expect(existsSync(folder)).toBe(false)
-  events.close()
-}
-
 /** The visitor's public id, from the position in its own channel. */
 function memberOf(eventId: string): string {
   const channel = [...new URLSearchParams(eventId).keys()].find((key) => key.startsWith('visitor.')) as string
   return channel.slice('visitor.'.length)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-import { onTestFinished } from 'vitest'
+import { Redis } from 'ioredis'
+import { expect, onTestFinished } from 'vitest'
 
 import { bundledProgram } from '../support/program.ts'
 import { until } from '../support/until.ts'
@@ -151,4 +153,31 @@ export async function listen({ url }: RunningDemo, visitor: string, lastId?: str
 function splitOnce(line: string): [string, string] {
   const at = line.indexOf(':')
   return [line.slice(0, at), line.slice(at + 1).trimStart()]
+}
+
+/** Ends a demo with Ctrl-C, pressed once or twice: its private Redis and its data are gone. */
+export async function endsAll(demo: RunningDemo, times: 1 | 2): Promise<void> {
+  const raw = new Redis(/redis:\/\/[\d.:]+/.exec(demo.greeting)?.[0] as string)
+  const redisPid = Number(/process_id:(\d+)/.exec(await raw.info('server'))?.[1])
+  const [, folder] = (await raw.config('GET', 'dir')) as [string, string]
+  raw.disconnect()
+  expect(isRunning(redisPid)).toBe(true)
+  if (times === 1) expect(demo.greeting).toContain(`kill -STOP ${redisPid} `)
+  const events = await listen(demo, newVisitor())
+  expect(existsSync(folder)).toBe(true)
+  const ended = demo.end('SIGINT')
+  if (times === 2) void demo.end('SIGINT')
+  // Two signals may arrive as one.
+  expect([0, times - 1]).toContain(await ended)
+  await until('its Redis is gone', () => !isRunning(redisPid))
+  expect(existsSync(folder)).toBe(false)
+  events.close()
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }

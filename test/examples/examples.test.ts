@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import { follow as followEntry, type WebSocketClass } from '@penknife/client'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 
 import { bundledProgram, runProgram } from '../support/program.ts'
@@ -27,10 +27,24 @@ test.each([
   expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
 })
 
+const ENDING = ['standalone', 'tickets', 'ingest', 'instant', 'quota', 'report', 'trial', 'threads'] as const
+let printed: Promise<string>
+
+beforeAll(() => {
+  const paths = ENDING.map((name) => bundledProgram(`example-${name}`))
+  printed = runProgram(bundledProgram('examples'), {}, paths).ended.then(({ output }) => output)
+})
+
+/** What an example printed until it ended by itself, with success. */
+async function outputOf(name: (typeof ENDING)[number]): Promise<string> {
+  const [, output] = (await printed).split(`begin example-${name}\n`)
+  const [own = '', code] = (output ?? '').split(/^end (.*)\n/m)
+  expect(code, await printed).toBe('0')
+  return own
+}
+
 test('the standalone example limits, handles, ranks and notifies, and ends by itself', async () => {
-  const program = runProgram(bundledProgram('example-standalone'))
-  const { code, output } = await program.ended
-  expect(code, output).toBe(0)
+  const output = await outputOf('standalone')
   expect(output).toMatch(/bob has to wait \d+ s/)
   expect(output).toContain('notified: ann has 4 points')
   expect(output).toMatch(/'ann'.+4.+1/)
@@ -49,8 +63,7 @@ test('the nudges example drops from one process’s cache what another one chang
 })
 
 test('the tickets example sells two seats once each, and gives back an abandoned one', async () => {
-  const { code, output } = await runProgram(bundledProgram('example-tickets')).ended
-  expect(code, output).toBe(0)
+  const output = await outputOf('tickets')
   expect(output.match(/^(ann|bob|cem|sold).*$/gm)).toEqual([
     'ann: committed, receipt of ann',
     'bob: reserved, and left',
@@ -61,7 +74,7 @@ test('the tickets example sells two seats once each, and gives back an abandoned
   ])
 })
 
-test.each([
+test.each<[(typeof ENDING)[number], string[]]>([
   ['ingest', ['200 new of 300', 'ranking and stream agree']],
   [
     'instant',
@@ -85,8 +98,7 @@ test.each([
     ],
   ],
 ])('the %s example changes everything of a call, or nothing', async (name, lines) => {
-  const { code, output } = await runProgram(bundledProgram(`example-${name}`)).ended
-  expect(code, output).toBe(0)
+  const output = await outputOf(name)
   expect(
     output
       .trim()
@@ -96,8 +108,7 @@ test.each([
 })
 
 test('the report example accepts a report, reports its progress and has its result', async () => {
-  const { code, output } = await runProgram(bundledProgram('example-report')).ended
-  expect(code, output).toBe(0)
+  const output = await outputOf('report')
   const lines = output.match(/^(202|\[).*$/gm) ?? []
   expect(lines[0]).toBe('202 /reports/…')
   expect(lines).toContain('["running",{"percent":50},null]')
@@ -202,8 +213,18 @@ test('the traffic example ranks routes and callers, alerts once when requests fa
 })
 
 test('the trial example says who would have been limited, and when', async () => {
-  const { code, output } = await runProgram(bundledProgram('example-trial')).ended
-  expect(code, output).toBe(0)
+  const output = await outputOf('trial')
   expect(output).toMatch(/ann: 4 of 12 requests would have been limited, first at \d{4}-/)
   expect(output).toContain('bob: 0 of 1 requests would have been limited')
+})
+
+test('the threads example counts, answers timers meanwhile, and cancels', async () => {
+  const output = await outputOf('threads')
+  expect(output.trim().split('\n')).toEqual([
+    '5133 primes',
+    '9592 primes',
+    '13848 primes',
+    'the event loop was free',
+    'cancelled',
+  ])
 })

@@ -28,8 +28,8 @@ const MAKE: Readonly<Record<string, () => unknown>> = {
   idempotent: () => idempotent(space, { tenant: () => 'ann' }),
 }
 
-async function heapAfter(make: () => unknown): Promise<number> {
-  for (let nth = 0; nth < TIMES; nth++) await make()
+async function heapAfter(times: number, make: () => unknown): Promise<number> {
+  for (let nth = 0; nth < times; nth++) await make()
   // Runs finalizers and callbacks at the end of the tick.
   for (let nth = 0; nth < ROUNDS; nth++) {
     await new Promise((resolve) => setTimeout(resolve, 10))
@@ -38,10 +38,12 @@ async function heapAfter(make: () => unknown): Promise<number> {
   return process.memoryUsage().heapUsed
 }
 
+/** The first ones compile the code, and cause the warning of a factory that is called for each request. */
+const FIRST = 120
 const TIMES = 400
-const ROUNDS = 3
+const ROUNDS = 2
 for (const [what, make] of Object.entries(MAKE)) {
-  const before = await heapAfter(make)
-  console.log(JSON.stringify([what, Math.round(((await heapAfter(make)) - before) / TIMES)]))
+  const before = await heapAfter(FIRST, make)
+  console.log(JSON.stringify([what, Math.round(((await heapAfter(TIMES, make)) - before) / TIMES)]))
 }
 await penknife.close()

@@ -51,6 +51,8 @@ export async function privateApt(machine: Machine, work: string): Promise<Apt> {
       'APT::Sandbox::User "root";',
       'Acquire::Languages "none";',
       'Acquire::Retries "3";',
+      // Images for Docker turn this file off, and then each call of apt reads all lists again.
+      'Dir::Cache::pkgcache "pkgcache.bin";',
       // Hooks of the machine work on the system's own lists and archives.
       ...['APT::Update::Pre-Invoke', 'APT::Update::Post-Invoke', 'APT::Update::Post-Invoke-Success'].map(
         (hook) => `#clear ${hook};`,
