@@ -101,7 +101,7 @@ function constant(script: BuiltScript, pieces: ReadonlyMap<string, string>): str
   ].join('\n')
 }
 
-export function constantName(script: string): string {
+function constantName(script: string): string {
   return camel(script.replace('/', '_'))
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
 import { callsOf } from '../support/redis.ts'
+import { cases } from '../support/until.ts'
 import { take, useLocks } from './locks.ts'
 
 const { bench, open, penknifeOf } = useLocks()
@@ -100,7 +101,7 @@ describe('several keys', () => {
     const sets = [['a', 'b'], ['b', 'c'], ['c', 'a'], ['a'], ['b'], ['c'], ['a', 'b', 'c']]
     const holders = new Map<string, number>()
     let most = 0
-    const runs = Array.from({ length: 210 }, async (_, at) => {
+    const runs = Array.from({ length: 105 }, async (_, at) => {
       const keys = sets[at % sets.length] as string[]
       const answer = await (locks[at % 3] as Lock).run(keys, async () => {
         for (const key of keys) {
@@ -173,7 +174,7 @@ test('calls of one tick get the answers that they would get one after the other'
         for (const [at, each] of keys.entries()) expect(await call(alone, each)).toBe(answers[at])
       }
     }),
-    { numRuns: 40, seed: 7 },
+    cases(40, 1000),
   )
 })
 

@@ -66,7 +66,7 @@ test('it never has more permits than its size, with many callers of several proc
   const all = [await open(), await open(), await open()]
   let taken = 0
   let most = 0
-  const runs = Array.from({ length: 300 }, async (_, at) => {
+  const runs = Array.from({ length: 150 }, async (_, at) => {
     const weight = (at % 3) + 1
     const answer = await (all[at % 3] as Semaphore).run(
       'a',

@@ -126,7 +126,7 @@ test('when Redis loses its data every admission ends, so that rights are looked 
 test('no revocation is missed between the look-up of rights and the subscription', async () => {
   const [here, there] = [await openNotifier(bench), await openNotifier(bench)]
   const outcomes = new Set<string>()
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 80; round++) {
     let allowed = true
     async function connect(): Promise<string> {
       for (let turn = 0; turn < round % 7; turn++) await nextTurn()

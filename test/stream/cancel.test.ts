@@ -190,7 +190,7 @@ test('of a cancel and a finish at the same moment one happens, and both sides le
     { concurrency: 30 },
   )
   const ids = await stream.addMany(
-    Array.from({ length: 300 }, (_, at) => at),
+    Array.from({ length: 150 }, (_, at) => at),
     { result: { keep: '1h' } },
   )
   const results = ids.map((id) => other.result<number>(id))
@@ -204,7 +204,7 @@ test('of a cancel and a finish at the same moment one happens, and both sides le
   expect(cancelled.length).toBeGreaterThan(0)
   await until(
     'the worker knows',
-    () => of('done').length + of('cancelled').length + of('lost').length === 300,
+    () => of('done').length + of('cancelled').length + of('lost').length === 150,
   )
   expect(
     of('done')
@@ -217,7 +217,7 @@ test('an entry among many delayed ones, retries and dead letters is found', asyn
   const stream = await openOrders(bench, QUEUE)
   const at = Date.now() + HOUR
   const many = await stream.addMany(
-    Array.from({ length: 6000 }, (_, n) => n),
+    Array.from({ length: 3000 }, (_, n) => n),
     { at },
   )
   const worker = startWorker(stream, 'billing', () => {}, { concurrency: 100 })
@@ -232,13 +232,13 @@ test('an entry among many delayed ones, retries and dead letters is found', asyn
       ...`i 6-${n} a 1 f 1 g billing k failed e why d ${big}`.split(' '),
     )
   }
-  for (const id of [many[0], many[3000], many[5999]]) {
+  for (const id of [many[0], many[1500], many[2999]]) {
     expect(await stream.find(id as string)).toMatchObject({ state: 'delayed', dueMs: at })
   }
   expect(await stream.find('5-19')).toMatchObject({ state: 'waiting', attempts: 1 })
   expect(await stream.find('6-19')).toMatchObject({ state: 'dead', attempts: 1 })
-  expect(await stream.cancel(many[5999] as string)).toEqual({ changed: true, state: 'delayed' })
-  expect(await stream.find(many[5999] as string)).toMatchObject({ state: 'gone' })
+  expect(await stream.cancel(many[2999] as string)).toEqual({ changed: true, state: 'delayed' })
+  expect(await stream.find(many[2999] as string)).toMatchObject({ state: 'gone' })
 })
 
 test.each<[string, StreamOptions<string>]>([

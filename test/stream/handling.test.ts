@@ -208,7 +208,7 @@ test('a worker that always has new entries still takes over abandoned entries', 
       if (!handled.includes(0)) await stream.add(next++)
       await delay(1)
     },
-    { concurrency: 1, lease: 2000 },
+    { concurrency: 1, lease: 1000 },
   )
   await until('the abandoned entry was handled', () => handled.includes(0))
   await worker.close()

@@ -136,11 +136,11 @@ test('with a limit so many entries of a key are handled at once, over all worker
 
 test('a key with many entries does not delay one with few', async () => {
   const stream = await openOrders<Job>(bench, KEYED)
-  await stream.addMany(Array.from({ length: 2000 }, (_, n) => ({ key: 'many', n })))
+  await stream.addMany(Array.from({ length: 1000 }, (_, n) => ({ key: 'many', n })))
   await stream.addMany(Array.from({ length: 3 }, (_, n) => ({ key: 'few', n })))
   const { saw, of } = startWorker(stream, 'billing', ({ key }) => seen.push(key))
   const seen: unknown[] = []
-  await saw('done', 2003)
+  await saw('done', 1003)
   expect(seen.lastIndexOf('few')).toBeLessThan(300)
   expect(of('trouble')).toEqual([])
 })
@@ -277,8 +277,8 @@ test('entries of a key that a worker got together can be committed, and finished
     const effect = stream.adding({ key: 'b', n })
     return Promise.all([commit(effect), commit(effect)])
   })
-  await stream.addMany(Array.from({ length: 300 }, (_, n) => ({ key: 'a', n })))
-  await saw('done', 500)
+  await stream.addMany(Array.from({ length: 150 }, (_, n) => ({ key: 'a', n })))
+  await saw('done', 250)
   expect(of('lost')).toEqual([])
-  expect(seen).toEqual(Array.from({ length: 300 }, (_, n) => n))
+  expect(seen).toEqual(Array.from({ length: 150 }, (_, n) => n))
 })

@@ -1,42 +1,37 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
 
 import type { Redis } from 'ioredis'
-import { afterAll, beforeAll, inject } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
-import { buildScripts, type BuiltScript } from '../../scripts/lua/build.ts'
-import { constantName } from '../../scripts/lua/generate.ts'
-import { asScript } from './scripts.ts'
 
 /** The key of the settable clock's time. It is not one of penknife's keys. */
 export const CLOCK_KEY = 'test:clock'
 
-/** Replaces lua/_lib/now.lua. */
+/** lua/_lib/now.lua, as the generated scripts have it. */
+const NOW = `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`
+
 const SETTABLE = `local now = tonumber(redis.call('GET', '${CLOCK_KEY}'))`
 
-/** The generated scripts with a settable clock. */
-let withClock: readonly (readonly [published: object, settable: object])[] | undefined
-
-/** Built once a run, because that takes a second: the first test process writes them for the others. */
-function builtWithClock(): readonly BuiltScript[] {
-  const path = join(inject('programs'), 'scripts-with-clock.json')
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as BuiltScript[]
-  const built = buildScripts({ now: SETTABLE })
-  const own = `${path}.${process.pid}`
-  writeFileSync(own, JSON.stringify(built))
-  renameSync(own, path)
-  return built
+interface Source {
+  readonly text: string
+  readonly sha: string
 }
 
+/** The generated scripts that read the time, each with what it is with a settable clock. */
+let withClock: readonly (readonly [published: Source, settable: Source])[] | undefined
+
 function scriptsWithClock(): NonNullable<typeof withClock> {
-  return builtWithClock().map((built) => {
-    const published: object | undefined = (generated as Readonly<Record<string, object>>)[
-      constantName(built.name)
-    ]
-    if (published === undefined) throw new Error(`${built.name} is not generated: run pnpm generate`)
-    return [published, asScript(built)] as const
-  })
+  const published = Object.values<object>(generated).filter((each): each is Source => 'text' in each)
+  return published
+    .filter(({ text }) => text.includes("redis.call('TIME')"))
+    .map((script) => {
+      const text = script.text.replace(NOW, SETTABLE)
+      if (text.includes("redis.call('TIME')"))
+        throw new Error(`a generated script reads the time other than lua/_lib/now.lua does:\n${text}`)
+      return [script, { text, sha: createHash('sha1').update(text).digest('hex') }] as const
+    })
 }
 
 /** Lets the tests of a file set the clock of the scripts. Call it at the file's top, before anything loads a script. */
@@ -44,9 +39,9 @@ export function useSettableClock(): void {
   const restore: (() => void)[] = []
   beforeAll(() => {
     for (const [published, settable] of (withClock ??= scriptsWithClock())) {
-      const before = { ...published }
+      const { text, sha } = published
       Object.assign(published, settable)
-      restore.push(() => Object.assign(published, before))
+      restore.push(() => Object.assign(published, { text, sha }))
     }
   })
   afterAll(() => {

@@ -52,7 +52,7 @@ export function useRedis(options?: RedisOptions): Bench {
     raw.on('error', () => {})
     if (options === undefined) shared ??= { server, pid: server.pid, state: await stateOf(raw) }
   })
-  beforeEach(async () => void (await raw.multi().flushall().config('RESETSTAT').slowlog('RESET').exec()))
+  beforeEach(async () => void (await raw.pipeline().flushall().config('RESETSTAT').slowlog('RESET').exec()))
   afterAll(async () => {
     const keep = shared !== undefined && idle === undefined && (await isAsAtStart(shared, raw))
     raw?.disconnect()
@@ -98,7 +98,7 @@ export function useCluster(options: ClusterOptions = {}): ClusterBench {
     })
   })
   beforeEach(async () => {
-    for (const raw of raws) await raw.multi().flushall().config('RESETSTAT').exec()
+    for (const raw of raws) await raw.pipeline().flushall().config('RESETSTAT').exec()
   })
   afterAll(async () => {
     for (const raw of raws) raw.disconnect()

@@ -23,7 +23,12 @@ export function nextTurn(): Promise<void> {
 /** Long forms of the heavy tests: PENKNIFE_LONG=1. */
 export const LONG: boolean = process.env['PENKNIFE_LONG'] === '1'
 
-/** The cases of a property: the same few in every run, or with PENKNIFE_LONG=1 many that are new. */
+/** Set by vitest.quick.config.ts. */
+export const QUICK: boolean = process.env['PENKNIFE_QUICK'] === '1'
+
+/**
+ * The cases of a property: the same few in every run, a third of them in the quick tests, or with PENKNIFE_LONG=1 many that are new.
+ */
 export function cases(few: number, many: number): { readonly numRuns: number; readonly seed?: number } {
-  return LONG ? { numRuns: many } : { numRuns: few, seed: 20_261_123 }
+  return LONG ? { numRuns: many } : { numRuns: QUICK ? Math.ceil(few / 3) : few, seed: 20_261_123 }
 }
