@@ -14,7 +14,7 @@ export interface KeeperOptions<Of> {
   /** Releases it, when penknife is closed. */
   readonly release: (of: Of) => Promise<unknown>
   /** Called when a lease was lost. */
-  readonly onLost?: (of: Of, error: PenknifeError) => void
+  readonly onLost?: ((of: Of, error: PenknifeError) => void) | undefined
 }
 
 /** The part of a lease that is safe to rely on: clocks of two machines may differ in their rate. */
