@@ -80,7 +80,9 @@ const FORGOTTEN_BETWEEN = ((): [[number, [LimiterRule], LimiterRule, null], Step
 /** One instance's part of rules whose limits it divides. */
 function shareOf(rule: LimiterRule, instances: number): LimiterRule {
   const limit = rule.limit / instances
-  return 'burst' in rule ? { ...rule, limit, burst: rule.burst / instances } : { ...rule, limit }
+  return 'burst' in rule && rule.burst !== undefined
+    ? { ...rule, limit, burst: rule.burst / instances }
+    : { ...rule, limit }
 }
 
 test('it decides each call as the model of the shared rules does for one instance’s share', async () => {

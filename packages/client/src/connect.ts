@@ -30,10 +30,16 @@ const IDLE: LiveStatus = { kind: 'idle' }
  *     const live = connect<Events>('/live', { sse: '/events' })
  *     live.subscribe('orders:7', { onEvent: (event) => show(event.data), onReset: () => load() })
  */
+export function connect<Events extends object = LiveEventMap>(
+  url: LiveAddress,
+  options?: LiveOptions,
+): Live<Events>
+// The last one is what `ReturnType<typeof connect>` sees.
 export function connect<Events extends LiveEventMap = LiveEventMap>(
   url: LiveAddress,
-  options: LiveOptions = {},
-): Live<Events> {
+  options?: LiveOptions,
+): Live<Events>
+export function connect<Events extends object>(url: LiveAddress, options: LiveOptions = {}): Live<Events> {
   const channels = new Map<string, Channel>()
   const kept = createPositions(typeof url === 'string' ? url : 'live', options.storage)
   const listeners = new Set<(status: LiveStatus) => void>()

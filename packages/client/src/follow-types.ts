@@ -15,21 +15,21 @@ export interface EntryState {
 
 export interface FollowOptions {
   /** Called with the state at each connect. */
-  onState?(state: EntryState): void
+  readonly onState?: ((state: EntryState) => void) | undefined
   /** Called with the last progress, and each later one. */
-  onProgress?(progress: unknown): void
+  readonly onProgress?: ((progress: unknown) => void) | undefined
   /** Called with each part of the output, in order and once, and the cursor after it. */
-  onOutput?(text: string, cursor: string): void
+  readonly onOutput?: ((text: string, cursor: string) => void) | undefined
   /** Another attempt writes its output from the start: delete the earlier text. */
-  onRestart?(): void
+  readonly onRestart?: (() => void) | undefined
   /** Called once, last: how it ended. 'refused': the server does not let this client follow it, or knows no such entry. */
-  onEnd?(end: EntryState): void
+  readonly onEnd?: ((end: EntryState) => void) | undefined
   /** The cursor after which to begin, of an earlier `onOutput`. Default: the whole output. */
-  readonly from?: string
+  readonly from?: string | undefined
   /** As in `connect`. Default: 25,000. */
-  readonly silenceMs?: number
+  readonly silenceMs?: number | undefined
   /** The WebSocket class, for Node 20: that of `ws`. Default: the global one. */
-  readonly WebSocket?: WebSocketClass
+  readonly WebSocket?: WebSocketClass | undefined
 }
 
 /** 'cancelled', or why it was not: see docs/protocol.md. 'unavailable': the socket is not open, or Redis does not answer. */

@@ -13,7 +13,7 @@ export interface LiveEvent<Type extends string = string, Data = unknown> {
 }
 
 /** Any event of a map, distinguished by its `type`. */
-export type LiveEventOf<Events extends LiveEventMap> = {
+export type LiveEventOf<Events extends object> = {
   [Type in keyof Events & string]: LiveEvent<Type, Jsonified<Events[Type]>>
 }[keyof Events & string]
 
@@ -23,20 +23,20 @@ export type LiveEventOf<Events extends LiveEventMap> = {
  */
 export type LiveRefusal = 'revoked' | 'forbidden' | 'invalid' | 'too many'
 
-export interface LiveSubscribeOptions<Events extends LiveEventMap = LiveEventMap, State = unknown> {
+export interface LiveSubscribeOptions<Events extends object = LiveEventMap, State = unknown> {
   /** Called for each event, in order and once. */
-  onEvent?(event: LiveEventOf<Events>): void
+  readonly onEvent?: ((event: LiveEventOf<Events>) => void) | undefined
   /**
    * Called with the channel's state, if the server loads one: at the beginning, when events were lost, and when another
    * subscription with `onState` begins.
    */
-  onState?(state: State): void
+  readonly onState?: ((state: State) => void) | undefined
   /** Called when events were lost: load the state of the channel again. Later events follow. */
-  onReset?(): void
+  readonly onReset?: (() => void) | undefined
   /** Called when the channel is not followed any more. */
-  onEnd?(reason: LiveRefusal): void
+  readonly onEnd?: ((reason: LiveRefusal) => void) | undefined
   /** The position after which to begin. Default: that of the storage, else the next event. */
-  readonly from?: string
+  readonly from?: string | undefined
 }
 
 /** A change of a view, as the server sends it: rows that are new or differ, and the members in their new order; or the new value. */
@@ -48,7 +48,7 @@ export interface LiveViewOptions<Value = unknown> {
   /** Called with the value, at the beginning and after each change. */
   onValue(value: Value): void
   /** Called when the view is not followed any more. */
-  onEnd?(reason: LiveRefusal): void
+  readonly onEnd?: ((reason: LiveRefusal) => void) | undefined
 }
 
 export interface LiveSubscription {
@@ -109,22 +109,22 @@ export interface LiveOptions {
    * The address of the same channels as server-sent events, for where a WebSocket cannot get through. The route must read the
    * channels from `?channel=`. Default: no such fallback.
    */
-  readonly sse?: LiveAddress
+  readonly sse?: LiveAddress | undefined
   /** Headers of the requests for server-sent events. Default: none. Cookies are sent. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** Keeps positions in this storage, so that a page that is loaded again resumes: `sessionStorage`. Default: in memory. */
-  readonly storage?: LiveStorage
+  readonly storage?: LiveStorage | undefined
   /**
    * After so many milliseconds without anything from the server, not even a heartbeat, it is asked for a sign. An event stream,
    * which cannot be asked, is given up after 1.8 times that. Give more than the server's heartbeat. Default: 25,000.
    */
-  readonly silenceMs?: number
+  readonly silenceMs?: number | undefined
   /** The WebSocket class, for Node 20: that of `ws`. Default: the global one. `false`: only server-sent events. */
-  readonly WebSocket?: WebSocketClass | false
+  readonly WebSocket?: WebSocketClass | false | undefined
 }
 
 /** A connection that reconnects by itself and resumes each channel. It connects with the first subscription. */
-export interface Live<Events extends LiveEventMap = LiveEventMap> {
+export interface Live<Events extends object = LiveEventMap> {
   readonly status: LiveStatus
   /** Follows a channel. Several subscriptions of one channel share it. */
   subscribe<State = unknown>(channel: string, options: LiveSubscribeOptions<Events, State>): LiveSubscription

@@ -6,7 +6,10 @@ import { checkOptions } from './options.ts'
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
-export function closeDeadlineMs(given: { readonly deadline?: Duration }, defaultMs: number): number {
+export function closeDeadlineMs(
+  given: { readonly deadline?: Duration | undefined },
+  defaultMs: number,
+): number {
   checkOptions('close', given, ['deadline'])
   return durationMs('deadline', given.deadline ?? defaultMs, { min: 0, max: LONGEST_DEADLINE_MS })
 }

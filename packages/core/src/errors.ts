@@ -45,9 +45,9 @@ export type Fate = 'not-done' | 'unknown'
 
 export interface PenknifeErrorOptions {
   readonly cause?: unknown
-  readonly fate?: Fate
+  readonly fate?: Fate | undefined
   /** The name of the wrong option or argument. */
-  readonly option?: string
+  readonly option?: string | undefined
 }
 
 /** The only error class of penknife. Distinguish errors by `code`. */

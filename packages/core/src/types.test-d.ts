@@ -9,6 +9,7 @@ import {
   type CounterEffectResult,
   createCounters,
   createNotifier,
+  createObjects,
   createRateLimiter,
   createStream,
   type DeadLetter,
@@ -18,6 +19,7 @@ import {
   type StreamPage,
   type StreamGroupStats,
   type Jsonified,
+  type Notifier,
   type NotifierEvent,
   type BoardRow,
 } from './index.ts'
@@ -221,4 +223,49 @@ test('a record and a commit carry the results of their effects, in their order',
     if (done.ok) expectTypeOf(done.results).toEqualTypeOf<readonly [number]>()
     else if (!done.lost) expectTypeOf(done.refused[0]!.target).toEqualTypeOf<string>()
   })
+})
+
+test('the output of a schema reaches handlers also when its input accepts anything', () => {
+  const stream = createStream(space, 'a', { schema: z.object({ at: z.coerce.date() }), groups: ['g'] })
+  stream.worker('g', ({ payload }) => expectTypeOf(payload).toEqualTypeOf<{ at: Date }>())
+})
+
+test('an interface may name the events of a notifier', () => {
+  interface Events {
+    message: { text: string }
+    left: null
+  }
+  const notifier = createNotifier<Events>(space, 'main')
+  void notifier.publish('room', { text: '' })
+  void notifier.publish('room', null, { type: 'left' })
+  // @ts-expect-error -- no such type
+  void notifier.publish('room', null, { type: 'joined' })
+  void notifier.subscribe(['room'], {
+    onEvent(event) {
+      if (event.kind === 'message' && event.type === 'message') expectTypeOf(event.data.text).toBeString()
+    },
+  })
+  expectTypeOf<ReturnType<typeof createNotifier>>().toEqualTypeOf<Notifier>()
+})
+
+test('fields of objects are those of the type', () => {
+  type Cart = { kind: 'open'; total?: number; note?: string } | { kind: 'paid'; cents: number & { c: 1 } }
+  const carts = createObjects<Cart>(space, 'carts')
+  void carts.increment('ann', 'total')
+  carts.incrementing('ann', 'cents', 5)
+  void carts.merge('ann', { kind: 'open', note: undefined }, { remove: ['note'] })
+  // @ts-expect-error -- no such field
+  void carts.increment('ann', 'totl')
+  // @ts-expect-error -- text
+  void carts.increment('ann', 'note')
+  // @ts-expect-error -- no such field
+  void carts.merge('ann', {}, { remove: ['notes'] })
+  void createObjects(space, 'any').increment('ann', 'anything')
+  void createObjects<Record<string, unknown>>(space, 'some').increment('ann', 'anything')
+})
+
+test('a fence may be undefined, and then the answer may still be that of a fence', async () => {
+  const fence = undefined as { key: string; token: number } | undefined
+  const answer = await createCounters(space, 'stock').decrement('shirt', 1, { id: 'order-17', fence })
+  if (!answer.ok && answer.reason === 'fence') expectTypeOf(answer.fence).toEqualTypeOf<number>()
 })

@@ -19,10 +19,10 @@ export interface DashboardSource {
    * - `member`: the data of a member of `board`. `event`: the data of an event of `channel` of `notifier`.
    */
   readonly kind: 'payload' | 'member' | 'event'
-  readonly stream?: string
-  readonly board?: string
-  readonly notifier?: string
-  readonly channel?: string
+  readonly stream?: string | undefined
+  readonly board?: string | undefined
+  readonly notifier?: string | undefined
+  readonly channel?: string | undefined
 }
 
 export interface DashboardOptions<Context = unknown> {
@@ -37,22 +37,22 @@ export interface DashboardOptions<Context = unknown> {
    * Changes a payload, a member's data or an event's data before it is shown, such as to remove a password. If it throws or returns a promise,
    * the value is not shown. Default: everything is shown.
    */
-  readonly redact?: (value: unknown, source: DashboardSource) => unknown
+  readonly redact?: ((value: unknown, source: DashboardSource) => unknown) | undefined
   /**
    * The path of the dashboard as it reaches this server, without a slash at its end. '/': it answers every request that reaches it. Default: the
    * path at which Express or koa-mount mounted it, else '/penknife'.
    */
-  readonly path?: string
+  readonly path?: string | undefined
   /** Allows only reads, also to users with the role `operate`. Default: false. */
-  readonly readOnly?: boolean
+  readonly readOnly?: boolean | undefined
   /** Shown as the heading: 1 to 64 characters. Default: 'penknife'. */
-  readonly title?: string
+  readonly title?: string | undefined
   /** The space of the stream `audit`, to which every action is added. Default: 'penknife-dashboard'. */
-  readonly auditSpace?: string
+  readonly auditSpace?: string | undefined
   /** How many records the audit keeps: 100 to 1,000,000. Default: 10,000. */
-  readonly auditEntries?: number
+  readonly auditEntries?: number | undefined
   /** The most live pages of this process: 1 to 1,000. More get 429. Default: 50. */
-  readonly maxLive?: number
+  readonly maxLive?: number | undefined
 }
 
 /** The checked options with their defaults. */

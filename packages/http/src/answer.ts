@@ -20,7 +20,7 @@ export type Answer = 'pass' | Reply | StreamReply
 export interface Reply {
   readonly status: number
   /** Added to the headers that were set on the exchange. */
-  readonly headers?: Readonly<Record<string, HeaderValue>>
+  readonly headers?: Readonly<Record<string, HeaderValue>> | undefined
   /**
    * Text and bytes are sent as they are, everything else as JSON. The default `content-type` is text/plain,
    * application/octet-stream or application/json. Default: no body.
@@ -31,14 +31,14 @@ export interface Reply {
 /** A response that is written in parts, until one side ends it. */
 export interface StreamReply {
   readonly status: number
-  readonly headers?: Readonly<Record<string, HeaderValue>>
+  readonly headers?: Readonly<Record<string, HeaderValue>> | undefined
   /** With more unsent bytes than this, the connection of a slow client is cut. Default: 1 MB. */
-  readonly maxUnsentBytes?: number
+  readonly maxUnsentBytes?: number | undefined
   /**
    * Whether the stream has no end of its own, such as events. Its HTTP/1 connection is closed after it, so that a server
    * that closes does not wait for the connection. Default: false.
    */
-  readonly endless?: boolean
+  readonly endless?: boolean | undefined
   /**
    * Called once, after the headers were sent. Keep the writer, and write at any time. It is called even if the client has
    * left: then `writer.closed` is true and `onClose` calls its listener at once, so `onClose` is the one place for cleanup.

@@ -5,14 +5,14 @@ import type { HeaderValue } from './exchange/exchange.ts'
 
 export interface ProblemOptions {
   /** A URI for the kind of problem. Default: 'about:blank', which means: see the status. */
-  readonly type?: string
+  readonly type?: string | undefined
   /** Default: the phrase of the status, such as 'Forbidden'. */
-  readonly title?: string
+  readonly title?: string | undefined
   /** An explanation for a person. */
   readonly detail?: string | undefined
-  readonly headers?: Readonly<Record<string, HeaderValue>>
+  readonly headers?: Readonly<Record<string, HeaderValue>> | undefined
   /** Further members of the problem, such as 'violated-policies'. */
-  readonly extra?: Readonly<Record<string, unknown>>
+  readonly extra?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Makes an error reply as application/problem+json (RFC 9457). */

@@ -11,7 +11,7 @@ export interface WriterGroupOptions<Member> {
   /** Called for a member that left the group because its socket's buffer is full. */
   readonly onFull: (member: Member) => void
   /** Joins queued texts. Default: into a chunk of a response. */
-  readonly join?: (queue: readonly string[]) => Piece
+  readonly join?: ((queue: readonly string[]) => Piece) | undefined
 }
 
 /**

@@ -19,7 +19,7 @@ export interface WriterOptions {
   /** Default: 1 MB. */
   readonly maxUnsentBytes?: number | undefined
   /** The response has ended or begun already: the writer is closed from the start. */
-  readonly tooLate?: boolean
+  readonly tooLate?: boolean | undefined
   /** Flushes this writer together with others. Default: it is flushed alone. */
   readonly flushes?: Flushes | undefined
 }

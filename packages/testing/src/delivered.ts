@@ -6,7 +6,7 @@ import { poll } from './poll.ts'
 /** For how long to wait. */
 export interface DeliveredOptions {
   /** How long it may take. Default: 5 s. */
-  readonly within?: Duration
+  readonly within?: Duration | undefined
 }
 
 /** What `delivered` needs of a notifier. */

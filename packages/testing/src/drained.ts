@@ -6,11 +6,11 @@ import { poll } from './poll.ts'
 /** What to wait for, and for how long. */
 export interface DrainedOptions {
   /** Only this group. Default: every group of the stream. */
-  readonly group?: string
+  readonly group?: string | undefined
   /** Leaves out entries that wait for their time: added with a delay, or to be retried later. Default: false. */
-  readonly ignoreDelayed?: boolean
+  readonly ignoreDelayed?: boolean | undefined
   /** How long it may take. Default: 5 s. */
-  readonly within?: Duration
+  readonly within?: Duration | undefined
 }
 
 /** What `drained` needs of a stream. */

@@ -19,12 +19,12 @@ export interface TestRedisOptions {
    * from `space()` are removed from it. Default: the environment variable PENKNIFE_TEST_REDIS_URL; without it a Redis is
    * started for these tests, and is gone after them.
    */
-  readonly url?: string
+  readonly url?: string | undefined
   /**
    * Connects the kit's penknife, with a client or options of your own: `(url) => connect(new Redis(url), { deadline: '1s' })`.
    * Default: `connect` on a client of the package `ioredis`; of `redis` where that is not installed.
    */
-  readonly connect?: (url: string) => Penknife
+  readonly connect?: ((url: string) => Penknife) | undefined
 }
 
 /** A Redis for tests. */

@@ -10,8 +10,8 @@ import type {
 import { refusedBy } from './fence.ts'
 
 interface Limits {
-  readonly floor?: number
-  readonly ceiling?: number
+  readonly floor?: number | undefined
+  readonly ceiling?: number | undefined
 }
 
 /** Reads what scripts reply about changes of counters. */

@@ -5,20 +5,20 @@ import type { Fence } from './fence-types.ts'
 
 export interface CountersOptions {
   /** No counter goes below it. Default: 0. */
-  readonly floor?: number
+  readonly floor?: number | undefined
   /** No counter goes above it. Default: 2^53 - 1. */
-  readonly ceiling?: number
+  readonly ceiling?: number | undefined
   /**
    * The value of a counter that was never changed, or that was reset. A counter at this value, without open reservations, takes no
    * memory. From `floor` to `ceiling`. Default: 0.
    */
-  readonly initial?: number
+  readonly initial?: number | undefined
   /** Every counter is reset to `initial` when this period of the calendar ends. Default: never. */
-  readonly calendar?: CalendarUnit
+  readonly calendar?: CalendarUnit | undefined
   /** The time zone of the calendar: an IANA name such as 'Europe/Berlin'. Default: 'UTC'. */
-  readonly timeZone?: string
+  readonly timeZone?: string | undefined
   /** How long the id of a change, and how a reservation ended, is stored: '1m' to '31d'. Default: `{ window: '1h' }`. */
-  readonly dedup?: { readonly window: Duration }
+  readonly dedup?: { readonly window: Duration } | undefined
 }
 
 /** One change of a counter. */
@@ -28,9 +28,9 @@ export interface CounterChange {
   /** The amount to add: a whole number; a negative one takes. */
   readonly by: number
   /** The floor of this change, instead of the object's own. */
-  readonly floor?: number
+  readonly floor?: number | undefined
   /** The ceiling of this change, instead of the object's own, such as the quota of one customer. */
-  readonly ceiling?: number
+  readonly ceiling?: number | undefined
 }
 
 export interface CounterSetOptions {
@@ -38,12 +38,12 @@ export interface CounterSetOptions {
    * Identifies the request, 1 to 128 characters. The same id again, within the window of `dedup`, changes nothing and returns the first
    * answer. A refused call is not stored.
    */
-  readonly id?: string
+  readonly id?: string | undefined
 }
 
 export interface CounterFenceOptions {
   /** Refuses the call when a holder of a later lease has written. */
-  readonly fence: Fence
+  readonly fence: Fence | undefined
 }
 
 export interface CounterChangeOptions extends CounterSetOptions {
@@ -51,29 +51,29 @@ export interface CounterChangeOptions extends CounterSetOptions {
    * How long to wait when a floor or a ceiling refuses the change: 0 to '1h'. Redis notifies waiting callers of a change that may let them
    * through; they do not poll, and have no order. Default: 0.
    */
-  readonly wait?: Duration
+  readonly wait?: Duration | undefined
   /** Ends the waiting: the call rejects with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface CounterSingleChangeOptions extends CounterChangeOptions {
   /** The floor of this change, instead of the object's own. */
-  readonly floor?: number
+  readonly floor?: number | undefined
   /** The ceiling of this change, instead of the object's own. */
-  readonly ceiling?: number
+  readonly ceiling?: number | undefined
 }
 
 /** Options of `incrementing` and `decrementing`. */
 export interface CounterEffectOptions {
   /** For this change instead of the object's own. */
-  readonly floor?: number
+  readonly floor?: number | undefined
   /** For this change instead of the object's own. */
-  readonly ceiling?: number
+  readonly ceiling?: number | undefined
   /**
    * Effects that are made in the same step when this change brings the counter to `value`, or past it. They add to streams or publish.
    * So the last of several steps starts the next one.
    */
-  readonly reaching?: { readonly value: number; readonly effects: readonly Effect[] }
+  readonly reaching?: { readonly value: number; readonly effects: readonly Effect[] } | undefined
 }
 
 /** The result of `incrementing` and `decrementing`: with `reaching`, `reached` is whether those effects were made. */
@@ -126,7 +126,7 @@ export interface CounterReserveOptions extends Omit<CounterChangeOptions, 'id'> 
    * Identifies the reservation, 1 to 128 characters. The same id again reserves nothing more and returns the same reservation, also after
    * it ended, within the window of `dedup`. Default: a random one.
    */
-  readonly id?: string
+  readonly id?: string | undefined
 }
 
 /** The amount of a counter that a commit makes. */
@@ -140,7 +140,7 @@ export type CounterCancelOptions = Partial<CounterFenceOptions>
 
 export interface CounterCommitOptions extends CounterCancelOptions {
   /** Other amounts than the reserved ones, for some of the counters; the rest of what they reserved is given back. */
-  readonly amounts?: readonly CounterAmount[]
+  readonly amounts?: readonly CounterAmount[] | undefined
 }
 
 export type CounterReservationEnd =

@@ -7,13 +7,13 @@ export interface DeduperOptions {
   /** How long an id is stored: '1s' to '31d'. */
   readonly window: Duration
   /** The most ids that are stored; above it the oldest are forgotten. 1,000 to 100,000,000. Default: 1,000,000. */
-  readonly maxIds?: number
+  readonly maxIds?: number | undefined
   /**
    * `spread`: on a cluster ids are spread over 16 shards of the space, and so over its servers; on a single server it is as `space`. `space`:
    * all ids are in the space's slot, where one script can claim them together with other effects. All processes give the same. Data that
    * moves from a single server to a cluster needs `space`, or its ids are forgotten. Default: 'spread'.
    */
-  readonly place?: 'spread' | 'space'
+  readonly place?: 'spread' | 'space' | undefined
 }
 
 /**
@@ -43,23 +43,23 @@ export interface OnceOptions {
    * How long a run may be without renewal before another caller may take over, such as after a crash: '1s' to '1h'. A run is renewed every
    * third of this time. Default: '30s'.
    */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /** How long a run is renewed at the most. Default: '15m'. */
-  readonly maxRun?: Duration
+  readonly maxRun?: Duration | undefined
   /**
    * Whether a body that failed is forgotten, so that the next caller runs it again. With false, its message is stored like a result.
    * Default: true.
    */
-  readonly forgetOnFailure?: boolean
+  readonly forgetOnFailure?: boolean | undefined
   /** How long a caller waits for the run of another caller: 0 to '1h'. Default: '30s'. */
-  readonly wait?: Duration
+  readonly wait?: Duration | undefined
 }
 
 export interface OnceRunOptions {
   /** As in the options of `createOnce`, for this call. */
-  readonly wait?: Duration
+  readonly wait?: Duration | undefined
   /** Ends the waiting: the call rejects with the signal's reason. It does not end a body that runs. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The argument of a body. */

@@ -16,7 +16,7 @@ export interface Fence {
 
 export interface FencedWriteOptions {
   /** How long the value is stored: '1s' to '366d'. Default: '31d'. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
 }
 
 export type FencedWriteAnswer =

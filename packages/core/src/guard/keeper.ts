@@ -14,7 +14,7 @@ export interface KeeperOptions<Of> {
   /** Releases it, when penknife is closed. */
   readonly release: (of: Of) => Promise<unknown>
   /** Called when a lease was lost. */
-  readonly onLost?: (of: Of, error: PenknifeError) => void
+  readonly onLost?: ((of: Of, error: PenknifeError) => void) | undefined
 }
 
 /** The part of a lease that is safe to rely on: clocks of two machines may differ in their rate. */
@@ -92,8 +92,9 @@ export function createKeeper<Of>(
   { onCloseWaiting }: Pick<Runtime, 'onCloseWaiting'>,
   { leaseMs, mostMs, title, renew, release, onLost }: KeeperOptions<Of>,
 ): Keeper<Of> {
+  const beatMs = leaseMs / 3
   /** All leases but those that are being renewed. A list, because the tables of a Set that changes all the time live long. */
-  const due = new Deadlines<KeptLease<Of>>(leaseMs / 3, extend)
+  const due = new Deadlines<KeptLease<Of>>(beatMs, extend)
   const renewing = new Set<KeptLease<Of>>()
   let kept = 0
   let forget: (() => void) | undefined
@@ -128,6 +129,15 @@ export function createKeeper<Of>(
     onLost?.(lease.of, error)
   }
 
+  /**
+   * Plans the next renewal of a lease that was granted to a call sent at `sentAt`: a third of the lease after that, so at once when the
+   * reply was late. Planned from the reply, it could come after the lease had ended.
+   */
+  function plan(lease: KeptLease<Of>, sentAt: number): void {
+    if (performance.now() - sentAt < beatMs) due.start(lease, sentAt)
+    else extend(lease)
+  }
+
   /** Renews a lease. Until the answer comes, a timer ends the lease when its time is over. */
   function extend(lease: KeptLease<Of>): void {
     if (lease.ended) return
@@ -156,7 +166,7 @@ export function createKeeper<Of>(
         lease.lossTimer = undefined
         lease.safeUntil = sentAt + leaseMs * SAFE
         renewing.delete(lease)
-        due.start(lease)
+        plan(lease, sentAt)
       },
       (error: unknown) => {
         if (lease.ended) return
@@ -178,7 +188,7 @@ export function createKeeper<Of>(
     keep(of, sentAt) {
       const lease = new KeptLease(of, sentAt, leaseMs)
       kept += 1
-      due.start(lease)
+      plan(lease, sentAt)
       // Last, because after a close it is called at once.
       forget ??= onCloseWaiting(closeAll)
       return lease

@@ -7,14 +7,14 @@ export interface LeaderOptions extends Pick<LockOptions, 'lease' | 'label'> {
    * election again after `rest`. When the lease is lost or the leader is closed, `held.signal` is aborted: it must end then. Without `lead`
    * the process leads until it is closed or loses its lease.
    */
-  readonly lead?: (held: HeldLease) => void | Promise<void>
+  readonly lead?: ((held: HeldLease) => void | Promise<void>) | undefined
   /** The pause before the process stands for election again after it stepped down, or could not ask Redis: '1ms' to '1h'. Default: '1s'. */
-  readonly rest?: Duration
+  readonly rest?: Duration | undefined
 }
 
 export interface LeaderCloseOptions {
   /** How long to wait for `lead`; after that the process steps down while `lead` may still run. Default: '10s'. */
-  readonly deadline?: Duration
+  readonly deadline?: Duration | undefined
 }
 
 export type LeaderEvent =

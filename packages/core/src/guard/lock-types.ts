@@ -7,22 +7,22 @@ export interface LockOptions {
    * How long a lock is held without renewal, such as after a crash: '1s' to '1h'. It is renewed every third of this time. Default:
    * '10s'.
    */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /** How long a lock is renewed at the most; after that its signal is aborted and its lease ends. Default: '15m'. */
-  readonly maxHold?: Duration
+  readonly maxHold?: Duration | undefined
   /** How long `acquire` waits, unless a call says otherwise: 0 to '24h'. Default: '30s'. */
-  readonly wait?: Duration
+  readonly wait?: Duration | undefined
   /** The name of the holder that `look` shows: up to 128 characters. Default: host name and process id. */
-  readonly label?: string
+  readonly label?: string | undefined
 }
 
 export interface AcquireOptions {
   /** How long this call waits: 0 to '24h'. Default: as in the options of the lock. */
-  readonly wait?: Duration
+  readonly wait?: Duration | undefined
   /** Ends the waiting: the call rejects with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Default: as in the options of the lock. */
-  readonly label?: string
+  readonly label?: string | undefined
 }
 
 /** A lease that this process has: of locks, permits or a leadership. It is renewed until it is released or lost, or reaches `maxHold`. */

@@ -6,16 +6,16 @@ import type { Fence } from './fence-types.ts'
 
 export interface ObjectsOptions<Value> {
   /** A Standard Schema (zod, valibot, arktype, …). `set` and `update` check whole values against it; `merge` and `increment` do not. */
-  readonly schema?: StandardSchema<unknown, Value>
+  readonly schema?: StandardSchema<unknown, Value> | undefined
   /** How long an object is stored after its last write: '1s' to '366d'. Default: for ever. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
 }
 
 export interface ObjectWriteOptions {
   /** Writes only over this version, as `get` returned it; 0: only where there is none. */
-  readonly ifVersion?: number
+  readonly ifVersion?: number | undefined
   /** Refuses the write when a holder of a later lease has written. */
-  readonly fence?: Fence
+  readonly fence?: Fence | undefined
 }
 
 export interface ObjectFieldsOptions extends ObjectWriteOptions {
@@ -24,26 +24,47 @@ export interface ObjectFieldsOptions extends ObjectWriteOptions {
    * none. Needs Redis 7.4 or Valkey 9, and the command HPEXPIRE; elsewhere the call fails with PENKNIFE_REJECTED and writes nothing.
    * Default: as long as the object.
    */
-  readonly fieldTtl?: Duration
+  readonly fieldTtl?: Duration | undefined
 }
 
-export interface ObjectMergeOptions extends ObjectFieldsOptions {
+export interface ObjectMergeOptions<Field extends string = string> extends ObjectFieldsOptions {
   /** Fields to delete. */
-  readonly remove?: readonly string[]
+  readonly remove?: readonly Field[] | undefined
 }
 
 export interface ObjectIncrementOptions extends ObjectFieldsOptions {
   /** The field does not go below it. */
-  readonly floor?: number
+  readonly floor?: number | undefined
   /** The field does not go above it. */
-  readonly ceiling?: number
+  readonly ceiling?: number | undefined
 }
 
 export interface ObjectUpdateOptions {
-  readonly fence?: Fence
+  readonly fence?: Fence | undefined
   /** How often the function is called at the most: 1 to 100. Default: 10. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
 }
+
+/** Some fields of a value. */
+export type ObjectFields<Value> = { readonly [Field in keyof Value]?: Value[Field] | undefined }
+
+/** The names of a value's fields, of a union those of each member; any text if the value's type says nothing. */
+export type ObjectField<Value> = unknown extends Value
+  ? string
+  : Value extends object
+    ? keyof Value & string
+    : never
+
+/** The names of the fields that may be numbers. */
+export type ObjectNumberField<Value> = unknown extends Value
+  ? string
+  : Value extends object
+    ? {
+        [Field in keyof Value & string]-?: MayBeNumber<Value[Field]> extends true ? Field : never
+      }[keyof Value & string]
+    : never
+
+type MayBeNumber<Of> = number extends Of ? true : [Extract<Of, number>] extends [never] ? false : true
 
 export interface StoredObject<Value> {
   readonly value: Jsonified<Value>
@@ -93,11 +114,15 @@ export interface Objects<Value> {
   /** Replaces the whole value, of at most 64 KiB as JSON and 100 fields. */
   set(id: string, value: Value, options?: ObjectWriteOptions): Promise<ObjectAnswer>
   /** Sets some fields of an object and leaves the others. Undefined leaves a field as it is; `remove` deletes fields. */
-  merge(id: string, fields: Partial<Value>, options?: ObjectMergeOptions): Promise<ObjectMergeAnswer>
+  merge(
+    id: string,
+    fields: ObjectFields<Value>,
+    options?: ObjectMergeOptions<ObjectField<Value>>,
+  ): Promise<ObjectMergeAnswer>
   /** Adds to a field, which is 0 where there is none. Fractions add up as doubles do. */
   increment(
     id: string,
-    field: string,
+    field: ObjectNumberField<Value>,
     by?: number,
     options?: ObjectIncrementOptions,
   ): Promise<ObjectIncrementAnswer>
@@ -115,9 +140,18 @@ export interface Objects<Value> {
   /** The effect of `set`, for `record` and `commit`. Its result is the version. An async schema is awaited by that call. */
   setting(id: string, value: Value, options?: ObjectWriteOptions): Effect<number>
   /** The effect of `merge`. Its result is the version. */
-  merging(id: string, fields: Partial<Value>, options?: ObjectMergeOptions): Effect<number>
+  merging(
+    id: string,
+    fields: ObjectFields<Value>,
+    options?: ObjectMergeOptions<ObjectField<Value>>,
+  ): Effect<number>
   /** The effect of `increment`. Its result is the field's value. */
-  incrementing(id: string, field: string, by?: number, options?: ObjectIncrementOptions): Effect<number>
+  incrementing(
+    id: string,
+    field: ObjectNumberField<Value>,
+    by?: number,
+    options?: ObjectIncrementOptions,
+  ): Effect<number>
   /** The effect of `delete`. Its result is the deleted version, 0 when there was none. */
   deleting(id: string, options?: ObjectWriteOptions): Effect<number>
   /** Deletes an object; `version` is the deleted one, 0 when there was none. */

@@ -7,7 +7,7 @@ export interface SemaphoreOptions extends Omit<LockOptions, 'label'> {
 
 export interface PermitOptions extends Omit<AcquireOptions, 'label'> {
   /** Permits to take: 1 to `size`. Default: 1. */
-  readonly weight?: number
+  readonly weight?: number | undefined
 }
 
 export interface HeldPermit extends HeldLease {

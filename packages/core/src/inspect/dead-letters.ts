@@ -10,7 +10,7 @@ import type {
 
 export interface InspectDeadGroupsOptions extends Pick<DeadLetterFilter, 'from' | 'to' | 'why'> {
   /** The most letters to read, newest first: 1 to 1,000,000. Default: 10,000. */
-  readonly letters?: number
+  readonly letters?: number | undefined
 }
 
 /** Dead letters with the same error. */
@@ -45,13 +45,13 @@ export interface InspectDeadFilter extends Pick<DeadLetterFilter, 'from' | 'to' 
 
 export interface InspectDeadActionOptions {
   /** Counts what would be done, and does nothing. Default: false. */
-  readonly dryRun?: boolean
+  readonly dryRun?: boolean | undefined
   /** The most letters to act on. Default: no limit. */
-  readonly most?: number
+  readonly most?: number | undefined
   /** Called with the numbers so far, after each page of 100 letters. */
-  readonly onProgress?: (progress: InspectedDeadAction) => void
+  readonly onProgress?: ((progress: InspectedDeadAction) => void) | undefined
   /** Ends it between two pages. The call then fails with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface InspectedDeadAction {

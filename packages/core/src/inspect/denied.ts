@@ -7,7 +7,7 @@ import { limiterDenied } from '../redis/scripts.gen.ts'
 
 export interface InspectDeniedOptions {
   /** The most rows: 1 to 500. Default: 50. */
-  readonly limit?: number
+  readonly limit?: number | undefined
 }
 
 /** The denials of a subject by one rule. */

@@ -64,7 +64,7 @@ export type InspectNotifier = Pick<
 /** A page of one feature. */
 export interface InspectObjectsOptions extends InspectPageOptions {
   /** Default: all features. */
-  readonly feature?: InspectFeature
+  readonly feature?: InspectFeature | undefined
 }
 
 /**
@@ -123,7 +123,7 @@ export interface Inspector {
     space: string,
     limiter: string,
     subject: LimiterSubject,
-    options?: { readonly cost?: number },
+    options?: { readonly cost?: number | undefined },
   ): Promise<InspectedSubject>
   /**
    * The subjects that a limiter denied most in the last five minutes, in all processes: see `reportDenied` of a limiter. The limiter needs

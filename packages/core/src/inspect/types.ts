@@ -4,9 +4,9 @@ import type { LimiterRuleInfo } from '../limiter/rule-types.ts'
 
 export interface InspectPageOptions {
   /** The most items of a page: 1 to 1,000. Default: 100. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** The `next` of the page before. */
-  readonly after?: string
+  readonly after?: string | undefined
 }
 
 export interface InspectPage<Item> {
@@ -110,7 +110,7 @@ export interface InspectedAttention extends InspectedGroup {
 
 export interface InspectTotalsOptions {
   /** How old a shared answer may be: from 1 s. Default: 10 s. */
-  readonly maxAge?: Duration
+  readonly maxAge?: Duration | undefined
 }
 
 /** Sums over a space. */

@@ -10,11 +10,11 @@ export interface BoardMergeOptions {
   /** How long a merged board is stored after its merge, '1s' to '366d'. */
   readonly expires: Duration
   /** An all-time or calendar window that every board has. Default: the first of each board. */
-  readonly window?: string
+  readonly window?: string | undefined
   /** Which period of a calendar window, as in reads: 0 the current one, 1 the last one. Default: 0. */
-  readonly previous?: number
+  readonly previous?: number | undefined
   /** The order of members with equal scores, see `LeaderboardOptions`. Default: 'member'. */
-  readonly ties?: 'member' | 'member-descending'
+  readonly ties?: 'member' | 'member-descending' | undefined
 }
 
 /** A merge that is complete. */

@@ -13,26 +13,26 @@ export interface BoardCalendarWindow {
    * How many units a period has. Minutes: a divisor of 60, counted from the full hour. Hours: a divisor of 24, counted from
    * midnight. Others: 1 to 366, counted from `from`. Default: 1.
    */
-  readonly every?: number
+  readonly every?: number | undefined
   /**
    * A local date on which a period begins, such as '2026-01-04'; a period of weeks begins with the week of that date. Months,
    * quarters and years: the first day of a month, so that a year can begin in April. Not for minutes and hours. Default: '1970-01-01'.
    */
-  readonly from?: string
+  readonly from?: string | undefined
   /**
    * The local time at which a day begins, and so a week, month, quarter or year: '00:00' to '23:59', such as '05:00'. Where clocks skip
    * that time, the day begins when they do; where they repeat it, at the first. Not for minutes and hours. Default: '00:00'.
    */
-  readonly dayStart?: string
+  readonly dayStart?: string | undefined
   /** The day on which a week begins. Only for weeks. Default: 'monday', as in ISO 8601. */
-  readonly weekStart?: BoardWeekday
+  readonly weekStart?: BoardWeekday | undefined
   /** An IANA name such as 'Europe/Berlin'. Default: 'UTC'. */
-  readonly timeZone?: string
+  readonly timeZone?: string | undefined
   /**
    * How many past periods stay readable, 0 to 100. The keys of a period expire after it and that many further periods
    * have ended. Default: 1.
    */
-  readonly previous?: number
+  readonly previous?: number | undefined
 }
 
 /**
@@ -51,7 +51,7 @@ export interface BoardRollingWindow {
    *
    * Default: 0. Each increment then expires exactly `last` after it was made, and takes about 31 bytes.
    */
-  readonly tolerance?: Duration
+  readonly tolerance?: Duration | undefined
 }
 
 /** One way to add up a board's updates. */
@@ -71,7 +71,7 @@ export type BoardWindow = 'all-time' | BoardCalendarWindow | BoardRollingWindow
  */
 export interface BoardFirstComeTies {
   /** The precision of the time, from 1 ms. Default: '1s'. */
-  readonly unit?: Duration
+  readonly unit?: Duration | undefined
   /** The first moment that counts, such as '2026-01-01T00:00:00Z'. It must be the same in all processes, and may never change. */
   readonly since: Date | string
   /** The last moment that counts. It may change as long as the range of scores stays the same. */
@@ -80,11 +80,11 @@ export interface BoardFirstComeTies {
 
 export interface BoardEventOptions {
   /** The window whose ranks are compared. Default: the first. */
-  readonly window?: string
+  readonly window?: string | undefined
   /** Report members that enter or leave the best so many, 0 to 1,000. Default: 0, no such reports. */
-  readonly top?: number
+  readonly top?: number | undefined
   /** Report at most so many members that an update overtook, the best of them, 0 to 100. Default: 0. */
-  readonly overtaken?: number
+  readonly overtaken?: number | undefined
 }
 
 export interface BoardDedupOptions {
@@ -97,43 +97,43 @@ export interface BoardDedupOptions {
 
 export interface LeaderboardOptions {
   /** `descending`: the highest score is the best, rank 1. `ascending`: the lowest. Default: 'descending'. */
-  readonly order?: 'descending' | 'ascending'
+  readonly order?: 'descending' | 'ascending' | undefined
   /**
    * 1 to 8 windows by name. Every update changes all of them in one script. Methods use the first window unless their
    * options name another. Default: `{ all: 'all-time' }`.
    */
-  readonly windows?: Readonly<Record<string, BoardWindow>>
+  readonly windows?: Readonly<Record<string, BoardWindow>> | undefined
   /**
    * The order of members with equal scores. 'member': by name, in ascending byte order (UTF-8); scores have a double's
    * full range. 'member-descending': the same in descending byte order, as ZREVRANGE of Redis has them. With an object: the member that
    * reached the score first is better. Default: 'member'.
    */
-  readonly ties?: 'member' | 'member-descending' | BoardFirstComeTies
+  readonly ties?: 'member' | 'member-descending' | BoardFirstComeTies | undefined
   /**
    * Allow reads with `ranks: 'dense'`. Redis then stores a second sorted set of the different scores for each window, and
    * an increment took Redis 2.7 times as long (`pnpm bench leaderboard.kinds --rounds 3`). Default: false.
    */
-  readonly denseRanks?: boolean
+  readonly denseRanks?: boolean | undefined
   /**
    * Store only the best so many members in each window, 1 to 10,000,000. Such a board allows `set` and `best`. It refuses
    * rolling windows and increments, because a member that was dropped would start at 0 again. A dropped member does not
    * return when others are removed. Default: all members.
    */
-  readonly keep?: number
+  readonly keep?: number | undefined
   /**
    * Store scores as exact decimals with so many digits after the point, 0 to 9, so that sums have no rounding errors. A
    * score with more digits, or beyond `maxScore`, is refused. `maxScore` is 2^53 - 1 units of the last digit (less with
    * first-come ties). Default: 0 with a rolling window or first-come ties, else doubles.
    */
-  readonly decimals?: number
+  readonly decimals?: number | undefined
   /** Counts an increment with an id once, and lets it be undone. Default: ids are refused. */
-  readonly dedup?: BoardDedupOptions
+  readonly dedup?: BoardDedupOptions | undefined
   /** Report changes of rank, see `Leaderboard.on`. Default: no reports, and no extra cost for updates. */
-  readonly events?: BoardEventOptions
+  readonly events?: BoardEventOptions | undefined
   /**
    * Tell live views (`live(board, …)`) of each change, so that they read the board only then. All processes that change it must give
    * it. Cost: SPUBLISH in each script call that changes the board. An increment of a board that is a single sorted set then takes Redis
    * about three times as long. Default: false, and live views read again and again.
    */
-  readonly live?: boolean
+  readonly live?: boolean | undefined
 }

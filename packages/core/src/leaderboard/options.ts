@@ -3,6 +3,7 @@ import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { readCalendar } from './calendar-window.ts'
+import type { RankEventSettings } from './rank-events.ts'
 import type {
   BoardDedupOptions,
   BoardEventOptions,
@@ -39,7 +40,7 @@ export interface Settings {
   readonly keep: number | undefined
   /** How long ids of increments are stored, in microseconds. */
   readonly dedupWindow: number | undefined
-  readonly events: Required<BoardEventOptions> | undefined
+  readonly events: RankEventSettings | undefined
   /** Whether scripts publish a message for live views after each change. */
   readonly live: boolean
 }
@@ -147,10 +148,7 @@ function readDedup(given: BoardDedupOptions): number {
   return microseconds('dedup window', given.window, 1000)
 }
 
-function readEvents(
-  given: BoardEventOptions,
-  windows: readonly [Window, ...Window[]],
-): Required<BoardEventOptions> {
+function readEvents(given: BoardEventOptions, windows: readonly [Window, ...Window[]]): RankEventSettings {
   checkOptions('events', given, ['window', 'top', 'overtaken'])
   const { window = windows[0].name, top = 0, overtaken = 0 } = given
   if (!windows.some(({ name }) => name === window)) {

@@ -1,13 +1,19 @@
 import type { Topic } from '../events.ts'
 import type { Reply } from '../redis/script.ts'
 import type { BoardEvent } from './event-types.ts'
-import type { BoardEventOptions } from './option-types.ts'
+
+/** Which changes of rank are reported. */
+export interface RankEventSettings {
+  readonly window: string
+  readonly top: number
+  readonly overtaken: number
+}
 
 /** Emits the changes of rank made by an update, from the script's reply. */
 export function emitRankEvents(
   topic: Topic<BoardEvent>,
   about: { readonly space: string; readonly name: string },
-  { window, top }: Required<BoardEventOptions>,
+  { window, top }: RankEventSettings,
   member: string,
   reply: readonly Reply[],
 ): void {

@@ -28,16 +28,16 @@ export interface BoardSubsetRow<Data = unknown> extends BoardRow<Data> {
 /** The window and period of a read. */
 export interface BoardWindowChoice {
   /** A window of the board. Default: the first. */
-  readonly window?: string
+  readonly window?: string | undefined
   /** For a calendar window: 0 is the current period, 1 the previous one, up to the window's `previous`. Default: 0. */
-  readonly previous?: number
+  readonly previous?: number | undefined
 }
 
 export interface BoardReadOptions extends BoardWindowChoice {
   /** How ranks are counted. Styles other than 'ordinal' cost one ZCOUNT more. Default: 'ordinal'. */
-  readonly ranks?: BoardRankStyle
+  readonly ranks?: BoardRankStyle | undefined
   /** Return the members' data with the rows: one HMGET more, and at most 200 rows. Default: false. */
-  readonly data?: boolean
+  readonly data?: boolean | undefined
 }
 
 /** Scores from `min` to `max`, both included, or between `above` and `below`, both excluded, whatever the board's order. Default: all. */
@@ -55,7 +55,7 @@ export interface BoardAroundOptions extends BoardReadOptions {
    * Return `2 * each + 1` rows also near the ends of the board, if it has so many: where one side has fewer than `each`, the
    * other has more. Default: false.
    */
-  readonly fill?: boolean
+  readonly fill?: boolean | undefined
 }
 
 export interface BoardPercentileOptions extends BoardWindowChoice {
@@ -63,11 +63,11 @@ export interface BoardPercentileOptions extends BoardWindowChoice {
    * Interpolate between the worst member (0) and the best (100), as `PERCENTRANK.INC` and `PERCENTILE.INC` of spreadsheets do.
    * Default: false.
    */
-  readonly interpolate?: boolean
+  readonly interpolate?: boolean | undefined
 }
 
 /** The window and style of a rank. */
 export interface BoardRankOptions extends BoardWindowChoice {
   /** As of a read. Default: 'ordinal'. */
-  readonly ranks?: BoardRankStyle
+  readonly ranks?: BoardRankStyle | undefined
 }

@@ -40,7 +40,7 @@ export interface BoardReads<Data = unknown> {
    * (default 1) on. Ranks are those on the whole board.
    */
   byScore(
-    range: BoardScoreRange & { readonly count?: number; readonly from?: number },
+    range: BoardScoreRange & { readonly count?: number | undefined; readonly from?: number | undefined },
     options?: BoardReadOptions,
   ): Promise<readonly BoardRow<Data>[]>
   /** The number of members, or of members with a score in the range: ZCARD or ZCOUNT. */

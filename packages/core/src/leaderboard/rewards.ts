@@ -143,7 +143,11 @@ function effectsOf(given: Effect | readonly Effect[] | null): readonly Effect[] 
 
 function checked<Data, Band extends BoardRewardBand>(
   rewards: BoardRewards<Data, Band>,
-): Required<BoardRewards<Data, Band>> & { readonly ranks: BoardRankStyle; readonly last: number } {
+): Required<BoardRewards<Data, Band>> & {
+  readonly name: string
+  readonly ranks: BoardRankStyle
+  readonly last: number
+} {
   checkOptions('reward', rewards, ['name', 'bands', 'ranks', 'data', 'give'])
   const { name = 'rewards', bands, ranks = 'ordinal', data, give } = rewards
   if (!Array.isArray(bands) || bands.length < 1 || bands.length > MOST_BANDS)

@@ -5,13 +5,13 @@ import type { BoardReads } from './reading-types.ts'
 
 export interface BoardSeasonOptions {
   /** The all-time or calendar window that the season is about. Default: the first. */
-  readonly window?: string
+  readonly window?: string | undefined
   /** The period of a calendar window: 0 is the current one, 1 the previous one, up to the window's `previous`. Default: 0. */
-  readonly previous?: number
+  readonly previous?: number | undefined
   /** How long the ranking is stored, up to ten years. Default: until it is deleted. */
-  readonly keepFor?: Duration
+  readonly keepFor?: Duration | undefined
   /** Store the members' data with the ranking. Default: true. */
-  readonly data?: boolean
+  readonly data?: boolean | undefined
 }
 
 export interface BoardSeasonInfo {
@@ -29,19 +29,19 @@ export interface BoardSeasonEnd extends BoardSeasonInfo {
 
 /** Ranks from `from` (default 1) to `to`, both included. Give it what the members in it get. */
 export interface BoardRewardBand {
-  readonly from?: number
+  readonly from?: number | undefined
   readonly to: number
 }
 
 export interface BoardRewards<Data, Band extends BoardRewardBand> {
   /** Each name gives its rewards once in a season. Default: 'rewards'. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** 1 to 100 bands. A member is in the first one that has its rank. */
   readonly bands: readonly Band[]
   /** How ranks are counted. Default: 'ordinal'. */
-  readonly ranks?: BoardRankStyle
+  readonly ranks?: BoardRankStyle | undefined
   /** Read the members' data. Default: false. */
-  readonly data?: boolean
+  readonly data?: boolean | undefined
   /** Returns what a member gets: effects of objects in the same space, at most 40, or null for nothing. It must not change its mind. */
   readonly give: (row: BoardRow<Data>, band: Band) => Effect | readonly Effect[] | null
 }

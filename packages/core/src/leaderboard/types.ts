@@ -46,7 +46,7 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
   increment(
     member: string,
     by?: number,
-    options?: BoardIncrementOptions & { readonly change?: false },
+    options?: BoardIncrementOptions & { readonly change?: false | undefined },
   ): Promise<number>
   increment(
     member: string,
@@ -57,7 +57,7 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
   set(
     member: string,
     score: number,
-    options?: BoardUpdateOptions & { readonly change?: false },
+    options?: BoardUpdateOptions & { readonly change?: false | undefined },
   ): Promise<number>
   set(
     member: string,
@@ -72,7 +72,7 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
   best(
     member: string,
     score: number,
-    options?: BoardUpdateOptions & { readonly change?: false },
+    options?: BoardUpdateOptions & { readonly change?: false | undefined },
   ): Promise<number>
   best(
     member: string,
@@ -85,7 +85,7 @@ export interface Leaderboard<Data = unknown> extends BoardReads<Data>, BoardSeas
    */
   update(
     updates: readonly BoardUpdate[],
-    options?: BoardUpdateOptions & { readonly change?: false },
+    options?: BoardUpdateOptions & { readonly change?: false | undefined },
   ): Promise<readonly number[]>
   update(
     updates: readonly BoardUpdate[],

@@ -1,7 +1,7 @@
 import type { Effect } from '../record/effect.ts'
 export interface BoardUpdateOptions {
   /** Resolve with the change instead of the score, which costs two ZRANK more. `true`: in the first window; or a window's name. */
-  readonly change?: boolean | string
+  readonly change?: boolean | string | undefined
 }
 
 export interface BoardIncrementOptions extends BoardUpdateOptions {
@@ -9,7 +9,7 @@ export interface BoardIncrementOptions extends BoardUpdateOptions {
    * Identifies the increment: it counts once and can be undone during the board's `dedup.window`. 1 to 128 characters
    * without braces and control characters.
    */
-  readonly id?: string
+  readonly id?: string | undefined
 }
 
 export interface BoardEffectOptions {
@@ -18,7 +18,7 @@ export interface BoardEffectOptions {
    * event is published in the same step, and its data get the fields `member`, `previousRank`, `rank`, `entered` and `left` (members of the
    * best `top`, or null) and `overtaken` (a list). The data must be an object. It needs `events` of the board.
    */
-  readonly announce?: Effect<string>
+  readonly announce?: Effect<string> | undefined
 }
 
 export interface BoardRemoveOptions {
@@ -26,7 +26,7 @@ export interface BoardRemoveOptions {
    * Erase the member's name from the log of past increments. False: the name stays there, without any effect, until the
    * increments expire from the rolling windows and their ids from `dedup.window`. Default: true.
    */
-  readonly erase?: boolean
+  readonly erase?: boolean | undefined
 }
 
 /** Ordinal ranks from `from` (default 1) to `to` (default: the last), both included. */
@@ -37,12 +37,12 @@ export interface BoardPositionRange {
 
 export interface BoardRemoveRangeOptions extends BoardRemoveOptions {
   /** The window whose ranks or scores count. Default: the first. */
-  readonly window?: string
+  readonly window?: string | undefined
 }
 
 /** One update of a batch: a member, and one change of its score. */
 export type BoardUpdate =
-  | { readonly member: string; readonly increment: number; readonly id?: string }
+  | { readonly member: string; readonly increment: number; readonly id?: string | undefined }
   | { readonly member: string; readonly set: number }
   | { readonly member: string; readonly best: number }
 

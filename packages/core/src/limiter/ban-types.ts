@@ -15,15 +15,15 @@ export interface LimiterBanOptions {
   /** How long the first ban is. */
   readonly duration: Duration
   /** By how much each further ban in a row is longer: 1 (all are equal) to 100. Default: 2. */
-  readonly factor?: number
+  readonly factor?: number | undefined
   /** The longest ban, up to a year. Default: 1 day, or `duration` if it is longer. */
-  readonly max?: Duration
+  readonly max?: Duration | undefined
   /** How long after its end a ban still makes the next one longer, up to a year. Default: `max`. */
-  readonly forgetAfter?: Duration
+  readonly forgetAfter?: Duration | undefined
   /** Reported in `decision.blocked`: 1 to 200 characters. Default: 'too many denied calls'. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** Bans are counted and reported (event `banned`, `decision.shadowBan`), and deny nothing. Default: false. */
-  readonly shadow?: boolean
+  readonly shadow?: boolean | undefined
 }
 
 /** A subject was banned by a call of this process. Also on the node:diagnostics_channel `penknife:limiter-ban`. */

@@ -7,19 +7,19 @@ export interface LimiterBlockOptions {
   /** Reported in each decision: 1 to 256 characters. */
   readonly reason: string
   /** Which part of a subject that is an object is blocked. */
-  readonly per?: string
+  readonly per?: string | undefined
 }
 
 export interface LimiterUnblockOptions {
   /** Which part of a subject that is an object was blocked. */
-  readonly per?: string
+  readonly per?: string | undefined
 }
 
 export interface LimiterBlocksOptions {
   /** The most blocks of a page: 1 to 1,000. Default: 100. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** The `next` of the page before. */
-  readonly after?: string
+  readonly after?: string | undefined
 }
 
 /** A block without an end. Its `subject` and `per` are arguments of `unblock`. */

@@ -3,9 +3,9 @@ import type { LimiterRule } from './rule-types.ts'
 
 export interface LimiterResetOptions {
   /** Rules that the limiter's options do not name. Rules that were charged before are found without this. */
-  readonly rules?: readonly LimiterRule[]
+  readonly rules?: readonly LimiterRule[] | undefined
   /** Only this part of a subject that is an object. Default: all parts that the rules name. */
-  readonly per?: string
+  readonly per?: string | undefined
 }
 
 /** What a reset deleted. */

@@ -8,9 +8,9 @@ interface RuleBase {
   /** Names the rule in decisions and headers, and its state: 1 to 32 of `A-Z a-z 0-9 _ . -`. */
   readonly name: string
   /** The rule counts and reports in `decision.shadow`, but never denies. Default: false. */
-  readonly shadow?: boolean
+  readonly shadow?: boolean | undefined
   /** The part of an object subject that the rule counts: `per: 'tenant'`. All rules have it, or none. */
-  readonly per?: string
+  readonly per?: string | undefined
 }
 
 interface WindowRule extends RuleBase {
@@ -28,9 +28,9 @@ interface WindowRule extends RuleBase {
  * with 1,000,000 subjects named `user-<number>`.
  */
 export interface GcraRule extends WindowRule {
-  readonly algorithm?: 'gcra'
+  readonly algorithm?: 'gcra' | undefined
   /** Tokens that an unused subject can take at once. Default: `limit`. */
-  readonly burst?: number
+  readonly burst?: number | undefined
 }
 
 /**

@@ -23,7 +23,7 @@ export interface LimiterLocalOptions {
    * The most states kept in memory, one for each subject and rule. When all are in use, further subjects share one state,
    * and together get one subject's quota. Default: 10,000.
    */
-  readonly states?: number
+  readonly states?: number | undefined
 }
 
 /**
@@ -38,12 +38,12 @@ export interface LimiterDenyCacheOptions {
    * The most subjects whose denials are cached; beyond that the latest ones stay. With one rule a subject takes 0.8 KB, and
    * 1.2 KB once its denial was repeated; with three rules 1.0 and 1.6 KB (`pnpm bench limiter.memory`). Default: 10,000.
    */
-  readonly entries?: number
+  readonly entries?: number | undefined
   /**
    * How long a denial is repeated before Redis is asked again. A refund, reset or unblock in another process may go
    * unnoticed for that long. Default: 1 s.
    */
-  readonly staleness?: Duration
+  readonly staleness?: Duration | undefined
 }
 
 /** Tokens that this process charges in advance, to decide without Redis. */
@@ -54,9 +54,9 @@ export interface LimiterTokenLeaseOptions {
    */
   readonly tokens: number
   /** How long unused tokens are kept, before they are given back: 10 ms to 1 h. Default: 1 s. */
-  readonly idle?: Duration
+  readonly idle?: Duration | undefined
   /** The most subjects with leased tokens; the calls of further ones ask Redis. 1 to 10,000,000. Default: 100,000. */
-  readonly subjects?: number
+  readonly subjects?: number | undefined
 }
 
 export interface RateLimiterOptions {
@@ -68,57 +68,57 @@ export interface RateLimiterOptions {
    * address is counted once for each tenant. Without it, rules of different parts are charged one after the other, and
    * tokens already charged are given back when a later rule denies.
    */
-  readonly routeBy?: string
+  readonly routeBy?: string | undefined
   /**
    * Where states are stored on a cluster: spread over it by subject, or all in the slot of the space. With `space` the effect `taking` can be
    * used, and one script charges rules of different parts. Concurrency rules are refused then. Changing it starts all counts anew on a
    * cluster, and on one server too. Default: `spread`.
    */
-  readonly place?: 'spread' | 'space'
+  readonly place?: 'spread' | 'space' | undefined
   /**
    * Key names contain SHA-256 hashes instead of subjects. Use it for secrets such as API keys. Without it only subjects
    * of more than 64 characters are hashed. Changing it starts all counts anew. Default: false.
    */
-  readonly hashSubjects?: boolean
+  readonly hashSubjects?: boolean | undefined
   /**
    * When Redis does not answer: allow (`open`), deny (`closed`), throw, or decide in this process. With
    * `{ local: { instances: 4 } }` this process admits a quarter of what the rules allow. Default: `open`.
    */
-  readonly whenUnavailable?: LimiterUnavailablePolicy
+  readonly whenUnavailable?: LimiterUnavailablePolicy | undefined
   /** How long Redis may take to decide before `whenUnavailable` decides. Default: 100 ms. */
-  readonly deadline?: Duration
+  readonly deadline?: Duration | undefined
   /**
    * Repeats a denial in this process, without asking Redis, until the call could pass, but no longer than `staleness`.
    * A refund, reset or unblock through this limiter takes effect at once; one in another process within `staleness`.
    * Denials under a concurrency rule are never repeated, and a call with cost 0 always asks Redis. Shadow rules do not
    * count repeated denials. `false` asks Redis for every call. Default: 10,000 subjects, 1 s.
    */
-  readonly denyCache?: boolean | LimiterDenyCacheOptions
+  readonly denyCache?: boolean | LimiterDenyCacheOptions | undefined
   /**
    * Bans a subject after too many denied calls, each time for longer. Such a limiter always charges by the script for all algorithms, and
    * only denials of blocked subjects are repeated without asking Redis, because every other denial is counted. Default: none.
    */
-  readonly ban?: LimiterBanOptions
+  readonly ban?: LimiterBanOptions | undefined
   /**
    * Denied calls are charged too, up to twice a rule's burst. A subject that goes on calling stays denied, for up to two windows after its
    * last call. Such a limiter always charges by the script for all algorithms, and only denials of blocked subjects are repeated without
    * asking Redis. Rules over different parts of a subject without `routeBy`: only the part that denied is charged. Default: false.
    */
-  readonly countDenied?: boolean
+  readonly countDenied?: boolean | undefined
   /**
    * Counts denials by subject and rule, for tools: this process sends the most denied subjects to Redis, at most once in ten seconds. They
    * are stored there for at most eight minutes, in the form that names of keys have. False: nothing is counted. Default: true.
    */
-  readonly reportDenied?: boolean
+  readonly reportDenied?: boolean | undefined
   /**
    * Decides most calls of a busy subject in this process, by tokens that it charged in advance. What the rules promise stays true, because
    * tokens are charged before they are used. But up to `tokens` of a subject may be unused in each process, for up to `idle`, while another
    * process denies. A block, `set` or `reset` by another process takes effect within `idle`. Calls with `rules` of their own, and
    * reservations, ask Redis. Only for `gcra` and `fixed-window` rules, without `ban` and `countDenied`. Default: none.
    */
-  readonly lease?: LimiterTokenLeaseOptions
+  readonly lease?: LimiterTokenLeaseOptions | undefined
   /** How many calls of `wait` may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
-  readonly maxWaiters?: number
+  readonly maxWaiters?: number | undefined
 }
 
 /**
@@ -239,19 +239,19 @@ export interface RateLimiter {
 
 export interface LimiterTakeOptions {
   /** Tokens wanted: a whole number from 0 (reads without charging) to the smallest burst; more is an error. Default: 1. */
-  readonly cost?: number
+  readonly cost?: number | undefined
   /**
    * Rules of this call instead of the limiter's. A rule's state belongs to its name and algorithm, so with other numbers
    * used tokens stay used. Pass the same array again where you can: an array is parsed once.
    */
-  readonly rules?: readonly LimiterRule[]
+  readonly rules?: readonly LimiterRule[] | undefined
 }
 
 export interface LimiterWaitOptions extends LimiterTakeOptions {
   /** The longest time to wait. Default: 1 minute. */
-  readonly maxWait?: Duration
+  readonly maxWait?: Duration | undefined
   /** Aborts the wait. If Redis is being asked at that moment and allows, the call still resolves. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface LimiterReserveOptions extends LimiterTakeOptions {
@@ -277,5 +277,5 @@ export interface LimiterSetOptions {
   /** Tokens in use: a whole number from 0. */
   readonly used: number
   /** Rules of this call instead of the limiter's. */
-  readonly rules?: readonly LimiterRule[]
+  readonly rules?: readonly LimiterRule[] | undefined
 }

@@ -4,12 +4,12 @@ import type { BoardReadOptions, BoardRow, Leaderboard } from '../leaderboard/ind
 
 export interface LiveRateOptions {
   /** How often the view is read at most, 20 ms to 1 min. Its watchers get changes at this rate. Default: 250 ms. */
-  readonly every?: Duration
+  readonly every?: Duration | undefined
   /**
    * How often it is read when nothing tells of a change, 100 ms to 1 h: for changes that only time makes, such as the end of a day or the
    * expiry of a reservation. Without a source that tells of changes, `every` counts. Default: 5 s.
    */
-  readonly tick?: Duration
+  readonly tick?: Duration | undefined
 }
 
 /** The best rows of a board, or a page of it. */
@@ -17,7 +17,7 @@ export interface LiveTopOptions extends LiveRateOptions, BoardReadOptions {
   /** How many rows, 1 to 1,000. */
   readonly top: number
   /** The position of the first. Default: 1. */
-  readonly from?: number
+  readonly from?: number | undefined
 }
 
 /** A member's row, or null. */
@@ -29,7 +29,7 @@ export interface LiveRankOptions extends LiveRateOptions, BoardReadOptions {
 export interface LiveAroundOptions extends LiveRateOptions, BoardReadOptions {
   readonly around: string
   /** How many rows before and after it, up to 500. Default: 5. */
-  readonly each?: number
+  readonly each?: number | undefined
 }
 
 /** A guarded counter. */

@@ -61,11 +61,11 @@ export interface NotifierState {
 export type NotifierEventMap = Readonly<Record<string, unknown>>
 
 /** Any event of a map, distinguished by its `type`. */
-export type NotifierMessageOf<Events extends NotifierEventMap> = {
+export type NotifierMessageOf<Events extends object> = {
   [Type in keyof Events & string]: NotifierMessage<Type, Jsonified<Events[Type]>>
 }[keyof Events & string]
 
-export type NotifierEvent<Events extends NotifierEventMap = NotifierEventMap> = NotifierFollowedEvent<
+export type NotifierEvent<Events extends object = NotifierEventMap> = NotifierFollowedEvent<
   NotifierMessageOf<Events>
 >
 

@@ -68,6 +68,12 @@ export function createNotifier<Schemas extends NotifierEventSchemas>(
   name: string,
   options: NotifierSchemaOptions<Schemas>,
 ): Notifier<NotifierInputsOf<Schemas>, NotifierOutputsOf<Schemas>>
+export function createNotifier<Events extends object = NotifierEventMap, Channel extends string = string>(
+  space: Space,
+  name: string,
+  options?: NotifierOptions,
+): Notifier<Events, Events, Channel>
+// The last one is what `ReturnType<typeof createNotifier>` sees.
 export function createNotifier<
   Events extends NotifierEventMap = NotifierEventMap,
   Channel extends string = string,

@@ -7,15 +7,15 @@ export interface NotifierFollowOptions<Type extends string = string> {
    * For each channel the id after which to resume. `'-'` begins with the oldest event. Default for a channel: the next
    * event.
    */
-  readonly from?: Readonly<Record<string, string>>
+  readonly from?: Readonly<Record<string, string>> | undefined
   /** Only events of these types are delivered. Default: all. */
-  readonly types?: readonly Type[]
+  readonly types?: readonly Type[] | undefined
   /**
    * Loads a channel's state when the subscription begins without a position, and when history was lost. It is called
    * once the position is known. Its result is delivered as a `state` event before every event after that position. So a
    * change during loading is in the state, in an event, or in both.
    */
-  readonly getState?: (channel: string) => unknown
+  readonly getState?: ((channel: string) => unknown) | undefined
 }
 
 export interface NotifierSubscribeOptions<
@@ -24,19 +24,19 @@ export interface NotifierSubscribeOptions<
   /** Called for each event, with the subscription, which it may pause or close. */
   onEvent(event: NotifierFollowedEvent<Message>, subscription: NotifierSubscription): void
   /** The rights of a user. The subscription leaves channels that are revoked, and ends with the admission. */
-  readonly admission?: NotifierAdmission
+  readonly admission?: NotifierAdmission | undefined
   /**
    * Gets the events of many subscriptions at once, of each while it is caught up with the others. For subscriptions of one
    * channel, without `types`. All with the same audience must have the same `getState`: when history is lost it is called
    * once for all. Default: each subscription delivers its own events.
    */
-  readonly audience?: NotifierAudience<Message>
+  readonly audience?: NotifierAudience<Message> | undefined
   /**
    * Called with `true` when the audience gets the events after the subscription's cursors from now on. Called with `false`
    * when the subscription delivers its own events again (it was paused or closed). It is called between two events, and
    * never with `true` from within the audience's `onEvent`.
    */
-  onAudience?(inside: boolean, subscription: NotifierSubscription): void
+  readonly onAudience?: ((inside: boolean, subscription: NotifierSubscription) => void) | undefined
 }
 
 /** Gets the events of many subscriptions together, which costs the same for one and for ten thousand. */
@@ -64,7 +64,7 @@ export type NotifierListening = NotifierClosable
 
 export interface NotifierIterateOptions<Type extends string = string> extends NotifierFollowOptions<Type> {
   /** Ends the iteration, which then throws the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Events as an async iterator. */

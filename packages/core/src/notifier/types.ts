@@ -24,9 +24,9 @@ export interface NotifierHistoryPage<Message extends NotifierMessage = NotifierM
 
 export interface NotifierHistoryOptions {
   /** The position after which to read: an event's id, or `next` of the page before. Default: `'-'`, from the oldest event. */
-  readonly after?: string
+  readonly after?: string | undefined
   /** The most events of a page: 1 to 200. Default: 100. */
-  readonly limit?: number
+  readonly limit?: number | undefined
 }
 
 /**
@@ -34,8 +34,8 @@ export interface NotifierHistoryOptions {
  * that subscribers get. They are the same without schemas.
  */
 export interface Notifier<
-  Inputs extends NotifierEventMap = NotifierEventMap,
-  Events extends NotifierEventMap = Inputs,
+  Inputs extends object = NotifierEventMap,
+  Events extends object = Inputs,
   Channel extends string = string,
 > {
   readonly name: string

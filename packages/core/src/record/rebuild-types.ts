@@ -16,18 +16,18 @@ export interface RebuildComparison {
   readonly live: object
   readonly rebuilt: object
   /** Of a notifier: the channels whose histories are compared. */
-  readonly channels?: readonly string[]
+  readonly channels?: readonly string[] | undefined
 }
 
 export interface RebuildOptions<Entry> {
   /** The changes that an entry made, on the copies. */
   readonly effects: (entry: Entry) => readonly Effect[]
   /** What is compared. Default: nothing; then the copies are only built. */
-  readonly compare?: readonly RebuildComparison[]
+  readonly compare?: readonly RebuildComparison[] | undefined
   /** Wait between two steps. A step reads at most 100 entries, or compares some 200 members. Default: 0. */
-  readonly pause?: Duration
+  readonly pause?: Duration | undefined
   /** Ends it; it rejects with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface RebuildDifference {

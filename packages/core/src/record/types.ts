@@ -7,15 +7,15 @@ export interface RecordOptions {
    * Names the call: while it is stored, all calls with the same id, from any process, change nothing and get the first answer. A
    * refused call is not stored. 1 to 512 characters.
    */
-  readonly id?: string
+  readonly id?: string | undefined
   /** How long the answer is stored under `id`: 1 s to 31 d. Default: 1 h. */
-  readonly window?: Duration
+  readonly window?: Duration | undefined
   /** As of a stream: what the call waits for after Redis has made the changes. Default: that of the streams in the call. */
-  readonly durability?: 'replicated' | 'fsynced'
+  readonly durability?: 'replicated' | 'fsynced' | undefined
   /** As of a stream. */
-  readonly replicas?: number
+  readonly replicas?: number | undefined
   /** Only says whether the changes would be made, and changes nothing. Results are undefined. Default: false. */
-  readonly explain?: boolean
+  readonly explain?: boolean | undefined
 }
 
 /** One refused change. */

@@ -7,11 +7,11 @@ import { checkOptions, wholeNumber } from '../options.ts'
 /** When calls to a server that does not answer fail at once. */
 export interface BreakerOptions {
   /** The number of batches (not calls) in a row that get no answer in time before the circuit opens. Default: 5. */
-  readonly failures?: number
+  readonly failures?: number | undefined
   /** The failures count as one row if they happen within this time. Default: 10 s. */
-  readonly within?: Duration
+  readonly within?: Duration | undefined
   /** Time between a failed probe of the server and the next probe. Default: 500 ms. */
-  readonly probeEvery?: Duration
+  readonly probeEvery?: Duration | undefined
 }
 
 /**

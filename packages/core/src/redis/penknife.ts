@@ -37,18 +37,18 @@ export interface ConnectOptions {
    * How long a script call may take, unless a feature says otherwise. An add with `durability` may take four deadlines. Methods
    * that wait, or that make several script calls, take longer. Default: 2 s.
    */
-  readonly deadline?: Duration
+  readonly deadline?: Duration | undefined
   /** The most calls that may be pending at once, sent or waiting for Redis. Default: 50,000. */
-  readonly maxPending?: number
+  readonly maxPending?: number | undefined
   /** Bytes of the arguments of those calls. Default: 32 MiB. */
-  readonly maxPendingBytes?: number
+  readonly maxPendingBytes?: number | undefined
   /** When rate limiters stop sending calls to a server that does not answer, and decide by their policy at once. */
-  readonly breaker?: BreakerOptions
+  readonly breaker?: BreakerOptions | undefined
   /**
    * Whether each worker of a stream has a connection of its own, or the workers of the process share a few: see `connection` of a
    * worker, which overrides it. Default: 'own'.
    */
-  readonly workerConnection?: WorkerConnection
+  readonly workerConnection?: WorkerConnection | undefined
 }
 
 /** Over which connections a worker gets its entries. */
@@ -56,7 +56,7 @@ export type WorkerConnection = 'own' | 'shared'
 
 export interface CloseOptions {
   /** Workers and subscriptions that have not ended by then are cut off. close() always resolves. Default: 15 s. */
-  readonly deadline?: Duration
+  readonly deadline?: Duration | undefined
 }
 
 export interface Penknife {

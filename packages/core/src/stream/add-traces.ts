@@ -11,12 +11,12 @@ export interface AddTraces {
   readonly observed: boolean
   /** Calls `add`. `entries`: how many, for `addMany`. */
   follow<Result>(
-    options: { readonly traceparent?: string } | undefined,
+    options: { readonly traceparent?: string | undefined } | undefined,
     entries: number | undefined,
     add: (ambient: AmbientTrace) => Promise<Result>,
   ): Promise<Result>
   /** For an entry that is added later, by `record` or `commit`. */
-  create(options: { readonly traceparent?: string } | undefined): AmbientTrace | undefined
+  create(options: { readonly traceparent?: string | undefined } | undefined): AmbientTrace | undefined
 }
 
 const ADD = traced('add')

@@ -53,20 +53,20 @@ export interface DeadLetterFilter {
 
 export interface DeadLetterListOptions extends DeadLetterFilter {
   /** Oldest first instead of newest first. Default: false. */
-  readonly oldestFirst?: boolean
+  readonly oldestFirst?: boolean | undefined
   /** Letters to read for a page: 1 to 1,000. A page also ends after 1 MiB. The filter is applied to these. Default: 100. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** `next` of the page before. Default: the first page. */
-  readonly after?: string
+  readonly after?: string | undefined
 }
 
 export interface DeadLetterIterateOptions extends DeadLetterFilter {
   /** Oldest first instead of newest first. Default: false. */
-  readonly oldestFirst?: boolean
+  readonly oldestFirst?: boolean | undefined
   /** Letters fetched at once: 1 to 1,000; a page also ends after 1 MiB. Default: 100. */
-  readonly pageEntries?: number
+  readonly pageEntries?: number | undefined
   /** Ends the iteration, which throws the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface DeadLetterRequeueOptions {

@@ -67,16 +67,16 @@ export type StreamResult<Result = unknown> =
 
 export interface StreamResultOptions {
   /** Ends the wait. The call then fails with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** How long to wait: from 0. Default: without a limit, also for an entry that Redis lost meanwhile, such as by FLUSHALL. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Called with the last progress, and with each later one. One may be skipped while the connection is interrupted. */
-  readonly onProgress?: (progress: unknown) => void
+  readonly onProgress?: ((progress: unknown) => void) | undefined
   /**
    * Called with what the handler gave to `delivery.write`: each part once and in order, and all of it before the call resolves. It costs one
    * more script call at the beginning, and one at the end.
    */
-  readonly onOutput?: (output: StreamOutput) => void
+  readonly onOutput?: ((output: StreamOutput) => void) | undefined
   /** The cursor of the last output that the caller has; `onOutput` gets what follows it. Default: from the beginning. */
   readonly after?: string | undefined
 }

@@ -12,7 +12,7 @@ export interface StreamResetOptions {
    * Drops the running, retrying and delayed entries of the group, wherever they are in the stream. Workers lose those leases.
    * Default: false, they are still handled.
    */
-  readonly discard?: boolean
+  readonly discard?: boolean | undefined
 }
 
 /** The state of a group after a reset, with the fields of `stats`. */

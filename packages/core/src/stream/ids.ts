@@ -36,11 +36,11 @@ export function toRange({ from = '-', to = '+', after, reverse = false }: RangeO
 }
 
 interface RangeOptions {
-  readonly from?: StreamBound
-  readonly to?: StreamBound
+  readonly from?: StreamBound | undefined
+  readonly to?: StreamBound | undefined
   /** The last id of the page before. */
-  readonly after?: string
-  readonly reverse?: boolean
+  readonly after?: string | undefined
+  readonly reverse?: boolean | undefined
 }
 
 /** Arguments of XRANGE, or of XREVRANGE when `reverse`. */

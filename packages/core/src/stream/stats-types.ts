@@ -5,7 +5,7 @@ export interface StreamStatsOptions {
    * The time over which rates are measured: up to 1 min; 0 measures none. If this process called `stats` that long ago, or up to a
    * minute longer, rates count from that call. Otherwise this call takes that long. Default: 1 s.
    */
-  readonly over?: Duration
+  readonly over?: Duration | undefined
 }
 
 /** The state of a stream. */

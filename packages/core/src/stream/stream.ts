@@ -5,6 +5,7 @@ import { reportRedeclared } from '../redeclared.ts'
 import { createDeclaration } from '../redis/declaration.ts'
 import { source } from '../record/comparable.ts'
 import type { Space } from '../redis/penknife.ts'
+import type { StandardSchema } from '../standard-schema.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
 import { offerWriters } from './batch-writer.ts'
@@ -50,6 +51,11 @@ const READ_BYTES = 8 << 20
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
+export function createStream<T, Out>(
+  space: Space,
+  name: string,
+  options: StreamOptions<T, Out> & { readonly schema: StandardSchema<T, Out> },
+): Stream<T, Out>
 export function createStream<T = unknown>(space: Space, name: string, options?: StreamOptions<T>): Stream<T>
 export function createStream<T, Out>(
   space: Space,

@@ -10,16 +10,16 @@ export type StreamTags = Readonly<Record<string, string | number | undefined>>
 /** Which entries are found by their tags. An entry beyond either limit is not, wherever it is. */
 export interface StreamTagLimits {
   /** How many of the newest entries with tags: 1 to 1,000,000. Default: 10,000. */
-  readonly entries?: number
+  readonly entries?: number | undefined
   /** For how long after it was added: from 1 s. The next adds delete older tags. Default: 7 days. */
-  readonly age?: Duration
+  readonly age?: Duration | undefined
 }
 
 export interface StreamTaggedOptions {
   /** Most entries of a page: 1 to 100. Default: 20. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** `next` of the page before. Default: the newest entries. */
-  readonly after?: string
+  readonly after?: string | undefined
 }
 
 /** An entry that was found by its tags. */

@@ -102,27 +102,27 @@ export type WorkerBatchHandler<T> = (deliveries: readonly Delivery<T>[]) => unkn
 
 export interface WorkerOptions<T = unknown> {
   /** Entries (or batches) that this worker handles at once: 1 to 1,000. Default: 10. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** Other workers take over the entries of a worker that did not renew them for this long, within ten seconds: 100 ms to 1 d. Default: 30 s. */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /**
    * An attempt that takes longer has failed: its signal aborts with a `TimeoutError`, and the next entry starts. A handler that ignores
    * the signal runs on beside it, and what it returns is ignored. `false`: no limit. A handler that needs longer calls
    * `delivery.extend`; one entry has its own limit with `add(payload, { timeout })`. Default: 30 min.
    */
-  readonly timeout?: Duration | false
+  readonly timeout?: Duration | false | undefined
   /** Wait before the second attempt. It doubles with each further attempt. Default: 1 s. */
-  readonly retryDelay?: Duration
+  readonly retryDelay?: Duration | undefined
   /** The longest wait before an attempt, at least `retryDelay`. Default: the longer of `retryDelay` and 1 h. */
-  readonly maxRetryDelay?: Duration
+  readonly maxRetryDelay?: Duration | undefined
   /** Random addition to the wait, 0 to 1 times the wait, so that entries that failed together are not retried together. Default: 0.2. */
-  readonly retryJitter?: number
+  readonly retryJitter?: number | undefined
   /**
    * Attempts before an entry goes to the dead letters: 1 to 1,000. When a process dies, none of its entries uses up an attempt,
    * because the entry at fault is not known. Workers then start those entries one after another, and an entry uses up an attempt each
    * time that a process dies with it. Default: 5.
    */
-  readonly maxAttempts?: number
+  readonly maxAttempts?: number | undefined
   /**
    * Decides after a failed attempt, unless it was the last one or a NeverRetryError: the wait before the next attempt, `false` for
    * none (the entry goes to the dead letters, `why` is 'never-retry'), or undefined for the usual wait. A wait that it returns is used
@@ -135,9 +135,9 @@ export interface WorkerOptions<T = unknown> {
    * an attempt nor a place, and entries of other subjects go on. A worker that crashes between the two loses tokens, never the entry. With a
    * concurrency rule the entry has its slots until it ends, so the rule limits all processes together. Default: no limit.
    */
-  readonly limit?: WorkerLimitOptions<T>
+  readonly limit?: WorkerLimitOptions<T> | undefined
   /** Where a group that does not exist yet begins: at the oldest entry, at entries added from now on, or after an id. Default: 'oldest'. */
-  readonly from?: 'oldest' | 'now' | (string & {})
+  readonly from?: 'oldest' | 'now' | (string & {}) | undefined
   /**
    * Over which connections it gets its entries.
    *
@@ -148,17 +148,17 @@ export interface WorkerOptions<T = unknown> {
    *
    * Default: `workerConnection` of `connect`, which is 'own'.
    */
-  readonly connection?: WorkerConnection
+  readonly connection?: WorkerConnection | undefined
 }
 
 export interface WorkerBatchOptions<T = unknown> extends WorkerOptions<T> {
   /** Most entries of one call: 1 to 1,000. A call does not wait for more entries. Default: 100. */
-  readonly batch?: number
+  readonly batch?: number | undefined
 }
 
 export interface WorkerCloseOptions {
   /** How long to wait for handlers before their signals abort. Default: 10 s. */
-  readonly deadline?: Duration
+  readonly deadline?: Duration | undefined
 }
 
 export interface Worker {

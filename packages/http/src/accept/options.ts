@@ -22,39 +22,43 @@ export interface AcceptOptions<T = unknown, Context = unknown> {
    * Where it answers: `POST <path>`, and `GET` and `DELETE <path>/<id>`. It is compared with the full path that the client sent, also below
    * a mount point. Default: '/jobs'.
    */
-  readonly path?: string
+  readonly path?: string | undefined
   /**
    * Makes the payload of the entry from a request. `body` is its JSON, which may be anything; undefined without a body. Throw an
    * `HttpError` to refuse the request.
    */
   readonly payload: (exchange: Exchange<Context>, body: unknown) => Answered<T>
   /** More options of the entry, such as its dedup id, key or delay. Default: none. */
-  readonly entry?: (exchange: Exchange<Context>, payload: T) => Answered<Omit<StreamAddOptions, 'result'>>
+  readonly entry?:
+    | ((exchange: Exchange<Context>, payload: T) => Answered<Omit<StreamAddOptions, 'result'>>)
+    | undefined
   /**
    * Signs ids, so that only a client that got one can use it: 32 characters or more, the same in every process. Of a list the first signs
    * and all are accepted, to replace one. Use another secret for each stream. Give `secret`, `authorize`, or both.
    */
-  readonly secret?: string | readonly string[]
+  readonly secret?: string | readonly string[] | undefined
   /**
    * Binds signed ids to a user: a request of another user gets 404. Undefined gets 401. Default: any client that has the id may use it, as with a
    * link that is shared.
    */
-  readonly user?: (exchange: Exchange<Context>) => Answered<string | undefined>
+  readonly user?: ((exchange: Exchange<Context>) => Answered<string | undefined>) | undefined
   /**
    * Whether the client may read or cancel the entry; anything but `true` gets 403. Without `secret` the id is that of the entry, which a
    * stranger can guess.
    */
-  readonly authorize?: (exchange: Exchange<Context>, id: string, action: AcceptAction) => Answered<boolean>
+  readonly authorize?:
+    | ((exchange: Exchange<Context>, id: string, action: AcceptAction) => Answered<boolean>)
+    | undefined
   /** Whether clients may cancel. Default: true. */
-  readonly cancel?: boolean
+  readonly cancel?: boolean | undefined
   /** How long result and output are kept after the end: from 1 s. Default: '1h'. */
-  readonly keep?: Duration
+  readonly keep?: Duration | undefined
   /** The longest request body in bytes; a longer one gets 413. 0 to 1,048,576. Default: 65,536. */
-  readonly maxRequestBytes?: number
+  readonly maxRequestBytes?: number | undefined
   /** The most event streams at once of this middleware; further ones get 503. 1 to 1,000,000. Default: 10,000. */
-  readonly maxStreams?: number
+  readonly maxStreams?: number | undefined
   /** Time between the comments that keep idle event streams open: 1 s to 1 h. Default: '15s'. */
-  readonly heartbeat?: Duration
+  readonly heartbeat?: Duration | undefined
 }
 
 const OPTIONS = [

@@ -16,26 +16,26 @@ type Shared = AcceptOptions<unknown, NodeContext>
 /** Give `path`, `secret`, `user`, `authorize` and `cancel` as to `accept`: they decide the same. */
 export interface AcceptSocketsOptions {
   /** As in `accept`: sockets are at `<path>/<id>`. Default: '/jobs'. */
-  readonly path?: string
+  readonly path?: string | undefined
   /** As in `accept`: signs ids. Give `secret`, `authorize`, or both. */
-  readonly secret?: string | readonly string[]
+  readonly secret?: string | readonly string[] | undefined
   /** As in `accept`: binds signed ids to a user. Default: any client that has the id may use it. */
-  readonly user?: Shared['user']
+  readonly user?: Shared['user'] | undefined
   /** As in `accept`: whether the client may read (at the upgrade) or cancel the entry. Default: who has a signed id may. */
-  readonly authorize?: Shared['authorize']
+  readonly authorize?: Shared['authorize'] | undefined
   /** Whether clients may cancel. Default: true. */
-  readonly cancel?: boolean
+  readonly cancel?: boolean | undefined
   /** The most sockets at once of this middleware; further ones get 503. 1 to 1,000,000. Default: 10,000. */
-  readonly maxStreams?: number
+  readonly maxStreams?: number | undefined
   /** How often a client gets a ping. One that did not answer three of them is disconnected. 1 s to 1 h. Default: '15s'. */
-  readonly heartbeat?: Duration
+  readonly heartbeat?: Duration | undefined
   /**
    * The origins of pages that may connect, such as 'https://shop.example'. '*': all. Default: pages of the host to which the
    * request was sent (its `Host` header). Programs that send no origin may always connect.
    */
-  readonly origins?: readonly string[] | '*'
+  readonly origins?: readonly string[] | '*' | undefined
   /** Runs before the upgrade, and may answer instead: `rateLimit(limiter)` of this package. Default: nothing. */
-  readonly before?: NodeMiddleware
+  readonly before?: NodeMiddleware | undefined
 }
 
 const NAME = 'acceptSockets'

@@ -12,53 +12,55 @@ export interface IdempotentOptions<Context = unknown> {
    */
   readonly tenant: (exchange: Exchange<Context>) => Answered<string | undefined>
   /** Part of the keys in Redis. Middlewares with one name share their keys. Default: 'http'. */
-  readonly name?: string
+  readonly name?: string | undefined
   /**
    * Returns the operation that a key belongs to. Default: the path as the client sent it. The pattern of a route is too coarse: with
    * '/orders/:id/pay' one key would be used for two orders.
    */
-  readonly route?: (exchange: Exchange<Context>) => Answered<string>
+  readonly route?: ((exchange: Exchange<Context>) => Answered<string>) | undefined
   /** The methods whose requests need a key; others pass. POST, PUT, PATCH and DELETE are possible. Default: POST and PATCH. */
-  readonly methods?: readonly string[]
+  readonly methods?: readonly string[] | undefined
   /** Whether a request without a key is refused with 400; `false` lets it pass unprotected. Default: true. */
-  readonly required?: boolean
+  readonly required?: boolean | undefined
   /**
    * Returns the text or bytes that make two requests the same; their SHA-256 is stored. Give it for multipart bodies, whose boundary changes
    * with each attempt. Default: the query, the media type and the body's bytes.
    */
-  readonly fingerprint?: (exchange: Exchange<Context>, body: Uint8Array) => Answered<string | Uint8Array>
+  readonly fingerprint?:
+    | ((exchange: Exchange<Context>, body: Uint8Array) => Answered<string | Uint8Array>)
+    | undefined
   /** The longest request body, which is buffered; a longer one gets 413. 0 to 16,777,216 bytes. Default: 1 MiB. */
-  readonly maxRequestBytes?: number
+  readonly maxRequestBytes?: number | undefined
   /**
    * The longest response body that is stored. A longer one is sent, and a repetition gets 409 with the reason. 0 to 1,048,576 bytes. Default:
    * 262,144.
    */
-  readonly maxResponseBytes?: number
+  readonly maxResponseBytes?: number | undefined
   /** Response headers to store beside the usual ones, such as 'X-Order-Id'. Set-Cookie is never stored. Default: none. */
-  readonly headers?: readonly string[]
+  readonly headers?: readonly string[] | undefined
   /** For how long a response is kept and replayed: '1s' to '366d'. Default: '24h'. */
-  readonly window?: Duration
+  readonly window?: Duration | undefined
   /**
    * For how long a request may be without renewal before a repetition may run the handler, as after a crash: '1s' to '1h'. Claims are renewed
    * at a third of it. Default: '30s'.
    */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /** For how long at most a claim is renewed, at least `lease`: also of a handler that never answers. Default: '5m'. */
-  readonly maxRun?: Duration
+  readonly maxRun?: Duration | undefined
   /** How long a repetition waits for the first response before it gets 409: 0 to '1h'. Default: 0. */
-  readonly wait?: Duration
+  readonly wait?: Duration | undefined
   /**
    * Which responses are not stored, so that a repetition runs the handler again. `true`: those that say "try again": 408, 425, 429 and
    * 5xx, which is also how frameworks answer thrown errors. `false`: none. Or a function of the status. Default: true.
    */
-  readonly forgetOnFailure?: boolean | ((status: number) => boolean)
+  readonly forgetOnFailure?: boolean | ((status: number) => boolean) | undefined
   /** While Redis does not answer: 'closed' replies 503, 'open' lets requests pass unprotected. Default: 'closed'. */
-  readonly whenUnavailable?: 'closed' | 'open'
+  readonly whenUnavailable?: 'closed' | 'open' | undefined
   /**
    * `spread`: keys are spread over 16 shards of the space, on a cluster over its servers. `space`: all keys are in the space's slot. Give the
    * same everywhere. Default: 'spread'.
    */
-  readonly place?: 'spread' | 'space'
+  readonly place?: 'spread' | 'space' | undefined
 }
 
 const OPTIONS = [

@@ -6,23 +6,23 @@ export interface LeaderboardRouteOptions {
    * The path of the routes `<path>/top`, `<path>/around/<member>` and `<path>/rank/<member>`. It is compared with the full path
    * that the client sent, also below a mount point. Default: '/leaderboard'.
    */
-  readonly path?: string
+  readonly path?: string | undefined
   /** Windows of the board that clients may read with `?window=`. Default: only the first. */
-  readonly windows?: readonly string[]
+  readonly windows?: readonly string[] | undefined
   /** How ranks are counted: 'ordinal', 'competition' or 'dense'. Default: 'ordinal'. */
-  readonly ranks?: BoardRankStyle
+  readonly ranks?: BoardRankStyle | undefined
   /** Send the members' data with the rows, readable by every client. Default: false. */
-  readonly data?: boolean
+  readonly data?: boolean | undefined
   /** The largest `?count=`: 1 to 1,000, with data up to 200. Default: 100. */
-  readonly maxCount?: number
+  readonly maxCount?: number | undefined
   /** The largest `?each=`, rows before and after a member: 0 to 500, with data up to 99. Default: 25. */
-  readonly maxEach?: number
+  readonly maxEach?: number | undefined
   /**
    * How long a response may be cached: by clients and proxies (`Cache-Control: max-age`, in whole seconds), and by this process
    * for `top`, which it then reads once for all requests in that time. A client may get rows that are up to twice as old. 0:
    * every request reads the board. Default: 1 s.
    */
-  readonly maxAge?: Duration
+  readonly maxAge?: Duration | undefined
 }
 
 /** The checked options with their defaults. */

@@ -22,27 +22,31 @@ export interface NotificationsOptions<Context = unknown> {
    * each connect, also when a client resumes. Only `true` and a list of channels allow any. `false` and an empty list are
    * answered with 403. So is any other value, which is reported once. Default: all clients may follow all channels.
    */
-  readonly authorize?: (
-    exchange: Exchange<Context>,
-    channels: readonly string[],
-  ) => boolean | readonly string[] | Promise<boolean | readonly string[]>
+  readonly authorize?:
+    | ((
+        exchange: Exchange<Context>,
+        channels: readonly string[],
+      ) => boolean | readonly string[] | Promise<boolean | readonly string[]>)
+    | undefined
   /**
    * The user of a connection, 1 to 256 characters: for `notifier.revoke(user, channels)` and `perUser`. Neither reaches a
    * connection without a user (undefined). Another result is an error (PENKNIFE_INVALID). Default: no user.
    */
-  readonly user?: (exchange: Exchange<Context>) => string | undefined | Promise<string | undefined>
+  readonly user?:
+    | ((exchange: Exchange<Context>) => string | undefined | Promise<string | undefined>)
+    | undefined
   /**
    * Loads the state of a channel, for a client that begins there without a position, and when history was lost. The client
    * gets `state` before every event after it, without a gap. It is called once the position is known, and once for all
    * clients of a channel that lose history together: its result must be the same for all clients of the channel.
    * Default: clients begin with the next event, and get a `reset` when history was lost.
    */
-  readonly getState?: (channel: string) => unknown
+  readonly getState?: ((channel: string) => unknown) | undefined
   /**
    * Where a client without a position begins: with the next event, or with the oldest that is stored. 'oldest' suits channels
    * whose events have `coalesce`, which are the latest values. Not with `getState`. Default: 'next'.
    */
-  readonly start?: 'next' | 'oldest'
+  readonly start?: 'next' | 'oldest' | undefined
   /**
    * The types of events that a client gets: the same for all, or a function of the request; undefined for all types. A wrong
    * type is answered with 400. Clients of one list of types do not share their texts. Default: all types.
@@ -52,36 +56,37 @@ export interface NotificationsOptions<Context = unknown> {
     | ((
         exchange: Exchange<Context>,
       ) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
+    | undefined
   /**
    * How events look on the wire: 'envelope' is `{"channel":…,"data":…}`; 'raw' is the data alone, text as it is and anything
    * else as JSON; or a function that returns the fields of the server-sent event. It is called for messages and states, once
    * for all clients. If it fails, that is reported once, and the client gets a `reset`. @penknife/client needs the envelope.
    * Default: 'envelope'.
    */
-  readonly format?: NotificationFormat
+  readonly format?: NotificationFormat | undefined
   /** Lists the clients: made by createNotificationClients. Default: none. */
-  readonly clients?: NotificationClients
+  readonly clients?: NotificationClients | undefined
   /**
    * Makes the user of each connection a member of its channels, as long as it is connected: made by createPresence. Needs `user`.
    * Default: none.
    */
-  readonly presence?: Pick<Presence, 'join'>
+  readonly presence?: Pick<Presence, 'join'> | undefined
   /**
    * Live views as channels: an object of channels and views made by `live`, or a function of the channel. A client gets `state`, and then
    * events of the type `change`. Default: none.
    */
-  readonly views?: NotificationViews
+  readonly views?: NotificationViews | undefined
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
-  readonly perUser?: number
+  readonly perUser?: number | undefined
   /**
    * How long a client waits before it reconnects, plus or minus up to half of it at random. `false`: each client uses its own
    * time. Default: 2 s.
    */
-  readonly retry?: Duration | false
+  readonly retry?: Duration | false | undefined
   /** How often an idle client gets a comment, so that proxies keep the connection. `false`: never. Default: 15 s. */
-  readonly heartbeat?: Duration | false
+  readonly heartbeat?: Duration | false | undefined
   /** A client that reads nothing for this long, although it has unsent bytes, is disconnected. Default: 30 s. */
-  readonly stall?: Duration
+  readonly stall?: Duration | undefined
 }
 
 const OPTIONS = [

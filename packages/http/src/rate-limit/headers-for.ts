@@ -7,9 +7,9 @@ import { retryAfterSeconds } from './replies.ts'
 
 export interface HeadersForOptions extends HeaderOptions {
   /** The tokens that the request asked for; only the draft 'next' shows them. Default: 1. */
-  readonly cost?: number
+  readonly cost?: number | undefined
   /** The subject that was counted, for `partitionKey`. */
-  readonly subject?: LimiterSubject
+  readonly subject?: LimiterSubject | undefined
 }
 
 /**

@@ -20,7 +20,7 @@ import {
 /** The header fields that describe the limit to the client. */
 export interface HeaderOptions {
   /** The fields of the draft, `X-RateLimit-*` (legacy), both, or none. Default: 'draft'. */
-  readonly headers?: 'draft' | 'legacy' | 'both' | 'none'
+  readonly headers?: 'draft' | 'legacy' | 'both' | 'none' | undefined
   /**
    * Which version of draft-ietf-httpapi-ratelimit-headers. Default: 11.
    *
@@ -29,14 +29,14 @@ export interface HeaderOptions {
    * - 7: `RateLimit: limit=100, remaining=50, reset=30`
    * - 6: `RateLimit-Limit: 100`, `RateLimit-Remaining: 50`, `RateLimit-Reset: 30`
    */
-  readonly draft?: 6 | 7 | 11 | 'next'
+  readonly draft?: 6 | 7 | 11 | 'next' | undefined
   /**
    * Whether `RateLimit-Policy` has the partition key of the draft: `pk`, a hash of the subject. So a client sees which of its requests
    * share a quota. For draft 11. Default: false.
    */
-  readonly partitionKey?: boolean
+  readonly partitionKey?: boolean | undefined
   /** Other names for the legacy fields. Default: X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset. */
-  readonly legacyNames?: Partial<LegacyNames>
+  readonly legacyNames?: Partial<LegacyNames> | undefined
 }
 
 export const HEADERS = ['draft', 'legacy', 'both', 'none'] as const

@@ -19,33 +19,43 @@ export interface RateLimitOptions<Context = unknown> extends HeaderOptions {
    * client sent: text that is too long or unfit for a key is hashed. An empty or missing key or part is an error
    * (PENKNIFE_INVALID), so that requests without a key never share one quota.
    */
-  readonly key?: (
-    exchange: Exchange<Context>,
-  ) => Answered<LimiterSubject | Readonly<Record<string, string | undefined>> | undefined>
+  readonly key?:
+    | ((
+        exchange: Exchange<Context>,
+      ) => Answered<LimiterSubject | Readonly<Record<string, string | undefined>> | undefined>)
+    | undefined
   /** How many bits of an IPv6 address the default key uses: 1 to 128. Refused together with `key`. Default: 64. */
-  readonly ipv6Prefix?: number
+  readonly ipv6Prefix?: number | undefined
   /** Tokens of a request: a whole number from 0 to the smallest burst; more is an error. Default: 1. */
-  readonly cost?: number | ((exchange: Exchange<Context>) => Answered<number>)
+  readonly cost?: number | ((exchange: Exchange<Context>) => Answered<number>) | undefined
   /**
    * The rules for this request, such as those of the client's plan; undefined means the limiter's own. Return the same array
    * for the same plan: an array is parsed once.
    */
-  readonly rules?: (exchange: Exchange<Context>) => Answered<readonly LimiterRule[] | undefined>
+  readonly rules?: ((exchange: Exchange<Context>) => Answered<readonly LimiterRule[] | undefined>) | undefined
   /**
    * Return (or resolve with) `true` to let a request pass without counting it. Anything but true and false is reported once, and
    * the request is counted. Default: count all.
    */
-  readonly skip?: (exchange: Exchange<Context>) => Answered<boolean>
+  readonly skip?: ((exchange: Exchange<Context>) => Answered<boolean>) | undefined
   /**
    * Addresses and networks (CIDR) that pass without being counted, a BlockList of node:net, or a function that returns whether the
    * request passes so. Default: none.
    */
-  readonly allow?: readonly string[] | BlockList | ((exchange: Exchange<Context>) => Answered<boolean>)
+  readonly allow?:
+    | readonly string[]
+    | BlockList
+    | ((exchange: Exchange<Context>) => Answered<boolean>)
+    | undefined
   /**
    * The same for requests that get 403, checked before `allow`. Costs no Redis command. A function must return true or false; any
    * other value is an error. Default: none.
    */
-  readonly deny?: readonly string[] | BlockList | ((exchange: Exchange<Context>) => Answered<boolean>)
+  readonly deny?:
+    | readonly string[]
+    | BlockList
+    | ((exchange: Exchange<Context>) => Answered<boolean>)
+    | undefined
   /**
    * Return `true` to give the tokens back after the request, less those that came back with time since it began. A login guard
    * uses `({ status }) => status < 400`.
@@ -53,7 +63,7 @@ export interface RateLimitOptions<Context = unknown> extends HeaderOptions {
    * It is called once, when the response is finished or the client disconnected (`aborted`; status 499 without a response).
    * Anything but true and false, and an error, gives nothing back and is reported once.
    */
-  readonly refundIf?: (finish: Finish, exchange: Exchange<Context>) => Answered<boolean>
+  readonly refundIf?: ((finish: Finish, exchange: Exchange<Context>) => Answered<boolean>) | undefined
   /**
    * Returns the tokens that the request really cost, once the response is finished or the client disconnected. `cost` is then an estimate:
    * what is left of it is given back as by `refundIf`, and what is missing is charged even above the limit. A subject owes at most twice a
@@ -63,19 +73,21 @@ export interface RateLimitOptions<Context = unknown> extends HeaderOptions {
    *
    * Anything but a whole number from 0, and an error, leaves the estimate charged and is reported once. Refused together with `refundIf`.
    */
-  readonly costAfter?: (finish: Finish, exchange: Exchange<Context>) => Answered<number>
+  readonly costAfter?: ((finish: Finish, exchange: Exchange<Context>) => Answered<number>) | undefined
   /**
    * Called when a request took the last tokens: it passes, and one like it would be denied now. Called again each time the quota is
    * used up. For warnings and logs: an error is reported once and fails no request.
    */
-  readonly onReached?: (exchange: Exchange<Context>, decision: LimiterDecision) => unknown
+  readonly onReached?: ((exchange: Exchange<Context>, decision: LimiterDecision) => unknown) | undefined
   /** Send the block's reason to a blocked client, as the problem's `detail`. Refused together with `onLimited`. Default: false. */
-  readonly tellReason?: boolean
+  readonly tellReason?: boolean | undefined
   /**
    * Creates the reply to a denied request; `Retry-After` is set already. A result that is not a reply with a status from 200 to
    * 599 is an error (PENKNIFE_INVALID). Default: 429 as problem+json.
    */
-  readonly onLimited?: (exchange: Exchange<Context>, decision: LimiterDecision) => Answered<Reply>
+  readonly onLimited?:
+    | ((exchange: Exchange<Context>, decision: LimiterDecision) => Answered<Reply>)
+    | undefined
 }
 
 const OPTIONS = [

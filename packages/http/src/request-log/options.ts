@@ -25,36 +25,36 @@ export interface RequestLogOptions<Context = unknown> {
    * called when the request arrives; the request does not wait for it. An error, or another value than true and false, is
    * reported once, and the request is logged. Default: none.
    */
-  readonly skip?: readonly string[] | ((exchange: Exchange<Context>) => Answered<boolean>)
+  readonly skip?: readonly string[] | ((exchange: Exchange<Context>) => Answered<boolean>) | undefined
   /**
    * Returns more fields of an entry, or other values for its own. It is called when the request is finished. If it fails, or
    * returns anything but an object, the entry is lost and `onError` is called. Default: none.
    */
-  readonly fields?: (exchange: Exchange<Context>, entry: RequestEntry) => Answered<object>
+  readonly fields?: ((exchange: Exchange<Context>, entry: RequestEntry) => Answered<object>) | undefined
   /** Returns the user of a request, when it is finished: at most 128 characters. Default: none. */
-  readonly user?: (exchange: Exchange<Context>) => string | undefined
+  readonly user?: ((exchange: Exchange<Context>) => string | undefined) | undefined
   /** Names of the query parameters whose values are logged. Names of secrets, such as `token`, are refused. Default: none. */
-  readonly query?: readonly string[]
+  readonly query?: readonly string[] | undefined
   /** What is logged of the client's address: 'keep', 'prefix', `{ hashKey }` or false. Default: 'keep'. */
-  readonly ip?: RequestAddress
+  readonly ip?: RequestAddress | undefined
   /** The id of a request: its header, and whether one of the client is taken. `false`: none. Default: `X-Request-Id`. */
-  readonly requestId?: RequestIdOptions | false
+  readonly requestId?: RequestIdOptions | false | undefined
   /** Logs a share of the requests: 0 to 1, or shares by route. Errors, slow and limited requests are always logged. Default: all. */
-  readonly sample?: number | RequestSampling
+  readonly sample?: number | RequestSampling | undefined
   /**
    * The most entries in memory. When there is no room, as while Redis is away, the oldest are dropped and counted. A whole number from
    * 1 to 1,000,000. Default: 10,000.
    */
-  readonly maxPending?: number
+  readonly maxPending?: number | undefined
   /** The most bytes of those entries: a whole number from 65,536. Default: 8 MiB. */
-  readonly maxPendingBytes?: number
+  readonly maxPendingBytes?: number | undefined
   /** How long an entry waits for others, so that they are written together: 1 ms to 10 s. Default: 50 ms. */
-  readonly flushInterval?: Duration
+  readonly flushInterval?: Duration | undefined
   /**
    * Called for every entry that failed, for the first of several dropped ones, and for the first of several errors of Redis that are no outage, with the number of
    * entries lost so far. It may be async. Default: one process warning (code PENKNIFE_REQUEST_LOG) for each middleware.
    */
-  readonly onError?: (error: unknown, lost: number) => unknown
+  readonly onError?: ((error: unknown, lost: number) => unknown) | undefined
 }
 
 /** Options of `requestLog(space, name, options)`. */
@@ -67,7 +67,7 @@ export interface RequestStreamOptions {
    * Which entries are kept. Older ones are deleted, whatever the groups of the stream have read. Default: 100,000 entries, at most 7 days
    * old.
    */
-  readonly retain?: Omit<StreamRetention, 'lossy'>
+  readonly retain?: Omit<StreamRetention, 'lossy'> | undefined
 }
 
 const OPTIONS = [

@@ -7,9 +7,9 @@ import { isSecretName, redact } from './redact.ts'
 
 export interface RequestIdOptions {
   /** The header of the request and the response. Default: 'X-Request-Id'. */
-  readonly header?: string
+  readonly header?: string | undefined
   /** Whether a well-formed id of the client is taken. Set it to false if clients call you directly. Default: true. */
-  readonly trust?: boolean
+  readonly trust?: boolean | undefined
 }
 
 /** The ids of UUIDs, ULIDs, load balancers and others. */

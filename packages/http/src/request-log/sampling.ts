@@ -4,11 +4,11 @@ import type { Duration } from '@penknife/core'
 /** Which requests are logged. Errors (a status from 500, or an error that was noted), slow and limited requests always are. */
 export interface RequestSampling {
   /** The share of the other requests that is logged: 0 to 1. Default: 1. */
-  readonly rate?: number
+  readonly rate?: number | undefined
   /** Other shares, by the pattern of the matched route, such as `{ '/feed': 0.01 }`. */
-  readonly routes?: Readonly<Record<string, number>>
+  readonly routes?: Readonly<Record<string, number>> | undefined
   /** Requests that take as long are slow. Default: 1 s. */
-  readonly slow?: Duration
+  readonly slow?: Duration | undefined
 }
 
 export interface Sampled {

@@ -24,11 +24,11 @@ export type RequestMatch<Entry = RequestEntry> =
 
 export interface RequestScanOptions {
   /** The oldest time of the scan: a Date, or milliseconds since 1970. Default: the oldest entry. */
-  readonly from?: Date | number
+  readonly from?: Date | number | undefined
   /** The newest time. Default: the newest entry. */
-  readonly to?: Date | number
+  readonly to?: Date | number | undefined
   /** Most entries that one call reads: 1 to 1,000. Default: 1,000. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** `next` of the call before. Default: the first call. */
   readonly after?: string | undefined
 }

@@ -12,8 +12,8 @@ export interface Machine {
 
 export interface RunOptions {
   readonly env: NodeJS.ProcessEnv
-  readonly cwd?: string
-  readonly timeoutMs?: number
+  readonly cwd?: string | undefined
+  readonly timeoutMs?: number | undefined
 }
 
 /** Runs a program to its end and gives its standard output; rejects with its last words when it fails. */

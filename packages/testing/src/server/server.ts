@@ -13,17 +13,17 @@ import type { Watchdog } from './watchdog.ts'
 
 export interface RedisOptions {
   /** A free port of 127.0.0.1 (the default), or only the unix socket. */
-  readonly listen?: 'tcp' | 'unix'
+  readonly listen?: 'tcp' | 'unix' | undefined
   /** Whether every write is on disk before its reply, and so survives kill(). Default false. */
-  readonly persist?: boolean
+  readonly persist?: boolean | undefined
   /** TLS instead of plain TCP, with a certificate made for this server, or with that of another one. Default false. */
-  readonly tls?: boolean | Pick<PrivateRedis, 'dir'>
+  readonly tls?: boolean | Pick<PrivateRedis, 'dir'> | undefined
   /** Cluster mode, with the bus on port + 10000. Default false. */
-  readonly cluster?: boolean
+  readonly cluster?: boolean | undefined
   /** More server arguments, such as ['--maxmemory', '10mb']. */
-  readonly args?: readonly string[]
+  readonly args?: readonly string[] | undefined
   /** Where to say what the search for a server does. Default: standard error. */
-  readonly log?: (line: string) => void
+  readonly log?: ((line: string) => void) | undefined
 }
 
 export interface PrivateRedis extends AsyncDisposable {

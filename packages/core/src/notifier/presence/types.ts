@@ -7,18 +7,18 @@ export interface PresenceOptions {
    * How long the members of a killed or disconnected process stay, 3 s to 10 min. Each process renews a third of it after the last
    * time, once for each channel. Default: 30 s.
    */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /**
    * How long a member stays after its last membership ended, up to 1 min, so that a reload of a page is no leave. 0: it leaves at once.
    * Default: 5 s.
    */
-  readonly grace?: Duration
+  readonly grace?: Duration | undefined
   /**
    * A notifier of the same space. Each change is published there on the channel, in the same step: the types `joined` and `left`
    * with the data `{ member }`. The list is then kept for a day after the last sign of a process, so that nobody leaves without an
    * event. Default: no events.
    */
-  readonly announce?: PresenceAnnouncer
+  readonly announce?: PresenceAnnouncer | undefined
 }
 
 /** A notifier of any events. */
@@ -58,5 +58,5 @@ export interface Presence extends NotifierClosable {
   /** How many members a channel has. Cost: HLEN and some checks in a script call. */
   count(channel: string): Promise<number>
   /** The members of a channel: at most `limit` of them, 1 to 1,000 (default: 1,000). Cost: HSCAN and some checks in a script call. */
-  members(channel: string, options?: { readonly limit?: number }): Promise<PresenceMembers>
+  members(channel: string, options?: { readonly limit?: number | undefined }): Promise<PresenceMembers>
 }

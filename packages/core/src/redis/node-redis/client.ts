@@ -22,15 +22,15 @@ export const OLDEST_NODE_REDIS = '5.11'
 type OnMessage = (text: string, channel: string) => void
 
 export interface Options {
-  readonly database?: number
-  readonly keyPrefix?: string
-  readonly socket?: SocketOptions
+  readonly database?: number | undefined
+  readonly keyPrefix?: string | undefined
+  readonly socket?: SocketOptions | undefined
 }
 
 export interface SocketOptions {
-  readonly host?: string
-  readonly port?: number
-  readonly path?: string
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly path?: string | undefined
 }
 
 /** One client of node-redis, not a pool. */

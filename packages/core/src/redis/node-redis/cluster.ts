@@ -18,9 +18,9 @@ export interface Cluster {
 
 export interface ClusterOptions {
   readonly rootNodes: readonly (Options & { readonly url?: string })[]
-  readonly defaults?: Options
-  readonly keyPrefix?: string
-  readonly nodeAddressMap?: AddressMap
+  readonly defaults?: Options | undefined
+  readonly keyPrefix?: string | undefined
+  readonly nodeAddressMap?: AddressMap | undefined
 }
 
 interface Address {

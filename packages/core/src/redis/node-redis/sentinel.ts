@@ -12,9 +12,9 @@ export interface Sentinel {
 
 export interface SentinelOptions {
   readonly name: string
-  readonly keyPrefix?: string
-  readonly nodeClientOptions?: Options
-  readonly sentinelClientOptions?: Options
+  readonly keyPrefix?: string | undefined
+  readonly nodeClientOptions?: Options | undefined
+  readonly sentinelClientOptions?: Options | undefined
 }
 
 /** A sentinel that does not answer within this time is skipped. */

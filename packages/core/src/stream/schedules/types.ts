@@ -17,17 +17,17 @@ export interface StreamScheduleOptions<T, Field extends StreamTimeField<T> = nev
    * A cron expression: minute, hour, day of the month, month and day of the week, such as `'30 2 * * MON-FRI'`. Six parts begin with
    * a second; seven end with a year. `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`; `L`, `W` and `#` as in other crons.
    */
-  readonly cron?: string
+  readonly cron?: string | undefined
   /** The time between two occurrences: 1 s to 366 d. Counted from 1970 in UTC, so `'15m'` means :00, :15, :30 and :45. */
-  readonly every?: Duration
+  readonly every?: Duration | undefined
   /** The IANA time zone of `cron`, such as 'Europe/Berlin'. Default: 'UTC'. */
-  readonly timeZone?: string
+  readonly timeZone?: string | undefined
   /** The payload of each entry, at most 64 KiB as JSON. */
   readonly payload: StreamSchedulePayload<T, Field>
   /** The key of each entry, if the stream has an `order` of `'key'`. */
-  readonly key?: string
+  readonly key?: string | undefined
   /** The field of the payload that gets the time of the occurrence, in milliseconds since 1970. Default: none. */
-  readonly timeField?: Field
+  readonly timeField?: Field | undefined
   /**
    * What happens with occurrences whose time passed while no process added them:
    *
@@ -37,12 +37,12 @@ export interface StreamScheduleOptions<T, Field extends StreamTimeField<T> = nev
    *
    * Default: 'once'.
    */
-  readonly missed?: 'once' | 'all' | 'skip'
+  readonly missed?: 'once' | 'all' | 'skip' | undefined
   /**
    * With `'skip'` an occurrence is dropped while a group has still to finish the entry that this schedule added last: it waits, runs or
    * waits for another attempt. Default: 'allow'.
    */
-  readonly overlap?: 'allow' | 'skip'
+  readonly overlap?: 'allow' | 'skip' | undefined
 }
 
 /** The reply of `stream.schedule`. */
@@ -79,9 +79,9 @@ export interface StreamSchedule {
 
 export interface StreamScheduleListOptions {
   /** Most schedules of a page: 1 to 1,000. Default: 100. A page ends after 256 KiB of payloads. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** `next` of the page before. Default: the first page. */
-  readonly after?: string
+  readonly after?: string | undefined
 }
 
 /** Manages the schedules of a stream, also those that this process did not declare. */

@@ -23,9 +23,9 @@ export interface NotificationClient {
 
 export interface NotificationClientsOptions {
   /** Called when a client is connected, with the exchange of its request. If it fails, that is reported, and the client stays. */
-  readonly onConnect?: (client: NotificationClient, exchange: Exchange) => unknown
+  readonly onConnect?: ((client: NotificationClient, exchange: Exchange) => unknown) | undefined
   /** Called when a client is gone. If it fails, that is reported. */
-  readonly onDisconnect?: (client: NotificationClient) => unknown
+  readonly onDisconnect?: ((client: NotificationClient) => unknown) | undefined
 }
 
 /** The connected clients of this process. Give it to one or more middlewares as `clients`. */

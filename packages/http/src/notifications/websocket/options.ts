@@ -15,54 +15,61 @@ export interface NotificationSocketsOptions {
    * where `false` refuses the connection with 403, and then with the channels of each subscription. Only `true` and a list of
    * channels allow any. Give it, or `channels`. After the upgrade nothing sends what it sets in `exchange.response`.
    */
-  readonly authorize?: (
-    exchange: Exchange<NodeContext>,
-    channels: readonly string[],
-  ) => boolean | readonly string[] | Promise<boolean | readonly string[]>
+  readonly authorize?:
+    | ((
+        exchange: Exchange<NodeContext>,
+        channels: readonly string[],
+      ) => boolean | readonly string[] | Promise<boolean | readonly string[]>)
+    | undefined
   /** The only channels that clients may name. Default: any that `authorize` allows. */
-  readonly channels?: readonly string[]
+  readonly channels?: readonly string[] | undefined
   /**
    * Checks the token of a client that renews its rights with an `auth` frame. After `true`, `authorize` is called again for
    * the channels that the client follows, with the same exchange. Default: a client cannot renew its rights.
    */
-  readonly renew?: (exchange: Exchange<NodeContext>, token: string) => boolean | Promise<boolean>
+  readonly renew?:
+    | ((exchange: Exchange<NodeContext>, token: string) => boolean | Promise<boolean>)
+    | undefined
   /** The user of a connection, as in `notifications`. Default: no user. */
-  readonly user?: (exchange: Exchange<NodeContext>) => string | undefined | Promise<string | undefined>
+  readonly user?:
+    | ((exchange: Exchange<NodeContext>) => string | undefined | Promise<string | undefined>)
+    | undefined
   /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
-  readonly perUser?: number
+  readonly perUser?: number | undefined
   /** Loads the state of a channel, as in `notifications`. */
-  readonly getState?: (channel: string) => unknown
+  readonly getState?: ((channel: string) => unknown) | undefined
   /** Where a client without a position begins, as in `notifications`. Default: 'next'. */
-  readonly start?: 'next' | 'oldest'
+  readonly start?: 'next' | 'oldest' | undefined
   /** The types of events that a client gets, as in `notifications`. Default: all. */
   readonly types?:
     | readonly string[]
     | ((
         exchange: Exchange<NodeContext>,
       ) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
+    | undefined
   /** Lists the clients: made by createNotificationClients. Default: none. */
-  readonly clients?: NotificationClients
+  readonly clients?: NotificationClients | undefined
   /** Makes the user of each connection a member of its channels, as in `notifications`. Default: none. */
-  readonly presence?: Pick<Presence, 'join'>
+  readonly presence?: Pick<Presence, 'join'> | undefined
   /** Live views as channels, as in `notifications`. Default: none. */
-  readonly views?: NotificationViews
+  readonly views?: NotificationViews | undefined
   /** The most channels of a connection, 1 to 1,000. Default: 100. */
-  readonly mostChannels?: number
+  readonly mostChannels?: number | undefined
   /** The path that `attach` serves. Default: '/live'. */
-  readonly path?: string
+  readonly path?: string | undefined
   /**
    * The origins of pages that may connect, such as 'https://shop.example'. '*': all. Default: pages of the host to which the
    * request was sent (its `Host` header). Programs that send no origin may always connect.
    */
-  readonly origins?: readonly string[] | '*'
+  readonly origins?: readonly string[] | '*' | undefined
   /** Runs before the upgrade, and may answer instead: `rateLimit(limiter)` of this package. Default: nothing. */
-  readonly before?: NodeMiddleware
+  readonly before?: NodeMiddleware | undefined
   /** How long a client waits before it reconnects, plus or minus up to half of it at random. Default: 2 s. */
-  readonly retry?: Duration | false
+  readonly retry?: Duration | false | undefined
   /** How often a client gets a ping. One that did not answer three of them is disconnected. `false`: never. Default: 15 s. */
-  readonly heartbeat?: Duration | false
+  readonly heartbeat?: Duration | false | undefined
   /** A client that reads nothing for this long, although it has unsent bytes, is disconnected. Default: 30 s. */
-  readonly stall?: Duration
+  readonly stall?: Duration | undefined
 }
 
 const OPTIONS: readonly (keyof NotificationSocketsOptions)[] = [
