@@ -23,6 +23,7 @@ test('finished positions are listed by their source, and a move names the source
     { entry: fresh('1-3'), move: { to: 'retrying', delayMs: 7 } },
     { entry: retried('5-1'), move: { to: 'dead', why: 'failed', error } },
     { entry: retried('5-2'), move: { to: 'dead', why: 'invalid', error } },
+    { entry: retried('5-4'), move: { to: 'dead', why: 'vanished', error } },
     { entry: retried('5-3'), move: { to: 'waiting', used: 2, why: 'busy' } },
   ])
   expect(JSON.parse(finished)).toEqual([['1-1', '1-2'], ['5-0']])
@@ -30,6 +31,7 @@ test('finished positions are listed by their source, and a move names the source
     ['m', '1-3', 'retrying', 1, 1, 7, '', ''],
     ['r', '5-1', 'dead', 3, 5, 0, 'failed', 'no'],
     ['r', '5-2', 'dead', 2, 5, 0, 'invalid', 'no'],
+    ['r', '5-4', 'dead', 2, 5, 0, 'vanished', 'no'],
     ['r', '5-3', 'waiting', 2, 5, 0, '', ''],
   ])
 })

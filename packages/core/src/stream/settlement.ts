@@ -72,7 +72,7 @@ function encodeMove({ source, position, attempt, fence }: LeasedEntry, move: Mov
   if (move.to === 'done') return [...from, attempt, fence, 0, '', move.outcome]
   if (move.to === 'waiting') return [...from, move.used, fence, 0, '', '']
   // An attempt was used only if a handler ran.
-  const used = move.why === 'invalid' ? attempt - 1 : attempt
+  const used = move.why === 'invalid' || move.why === 'vanished' ? attempt - 1 : attempt
   return [...from, used, fence, 0, move.why, cut(errorText(move.error), LONGEST_REASON)]
 }
 
