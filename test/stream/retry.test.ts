@@ -169,7 +169,7 @@ test('a NeverRetryError is recognised as the cause of another error, and from an
     Array(3).fill('never-retry at 1'),
   )
   const reasons = (await deadLettersOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
-  expect(reasons).toEqual(['a copy', 'wrapped', 'twice'])
+  expect(reasons).toEqual(['a copy', 'wrapped: inner', 'twice: wrapped: inner'])
 })
 
 test('an entry that fails maxAttempts times becomes a dead letter with its payload and reason', async () => {
