@@ -68,7 +68,7 @@ try {
   await main(process.argv.slice(2))
 } catch (error) {
   console.error(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : error)
-  // The clients of a bench that failed would connect again for ever.
+  // The clients of a bench that failed would connect again without end.
   process.exit(1)
 }
 

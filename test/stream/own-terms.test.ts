@@ -112,9 +112,13 @@ test('a handler that needs longer extends its attempt', async () => {
     'billing',
     async ({ payload, extend, signal }) => {
       expect(() => extend(0)).toThrow('duration is 0')
-      if (payload === 1) extended.push(extend('1h'))
-      await delay(80)
-      if (payload === 2) extended.push(extend('1h'), signal.aborted)
+      if (payload === 1) {
+        extended.push(extend('1h'))
+        await delay(80)
+      } else {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        extended.push(extend('1h'), signal.aborted)
+      }
     },
     { timeout: 40, maxAttempts: 1 },
   )

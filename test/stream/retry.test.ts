@@ -169,7 +169,7 @@ test('a NeverRetryError is recognised as the cause of another error, and from an
     Array(3).fill('never-retry at 1'),
   )
   const reasons = (await deadLettersOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
-  expect(reasons).toEqual(['a copy', 'wrapped', 'twice'])
+  expect(reasons).toEqual(['a copy', 'wrapped: inner', 'twice: wrapped: inner'])
 })
 
 test('an entry that fails maxAttempts times becomes a dead letter with its payload and reason', async () => {
@@ -232,10 +232,13 @@ test('an entry whose attempts were all used up by vanished workers is not handle
   // Its workers vanished three times, and no worker with a lower limit has checked it yet.
   await makeReady(bench.raw, 'billing', '1-1', '0', 3)
   let handled = 0
-  const { saw } = startWorker(stream, 'billing', () => void (handled += 1), { maxAttempts: 3 })
+  const { saw, of } = startWorker(stream, 'billing', () => void (handled += 1), { maxAttempts: 3 })
   await saw('dead')
   expect(handled).toBe(0)
-  expect(await deadLettersOf(stream, 'billing')).toMatchObject([{ id: '1-1', json: '0', why: 'vanished' }])
+  expect(of('dead')).toMatchObject([{ id: '1-1', attempt: 3, why: 'vanished' }])
+  expect(await deadLettersOf(stream, 'billing')).toMatchObject([
+    { id: '1-1', json: '0', attempts: 3, why: 'vanished' },
+  ])
 })
 
 test('an entry that penknife did not write becomes a dead letter unchanged, and no handler gets it', async () => {

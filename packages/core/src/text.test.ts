@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { cut, errorText, isWellFormed, wellFormed, printable, quoted } from './text.ts'
+import { causesText, cut, errorText, isWellFormed, wellFormed, printable, quoted } from './text.ts'
 
 test('half a surrogate pair is not well-formed, a whole one is', () => {
   expect(isWellFormed('ann😀')).toBe(true)
@@ -34,6 +34,26 @@ test('any thrown value has a text', () => {
   ).toBeTypeOf('string')
   expect(errorText(Symbol('lost'))).toBe('Symbol(lost)')
   expect(errorText(undefined)).toBe('undefined')
+})
+
+test('the text of an error has its causes, of several errors the first one', () => {
+  const refused = new AggregateError([new Error('connect ECONNREFUSED ::1:80'), new Error('other')])
+  expect(causesText(new TypeError('fetch failed', { cause: refused }))).toBe(
+    'fetch failed: AggregateError: connect ECONNREFUSED ::1:80',
+  )
+  expect(causesText(new Error('mail failed: busy', { cause: new Error('busy') }))).toBe('mail failed: busy')
+  const ring = new Error('ring')
+  ring.cause = ring
+  expect(causesText(ring)).toBe('ring')
+  for (const thrown of [undefined, null, 'lost', new Error('lost', { cause: [1] }), Object.create(null)]) {
+    expect(causesText(thrown)).toBe(errorText(thrown))
+  }
+  const hostile = Object.defineProperty(new Error('lost'), 'cause', {
+    get: () => {
+      throw new Error('no')
+    },
+  })
+  expect(causesText(hostile)).toBe('lost')
 })
 
 test('text for a log is bounded, and no emoji is cut in two', () => {

@@ -59,3 +59,30 @@ export function errorText(thrown: unknown): string {
     return 'a thrown value that cannot be shown'
   }
 }
+
+/** Deeper causes are left out. A cause may be its own cause. */
+const MOST_CAUSES = 4
+
+/** The text of any thrown value and of its causes, such as `fetch failed: connect ECONNREFUSED 127.0.0.1:80`. Never throws. */
+export function causesText(thrown: unknown): string {
+  let text = errorText(thrown)
+  let cause = causeOf(thrown)
+  for (let depth = 0; depth < MOST_CAUSES && cause !== undefined; depth++) {
+    const next = errorText(cause)
+    // Many messages quote their cause.
+    if (!text.includes(next)) text += `: ${next}`
+    cause = causeOf(cause)
+  }
+  return text
+}
+
+/** The error that caused an error; of an AggregateError its first one. */
+function causeOf(thrown: unknown): unknown {
+  try {
+    const { cause, errors } = thrown as { readonly cause?: unknown; readonly errors?: readonly unknown[] }
+    const found = cause ?? (Array.isArray(errors) ? (errors[0] as unknown) : undefined)
+    return typeof (found as { readonly message?: unknown }).message === 'string' ? found : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -29,7 +29,7 @@ export interface DeadLetter {
   /** Attempts that were used up. */
   readonly attempts: number
   readonly why: DeadLetterKind
-  /** The message of the last error. */
+  /** The message of the last error and of its causes, such as `fetch failed: connect ECONNREFUSED …`: at most 1,000 characters. */
   readonly reason: string
   /** The traceparent given to `add`. */
   readonly traceparent: string | undefined

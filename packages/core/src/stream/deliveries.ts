@@ -115,7 +115,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   function bury(entry: LeasedEntry): void {
-    const error = new Error(`all ${entry.attempt - 1} attempts are used up`)
+    const error = new Error(
+      `${entry.attempt - 1} attempts are used up: in the last one its worker lost the lease, or maxAttempts is lower now`,
+    )
     if (state.deadLetter(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
   }
 

@@ -122,7 +122,7 @@ export interface StreamDedupOptions {
 export interface StreamAddOptions {
   /**
    * Dedup id, 1 to 512 characters. A second add with the same id within `dedup.window` adds nothing and resolves with the id of
-   * the first entry.
+   * the first entry, even if that has ended or was cancelled.
    */
   readonly id?: string | undefined
   /** The key, see `order`: 1 to 256 characters, without control characters. */

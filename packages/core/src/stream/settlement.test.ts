@@ -15,7 +15,7 @@ const retried = (position: string): LeasedEntry =>
   entryOf({ position, source: RETRIES, fields: ['i', '1-1', 'a', '2', 'f', '4', 'd', '0'] })
 
 test('finished positions are listed by their source, and a move names the source of its entry', () => {
-  const error = new Error('no')
+  const error = new Error('no', { cause: new Error('busy') })
   const [finished, moves] = encodeOutcomes([
     { entry: fresh('1-1'), move: undefined },
     { entry: retried('5-0'), move: undefined },
@@ -23,13 +23,15 @@ test('finished positions are listed by their source, and a move names the source
     { entry: fresh('1-3'), move: { to: 'retrying', delayMs: 7 } },
     { entry: retried('5-1'), move: { to: 'dead', why: 'failed', error } },
     { entry: retried('5-2'), move: { to: 'dead', why: 'invalid', error } },
+    { entry: retried('5-4'), move: { to: 'dead', why: 'vanished', error } },
     { entry: retried('5-3'), move: { to: 'waiting', used: 2, why: 'busy' } },
   ])
   expect(JSON.parse(finished)).toEqual([['1-1', '1-2'], ['5-0']])
   expect(JSON.parse(moves)).toEqual([
     ['m', '1-3', 'retrying', 1, 1, 7, '', ''],
-    ['r', '5-1', 'dead', 3, 5, 0, 'failed', 'no'],
-    ['r', '5-2', 'dead', 2, 5, 0, 'invalid', 'no'],
+    ['r', '5-1', 'dead', 3, 5, 0, 'failed', 'no: busy'],
+    ['r', '5-2', 'dead', 2, 5, 0, 'invalid', 'no: busy'],
+    ['r', '5-4', 'dead', 2, 5, 0, 'vanished', 'no: busy'],
     ['r', '5-3', 'waiting', 2, 5, 0, '', ''],
   ])
 })

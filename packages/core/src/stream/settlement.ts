@@ -1,4 +1,4 @@
-import { cut, errorText } from '../text.ts'
+import { causesText, cut } from '../text.ts'
 import type { DeadLetterKind } from './dead-letter-types.ts'
 import type { WorkerReturnReason } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
@@ -72,8 +72,8 @@ function encodeMove({ source, position, attempt, fence }: LeasedEntry, move: Mov
   if (move.to === 'done') return [...from, attempt, fence, 0, '', move.outcome]
   if (move.to === 'waiting') return [...from, move.used, fence, 0, '', '']
   // An attempt was used only if a handler ran.
-  const used = move.why === 'invalid' ? attempt - 1 : attempt
-  return [...from, used, fence, 0, move.why, cut(errorText(move.error), LONGEST_REASON)]
+  const used = move.why === 'invalid' || move.why === 'vanished' ? attempt - 1 : attempt
+  return [...from, used, fence, 0, move.why, cut(causesText(move.error), LONGEST_REASON)]
 }
 
 /** From the reply of lua/stream/settle.lua: whether the lease of an entry was lost. */

@@ -27,7 +27,10 @@ export interface StreamStats {
 
 export interface StreamGroupStats {
   readonly name: string
-  /** Entries that no worker has and that may be handled now: new ones, retries that are due, and those of low priority. */
+  /**
+   * Entries that no worker has and that may be handled now: new ones, retries that are due, and those of low priority. Also delayed ones
+   * that no worker has read yet.
+   */
   readonly waiting: number
   /**
    * False when `waiting` is an estimate. Redis does not know the number after the group was reset or an entry was deleted by hand.

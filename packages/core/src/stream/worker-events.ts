@@ -87,7 +87,11 @@ export function createWorkerEvents(identity: WorkerIdentity, taps?: Taps): Worke
     lost: (entry) => emit({ kind: 'lost', ...idOf(entry) }),
     cancelled: (entry) => emit({ kind: 'cancelled', ...idOf(entry) }),
     settled(entry, move) {
-      if (move?.to === 'dead') return dead(idOf(entry), move.why, move.error)
+      if (move?.to === 'dead') {
+        // This delivery of one that had no attempt left was not an attempt.
+        const attempt = move.why === 'vanished' ? entry.attempt - 1 : entry.attempt
+        return dead({ ...idOf(entry), attempt }, move.why, move.error)
+      }
       if (!topic.observed) return
       const { id, attempt, fence } = entry
       if (!move || move.to === 'done') {

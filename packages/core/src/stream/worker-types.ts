@@ -120,7 +120,7 @@ export interface WorkerOptions<T = unknown> {
   /**
    * Attempts before an entry goes to the dead letters: 1 to 1,000. When a process dies, none of its entries uses up an attempt,
    * because the entry at fault is not known. Workers then start those entries one after another, and an entry uses up an attempt each
-   * time that a process dies with it. Default: 5.
+   * time that a process dies with it. An outage of Redis that is longer than the lease uses up an attempt of running entries. Default: 5.
    */
   readonly maxAttempts?: number | undefined
   /**

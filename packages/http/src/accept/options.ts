@@ -28,7 +28,10 @@ export interface AcceptOptions<T = unknown, Context = unknown> {
    * `HttpError` to refuse the request.
    */
   readonly payload: (exchange: Exchange<Context>, body: unknown) => Answered<T>
-  /** More options of the entry, such as its dedup id, key or delay. Default: none. */
+  /**
+   * More options of the entry, such as its dedup id, key or delay. A dedup id is one for all users: if the client chooses it, put the user
+   * into it, or a client that sends the id of another user gets that user's entry. Throw an `HttpError` to refuse the request. Default: none.
+   */
   readonly entry?:
     | ((exchange: Exchange<Context>, payload: T) => Answered<Omit<StreamAddOptions, 'result'>>)
     | undefined
