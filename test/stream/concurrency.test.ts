@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { deferred } from '../support/deferred.ts'
+import { looksInTurns } from '../support/looks.ts'
 import { addNumbers, openOrders, readersWaiting } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -39,6 +40,27 @@ test('the concurrency of a running worker can be raised and lowered', async () =
   }
   worker.setConcurrency(100)
   await until('all others run', () => running === 17)
+})
+
+test('a worker whose places are taken does not look in each turn of the event loop whether one is free', async () => {
+  const stream = await openOrders(bench)
+  await addNumbers(stream, 400)
+  const gate = deferred()
+  let started = 0
+  // Fast at first, so that it fetches ahead: entries wait for a place when the handler stops.
+  startWorker(
+    stream,
+    'billing',
+    async () => {
+      started += 1
+      if (started > 200) await gate.promise
+    },
+    { concurrency: 2 },
+  )
+  await until('both places are taken', () => started === 202)
+  expect(await looksInTurns(bench.raw)).toBeLessThan(20)
+  gate.resolve()
+  await until('all are handled', () => started === 400)
 })
 
 test('a wrong concurrency is refused, and changes nothing', async () => {

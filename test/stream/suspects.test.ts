@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 
 import { startProgram } from '../support/child.ts'
 import { deferred } from '../support/deferred.ts'
+import { looksInTurns } from '../support/looks.ts'
 import { abandon, addNumbers, deadLettersOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -105,6 +106,21 @@ test('suspects start one after another, each start is recorded, and other entrie
     await saw('done', 50 + round)
   }
   expect(new Set(started)).toEqual(new Set([1, 2, 3]))
+})
+
+test('a worker does not look in each turn of the event loop whether a suspect may start', async () => {
+  const stream = await openOrders(bench, QUEUE)
+  await vanished(2, 1)
+  const gate = deferred()
+  let started = 0
+  const { saw } = startWorker(stream, 'billing', () => {
+    started += 1
+    return gate.promise
+  })
+  await until('one runs', () => started === 1)
+  expect(await looksInTurns(bench.raw)).toBeLessThan(20)
+  gate.resolve()
+  await saw('done', 2)
 })
 
 test('suspects without a recorded start do not wait for a slow one before them', async () => {

@@ -56,6 +56,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let dispatching = false
   /** When this slice ends; undefined before the first start of a tick. */
   let sliceEndsAt: number | undefined
+  /** Whether entries that could start are left for the next slice. */
+  let more = false
   let suspectDue: NodeJS.Timeout | undefined
   const idle = new Set<() => void>()
 
@@ -86,6 +88,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       pace.started(now - before)
     }
     dispatching = false
+    more = calls < most && waiting.size > 0 && now >= sliceEndsAt && !stopped()
     waiting.limitWaits()
     // While many waited, the worker fetched nothing, and the handlers that started may run for long.
     if (waiting.size === 0) roomMade()
@@ -153,7 +156,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function nextSlice(): void {
     sliceEndsAt = undefined
-    dispatch()
+    // Others wait for a place, a renewal, a time or a resume, each of which calls `dispatch`: to look again in each tick would take a core.
+    const again = more
+    more = false
+    if (again) dispatch()
   }
 
   return {

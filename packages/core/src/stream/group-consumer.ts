@@ -44,7 +44,7 @@ export interface GroupConsumerOptions {
   readonly runs?: Runs | undefined
   /** Called when the group or this worker is paused: gives back the entries that were not started. */
   readonly paused: () => void
-  /** Called when waiting entries may start: after Redis answered a heartbeat, or a suspect ended. */
+  /** Called when waiting entries may start: after Redis answered a heartbeat, a suspect ended, or a pause ended. */
   readonly resume: () => void
   /** Whether a handler still runs, even one without a lease. */
   readonly busy: () => boolean
@@ -116,6 +116,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const pausing = createPausing((now) => {
     events.paused(now)
     if (now) giveBackWaiting()
+    else resume()
     reader.roomMade()
   })
   let stateFound = pausing.asking()
@@ -322,6 +323,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     hold(on) {
       held = on
       if (on) giveBackWaiting()
+      else resume()
       reader.roomMade()
     },
     roomMade: reader.roomMade,
