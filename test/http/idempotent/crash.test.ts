@@ -119,7 +119,7 @@ test('a frozen server whose claim was taken over does not replace the response o
 })
 
 test('servers that are killed again and again: every client gets one response, and no charge without a kill is doubled', async () => {
-  const rounds = LONG ? 40 : 3
+  const rounds = LONG ? 40 : 2
   let kills = 0
   let server = await serve()
   try {
