@@ -47,7 +47,7 @@ test('over random gaps the last hour is exact, or within the tolerance', async (
   /** The increments that certainly count and those that may count, by the simplest form of the tolerance. */
   const made: { member: string; by: number; atMs: number }[] = []
   let nowMs = START_MS
-  const turns = LONG ? 20_000 : 1200
+  const turns = LONG ? 20_000 : 800
   for (let turn = 0; turn < turns; turn++) {
     const kind = random()
     // Mostly seconds, at times minutes, rarely so long that all has left; sometimes to the very millisecond.

@@ -54,7 +54,7 @@ const step = fc.record({
 })
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
 const steps = fc.array(step, { minLength: 5, maxLength: 40 })
-const RUNS = cases(200, 5000)
+const RUNS = cases(130, 5000)
 
 /** The calls for ann delete bob's full counter. His next window begins as if it were still stored. */
 const FORGOTTEN_BETWEEN = ((): [[number, [LimiterRule], LimiterRule, null], Step[]] => {

@@ -120,7 +120,7 @@ describe('the most tokens that pass in any window', () => {
       await limiter.reset('ann')
       expect(worst(await greedy(limiter, clock, gaps), WINDOW_US)).toBeLessThanOrEqual(most)
     })
-    await fc.assert(property, cases(40, 1000))
+    await fc.assert(property, cases(25, 1000))
   })
 
   test('gcra reaches the documented bound', async () => {

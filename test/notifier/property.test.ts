@@ -38,7 +38,7 @@ test(
           await run.end()
         },
       ),
-      cases(60, 2000),
+      cases(40, 2000),
     )
     const wanted = [
       'together',

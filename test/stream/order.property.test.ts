@@ -369,7 +369,7 @@ test(
           expect(Object.keys(await bench.raw.hgetall(`${ORDERS}:busy:billing`)).filter(Boolean)).toEqual([])
         },
       ),
-      cases(150, 5000),
+      cases(90, 5000),
     )
   },
 )

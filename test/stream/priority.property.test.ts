@@ -222,7 +222,7 @@ test('an entry of any priority is in exactly one place after every script, and t
         }
       },
     ),
-    cases(60, 3000),
+    cases(40, 3000),
   )
 
   /** Each entry, with each key in which it is. */
