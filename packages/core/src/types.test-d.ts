@@ -86,6 +86,11 @@ test('JSON leaves most types as they are', () => {
   }
   expectTypeOf<Jsonified<Tree>>().toExtend<Tree>()
   expectTypeOf<Tree>().toExtend<Jsonified<Tree>>()
+  type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
+  expectTypeOf<Jsonified<Json>>().toExtend<Json>()
+  createStream<Json>(space, 'a').worker('g', ({ payload }) => expectTypeOf(payload).toExtend<Json>())
+  expectTypeOf<Jsonified<[Date, ...Date[]]>>().toEqualTypeOf<[string, ...string[]]>()
+  expectTypeOf<Jsonified<readonly Date[]>>().toEqualTypeOf<readonly string[]>()
   expectTypeOf<Jsonified<Id | undefined>>().toEqualTypeOf<Id | undefined>()
   expectTypeOf<Jsonified<unknown>>().toBeUnknown()
   expectTypeOf<Jsonified<{ kind: 'a'; n: number } | { kind: 'b' }>>().toEqualTypeOf<
