@@ -21,7 +21,7 @@ export type Jsonified<T> = unknown extends T
               >
             }
 
-/** Tuples stay tuples. Of other lists TypeScript looks at the type of their items later, so a type may contain lists of itself. */
+/** Tuples stay tuples. Of other lists TypeScript resolves the items later, so a type may contain lists of itself. */
 type JsonifiedList<T extends readonly unknown[]> = T[number][] extends T
   ? T extends unknown[]
     ? Jsonified<T[number]>[]
