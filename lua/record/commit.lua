@@ -2,7 +2,8 @@
 --
 -- Invariants. As record.lua; and only the consumer that has the lease of the entry's position makes changes. Finishing ends the lease, so
 -- the changes of an entry are made once in its group, however often its handler runs. `answers` has the results of a consumer's last
--- commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease.
+-- commits, until it confirms them: so a commit of unknown fate can be sent again, and differs from a lost lease. A commit of other
+-- effects does not get them: the entry is finished, so for that commit the lease is lost.
 --
 -- When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
 -- changes are done, its outcome is kept if that was asked for, and nobody handles it again. There is no moment between the two.
@@ -17,15 +18,15 @@
 -- @shared keys keys  stream, stream of entries to handle again, hash of answers, with order by key its places (stream/places.lua), with channels of outcomes the results and their times (stream/outcomes.lua); then those of the changes, at the indexes in the plan
 -- @shared each       how many keys an item has
 -- @shared size       how many texts the plan has
--- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; then groups of changes, see lua/_lib/record/effects.lua
+-- @shared plan       texts, each ending with a zero byte: the group; the consumer; groups of a work queue, - for an event log; 1 if WAIT follows; places of a key, 0 without order; prefix of the pub/sub channels of outcomes, empty where none are kept; a print of the effects; then groups of changes, see lua/_lib/record/effects.lua
 -- @item keys own     of the changes
 -- @item arg values   texts, each ending with a zero byte: m for the stream or r for the entries to handle again, position, with order by key a space and the place, which the script finds where it is not given, positions whose answers were received, separated by spaces; the id and the milliseconds to keep its outcome, or nothing, or ? to find them in the entry; then those of the changes
 -- @returns integer|string as record.lua; "=" and the first results of this delivery; "l": the lease is lost
 
 local DAY = 86400000
 local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 6, 4)
-local group, consumer, declared, durable, most, channels = unpack(of.fields, 1, 6)
+local of = effects.open(keys, plan, size, 7, 4)
+local group, consumer, declared, durable, most, channels, print = unpack(of.fields, 1, 7)
 local wrong = of.wrong
   or typed(stream, 'stream')
   or typed(ready, 'stream')
@@ -105,7 +106,8 @@ local function item(own, values)
       -- A write, so that WAIT also covers this reply.
       redis.call('HSET', answers, field, first)
     end
-    return first and '=' .. first or 'l'
+    local length = #print
+    return first and string.sub(first, 1, length) == print and '=' .. string.sub(first, length + 1) or 'l'
   end
   -- Another entry of its key has to be finished first, so the lease counts as lost.
   if place ~= '' and out_of_order(place, location) then
@@ -136,7 +138,7 @@ local function item(own, values)
   if kept then
     keeping.outcome({ '', '', results, due }, channels, kept, 'd')
   end
-  redis.call('HSET', answers, field, made)
+  redis.call('HSET', answers, field, print .. made)
   if received ~= '' then
     local gone = {}
     for each in string.gmatch(received, '%S+') do

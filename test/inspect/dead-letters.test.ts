@@ -78,6 +78,10 @@ test('refuses a wrong filter before it does anything, and ends at an abort', asy
     "did you mean 'error'",
   )
   const aborted = AbortSignal.abort(new Error('enough'))
+  const missing = { contains: undefined as unknown as string }
+  expect((await failure(inspector.purgeDead('shop', 'orders', 'billing', missing))).message).toContain(
+    'purge filter contains is undefined',
+  )
   await expect(inspector.purgeDead('shop', 'orders', 'billing', {}, { signal: aborted })).rejects.toThrow(
     'enough',
   )

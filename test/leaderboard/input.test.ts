@@ -123,6 +123,12 @@ test.each<[string, Call, string]>([
   ['null for an amount', (points) => points.increment('ann', null as never), 'by'],
   ['null for a member', (points) => points.rank(null as never), 'member'],
   ['null for erase', (points) => points.remove('ann', { erase: null as never }), 'erase'],
+  ['no window to clear', (points) => points.clear({ window: undefined as never }), 'clear window'],
+  [
+    'no end of a range to remove',
+    (points) => points.removeRange({ from: 1, to: undefined as never }),
+    'removeRange to',
+  ],
   ['no function to listen', async (points) => points.on(null as never), 'listener'],
   ['half a character', (points) => points.rank('\ud83d'), 'member'],
   ['1,001 members', (points) => points.ranks(Array.from({ length: 1001 }, () => 'a')), 'members'],

@@ -74,6 +74,19 @@ test('a handler that throws after its commit, or commits again, changes nothing 
   expect(await points.rank('ann')).toMatchObject({ score: 2 })
 })
 
+test('a second commit with other effects is refused, because the first results are not its own', async () => {
+  const { orders, points, mails } = await shop()
+  const answer = deferred<unknown>()
+  const { saw } = startWorker(orders, 'billing', async ({ commit }) => {
+    await commit(points.incrementing('ann', 2))
+    answer.resolve(await failure(commit(points.incrementing('ann', 2), mails.adding(7))))
+  })
+  await orders.add(1)
+  await saw('done')
+  expect(await answer.promise).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'effects' })
+  expect(await points.rank('ann')).toMatchObject({ score: 2 })
+})
+
 test('commits of a delivery that was handled again make their changes once', async () => {
   const { orders, points } = await shop()
   const { saw } = startWorker(

@@ -144,6 +144,11 @@ test('letters that a filter selects are requeued or purged, a page at a time, an
     numbers(350).filter((number) => number % 2 === 0),
   )
   expect(await deadLetters.purge({ to: 1 })).toBe(0)
+  // An id that is missing by mistake does not choose all.
+  const missing = { id: undefined as unknown as string }
+  const refused = { code: 'PENKNIFE_INVALID', message: expect.stringContaining('purge id is undefined') }
+  expect(await failure(deadLetters.purge(missing))).toMatchObject(refused)
+  expect((await failure(deadLetters.requeue(missing))).code).toBe('PENKNIFE_INVALID')
   expect(await deadLetters.purge({})).toBe(175)
   expect(await collect(deadLetters.iterate())).toEqual([])
   expect(await bench.raw.xlen(READY)).toBe(175)

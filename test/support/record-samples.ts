@@ -153,7 +153,7 @@ const HELD_READY: NonNullable<Sample['before']> = [
 ]
 
 const RECORD = [60_000, 'print', 1, '']
-const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '', '0', '']
+const workerOf = (declared: string): readonly Text[] => ['billing', 'w1', declared, '', '0', '', 'print']
 
 function commit(
   declared: string,
@@ -270,7 +270,7 @@ export const RECORD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       shared: [
         [KEYED[0], PARTS_READY, committed, KEYED[1], KEYED[2], ...RESULTS.keys, stream, ...KEYED],
         0,
-        ...planned('encode', 'w1', 'encode', '', '1', RESULTS.channels, ...KEYED_GROUPS(7)),
+        ...planned('encode', 'w1', 'encode', '', '1', RESULTS.channels, 'print', ...KEYED_GROUPS(7)),
       ],
       item: [joined('m', '1-1 ann', '', '1-1 60000', ...KEYED_VALUES)],
       before: KEYED_BEFORE,

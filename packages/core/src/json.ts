@@ -14,12 +14,19 @@ export type Jsonified<T> = unknown extends T
       : T extends Unjson
         ? never
         : T extends readonly unknown[]
-          ? { [At in keyof T]: Jsonified<T[At]> }
+          ? JsonifiedList<T>
           : {
               [Key in keyof T as T[Key] extends (...args: never[]) => unknown ? never : Key]: Jsonified<
                 T[Key]
               >
             }
+
+/** Tuples stay tuples. Of other lists TypeScript resolves the items later, so a type may contain lists of itself. */
+type JsonifiedList<T extends readonly unknown[]> = T[number][] extends T
+  ? T extends unknown[]
+    ? Jsonified<T[number]>[]
+    : readonly Jsonified<T[number]>[]
+  : { [At in keyof T]: Jsonified<T[At]> }
 
 type Unjson =
   | bigint

@@ -30,6 +30,18 @@ export function checkOptions(
   }
 }
 
+/**
+ * Refuses undefined in what chooses what a call changes: a value that is missing by mistake would choose everything.
+ *
+ * @throws PENKNIFE_INVALID with the name of the value
+ */
+export function checkChosen(where: string, chosen: object): void {
+  for (const [key, value] of Object.entries(chosen)) {
+    if (value === undefined)
+      throw invalid(`${where} ${key}`, value, `give a value, or leave ${key} out, which chooses all`)
+  }
+}
+
 /** Checks a whole number within bounds. */
 export function wholeNumber(name: string, value: number, min: number, max: number): number {
   if (!Number.isInteger(value) || value < min || value > max) {

@@ -48,23 +48,13 @@ export interface ObjectUpdateOptions {
 /** Some fields of a value. */
 export type ObjectFields<Value> = { readonly [Field in keyof Value]?: Value[Field] | undefined }
 
-/** The names of a value's fields, of a union those of each member; any text if the value's type says nothing. */
-export type ObjectField<Value> = unknown extends Value
-  ? string
-  : Value extends object
-    ? keyof Value & string
-    : never
-
-/** The names of the fields that may be numbers. */
-export type ObjectNumberField<Value> = unknown extends Value
-  ? string
-  : Value extends object
-    ? {
-        [Field in keyof Value & string]-?: MayBeNumber<Value[Field]> extends true ? Field : never
-      }[keyof Value & string]
-    : never
-
-type MayBeNumber<Of> = number extends Of ? true : [Extract<Of, number>] extends [never] ? false : true
+/**
+ * The names of a value's fields, of a union those of each member; any text if the value's type says nothing. `keyof` by itself is for
+ * generic code, of which TypeScript does not resolve the rest.
+ */
+export type ObjectField<Value> =
+  | (keyof Value & string)
+  | (unknown extends Value ? string : Value extends object ? keyof Value & string : never)
 
 export interface StoredObject<Value> {
   readonly value: Jsonified<Value>
@@ -122,7 +112,7 @@ export interface Objects<Value> {
   /** Adds to a field, which is 0 where there is none. Fractions add up as doubles do. */
   increment(
     id: string,
-    field: ObjectNumberField<Value>,
+    field: ObjectField<Value>,
     by?: number,
     options?: ObjectIncrementOptions,
   ): Promise<ObjectIncrementAnswer>
@@ -148,7 +138,7 @@ export interface Objects<Value> {
   /** The effect of `increment`. Its result is the field's value. */
   incrementing(
     id: string,
-    field: ObjectNumberField<Value>,
+    field: ObjectField<Value>,
     by?: number,
     options?: ObjectIncrementOptions,
   ): Effect<number>

@@ -1,4 +1,4 @@
-import { checkOptions, wholeNumber } from '../options.ts'
+import { checkChosen, checkOptions, wholeNumber } from '../options.ts'
 import { invalid } from '../errors.ts'
 import { cut } from '../text.ts'
 import type {
@@ -130,6 +130,7 @@ export async function actOnDead(
   options: InspectDeadActionOptions = {},
 ): Promise<InspectedDeadAction> {
   checkOptions(`${action} filter`, filter, ['from', 'to', 'why', 'id', 'error', 'contains'])
+  checkChosen(`${action} filter`, filter)
   checkOptions(action, options, ['dryRun', 'most', 'onProgress', 'signal'])
   const { error, contains, ...selected } = filter
   const { dryRun = false, most = Infinity, onProgress, signal } = options

@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkChosen, checkOptions } from '../options.ts'
 import type { Arg } from '../redis/script.ts'
 import { leaderboardClear, leaderboardDeleteSeason, leaderboardExpire } from '../redis/scripts.gen.ts'
 import { createCall } from './board-call.ts'
@@ -21,6 +21,7 @@ export function createClearing(
   return {
     async clear(options = {}) {
       checkOptions('clear', options, ['window'])
+      checkChosen('clear', options)
       if (options.window === undefined) {
         await all(1, '')
         return

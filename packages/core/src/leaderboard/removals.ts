@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts'
-import { checkOptions, wholeNumber } from '../options.ts'
+import { checkChosen, checkOptions, wholeNumber } from '../options.ts'
 import { readTime } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Arg } from '../redis/script.ts'
@@ -70,6 +70,7 @@ export function createRemovals({ runtime, settings, layouts, clock, keyOf, score
     },
     async removeRange(range, options = NONE) {
       checkOptions('removeRange', range, ['min', 'max', 'above', 'below', 'from', 'to'])
+      checkChosen('removeRange', range)
       checkOptions('removeRange', options, ['window', 'erase'])
       const erasing = checkFlag('erase', options.erase ?? true)
       const { window: name = names[0] } = options

@@ -94,6 +94,8 @@ export interface BoardSeasons<Data = unknown> {
   /**
    * Removes all members of the board, their data and the ids of increments; or with `window` only the members of that window. Previous
    * periods are removed too. Final rankings stay. Cost: one script call.
+   *
+   * @throws PENKNIFE_INVALID for an unknown window, also undefined.
    */
   clear(options?: { readonly window?: string }): Promise<void>
   /** Deletes all keys of the board: seasons too, and its declaration. A board that is used again afterwards is a new one. */

@@ -9,7 +9,7 @@ import { createCaller } from './caller.ts'
 import { type Effect, END } from './effect.ts'
 import { isEffect, safetyOfTargets } from './record.ts'
 import { encode } from './layout.ts'
-import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
+import { type Caller, type Placed, placeEffects, printOf, sameSpace, type Shape, shapeOf } from './shapes.ts'
 import type { CommitAnswer } from './types.ts'
 
 export interface CommitterParts {
@@ -89,7 +89,15 @@ export function createCommitter(parts: CommitterParts): Committer {
     let caller = callers.get(shape)
     if (!caller) {
       const safety = safetyOfTargets(shape)
-      const plan = [group, consumer, declared, safety ? 1 : '', most, outcomes?.channels ?? '']
+      const plan = [
+        group,
+        consumer,
+        declared,
+        safety ? 1 : '',
+        most,
+        outcomes?.channels ?? '',
+        printOf(shape),
+      ]
       const keys = [...sourceKeys, answersKey, ...places, ...(outcomes?.keys ?? [])]
       caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
       callers.set(shape, caller)

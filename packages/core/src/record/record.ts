@@ -3,7 +3,6 @@ import { invalid } from '../errors.ts'
 import { checkOptions, checkText, wholeNumber } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
 import { badReply } from '../redis/failures.ts'
-import { digest } from '../redis/keys.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import { recordRecord } from '../redis/scripts.gen.ts'
 import { traced } from '../traced.ts'
@@ -11,13 +10,12 @@ import { readRefusals, readResults } from './answers.ts'
 import { createCaller } from './caller.ts'
 import { Effect, type EffectTarget } from './effect.ts'
 import { encode } from './layout.ts'
-import { type Caller, type Placed, placeEffects, sameSpace, type Shape, shapeOf } from './shapes.ts'
+import { type Caller, type Placed, placeEffects, sameSpace, printOf, type Shape, shapeOf } from './shapes.ts'
 import type { RecordAnswer, RecordOptions, RecordResults } from './types.ts'
 
 const RECORD = traced('record')
 const LONGEST_ID = 512
 const DAY_MS = 86_400_000
-const PRINT = 10
 const NONE: RecordOptions = {}
 const KNOWN = ['id', 'window', 'durability', 'replicas', 'explain']
 
@@ -175,7 +173,7 @@ function callerOf(runtime: Runtime, title: string, shape: Shape, mode: Mode): Ca
     title,
     script: recordRecord,
     shape,
-    plan: [windowMs ?? '', digest(shape.text).slice(1, PRINT + 1), safety ? 1 : '', explain ? 1 : ''],
+    plan: [windowMs ?? '', printOf(shape), safety ? 1 : '', explain ? 1 : ''],
     keys: [],
     own: windowMs === undefined ? 0 : 1,
     safety,

@@ -1,6 +1,9 @@
 import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
+import { digest } from '../redis/keys.ts'
 import { type Effect, type EffectTarget, KINDS } from './effect.ts'
+
+const PRINT = 10
 
 /** The changes of one target, or of one key of it, in a call. */
 export interface Group {
@@ -92,6 +95,11 @@ interface Node {
 }
 
 /** The shape of a call. It is found by walking from target to target, so that no text has to be built for each call. */
+/** What Redis stores of a shape beside the results of a call, so that only a call with the same effects gets them. */
+export function printOf({ text }: Shape): string {
+  return digest(text).slice(1, PRINT + 1)
+}
+
 export function shapeOf(placed: readonly Placed[]): Shape {
   const first = (placed[0] as Placed).effect.parts.target
   let next = first.shapes

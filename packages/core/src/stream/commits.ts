@@ -1,10 +1,18 @@
+import { PenknifeError } from '../errors.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { refusedForMemory } from '../redis/failures.ts'
 import * as state from './delivery-state.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 
+const OTHER =
+  'effects: this delivery was committed with other effects, and those are made; give all effects to one commit'
+
 /** Sends a commit, again after an outage while `mayRetry`. */
-export type SendCommit = (mayRetry: () => boolean) => Promise<CommitAnswer<never>>
+export interface Sending {
+  /** A text that commits of the same effects share. */
+  readonly effects: string
+  readonly send: (mayRetry: () => boolean) => Promise<CommitAnswer<never>>
+}
 
 export interface CommitsOptions {
   /** The commit finished the entry. */
@@ -19,8 +27,12 @@ export interface CommitsOptions {
  * the owner of an entry's `commit` and `full`.
  */
 export interface Commits {
-  /** A second commit of a finished entry gets the answer of the first. */
-  commit(entry: LeasedEntry, send: SendCommit): Promise<CommitAnswer<never>>
+  /**
+   * A second commit of a finished entry gets the answer of the first.
+   *
+   * @throws PENKNIFE_INVALID for a second commit with other effects
+   */
+  commit(entry: LeasedEntry, sending: Sending): Promise<CommitAnswer<never>>
   /** Calls `then` after the answer of the commit that is under way. */
   afterwards(entry: LeasedEntry, then: () => void): void
   /** Whether a commit finished the entry. */
@@ -34,7 +46,7 @@ export interface Commits {
 export function createCommits({ done, lost, full }: CommitsOptions): Commits {
   let hurried = false
 
-  async function commit(entry: LeasedEntry, send: SendCommit): Promise<CommitAnswer<never>> {
+  async function commit(entry: LeasedEntry, { effects, send }: Sending): Promise<CommitAnswer<never>> {
     // Redis refuses a commit before it has the outcome of the entry before it, which was sent in a batch.
     const previous = entry.keyed?.previous
     if (previous?.keyed && previous.stage !== 'over') {
@@ -50,9 +62,12 @@ export function createCommits({ done, lost, full }: CommitsOptions): Commits {
     while (entry.stage === 'committing') await entry.commit?.catch(() => {})
     if (entry.commit) {
       const before = await entry.commit
+      if (before.ok && entry.committed !== effects)
+        throw new PenknifeError('PENKNIFE_INVALID', OTHER, { option: 'effects' })
       return before.ok ? { ...before, done: 'before' } : before
     }
     if (!state.commit(entry)) return { ok: false, lost: true, refused: [] }
+    entry.committed = effects
     const mayRetry = (): boolean =>
       entry.stage === 'committing' && !hurried && performance.now() < entry.leaseEndsAt
     entry.commit = send(mayRetry).then(

@@ -96,6 +96,10 @@ export interface DeadLetters {
    * @throws PENKNIFE_INVALID for a `payload` without a position, and for one that JSON would change or that has more than 1 MiB.
    */
   requeue(which: string | DeadLetterFilter, options?: DeadLetterRequeueOptions): Promise<number>
-  /** Deletes the letter at a position, or those that a filter selects; resolves with their number. */
+  /**
+   * Deletes the letter at a position, or those that a filter selects; resolves with their number.
+   *
+   * @throws PENKNIFE_INVALID for undefined in the filter, which would select all; so does `requeue`.
+   */
   purge(which: string | DeadLetterFilter): Promise<number>
 }

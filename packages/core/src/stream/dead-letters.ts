@@ -1,7 +1,7 @@
 import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { toJson } from '../json.ts'
-import { checkOptions, wholeNumber } from '../options.ts'
+import { checkChosen, checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamPurgeKeyed, streamRequeue } from '../redis/scripts.gen.ts'
 import type {
   DeadLetterRequeueOptions,
@@ -68,6 +68,7 @@ export function createDeadLetters(
   ): Promise<number> {
     if (typeof which === 'string') return act(checkId('position', which))
     checkFilter(where, which, FILTER)
+    checkChosen(where, which)
     let sum = 0
     // Newest first, so that letters that arrive meanwhile are not visited.
     for await (const letters of matching(which, {})) {

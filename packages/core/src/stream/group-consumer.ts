@@ -314,9 +314,11 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       const from = SOURCES[source]?.code as string
       const outcome = own?.unique ? '?' : own?.keepMs === undefined ? '' : `${id} ${own.keepMs}`
       const commit = (): Promise<CommitAnswer<never>> =>
-        deliveries.commit(entry, (mayRetry) =>
-          committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
-        )
+        deliveries.commit(entry, {
+          effects: checked.shape.text,
+          send: (mayRetry) =>
+            committer.commit({ from, position, place: keyed?.place ?? '', outcome }, checked, mayRetry),
+        })
       return COMMIT.observed ? COMMIT.follow({ ...self, id, effects: effects.length }, commit) : commit()
     },
     stopped: () => (closing ? 'closing' : pausing.paused || held ? 'paused' : undefined),

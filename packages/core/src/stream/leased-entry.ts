@@ -47,6 +47,8 @@ export interface LeasedEntry extends Omit<EntryFields, 'place' | 'before'>, Stag
   leaseEndsAt: number
   /** The commit under way, or the one that finished it. Only `commits.ts` changes it. */
   commit: Promise<CommitAnswer<never>> | undefined
+  /** The effects of that commit. Only `commits.ts` changes it. */
+  committed: string
   /** When its handler was called and when it ended, by the clock of this process. 0 before, and always while nobody listens to the worker's events. */
   startedAt: number
   endedAt: number
@@ -98,6 +100,7 @@ export function leasedEntry(
     fetchedAt,
     leaseEndsAt,
     commit: undefined,
+    committed: '',
     startedAt: 0,
     endedAt: 0,
     full: false,

@@ -113,7 +113,7 @@ export interface Stream<T, Out = Jsonified<T>> {
    * consumer still has it. In a handler use `delivery.commit`, of which the worker knows.
    *
    * An outage fails the call. It can be repeated with the same lease: if it was carried out, the answer is `done: 'before'` with the first
-   * results. They are stored for a day, at most until the consumer's next commit.
+   * results. They are stored for a day, at most until the consumer's next commit. For other effects it is `lost`.
    *
    * @throws PENKNIFE_INVALID for a lease of another stream, and for wrong effects.
    */

@@ -84,7 +84,7 @@ export interface Delivery<T> extends StreamEntry<T> {
    *
    * Cost: one script call, which commits of a tick with effects on the same objects share.
    *
-   * @throws PENKNIFE_INVALID for wrong effects; the errors of outages once the lease has ended.
+   * @throws PENKNIFE_INVALID for wrong effects, and for a second commit with other ones; the errors of outages once the lease has ended.
    */
   commit<const Effects extends readonly Effect[]>(
     ...effects: Effects
