@@ -205,6 +205,24 @@ test('clients cancel what waits and what runs, and learn when it is too late', a
   expect([refused.status, refused.headers.allow]).toEqual([405, 'GET, HEAD'])
 })
 
+test('a dedup id that clients choose is one of their user, of any length: nobody gets the entry of another user', async () => {
+  const stream = queue('dedup')
+  const user = (exchange: Exchange): string | undefined => exchange.header('x-user')
+  const entry = (exchange: Exchange): { id: string | undefined } => ({
+    id: exchange.header('idempotency-key'),
+  })
+  const { url } = await serve(anywhere, stream, { ...SECRET, user, entry })
+  for (const key of ['k', 'x'.repeat(2000)]) {
+    const [ann, bob] = ['ann', 'bob'].map((name) => ({ 'x-user': name, 'idempotency-key': key }))
+    const first = await submit(url, 'a', ann)
+    expect(await submit(url, 'a', ann)).toBe(first)
+    const other = await submit(url, 'a', bob)
+    expect(other.split('.')[0]).not.toBe(first.split('.')[0])
+    expect((await call(url + first, { headers: bob ?? {} })).status).toBe(404)
+  }
+  expect((await stream.stats()).length).toBe(4)
+})
+
 test('only a client that got an id can use it: ids are signed, for a user if one is given', async () => {
   const stream = queue('access')
   const user = (exchange: Exchange): string | undefined => exchange.header('x-user')

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
 /** The ids that clients get: those of entries, with a signature if there are secrets. */
 export interface ClientIds {
@@ -34,4 +34,11 @@ export function createClientIds(stream: string, secrets: readonly string[]): Cli
       return isOurs ? id : undefined
     },
   }
+}
+
+/** A dedup id of a user: those of two users never meet, and a text of any length fits. */
+export function dedupIdOf(user: string, id: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([user, id]))
+    .digest('base64url')
 }

@@ -7,6 +7,7 @@ import { createAccess } from './access.ts'
 import { jsonBody } from './body.ts'
 import { eventStream } from './events.ts'
 import { createFollowers, placeOf } from './follow.ts'
+import { dedupIdOf } from './ids.ts'
 import { type AcceptOptions, type AcceptStream, checkAccept } from './options.ts'
 import { json, replyTo, TOO_MANY_STREAMS, UNAUTHENTICATED, UNKNOWN, viewOf } from './replies.ts'
 
@@ -35,10 +36,13 @@ export const acceptPlugin: Plugin<[stream: AcceptStream, options: AcceptOptions]
       const owner = await userOf(exchange)
       if (!owner) return UNAUTHENTICATED
       const payload = await payloadOf(exchange, await jsonBody(exchange, maxRequestBytes))
-      const entry = await stream.add(payload, { ...(await entryOf?.(exchange, payload)), result: { keep } })
-      const id = idFor(entry, owner.user)
-      const url = `${path}/${id}`
-      return json(202, { id, url }, { Location: url })
+      const more = await entryOf?.(exchange, payload)
+      const own = typeof more?.id === 'string' && more.id !== '' && owner.user !== undefined
+      const id = own ? dedupIdOf(owner.user, more.id) : more?.id
+      const entry = await stream.add(payload, { ...more, id, result: { keep } })
+      const signed = idFor(entry, owner.user)
+      const url = `${path}/${signed}`
+      return json(202, { id: signed, url }, { Location: url })
     }
 
     async function read(exchange: Exchange, id: string): Promise<Answer> {
