@@ -8,6 +8,7 @@ import {
   type HttpConfig,
   type LiveConfig,
   type PublisherConfig,
+  type RawClientPlan,
   type RawConfig,
   type ServerConfig,
   type WatcherConfig,
@@ -62,28 +63,20 @@ function cores(small: boolean): Started[] {
   ])
 }
 
-function raws({ rough, rough2 }: Ports): Started[] {
-  const first: RawConfig = {
+function raws(small: boolean, { rough, rough2 }: Ports): Started[] {
+  const http1: RawClientPlan[] = [all, [news], [fat, user], [prices, quiet]].map((channels, w) => ({
+    w,
+    channels,
     port: rough,
-    clients: [
-      { w: 0, channels: all },
-      { w: 1, channels: [news] },
-      { w: 2, channels: [fat, user] },
-      { w: 3, channels: [prices, quiet] },
-    ],
-  }
-  const second: RawConfig = {
-    port: rough2,
-    http2: true,
-    clients: [
-      { w: 0, channels: [news, room] },
-      { w: 1, channels: [fat, quiet, user] },
-    ],
-  }
-  return [
-    ['raw-1', 'notifier/raw', first],
-    ['raw-2', 'notifier/raw', second],
-  ]
+  }))
+  const http2: RawClientPlan[] = [
+    [news, room],
+    [fat, quiet, user],
+  ].map((channels, at) => ({ w: http1.length + at, channels, port: rough2, http2: true }))
+  const processes: readonly RawConfig[] = small
+    ? [{ clients: [...http1, ...http2] }]
+    : [{ clients: http1 }, { clients: http2 }]
+  return processes.map((config, at) => [`raw-${at + 1}`, 'notifier/raw', config])
 }
 
 function eventSource(port: number): Started {
@@ -132,7 +125,7 @@ export function startClients(
 ): readonly Part[] {
   const processes = kinds.flatMap((kind) => {
     if (kind === 'core') return cores(small)
-    if (kind === 'raw') return raws(ports)
+    if (kind === 'raw') return raws(small, ports)
     if (kind === 'eventsource') return [eventSource(ports.web)]
     return kind === 'live' ? [live(ports.rough)] : []
   })

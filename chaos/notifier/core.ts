@@ -6,7 +6,8 @@ import { type NotifierEvent, PenknifeError } from '@penknife/core'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
-import { cursorOf, cursorsBefore, openNotifier } from './open.ts'
+import { cursorOf, cursorsBefore } from './cursors.ts'
+import { openNotifier } from './open.ts'
 import { type CoreClientPlan, type CoreConfig, isIntact, type Payload, type RedisLife } from './plan.ts'
 import type { ClientRecord } from './records.ts'
 

@@ -6,7 +6,7 @@ import { EventSource } from 'eventsource'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
-import { cursorsBefore } from './open.ts'
+import { cursorsBefore } from './cursors.ts'
 import type { ClientPlan, HttpConfig, Life } from './plan.ts'
 import type { ClientRecord } from './records.ts'
 import { addressOf, recordOf } from './sse.ts'

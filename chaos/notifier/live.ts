@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
-import { cursorOf, cursorsBefore } from './open.ts'
+import { cursorOf, cursorsBefore } from './cursors.ts'
 import { isIntact, type Life, type LiveClientPlan, type LiveConfig, type Payload } from './plan.ts'
 import type { ClientRecord } from './records.ts'
 

@@ -126,8 +126,13 @@ export interface HttpConfig {
   readonly clients: readonly ClientPlan[]
 }
 
-export interface RawConfig extends HttpConfig {
+export interface RawClientPlan extends ClientPlan {
+  readonly port: number
   readonly http2?: boolean
+}
+
+export interface RawConfig {
+  readonly clients: readonly RawClientPlan[]
 }
 
 export interface ChromiumConfig extends HttpConfig {

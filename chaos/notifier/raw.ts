@@ -8,13 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
 import { createChunkReader } from './chunks.ts'
-import { cursorsBefore } from './open.ts'
-import { type ClientPlan, type Life, type RawConfig, SECRET } from './plan.ts'
+import { cursorsBefore } from './cursors.ts'
+import { type Life, type RawClientPlan, type RawConfig, SECRET } from './plan.ts'
 import type { ClientRecord } from './records.ts'
 import { addressOf, readSse, recordOf } from './sse.ts'
 
 const config = JSON.parse(process.argv[2] ?? '') as Life & RawConfig
-const { port, http2 = false } = config
 const journal = openJournal<ClientRecord>(config.folder, config.life)
 const before = cursorsBefore(config)
 
@@ -80,7 +79,7 @@ function openHttp2(url: URL, lastEventId: string, listener: Listener): Connectio
 
 /** One connection, until either side ends it. */
 async function listen(
-  { w, channels }: ClientPlan,
+  { w, channels, port, http2 = false }: RawClientPlan,
   lastId: string,
   onId: (id: string) => void,
 ): Promise<void> {
@@ -133,7 +132,7 @@ async function listen(
   journal.write({ k: 'cut', w })
 }
 
-async function run(plan: ClientPlan): Promise<never> {
+async function run(plan: RawClientPlan): Promise<never> {
   let lastId = before.get(plan.w)?.toString() ?? ''
   journal.write({ k: 'follows', w: plan.w, channels: plan.channels })
   for (;;) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { deferred } from '../support/deferred.ts'
-import { countImmediates } from '../support/immediates.ts'
+import { immediatesOf } from '../support/immediates.ts'
 import { addNumbers, openOrders, readersWaiting } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -42,7 +42,7 @@ test('the concurrency of a running worker can be raised and lowered', async () =
   await until('all others run', () => running === 17)
 })
 
-test('a worker whose places are taken does not check in each tick whether one is free', async () => {
+test('a worker whose places are taken does not poll in each tick whether one is free', async () => {
   const stream = await openOrders(bench)
   await addNumbers(stream, 400)
   const gate = deferred()
@@ -58,7 +58,7 @@ test('a worker whose places are taken does not check in each tick whether one is
     { concurrency: 2 },
   )
   await until('both places are taken', () => started === 202)
-  expect(await countImmediates(bench.raw)).toBeLessThan(20)
+  expect(await immediatesOf(bench.raw)).toBeLessThan(20)
   gate.resolve()
   await until('all are handled', () => started === 400)
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { startProgram } from '../support/child.ts'
 import { deferred } from '../support/deferred.ts'
-import { countImmediates } from '../support/immediates.ts'
+import { immediatesOf } from '../support/immediates.ts'
 import { abandon, addNumbers, deadLettersOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -108,7 +108,7 @@ test('suspects start one after another, each start is recorded, and other entrie
   expect(new Set(started)).toEqual(new Set([1, 2, 3]))
 })
 
-test('a worker does not check in each tick whether a suspect may start', async () => {
+test('a worker does not poll in each tick whether a suspect may start', async () => {
   const stream = await openOrders(bench, QUEUE)
   await vanished(2, 1)
   const gate = deferred()
@@ -118,7 +118,7 @@ test('a worker does not check in each tick whether a suspect may start', async (
     return gate.promise
   })
   await until('one runs', () => started === 1)
-  expect(await countImmediates(bench.raw)).toBeLessThan(20)
+  expect(await immediatesOf(bench.raw)).toBeLessThan(20)
   gate.resolve()
   await saw('done', 2)
 })

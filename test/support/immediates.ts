@@ -2,8 +2,8 @@ import { createHook } from 'node:async_hooks'
 
 import type { Redis } from 'ioredis'
 
-/** How many calls of `setImmediate` are made during 50 round trips: many if something polls in each tick. */
-export async function countImmediates(raw: Redis): Promise<number> {
+/** Counts the calls of setImmediate while Redis replies 50 times: many if something polls in each tick. */
+export async function immediatesOf(raw: Redis): Promise<number> {
   let count = 0
   const hook = createHook({
     init(_, type) {
@@ -11,7 +11,7 @@ export async function countImmediates(raw: Redis): Promise<number> {
     },
   }).enable()
   try {
-    for (let trip = 0; trip < 50; trip++) await raw.ping()
+    for (let replies = 0; replies < 50; replies++) await raw.ping()
   } finally {
     hook.disable()
   }
