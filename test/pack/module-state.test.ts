@@ -24,6 +24,8 @@ const KNOWN: Readonly<Record<string, string>> = {
   'http/src/sockets/server.ts': 'the paths that sockets serve on a server, which go with that server',
   'http/src/warn.ts': 'warnings are of the process, and each is promised once in it',
   'testing/src/server/find.ts': 'the server that was found, because a search takes as long as a start of it',
+  'testing/src/server/ports.ts':
+    'the port that is tried next, so that a port of the process is not given out soon again',
 }
 
 const PACKAGES = new URL('../../packages/', import.meta.url)
