@@ -10,11 +10,11 @@ const IN_FLIGHT = 1000
 const LIMIT = 100_000_000
 const PEER_OPS = 50_000
 
-/** A limiter whose subjects have leased tokens, enough for `calls` of each. Nothing comes back during a round. */
+/** A limiter whose subjects have leased tokens, enough for `calls` of each and for what comes back meanwhile. */
 async function leasing(penknife: Penknife, subjects: readonly string[], calls: number): Promise<RateLimiter> {
   const limiter = createRateLimiter(penknife.space('bench'), `lease-${subjects.length}`, {
     rules: [{ name: 'year', limit: LIMIT, window: '366d' }],
-    lease: { tokens: calls + 2, idle: '1h', subjects: subjects.length },
+    lease: { tokens: calls + 10_000, idle: '1h', subjects: subjects.length },
     whenUnavailable: 'throw',
     deadline: '30s',
   })
