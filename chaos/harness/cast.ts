@@ -63,10 +63,12 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
     let frozen = false
     let closing = false
     const life = (): string => `${name}.${lives}`
-    const exit = (): Promise<number | null> =>
-      child.exitCode === null && child.signalCode === null
-        ? once(child, 'exit').then(([code]) => code as number | null)
-        : Promise.resolve(child.exitCode)
+    const exit = async (): Promise<number | null> => {
+      const mine = child
+      if (mine.exitCode === null && mine.signalCode === null) await once(mine, 'exit')
+      // One that was started a moment ago does not handle SIGTERM yet, and has done nothing.
+      return mine.signalCode === 'SIGTERM' ? 0 : mine.exitCode
+    }
     const note = (fault: string): void => journal.write({ k: 'fault', fault, on: life() })
     const next = (): void => {
       if (closing || over) return
