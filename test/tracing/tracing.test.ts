@@ -254,8 +254,6 @@ test.each([
   const stream = await openOrders(bench, { groups: ['billing'] })
   const started = deferred()
   const timeout = message.source.includes('timeout') ? 50 : false
-  // A process that a busy machine stops for longer than a short lease loses it.
-  const lease = message.source.includes('lease') ? 300 : 30_000
   startWorker(
     stream,
     'billing',
@@ -264,7 +262,7 @@ test.each([
       started.resolve()
       return new Promise(() => {})
     },
-    { lease, timeout, maxAttempts: 1 },
+    { lease: message.source.includes('lease') ? 300 : 30_000, timeout, maxAttempts: 1 },
   )
   const id = await stream.add(1)
   await started.promise

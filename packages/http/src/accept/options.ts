@@ -29,9 +29,9 @@ export interface AcceptOptions<T = unknown, Context = unknown> {
    */
   readonly payload: (exchange: Exchange<Context>, body: unknown) => Answered<T>
   /**
-   * More options of the entry, such as its dedup id, key or delay. With `user` a dedup id is one of that user, of any length: another user
-   * with the same id gets an entry of their own. Without `user` it is one for all clients, and each that sends it gets the id of the first
-   * entry. Throw an `HttpError` to refuse the request. Default: none.
+   * More options of the entry, such as its dedup id, key or delay. With `user` a dedup id belongs to the user, and may have any length:
+   * two users that send the same id get two entries. Without `user`, every client that sends it gets the id of the first entry. Throw an
+   * `HttpError` to refuse the request. Default: none.
    */
   readonly entry?:
     | ((exchange: Exchange<Context>, payload: T) => Answered<Omit<StreamAddOptions, 'result'>>)
