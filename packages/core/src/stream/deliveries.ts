@@ -136,7 +136,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   function settle(entry: LeasedEntry, move?: Move): void {
-    if (entry.startedAt > 0) entry.endedAt = performance.now()
+    if (entry.startedAt > 0) entry.endedAt ||= performance.now()
     traces.settling(entry, move)
     settler.settle({ entry, move })
     endRun(entry, move === undefined || move.to === 'done')

@@ -80,16 +80,15 @@ export function expire(delivery: Staged): boolean {
 
 /** Redis has its outcome. */
 export function settled(delivery: Staged): boolean {
-  return enter(delivery, 'over', SETTLED.has(delivery.stage))
+  const { stage } = delivery
+  // Its outcome was on its way to Redis.
+  return enter(delivery, 'over', stage === 'settling' || stage === 'expired' || stage === 'committing')
 }
 
 /** Another worker took it over. */
 export function lose(delivery: Staged): boolean {
   return enter(delivery, 'over', delivery.stage !== 'over')
 }
-
-/** Stages whose outcome is on its way to Redis. */
-const SETTLED: ReadonlySet<Stage> = new Set<Stage>(['settling', 'expired', 'committing'])
 
 function enter(delivery: Staged, stage: Stage, allowed: boolean): boolean {
   if (allowed) (delivery as { stage: Stage }).stage = stage

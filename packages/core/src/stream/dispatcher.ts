@@ -32,8 +32,8 @@ export interface Dispatcher {
   readonly running: number
   /** Starts handlers while there are free places. */
   dispatch(): void
-  /** Call it when a call with that many entries ended: its place is free. */
-  ended(entries: number): void
+  /** Call it when a call with that many entries ended: its place is free. `now` is the time, if it was read. */
+  ended(entries: number, now?: number): void
   /** Resolves when no call is running, or after that time; undefined: however long it takes. After that time those who wait longer go on too. */
   idle(deadlineMs?: number): Promise<void>
   stop(): void
@@ -62,15 +62,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const idle = new Set<() => void>()
 
   /** Whatever calls it, such as the end of a handler, handlers do not get the async context of the caller. */
-  function dispatch(): void {
+  function dispatch(now?: number): void {
     // A handler that ends at once calls `ended`, and so this function, while it runs.
     if (dispatching || waiting.size + suspects.size === 0) return
-    asyncContext.run(startWaiting)
+    asyncContext.run(startWaiting, now ?? performance.now())
   }
 
-  function startWaiting(): void {
+  function startWaiting(from: number): void {
     dispatching = true
-    let now = performance.now()
+    let now = from
     if (sliceEndsAt === undefined) {
       sliceEndsAt = now + SLICE_MS
       setImmediate(endTick)
@@ -95,12 +95,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function startCall(now: number): void {
-    const entries: LeasedEntry[] = []
-    while (entries.length < batch && waiting.size > 0) {
+    let entries: LeasedEntry[] | undefined
+    while ((entries?.length ?? 0) < batch && waiting.size > 0) {
       const entry = waiting.shift() as LeasedEntry
-      if (start(entry)) entries.push(entry)
+      if (!start(entry)) continue
+      // A list that begins empty takes memory for 17.
+      if (entries) entries.push(entry)
+      else entries = [entry]
     }
-    if (entries.length === 0) return
+    if (!entries) return
     calls += 1
     running += entries.length
     run(entries, now)
@@ -166,11 +169,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     get running() {
       return running
     },
-    dispatch,
-    ended(entries) {
+    dispatch: () => dispatch(),
+    ended(entries, now) {
       free(entries)
       pace.ended(entries)
-      dispatch()
+      dispatch(now)
     },
     async idle(deadlineMs) {
       if (calls === 0) return

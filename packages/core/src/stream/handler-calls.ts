@@ -24,8 +24,8 @@ export interface HandlerCallsOptions<T> {
   /** `ran` is false when no handler was called, because the payload is invalid. */
   readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
-  /** Called when a call ended or timed out: the places of that many entries are free. */
-  readonly free: (entries: number) => void
+  /** Called when a call ended or timed out: the places of that many entries are free. `now` is the time, if it was read. */
+  readonly free: (entries: number, now?: number) => void
 }
 
 export interface HandlerCalls {
@@ -71,18 +71,26 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       void check(entries, schema)
       return
     }
+    const deliveries = entries.map(toDelivery)
     // Mostly all of them.
-    let good = entries
-    const deliveries: HandlerDelivery<T>[] = []
-    for (const entry of entries) {
-      try {
-        deliveries.push(new HandlerDelivery(entry, JSON.parse(entry.json ?? '') as T, context))
-      } catch (error) {
-        good = good.filter((each) => each !== entry)
-        fail(entry, error, false)
-      }
+    if (deliveries.every((delivery) => delivery !== undefined)) call(entries, deliveries, entries.length, now)
+    else
+      call(
+        entries.filter((_, at) => deliveries[at] !== undefined),
+        deliveries.filter((delivery) => delivery !== undefined),
+        entries.length,
+        now,
+      )
+  }
+
+  /** Undefined when the payload is not JSON, and so the entry failed. */
+  function toDelivery(entry: LeasedEntry): HandlerDelivery<T> | undefined {
+    try {
+      return new HandlerDelivery(entry, JSON.parse(entry.json ?? '') as T, context)
+    } catch (error) {
+      fail(entry, error, false)
+      return undefined
     }
-    call(good, deliveries, entries.length, now)
   }
 
   async function check(entries: readonly LeasedEntry[], by: StandardSchema<unknown, T>): Promise<void> {
@@ -154,7 +162,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
 
   function succeeded(mine: Call, outcome: unknown): void {
     if (mine.dueAt === 0) return
-    deadlines.end(mine)
+    const now = ended(mine)
     traces.ended(mine.entries)
     for (let at = 0; at < mine.entries.length; at++) {
       const entry = mine.entries[at] as LeasedEntry
@@ -163,7 +171,16 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       else if (entry.own === undefined) finish(entry)
       else finish(entry, resultAt(outcome, at))
     }
-    free(mine.places)
+    free(mine.places, now)
+  }
+
+  /** If somebody listens to the worker, it reads the time, once for all that follows. */
+  function ended(mine: Call): number | undefined {
+    deadlines.end(mine)
+    if (mine.entries[0]?.startedAt === 0) return undefined
+    const now = performance.now()
+    for (const entry of mine.entries) entry.endedAt ||= now
+    return now
   }
 
   function errorOf(outcome: unknown, at: number): unknown {
@@ -177,10 +194,10 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
 
   function failed(mine: Call, error: unknown): void {
     if (mine.dueAt === 0) return
-    deadlines.end(mine)
+    const now = ended(mine)
     traces.ended(mine.entries, error ?? new Error('the handler failed without an error'))
     for (const entry of mine.entries) fail(entry, error, true)
-    free(mine.places)
+    free(mine.places, now)
   }
 
   /** The limit that the entries of a call have of their own, the longest of several; undefined when none has. */

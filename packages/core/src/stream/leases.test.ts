@@ -14,6 +14,7 @@ const POSITIONS = [
   '1700000000000-9/9',
   '1700000000000-9/10',
   '1700000000000-10',
+  '1700000000000-10/1',
   '1700000000000-10/9',
   '1700000000001-0',
   '1700000000001-2',
@@ -49,6 +50,19 @@ test('a position that is delivered again, whatever its numbers, replaces the ear
   }
   expect(leases.size).toBe(first.length)
 })
+
+test.each(POSITIONS.slice(1))(
+  'of the positions up to %s each one that is delivered again replaces the earlier delivery',
+  (newest) => {
+    const upTo = POSITIONS.slice(0, POSITIONS.indexOf(newest) + 1)
+    for (const position of upTo) {
+      const { lost, add } = start()
+      const first = new Map(upTo.map((each) => [each, add(1, each)]))
+      add(1, position)
+      expect(lost).toEqual([first.get(position)])
+    }
+  },
+)
 
 test('an entry that ended may be delivered again, and one that ended twice counts once', () => {
   const { leases, lost, add } = start()

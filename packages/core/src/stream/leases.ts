@@ -2,7 +2,7 @@ import { LinkedList } from '../linked-list.ts'
 import { hasLease, isUnsettled } from './delivery-state.ts'
 import type { FetchedEntry, LeasedEntry } from './leased-entry.ts'
 import { streamPosition } from './run-entries.ts'
-import { SOURCES } from './sources.ts'
+import { NEW, SOURCES } from './sources.ts'
 
 export interface LeasesOptions {
   readonly leaseMs: number
@@ -75,7 +75,8 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
 
   /** The entry with the position of one that is being added. Mostly a position is greater than all before, so there is no need to search. */
   function sameAs({ source, position }: LeasedEntry): LeasedEntry | undefined {
-    if (!isAfter(position, newest[source] as string)) return find(source, position)
+    // Runs are in the other source only.
+    if (!isAfter(position, newest[source] as string, source !== NEW)) return find(source, position)
     newest[source] = position
     return undefined
   }
@@ -185,12 +186,12 @@ function readAs({ source, position }: FetchedEntry | LeasedEntry): string {
 
 const DASH = '-'.charCodeAt(0)
 
-/** Whether a position, of an entry or of one of a run, is greater than another. */
-function isAfter(position: string, other: string): boolean {
+/** Whether a position is greater than another. `runs`: they may be of entries of a run. */
+function isAfter(position: string, other: string, runs: boolean): boolean {
   // Mostly both are plain ids with a time of 13 digits, and numbers of equal length.
-  const plain =
-    position.charCodeAt(13) === DASH && other.charCodeAt(13) === DASH && !position.includes('/', 15)
-  if (plain && position.length === other.length && !other.includes('/', 15)) return position > other
+  const alike =
+    position.length === other.length && position.charCodeAt(13) === DASH && other.charCodeAt(13) === DASH
+  if (alike && !(runs && (position.includes('/', 15) || other.includes('/', 15)))) return position > other
   const [ours, theirs] = [position.split(/[-/]/), other.split(/[-/]/)]
   const at = ours.findIndex((digits, index) => digits !== theirs[index])
   const [digits = '', otherDigits = ''] = [ours[at], theirs[at]]

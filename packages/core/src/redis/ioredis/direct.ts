@@ -25,14 +25,14 @@ export function createSend(redis: Redis): Send {
   }
 }
 
-/** Rejects as `Receiver.failed`. */
+/** Rejects as `Receiver.failed`. Strings become text here, because that takes ioredis longer. */
 export async function call(
-  connection: { call: Redis['call'] },
+  connection: { callBuffer: Redis['callBuffer'] },
   name: string,
   args: readonly Arg[],
 ): Promise<unknown> {
   try {
-    return await connection.call(name, args as Arg[])
+    return textOf(await connection.callBuffer(name, args as Arg[]))
   } catch (error) {
     throw toFailure(error)
   }
@@ -97,6 +97,10 @@ function directOf(command: object): DirectClass {
 function textOf(reply: unknown): unknown {
   if (typeof reply === 'number') return reply
   if (Array.isArray(reply)) return reply.map(textOf)
-  if (reply instanceof Buffer) return reply.toString()
+  if (reply instanceof Buffer) {
+    const byte = reply[0] as number
+    // Such as the name of a field. Node.js has these strings already.
+    return reply.length === 1 && byte < 128 ? String.fromCharCode(byte) : reply.toString()
+  }
   return reply instanceof Error ? toFailure(reply) : reply
 }
