@@ -63,17 +63,17 @@ class Includes {
     return found.add(name)
   }
 
-  /** The lazy modules in files and in what those need, each with all that it includes. */
-  lazy(
-    names: Iterable<string>,
-    found = new Map<string, Set<string>>(),
-  ): ReadonlyMap<string, ReadonlySet<string>> {
-    for (const name of names) {
-      for (const module of this.named(name, 'lazy')) {
-        if (found.has(module)) continue
-        const needs = this.reach(module)
-        found.set(module, needs)
-        this.lazy(needs, found)
+  /** Whether a script may have it only once, whatever loads it: it is a value, not functions. */
+  isOnce(name: string): boolean {
+    return /^-- @once$/m.test(this.text(name))
+  }
+
+  /** What the lazy modules of a file include, and those of what they include. */
+  reachLazily(name: string, found = new Set<string>()): Set<string> {
+    for (const module of this.named(name, 'lazy')) {
+      for (const needed of this.reach(module)) {
+        if (found.has(needed)) continue
+        this.reachLazily(needed, found.add(needed))
       }
     }
     return found
@@ -81,40 +81,39 @@ class Includes {
 }
 
 /**
- * The texts of includes and of what they include, each once, what is needed first. In a file with `-- @lazy a/b` a function `load_b` takes
- * the place of that line: it defines the module and returns it, so that a call that needs no such module does not pay for its functions.
- * What two lazy modules include is defined before them.
+ * The texts of includes and of what they include, what is needed first; `outside` is defined before. In a file with `-- @lazy a/b` a function
+ * `load_b` takes the place of that line: it defines the module and all that it needs, and returns it. So a call that needs no such module does not
+ * pay for its functions. What two lazy modules need is in both, but a file with `-- @once` is before them.
  */
-function included(names: readonly string[], given: Readonly<Record<string, string>>): string[] {
-  const includes = new Includes(given)
-  const eager = new Set(names.flatMap((name) => [...includes.reach(name)]))
-  const lazy = includes.lazy(eager)
-  const counts = new Map<string, number>()
-  for (const needs of lazy.values()) for (const need of needs) counts.set(need, (counts.get(need) ?? 0) + 1)
-  for (const [need, count] of counts) if (count > 1) for (const name of includes.reach(need)) eager.add(name)
+function included(
+  names: readonly string[],
+  includes: Includes,
+  outside: ReadonlySet<string> = new Set(),
+): string[] {
+  const own = new Set(names.flatMap((name) => [...includes.reach(name)]))
+  const lazily = [...own].flatMap((name) => [...includes.reachLazily(name)])
+  for (const needed of lazily) if (includes.isOnce(needed)) own.add(needed)
+  const scope = new Set([...outside, ...own])
 
-  const textOf = (name: string, scope: ReadonlySet<string>): string => {
-    const text = includes.text(name)
+  function textOf(name: string): string {
+    let text = includes.text(name)
     checkLoops(`_lib/${name}`, text)
     checkPhases(name, text)
-    let expanded = text
     for (const module of includes.named(name, 'lazy')) {
-      const own = [...(lazy.get(module) ?? [])].filter((need) => !scope.has(need))
-      const within = new Set([...scope, ...own])
       const defined = module.slice(module.lastIndexOf('/') + 1)
-      const load = [`local function load_${defined}()`, ...own.map((each) => textOf(each, within))]
-      load.push(`return ${defined}`, 'end')
-      expanded = expanded.replace(`-- @lazy ${module}\n`, () => `${load.join('\n')}\n`)
+      const texts = included([module], includes, scope)
+      const load = [`local function load_${defined}()`, ...texts, `return ${defined}`, 'end']
+      text = text.replace(`-- @lazy ${module}\n`, () => `${load.join('\n')}\n`)
     }
-    return expanded
+    return text
   }
+
   const texts = new Map<string, string>()
-  const add = (name: string): void => {
-    if (texts.has(name)) return
+  function add(name: string): void {
+    if (texts.has(name) || outside.has(name)) return
     for (const needed of includes.named(name, 'include')) add(needed)
-    for (const module of includes.lazy([name]).values())
-      for (const need of module) if (eager.has(need)) add(need)
-    texts.set(name, textOf(name, eager))
+    for (const needed of includes.reachLazily(name)) if (scope.has(needed)) add(needed)
+    texts.set(name, textOf(name))
   }
   for (const name of names) add(name)
   return [...texts.values()]
@@ -179,7 +178,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     // On a cluster Redis holds the script to its keys. On a replica it refuses a writing one whole, and on a full server one
     // without allow-oom.
     script.readOnly ? '#!lua flags=no-writes' : script.full?.runs ? '#!lua flags=allow-oom' : '#!lua',
-    ...included(script.includes, includes),
+    ...included(script.includes, new Includes(includes)),
     ...(sharedKeys ? [`local ${sharedKeys.name} = KEYS`] : []),
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
     script.body.slice(0, item.index),

@@ -2450,26 +2450,14 @@ end
 reversal.apply(of, planned)
 return 1`
 
-const piece70 = `local function period_ttl(window)
-local left = redis.call('PTTL', window.z)
-if left == -1 then
-local life = math.ceil((window.lives - now) / 1000)
-redis.call('PEXPIRE', window.z, life)
-if window.d then
-redis.call('PEXPIRE', window.d, life)
-end
-end
-return left ~= -2
-end`
-
-const piece71 = `watch, events = tonumber(watch), events == '1'
+const piece70 = `watch, events = tonumber(watch), events == '1'
 local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
 return scoring.apply(of, planned, watch, events)`
 
-const piece72 = `local function leading_block(saved)
+const piece71 = `local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0, 0
 end
@@ -2480,11 +2468,11 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length, listing
 end`
 
-const piece73 = `local function damaged(key)
+const piece72 = `local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end`
 
-const piece74 = `local function checked_read(keys, type_of, read, ...)
+const piece73 = `local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -2502,7 +2490,7 @@ end
 return nil, { err = text }
 end`
 
-const piece75 = `local call = redis.call
+const piece74 = `local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local FOREVER = 9e15
@@ -2527,7 +2515,7 @@ local function type_of()
 return 'string'
 end`
 
-const piece76 = `local found, refused = checked_read({ state }, type_of, read_block, state)
+const piece75 = `local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -2545,7 +2533,7 @@ call('DEL', state)
 end
 return was`
 
-const piece77 = `local damaged = typed(state, 'string')
+const piece76 = `local damaged = typed(state, 'string')
 if damaged then
 return damaged
 end
@@ -2555,13 +2543,13 @@ return {}
 end
 return { ends - math.max(now, time), reason, listing }`
 
-const piece78 = `local damaged = typed(blocks, 'zset')
+const piece77 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', blocks, after, '+', 'BYLEX', 'LIMIT', 0, limit)`
 
-const piece79 = `local gcra = {}
+const piece78 = `local gcra = {}
 function gcra.define(rule, drain, token, capacity)
 rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
@@ -2592,7 +2580,7 @@ function gcra.report(rule, reply)
 reply[#reply + 1] = rule.level
 end`
 
-const piece80 = `local fixed_window = {}
+const piece79 = `local fixed_window = {}
 function fixed_window.define(rule, limit, window)
 rule.limit, rule.window = limit, window
 end
@@ -2624,7 +2612,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end`
 
-const piece81 = `local calendar = {}
+const piece80 = `local calendar = {}
 function calendar.define(rule, limit, start, turn, finish)
 rule.limit = limit
 rule.start, rule.finish = start, turn
@@ -2655,7 +2643,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.finish - now
 end`
 
-const piece82 = `local sliding_window = {}
+const piece81 = `local sliding_window = {}
 local SHIFT = 2 ^ 26
 function sliding_window.define(rule, limit, window, tick)
 rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
@@ -2713,7 +2701,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
 end`
 
-const piece83 = `local sliding_log = {}
+const piece82 = `local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
 local HALVINGS = 11
@@ -2853,7 +2841,7 @@ reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 
 reply[#reply + 1] = ends(rule.used)
 end`
 
-const piece84 = `local slots = {}
+const piece83 = `local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 12000
 local LATEST = 2 ^ 62
@@ -2926,7 +2914,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end`
 
-const piece85 = `local charging = { open = nil, prepare = nil, apply = nil }
+const piece84 = `local charging = { open = nil, prepare = nil, apply = nil }
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
@@ -3137,7 +3125,7 @@ rule.does.save(rule)
 end
 end`
 
-const piece86 = `if of.mistimed then
+const piece85 = `if of.mistimed then
 return { 3, now }
 end
 local banning, ban = ban_of(how)
@@ -3161,7 +3149,7 @@ return bans.reply
 end
 return plan.reply`
 
-const piece87 = `local damaged = typed(counts, 'zset')
+const piece86 = `local damaged = typed(counts, 'zset')
 if damaged then
 return damaged
 end
@@ -3180,7 +3168,7 @@ redis.call('ZADD', counts, -missing, '')
 redis.call('PEXPIRE', counts, lasts)
 return redis.call('ZCARD', counts) - 1`
 
-const piece88 = `local damaged = typed(declared, 'zset')
+const piece87 = `local damaged = typed(declared, 'zset')
 if damaged then
 return damaged
 end
@@ -3217,7 +3205,7 @@ return { 1, before }
 end
 return { 1 }`
 
-const piece89 = `local damaged = typed(counts, 'zset')
+const piece88 = `local damaged = typed(counts, 'zset')
 if damaged then
 return damaged
 end
@@ -3225,13 +3213,13 @@ local reply = redis.call('ZRANGE', counts, '+inf', '1', 'BYSCORE', 'REV', 'LIMIT
 table.insert(reply, 1, redis.call('ZSCORE', counts, '') or '')
 return reply`
 
-const piece90 = `if of.mistimed then
+const piece89 = `if of.mistimed then
 return { 3, now }
 end
 local plan, refused = charging.prepare(of, places, cost, 'look', '')
 return plan and plan.reply or refused`
 
-const piece91 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
+const piece90 = `local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -3245,7 +3233,7 @@ end
 end
 return found.live`
 
-const piece92 = `local damaged = typed(blocks, 'zset')
+const piece91 = `local damaged = typed(blocks, 'zset')
 if damaged then
 return damaged
 end
@@ -3259,7 +3247,7 @@ end
 redis.call('ZADD', blocks, 0, block)
 return 1`
 
-const piece93 = `local damaged = typed(rules, 'zset')
+const piece92 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
@@ -3269,13 +3257,13 @@ local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
 redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new`
 
-const piece94 = `local damaged = typed(rules, 'zset')
+const piece93 = `local damaged = typed(rules, 'zset')
 if damaged then
 return damaged
 end
 return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)`
 
-const piece95 = `local found = { 0, 0, 0, '', '' }
+const piece94 = `local found = { 0, 0, 0, '', '' }
 if kind == 'state' then
 local saved = redis.pcall('GET', place)
 if type(saved) == 'string' then
@@ -3294,13 +3282,13 @@ return nil
 end
 return found`
 
-const piece96 = `local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+const piece95 = `local call, unpacked, packed = redis.call, struct.unpack, struct.pack
 local rule, drain, token, capacity = unpacked('<dddd', numbers)
 local ENTRY = 40
 local SECOND = 1000000
 local MARGIN = 2`
 
-const piece97 = `local saved = redis.pcall('GET', state)
+const piece96 = `local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
 if #saved < ENTRY then
@@ -3349,7 +3337,7 @@ call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 
 end
 return after`
 
-const piece98 = `local saved = redis.pcall('GET', state)
+const piece97 = `local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
 for rule = 1, count do
@@ -3410,7 +3398,7 @@ reply[rule] = allowed and levels[rule] or -levels[rule] - 1
 end
 return reply`
 
-const piece99 = `local MAX_EPOCHS = 100000
+const piece98 = `local MAX_EPOCHS = 100000
 local EPOCHS_TTL = 2592000000
 local function reserve_epoch(next, history, epoch)
 if redis.call('ZCARD', next) >= MAX_EPOCHS then
@@ -3420,7 +3408,7 @@ redis.call('ZADD', next, string.format('%.0f', epoch), history)
 redis.call('PEXPIRE', next, EPOCHS_TTL)
 end`
 
-const piece100 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece99 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3443,7 +3431,7 @@ redis.call('UNLINK', history)
 redis.call('SPUBLISH', live, 'cleared')
 return 1`
 
-const piece101 = `local wrong = typed(connections, 'zset')
+const piece100 = `local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
@@ -3472,7 +3460,7 @@ return ''
 end
 return admitted`
 
-const piece102 = `local suffix = ':' .. process .. ':' .. number
+const piece101 = `local suffix = ':' .. process .. ':' .. number
 for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 if string.sub(member, 18) == suffix then
 return redis.call('ZREM', connections, member)
@@ -3480,7 +3468,7 @@ end
 end
 return 0`
 
-const piece103 = `local wrong = typed(due, 'zset')
+const piece102 = `local wrong = typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -3497,7 +3485,7 @@ redis.call('ZADD', due, 'XX', now_ms + wait, entries)
 end
 return found`
 
-const piece104 = `local function tag_of(entry)
+const piece103 = `local function tag_of(entry)
 local fields = entry[2]
 local tag = fields[6]
 if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
@@ -3505,7 +3493,7 @@ return tag
 end
 end`
 
-const piece105 = `local function tagged(entry)
+const piece104 = `local function tagged(entry)
 local id = entry[1]
 if string.sub(id, -2) == '-0' then
 return id
@@ -3513,7 +3501,7 @@ end
 return id .. '-' .. (tag_of(entry) or '000000')
 end`
 
-const piece106 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+const piece105 = `local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
 if newest.err then
 return newest
 end
@@ -3530,7 +3518,7 @@ reserve_epoch(next, history, epoch)
 end
 return string.format('%.0f-0', epoch)`
 
-const piece107 = `local publication = { prepare = nil, apply = nil }
+const piece106 = `local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 local allowed = {}
 local function time_of(event)
@@ -3657,7 +3645,7 @@ end
 return event_id
 end`
 
-const piece108 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
+const piece107 = `local presence = { room = nil, open = nil, add = nil, remove = nil, has = nil, expire = nil, extend = nil, mark = nil }
 local presence_ms = math.floor(now / 1000)
 local MOST_ENDED = 20
 local MOST_GONE = 4
@@ -3777,12 +3765,12 @@ end
 return alive
 end`
 
-const piece109 = `lease = tonumber(lease)
+const piece108 = `lease = tonumber(lease)
 local room = presence.room(sets, keep, ttl, tonumber(age))`
 
-const piece110 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
+const piece109 = `local counts, entries, leases, history, live, process, member = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]`
 
-const piece111 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece110 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3793,9 +3781,9 @@ local alive = presence.extend(room, process, lease, lease)
 presence.mark(room)
 return alive and 1 or 0`
 
-const piece112 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
+const piece111 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`
 
-const piece113 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece112 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3804,10 +3792,10 @@ end
 presence.remove(room, process, member)
 return 1`
 
-const piece114 = `local text = '\\n' .. type .. '\\n' .. json
+const piece113 = `local text = '\\n' .. type .. '\\n' .. json
 return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)`
 
-const piece115 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece114 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3822,9 +3810,9 @@ add_members(reply, counts, most)
 end
 return reply`
 
-const piece116 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
+const piece115 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], ARGV[arg + 1], ARGV[arg + 2])`
 
-const piece117 = `local channel = {
+const piece116 = `local channel = {
 history = false,
 next = next[1],
 live = false,
@@ -3838,9 +3826,9 @@ at = 0,
 reserved = false,
 }`
 
-const piece118 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
+const piece117 = `local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]`
 
-const piece119 = `channel.history, channel.live = history, live
+const piece118 = `channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local prepared = publication.prepare(channel, once)
 if prepared ~= true then
@@ -3848,7 +3836,7 @@ return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)`
 
-const piece120 = `room.counts, room.entries, room.leases = counts, entries, leases
+const piece119 = `room.counts, room.entries, room.leases = counts, entries, leases
 room.channel.history, room.channel.live = history, live
 local wrong = presence.open(room)
 if wrong then
@@ -3863,7 +3851,7 @@ lost = lost or not presence.has(room, process, change)
 end
 return (lost and '2' or alive and '1' or '0') .. (more and '+' or '')`
 
-const piece121 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece120 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 if not last then
 if position == '-' then
 return { 'ok', '' }
@@ -3903,10 +3891,10 @@ end
 read(reply, history, first, tonumber(count))
 return reply`
 
-const piece122 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+const piece121 = `local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
 return last and tagged(last) or ''`
 
-const piece123 = `local function allowed(command, key)
+const piece122 = `local function allowed(command, key)
 if command == 'XGROUP' then
 return redis.acl_check_cmd(command, 'CREATE', key, '1', '1')
 elseif command == 'XINFO' then
@@ -3928,7 +3916,19 @@ end
 end
 end`
 
-const piece124 = `local MOST = '18446744073709551615'
+const piece123 = `local function load_acknowledge()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
 local DIGITS = 9
 local function plus_one(digits)
 local head = string.sub(digits, 1, -DIGITS - 1)
@@ -3947,490 +3947,100 @@ if number ~= MOST then
 return time .. '-' .. plus_one(number)
 end
 return time == MOST and id or plus_one(time) .. '-0'
-end`
-
-const piece125 = `local function sortable(id)
-local ms, number = string.match(id, '^(%d+)-(%d+)$')
-return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
-end`
-
-const piece126 = `local members = { from = nil }
-function members.prefix(key, id)
-return key .. '\\0' .. sortable(id) .. '\\0'
 end
-function members.from(key, delivery)
-local more = ''
-if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
-more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
 end
-return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+return redis.pcall('XPENDING', stream, group, from, to, count)
 end
-function members.entry(member, length)
-length = length or #string.match(member, '^[^%z]*')
-local ms, number, trace, more, payload =
-string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
-if not ms then
-return nil
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
 end
-local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
-if more ~= '' then
-local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
-if not a then
-return nil
+error(range)
 end
-delivery.a, delivery.f = tonumber(a), tonumber(f)
-delivery.v = v ~= '0' and tonumber(v) or nil
-delivery.o = o ~= '' and o or nil
+for at = 1, #range do
+found[range[at][1]] = range[at]
 end
-return delivery
-end
-function members.may_run(member, length)
-return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
-end
-function members.position(position)
-return string.match(position, '^([^/]*)/(%d+)$')
-end
-function members.of_run(fields, nth)
-local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
-local delivery = member and members.entry(member)
-if delivery then
-delivery.k = fields[2]
-end
-return delivery or nil
-end`
-
-const piece127 = `local function load_members()
-return members
-end
-local entry = {}
-local function fields_of(stream, id)
-local found = redis.call('XRANGE', stream, id, id)[1]
-if not found then
-return nil
-end
-local fields, named = found[2], {}
-for at = 1, #fields, 2 do
-named[fields[at]] = named[fields[at]] or fields[at + 1]
-end
-return fields, named
-end
-local function is_count(text)
-return text and #text <= 15 and string.match(text, '^%d+$')
-end
-local function added(fields, named)
-local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
-.. (named.k and 'k' or named.q and 'q' or '')
-for at = 1, #fields, 2 do
-if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
-return false
-end
-end
-return #fields == 2 * #names and (not named.n or is_count(named.n))
-end
-function entry.read(stream, id)
-local fields, named = fields_of(stream, id)
-if not fields then
-return nil
-end
-if added(fields, named) then
-return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
-end
-return { i = id, a = 0, f = 0, d = named.d or fields[2] }
-end
-function entry.read_ready(stream, id)
-local position, nth = string.match(id, '^([^/]*)/(%d+)$')
-local fields, named = fields_of(stream, position or id)
-if not fields then
-return nil
-end
-if position then
-return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
-end
-if named.k and not named.a and not named.f then
-named.a, named.f = '0', '0'
-end
-if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-local v = is_count(named.v) and tonumber(named.v) or nil
-local k = not named.g and named.k or nil
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
-end
-return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
-end
-function entry.put_ready(ready, delivery)
-if delivery.foreign then
-return redis.call('XADD', ready, '*', 'd', delivery.d)
-end
-local place = delivery.k
-if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
-return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
-end
-local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
-for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
-if delivery[name] then
-add[#add + 1] = name
-add[#add + 1] = delivery[name]
-end
-end
-return redis.call(unpack(add))
-end
-function entry.put_delayed(delayed, delivery, due)
-local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
-if delivery.k or delivery.q or delivery.o or delivery.v then
-fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
-end
-if delivery.v then
-fields[8], fields[9] = delivery.o or '', delivery.v
-end
-local packed = cmsgpack.pack(fields)
-redis.call('ZADD', delayed, string.format('%.0f', due), packed)
-return packed
-end
-function entry.attempts(delivery, usual)
-return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
-end
-function entry.give_back(ready, delayed, delivery, ms)
-delivery.f = delivery.f + 1
-if delivery.n and delivery.n > ms then
-entry.put_delayed(delayed, delivery, delivery.n)
-else
-entry.put_ready(ready, delivery)
-end
-end
-function entry.put_dead(dead, delivery, group, kind, reason)
-local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
-local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
-local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
-for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
-add[#add + 1] = name
-add[#add + 1] = value
-end
-return redis.call(unpack(add))
-end
-function entry.unpacked(packed)
-local ok, found = pcall(cmsgpack.unpack, packed)
-if not ok or type(found) ~= 'table' then
-return nil
-end
-local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
-local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
-if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
-return nil
-end
-local function given(text)
-return type(text) == 'string' and text ~= '' and text or nil
-end
-return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
-end
-function entry.put_due(dead, group, packed, put)
-local delivery = entry.unpacked(packed)
-if delivery then
-put(delivery)
-else
-local found = { i = '0-0', a = 0, f = 0, d = packed }
-entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
-end
-return delivery ~= nil
-end`
-
-const piece128 = `local function expanded(value)
-if not value or not string.find(value, ':', 1, true) then
-return value
-end
-return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
-local all = {}
-for nth = tonumber(first), tonumber(last) do
-all[#all + 1] = run .. nth
-end
-return table.concat(all, ' ')
-end))
-end`
-
-const piece129 = `local places = { open = nil }
-local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
-function places.open(busy, queued, ready, most)
-return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
-end
-function places.wrong(of)
-return typed(of.busy, 'hash') or typed(of.queued, 'zset')
-end
-function places.key_of(place)
-return string.match(place, '^[^\\1]*')
-end
-local function named(key, number)
-return number == 1 and key or key .. '\\1' .. number
-end
-function places.free(of, key)
-for number = 1, of.most do
-local place = named(key, number)
-if redis.call('HEXISTS', of.busy, place) == 0 then
-return place
-end
-end
-end
-function places.take(of, place, location)
-redis.call('HSET', of.busy, place, location)
-end
-function places.get(of, place)
-return expanded(redis.call('HGET', of.busy, place))
-end
-function places.first(of, place)
-return string.match(places.get(of, place) or '', '^%S+')
-end
-function places.queue(of, key, delivery)
-redis.call('ZADD', of.queued, 0, members.from(key, delivery))
-end
-function places.is_queued(of, key, id)
-local prefix = members.prefix(key, id)
-return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
-end
-function places.unqueue(of, key, delivery)
-redis.call('ZREM', of.queued, members.from(key, delivery))
-end
-function places.queued_entry(member)
-return members.entry(member)
-end
-function places.queued_match(id)
-return '*' .. members.prefix('', id) .. '*'
-end
-local function first_queued(of, key, run)
-local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
-local count = of.small and run or math.min(run, STEP)
-local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
-of.small = found[1] and #found[1] < SMALL
-if run > count and #found == count and of.small then
-for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
-found[#found + 1] = member
-end
+for _, id in ipairs(ids) do
+found[id] = found[id] or query(id, id, 1)[1]
 end
 return found
 end
-local function put_run(of, place, run)
-local add = { 'XADD', of.ready, '*', 'k', place }
-for at, member in ipairs(run) do
-add[2 * at + 4], add[2 * at + 5] = 'm', member
-end
-return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
-end
-local function run_of(found, length)
-local run, bytes = {}, 0
-for at, member in ipairs(found) do
-bytes = bytes + #member
-if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
-break
-end
-run[at] = member
-end
-return run, bytes
-end
-function places.pass_on(of, place, run, later)
-local key, number = place, ''
-if string.find(place, '\\1', 1, true) then
-key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
-end
-local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
-later = later or { busy = {}, free = {}, behind = 0, alone = true }
-local together, bytes = run_of(found, #key)
-local locations
-if together[2] then
-locations = put_run(of, place, together)
-later.behind = later.behind + #together - 1
-redis.call('ZREM', of.queued, unpack(together))
-elseif found[1] then
-local delivery = members.entry(found[1], #key)
-if delivery then
-delivery.k = place
-locations = 'r' .. entry.put_ready(of.ready, delivery)
-else
-entry.put_ready(of.ready, { foreign = true, d = found[1] })
-end
-redis.call('ZREM', of.queued, found[1])
-end
-if locations then
-later.busy[#later.busy + 1] = place
-later.busy[#later.busy + 1] = locations
-else
-later.free[#later.free + 1] = place
-end
-if later.alone then
-places.done(of, later)
-end
-return bytes
-end
-local function count_behind(of, change)
-if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
-redis.call('HDEL', of.busy, BEHIND)
-end
-end
-function places.done(of, later)
-if later.busy[1] then
-redis.call('HSET', of.busy, unpack(later.busy))
-end
-if later.free[1] then
-redis.call('HDEL', of.busy, unpack(later.free))
-end
-count_behind(of, later.behind)
-end
-function places.run(location)
-return string.match(location, '^(r[^/]*/)')
-end
-local function leave_run(of, location, rest)
-local run = places.run(location)
-if run and string.find(rest, run, 1, true) then
-count_behind(of, -1)
-end
-end
-function places.left(of, place, position)
-local base = members.position(position)
-if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
-return nil
-end
-return base or position
-end
-function places.is_in(value, location)
-return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
-end
-function places.positions(of, position)
-local found = redis.call('XRANGE', of.ready, position, position)[1]
-local fields = found and found[2] or {}
-if fields[1] ~= 'k' or fields[3] ~= 'm' then
-return { position }
-end
-local value, all, there = places.get(of, fields[2]), {}, {}
-for nth = 1, #fields / 2 - 1 do
-all[nth] = position .. '/' .. nth
-if places.is_in(value, 'r' .. all[nth]) then
-there[#there + 1] = all[nth]
-end
-end
-return there[1] and there or all
-end
-function places.follows(value, location)
-if not value or value == location then
-return false
-end
-local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
-return at ~= nil and at > 1
-end
-function places.list(value)
-local list = { from = 1 }
-for each in string.gmatch(expanded(value) or '', '%S+') do
-list[#list + 1] = each
-end
-return list
-end
-function places.shift(list, location)
-if list[list.from] == location then
-list.from = list.from + 1
-return true
-end
-for at = list.from + 1, #list do
-if list[at] == location then
-return false
-end
-end
-return not places.run(location)
-end
-function places.without(value, location)
-local left = {}
-for each in string.gmatch(value or '', '%S+') do
-if each ~= location then
-left[#left + 1] = each
-end
-end
-return table.concat(left, ' ')
-end
-function places.leave(of, place, location, run)
-local rest = places.without(places.get(of, place), location)
-leave_run(of, location, rest)
-if rest == '' then
-places.pass_on(of, place, run)
-else
-redis.call('HSET', of.busy, place, rest)
-end
-end
-function places.move(of, place, from, to)
-local value = places.get(of, place)
-if not value then
-redis.call('HSET', of.busy, place, to)
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
 return
 end
-local list = {}
-for each in string.gmatch(value, '%S+') do
-list[#list + 1] = each == from and to or each
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
 end
-local rest = table.concat(list, ' ')
-leave_run(of, from, rest)
-redis.call('HSET', of.busy, place, rest)
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
 end
-function places.later(due, id)
-return 'd' .. string.format('%.0f', due) .. '/' .. id
+if not bound or earlier(first, bound) then
+bound = first
 end
-function places.enter(of, key, delivery)
-local place = places.free(of, key)
-if not place then
-places.queue(of, key, delivery)
+end
+if next(missing) then
 return
 end
-delivery.k = place
-places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
-end
-function places.delayed_location(of, delivery)
-local location
-for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
-location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
-end
-return location
-end
-function places.leave_delayed(of, delivery)
-local location = places.delayed_location(of, delivery)
-if location then
-places.leave(of, delivery.k, location, 1)
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
 end
 end
-function places.due(of, delivery)
-local location = delivery.k and places.delayed_location(of, delivery)
-if location then
-places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
-elseif delivery.q or delivery.k then
-places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+return acknowledge
+end
+local alone
+local function finishing(stream, group, declared, id)
+if declared ~= '-' and alone == nil then
+alone = declared == group and #groups(stream) == 1
+end
+if declared == '-' then
+redis.call('XACK', stream, group, id)
+elseif alone then
+redis.call('XACK', stream, group, id)
+redis.call('XDEL', stream, id)
 else
-entry.put_ready(of.ready, delivery)
-end
-end
-local function has_earlier(of, key, id)
-local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
-return found[1] ~= nil
-end
-function places.give_back(of, delivery, location)
-local place = delivery.k
-local key, value = places.key_of(place), places.get(of, place)
-if not places.is_in(value, location) then
-places.enter(of, key, delivery)
-elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
-places.queue(of, key, delivery)
-places.leave(of, place, location, 1)
-else
-places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
-end
-end
-function places.dissolve(of, run)
-for _, position in ipairs(places.positions(of, run)) do
-local delivery = entry.read_ready(of.ready, position)
-if delivery and delivery.k then
-places.give_back(of, delivery, 'r' .. position)
-end
-end
-redis.call('XDEL', of.ready, run)
-end
-function places.bury(of, delivery, location, position, stops)
-if stops then
-places.move(of, delivery.k, location, 'x' .. position)
-else
-places.leave(of, delivery.k, location, 1)
+load_acknowledge()(stream, group, declared, { id })
 end
 end`
 
-const piece130 = `local function load_outcomes()
+const piece124 = `local function load_outcomes()
 local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
@@ -4487,7 +4097,7 @@ outcomes.forget(outcomes.open(held[3], held[4], channels))
 end
 end`
 
-const piece131 = `if wrong then
+const piece125 = `if wrong then
 return wrong
 end
 local texts = effects.texts(of, values)
@@ -4553,7 +4163,7 @@ redis.call('PEXPIRE', answers, DAY)
 end
 return effects.mark(of) .. made`
 
-const piece132 = `if wrong then
+const piece126 = `if wrong then
 return wrong
 end
 if window then
@@ -4586,7 +4196,7 @@ dedup.apply(own[1], print .. results, window)
 end
 return effects.mark(of) .. results`
 
-const piece133 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
+const piece127 = `local reply = kind == 'z' and redis.pcall('ZSCAN', object, cursor, 'COUNT', COUNT)
 or redis.pcall('HSCAN', object, cursor, 'COUNT', COUNT)
 if reply.err then
 return reply
@@ -4597,7 +4207,7 @@ list[#list + 1] = reply[2][at]
 end
 return list`
 
-const piece134 = `local list = position_of(stream)
+const piece128 = `local list = position_of(stream)
 if kind == 'x' then
 list[3] = newest(object)
 return list
@@ -4612,7 +4222,7 @@ list[at + 2] = values[at]
 end
 return list`
 
-const piece135 = `local before = redis.pcall('GET', declaration)
+const piece129 = `local before = redis.pcall('GET', declaration)
 if type(before) == 'table' then
 return before
 end
@@ -4623,7 +4233,7 @@ redis.call('SET', declaration, text)
 end
 return before ~= text and before or nil`
 
-const piece136 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece130 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4645,9 +4255,9 @@ redis.call('PEXPIRE', key, lasts)
 end
 return new`
 
-const piece137 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
+const piece131 = `local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])`
 
-const piece138 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
+const piece132 = `local wrong = typed(names, 'zset') or typed(seen, 'zset') or typed(options, 'hash')
 if wrong then
 return wrong
 end
@@ -4661,12 +4271,43 @@ reply[#reply + 1] = redis.call('HGET', options, member) or ''
 end
 return reply`
 
-const piece139 = `local function due_at(due)
+const piece133 = `local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end`
 
-const piece140 = `local function load_limits()
+const piece134 = `local function load_limits()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -4777,6 +4418,37 @@ end
 return limits
 end
 local function load_ordered()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
@@ -4794,6 +4466,54 @@ return done
 end
 stream.last = id
 return id
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
 end
 local function load_members()
 return members
@@ -5294,6 +5014,10 @@ asked[command] = true
 end
 end
 end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
 local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
 local MOST, MOST_TAGS = 64, 8
 function tagging.open(key, limits)
@@ -5552,13 +5276,13 @@ end
 return id
 end`
 
-const piece141 = `local may = append.prepare(stream)
+const piece135 = `local may = append.prepare(stream)
 if may ~= true then
 return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece142 = `local before = redis.pcall('GET', written)
+const piece136 = `local before = redis.pcall('GET', written)
 if type(before) == 'table' then
 return before
 end
@@ -5593,7 +5317,28 @@ reply[#reply + 1] = entries
 end
 return reply`
 
-const piece143 = `local function reserve(stream)
+const piece137 = `local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end`
+
+const piece138 = `local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
 for at = 1, #info, 2 do
@@ -5612,7 +5357,188 @@ stream.last = id
 return id
 end`
 
-const piece144 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
+const piece139 = `local function load_members()
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
+end
+return members
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
+if not fields then
+return nil
+end
+if position then
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place = delivery.k
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o or delivery.v then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end`
+
+const piece140 = `local wrong = typed(latest, 'string') or typed(of[2], 'zset') or typed(of[1], 'stream') or append.wrong(stream)
 if wrong then
 return wrong
 end
@@ -5634,7 +5560,7 @@ return may
 end
 return append.apply(stream, payload, trace, due)`
 
-const piece145 = `local id = redis.pcall('GET', added)
+const piece141 = `local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
@@ -5653,7 +5579,190 @@ redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id`
 
-const piece146 = `local low = {}
+const piece142 = `local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end`
+
+const piece143 = `local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
+end`
+
+const piece144 = `local function load_members()
+return members
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
+if not fields then
+return nil
+end
+if position then
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place = delivery.k
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o or delivery.v then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end`
+
+const piece145 = `local low = {}
 function low.is(delivery)
 return delivery.o ~= nil and string.find(delivery.o, 'l', 1, true) ~= nil
 end
@@ -5669,7 +5778,7 @@ local member = redis.call('ZRANGE', key, '[' .. prefix, '(' .. prefix .. '\\255'
 return member and low.entry(member), member
 end`
 
-const piece147 = `local unique = {}
+const piece146 = `local unique = {}
 function unique.wrong(results, ends)
 return typed(results, 'hash') or typed(ends, 'zset')
 end
@@ -5685,7 +5794,7 @@ redis.call('HSET', results, id, added)
 redis.call('ZADD', ends, string.format('%.0f', math.max(math.floor(now / 1000), starts) + bound), id)
 end`
 
-const piece148 = `local function waits(key, group)
+const piece147 = `local function waits(key, group)
 local last = '0-0'
 for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
 last = found.name == group and found['last-delivered-id'] or last
@@ -5693,7 +5802,7 @@ end
 return redis.call('XRANGE', key, '(' .. last, '+', 'COUNT', 1)[1] ~= nil
 end`
 
-const piece149 = `local once = window ~= '0'
+const piece148 = `local once = window ~= '0'
 local refused = wrong or unique_id ~= '' and unique.wrong(results, ends)
 or once and unique_id == '' and typed(added, 'string')
 if refused then
@@ -5719,7 +5828,7 @@ end
 end
 return id`
 
-const piece150 = `local wrong = unique.wrong(results, ends)
+const piece149 = `local wrong = unique.wrong(results, ends)
 if wrong then
 return wrong
 end
@@ -5737,7 +5846,305 @@ unique.put(results, ends, id, added, due_at(string.match(due, '^[^%s;]*')), boun
 end
 return added`
 
-const piece151 = `local of = places.open(held[1], held[2], ready, most)
+const piece150 = `local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end`
+
+const piece151 = `local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.is_in(value, 'r' .. all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery and delivery.k then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end`
+
+const piece152 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = places.wrong(of) or typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
@@ -5815,7 +6222,7 @@ end
 end
 return { page[1], after, repaired }`
 
-const piece152 = `local function pending(stream, group, ids, consumer)
+const piece153 = `local function pending(stream, group, ids, consumer)
 local found = {}
 local function query(from, to, count)
 if consumer then
@@ -5839,7 +6246,7 @@ end
 return found
 end`
 
-const piece153 = `local MOST_TRIMMED = 5000
+const piece154 = `local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
 redis.call('XACK', stream, group, unpack(ids))
 if declared == '-' then
@@ -5892,7 +6299,7 @@ redis.call('XDEL', stream, unpack(left))
 end
 end`
 
-const piece154 = `local outcomes = { open = nil }
+const piece155 = `local outcomes = { open = nil }
 local MOST_FORGOTTEN, WEEK = 20, 604800000
 function outcomes.open(results, due, channel)
 return { results = results, due = due, channel = channel }
@@ -5933,7 +6340,7 @@ end
 return unpack(redis.call('HMGET', of.results, 'r' .. id, 'p' .. id))
 end`
 
-const piece155 = `local function load_places()
+const piece156 = `local function load_places()
 local function expanded(value)
 if not value or not string.find(value, ':', 1, true) then
 return value
@@ -6239,7 +6646,7 @@ return places, places.open(busy, queued, ready, most)
 end
 end`
 
-const piece156 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
+const piece157 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(held[3], 'hash') or typed(held[4], 'zset')
 or typed(held[5], 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
@@ -6367,7 +6774,7 @@ return { count, last, place, following }
 end
 return { count, last, NEXT[place], '0' }`
 
-const piece157 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece158 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6389,7 +6796,7 @@ redis.call('XGROUP', 'DESTROY', stream, group)
 end
 return (here or gone > 0) and 1 or 0`
 
-const piece158 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
+const piece159 = `local args = { 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', unpack(sources) }
 if from == '' then
 for _ in ipairs(sources) do
 args[#args + 1] = '>'
@@ -6405,7 +6812,7 @@ return found
 end
 return { from == '' and last_ids(found, tonumber(count)), found }`
 
-const piece159 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece160 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6428,7 +6835,7 @@ end
 end
 return gone`
 
-const piece160 = `local left = redis.call('PTTL', paused)
+const piece161 = `local left = redis.call('PTTL', paused)
 if left == -1 or left >= tonumber(lasts) then
 return 0
 end
@@ -6436,7 +6843,361 @@ redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'PX', l
 redis.pcall('SPUBLISH', channel, 'p')
 return 1`
 
-const piece161 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece162 = `local function load_places()
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
+end
+local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.is_in(value, 'r' .. all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery and delivery.k then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end`
+
+const piece163 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -6489,7 +7250,7 @@ redis.call('DEL', settled)
 end
 return given`
 
-const piece162 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
+const piece164 = `local FIRST_MS, RECORDED = 1000000000, 100000000000000
 local started = {}
 function started.recorded(count)
 return count >= RECORDED
@@ -6508,7 +7269,7 @@ end
 return row[4] < FIRST_MS and started.since(row, ms) or nil
 end`
 
-const piece163 = `local due = string.match(action, '^move (%d+)$')
+const piece165 = `local due = string.match(action, '^move (%d+)$')
 local place, cursor = string.match(from, '^(%a+) (.+)$')
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
@@ -6776,7 +7537,7 @@ end
 end
 return reply('gone', nil)`
 
-const piece164 = `local MOST_FORGOTTEN = 5000
+const piece166 = `local MOST_FORGOTTEN = 5000
 local function trim_dead(dead, how, bound)
 if redis.call('XTRIM', dead, how, '~', bound, 'LIMIT', MOST_FORGOTTEN) < MOST_FORGOTTEN / 2 then
 redis.call('XTRIM', dead, how, '=', bound)
@@ -6792,7 +7553,7 @@ trim_dead(dead, 'MINID', string.format('%.0f', math.max(0, math.floor(now / 1000
 end
 end`
 
-const piece165 = `local ms = math.floor(now / 1000)
+const piece167 = `local ms = math.floor(now / 1000)
 local reply = {}
 local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 or typed(held[3], 'hash') or typed(held[4], 'zset') or typed(held[5], 'zset')
@@ -6896,7 +7657,7 @@ end
 local state = (ends == -2 and 0 or 1) + 2 * redis.call('EXISTS', watched) + 4 * has_low
 return { stream_next, ready_next, state, wait, unpack(reply) }`
 
-const piece166 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+const piece168 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
@@ -6904,7 +7665,7 @@ make(ready, group, '0')
 make(stream, group, from)
 return redis.call('EXISTS', paused)`
 
-const piece167 = `local wrong = typed(output, 'string')
+const piece169 = `local wrong = typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -6940,7 +7701,7 @@ string.sub(text, first, last),
 start + last < size and '1' or '',
 }`
 
-const piece168 = `if redis.call('EXISTS', stream) == 0 then
+const piece170 = `if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
 local bytes = redis.pcall('MEMORY', 'USAGE', stream)
@@ -6950,7 +7711,7 @@ reply[#reply + 1] = group.name
 end
 return reply`
 
-const piece169 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+const piece171 = `local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
 local step = 2
 for _ = 1, left do
 step = math.min(step, left)
@@ -6976,7 +7737,7 @@ step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
 end
 return page`
 
-const piece170 = `local changed
+const piece172 = `local changed
 if on == '1' then
 changed = redis.call('PTTL', paused) ~= -1 and 1 or 0
 if changed == 1 then
@@ -6988,7 +7749,7 @@ end
 redis.pcall('SPUBLISH', channel, on == '1' and 'p' or '')
 return changed`
 
-const piece171 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
+const piece173 = `local wrong = typed(stream, 'stream') or typed(held[1], 'hash') or typed(held[2], 'zset')
 if wrong then
 return wrong
 end
@@ -6998,7 +7759,7 @@ end
 outcomes.put(outcomes.open(held[1], held[2], channels), 'p', id, keep, json)
 return 1`
 
-const piece172 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(lows, 'zset')
+const piece174 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(lows, 'zset')
 if wrong then
 return wrong
 end
@@ -7019,7 +7780,7 @@ end
 end
 return { moved, redis.call('EXISTS', lows) }`
 
-const piece173 = `local of = places.open(held[1], held[2], ready, most)
+const piece175 = `local of = places.open(held[1], held[2], ready, most)
 local wrong = typed(dead, 'stream') or typed(ready, 'stream') or places.wrong(of)
 if wrong then
 return wrong
@@ -7033,7 +7794,7 @@ places.leave(of, letter.q, 'x' .. position, 1)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece174 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
+const piece176 = `local wrong = typed(stream, 'stream') or places ~= '' and typed(held[1], 'hash') or nil
 if wrong then
 return wrong
 end
@@ -7081,7 +7842,7 @@ redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')`
 
-const piece175 = `local may = append.prepare(stream)
+const piece177 = `local may = append.prepare(stream)
 if may == false then
 return -1
 elseif may ~= true then
@@ -7098,7 +7859,7 @@ end
 stream.length = stream.length - 1
 return redis.call('XDEL', of[1], id)`
 
-const piece176 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
+const piece178 = `local wrong = typed(dead, 'stream') or typed(ready, 'stream') or typed(held[3], 'hash')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7124,7 +7885,7 @@ places.enter(of, key, delivery)
 end
 return redis.call('XDEL', dead, position)`
 
-const piece177 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
+const piece179 = `local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -7156,7 +7917,7 @@ local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
 return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }`
 
-const piece178 = `local schedule = { seen = nil, state = nil }
+const piece180 = `local schedule = { seen = nil, state = nil }
 function schedule.seen(schedules, due, id)
 local revision = redis.call('HGET', schedules, 'r' .. id)
 if not revision then
@@ -7178,7 +7939,7 @@ found[5] or '',
 }
 end`
 
-const piece179 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece181 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7188,7 +7949,7 @@ return { ms, schedule.state(schedules, due, id) }
 end
 return { ms }`
 
-const piece180 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece182 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7196,7 +7957,7 @@ redis.call('ZREM', due, id)
 redis.call('ZREM', ids, id)
 return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0`
 
-const piece181 = `local stream, schedules, due = all[1], all[2], all[3]
+const piece183 = `local stream, schedules, due = all[1], all[2], all[3]
 local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
 local list = {}
 for group in string.gmatch(names, '%S+') do
@@ -7256,9 +8017,9 @@ end
 end
 return outcome`
 
-const piece182 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
+const piece184 = `local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])`
 
-const piece183 = `local schedules, due, ids = unpack(all)
+const piece185 = `local schedules, due, ids = unpack(all)
 local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
@@ -7285,7 +8046,7 @@ redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 
 end
 return 1`
 
-const piece184 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+const piece186 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset')
 if wrong then
 return wrong
 end
@@ -7304,7 +8065,7 @@ end
 end
 return reply`
 
-const piece185 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+const piece187 = `local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
 if wrong then
 return wrong
 end
@@ -7322,7 +8083,7 @@ end
 end
 return reply`
 
-const piece186 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+const piece188 = `local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 local places, of = placing(most, held[1], held[2], ready)
 wrong = wrong or of and places.wrong(of)
 if wrong then
@@ -7582,7 +8343,7 @@ reply = table.concat(lost, ' ')
 redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
 return reply`
 
-const piece187 = `local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
+const piece189 = `local stream, ready, delayed, dead, paused, busy, queued, lows = unpack(of)
 local here, again = find(stream, group), find(ready, group)
 local oldest
 local function consider(id)
@@ -7645,7 +8406,7 @@ end
 end
 return reply`
 
-const piece188 = `local wrong = typed(stream, 'stream')
+const piece190 = `local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
 end
@@ -7669,7 +8430,7 @@ end
 acknowledge(stream, '', declared, found)
 return not all and '(' .. found[#found] or nil`
 
-const piece189 = `local wrong = typed(index, 'zset')
+const piece191 = `local wrong = typed(index, 'zset')
 if wrong then
 return wrong
 end
@@ -7707,7 +8468,7 @@ end
 found[1] = last or ''
 return found`
 
-const piece190 = `if wrong then
+const piece192 = `if wrong then
 return wrong
 end
 local key, position = string.sub(where, 1, 1) == 'r' and ready or stream, string.sub(where, 2)
@@ -7734,13 +8495,13 @@ end
 set_aside(key, where, position, base, used, fence, ms)
 return '-' .. string.format('%.0f', ms) .. ' ' .. text`
 
-const piece191 = `redis.call('SET', watched, 1, 'PX', lasts)
+const piece193 = `redis.call('SET', watched, 1, 'PX', lasts)
 for channel in string.gmatch(channels, '%S+') do
 redis.pcall('SPUBLISH', channel, '')
 end
 return 1`
 
-const piece192 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
+const piece194 = `local wrong = typed(stream, 'stream') or typed(output, 'string')
 if wrong then
 return wrong
 end
@@ -10496,7 +11257,17 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   returns: 'integer|string|list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, piece70, piece49, piece60, piece63, piece42, `local scoring = { open = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece40, `local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end`, piece49, piece60, piece63, piece42, `local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -10839,10 +11610,10 @@ local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
-do`, piece71, `end
+do`, piece70, `end
 return nil
 end
-local function item(changes, watch, events)`, piece71, `end
+local function item(changes, watch, events)`, piece70, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10875,13 +11646,13 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece71, piece72, piece1, piece73, piece74, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece76, `end
+do`, piece75, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece76, `end
+local function item(state, duration, reason, listing)`, piece75, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -10916,13 +11687,13 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece73, piece1, piece74, piece75, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece71, piece72, piece1, piece73, piece74, `local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason, listing = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece76, `end
+do`, piece75, `end
 return nil
 end
-local function item(state, duration, reason, listing)`, piece76, `end
+local function item(state, duration, reason, listing)`, piece75, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -10950,13 +11721,13 @@ export const limiterBlocked: Script<[], [state: string], readonly Reply[]> = {
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece72, `local items = #KEYS / 1
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece71, `local items = #KEYS / 1
 if items == 1 then
 local state = KEYS[1]
-do`, piece77, `end
+do`, piece76, `end
 return nil
 end
-local function item(state)`, piece77, `end
+local function item(state)`, piece76, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -10985,10 +11756,10 @@ export const limiterBlocks: Script<[], [blocks: string, after: Arg, limit: Arg],
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local blocks, after, limit = KEYS[1], ARGV[1], ARGV[2]
-do`, piece78, `end
+do`, piece77, `end
 return nil
 end
-local function item(blocks, after, limit)`, piece78, `end
+local function item(blocks, after, limit)`, piece77, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11039,7 +11810,7 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local function load_banning()
+local now = clock[1] * 1000000 + clock[2]`, piece71, piece78, piece79, piece80, piece81, piece72, piece82, piece83, piece1, piece73, piece84, `local function load_banning()
 local banning = { open = nil, prepare = nil, apply = nil }
 local COUNT, BANS = 2 ^ 48 + 1, 2 ^ 48 + 2
 local ENTRY, MOST = 40, 32
@@ -11185,10 +11956,10 @@ local of = charging.open(rules)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
-do`, piece86, `end
+do`, piece85, `end
 return nil
 end
-local function item(places, cost, how, lease)`, piece86, `end
+local function item(places, cost, how, lease)`, piece85, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11227,10 +11998,10 @@ export const limiterCountDenied: Script<[], [counts: string, given: Arg, lacks: 
 local items = #KEYS / 1
 if items == 1 then
 local counts, given, lacks, most, lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece87, `end
+do`, piece86, `end
 return nil
 end
-local function item(counts, given, lacks, most, lasts)`, piece87, `end
+local function item(counts, given, lacks, most, lasts)`, piece86, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -11274,10 +12045,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece88, `end
+do`, piece87, `end
 return nil
 end
-local function item(declared, calendars, calendars_last, text, text_lasts)`, piece88, `end
+local function item(declared, calendars, calendars_last, text, text_lasts)`, piece87, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
@@ -11306,10 +12077,10 @@ export const limiterDenied: Script<[], [counts: string, most: Arg], readonly Rep
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece1, `local items = #KEYS / 1
 if items == 1 then
 local counts, most = KEYS[1], ARGV[1]
-do`, piece89, `end
+do`, piece88, `end
 return nil
 end
-local function item(counts, most)`, piece89, `end
+local function item(counts, most)`, piece88, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11342,15 +12113,15 @@ export const limiterExplain: Script<[rules: Arg], [...places: string[], cost: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local rules = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece71, piece78, piece79, piece80, piece81, piece72, piece82, piece83, piece1, piece73, piece84, `local rules = ARGV[1]
 local of = charging.open(rules)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local places, cost = KEYS, ARGV[2]
-do`, piece90, `end
+do`, piece89, `end
 return nil
 end
-local function item(places, cost)`, piece90, `end
+local function item(places, cost)`, piece89, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11384,7 +12155,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece73, piece84, piece1, piece74, `local function read_slots(places, lease)
+local now = clock[1] * 1000000 + clock[2]`, piece72, piece83, piece1, piece73, `local function read_slots(places, lease)
 local found = { live = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.clock_step(place)
@@ -11400,10 +12171,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
-do`, piece91, `end
+do`, piece90, `end
 return nil
 end
-local function item(places, lease, length)`, piece91, `end
+local function item(places, lease, length)`, piece90, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -11440,10 +12211,10 @@ export const limiterListBlock: Script<[], [blocks: string, block: Arg, add: Arg]
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece92, `end
+do`, piece91, `end
 return nil
 end
-local function item(blocks, block, add)`, piece92, `end
+local function item(blocks, block, add)`, piece91, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11480,10 +12251,10 @@ export const limiterUnlist: Script<[], [blocks: string, block: Arg, add: Arg], n
 local items = #KEYS / 1
 if items == 1 then
 local blocks, block, add = KEYS[1], ARGV[1], ARGV[2]
-do`, piece92, `end
+do`, piece91, `end
 return nil
 end
-local function item(blocks, block, add)`, piece92, `end
+local function item(blocks, block, add)`, piece91, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11521,10 +12292,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece93, `end
+do`, piece92, `end
 return nil
 end
-local function item(rules, rule, lasts)`, piece93, `end
+local function item(rules, rule, lasts)`, piece92, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -11556,10 +12327,10 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local MOST = 10000
 local items = #KEYS / 1
 if items == 1 then
 local rules = KEYS[1]
-do`, piece94, `end
+do`, piece93, `end
 return nil
 end
-local function item(rules)`, piece94, `end
+local function item(rules)`, piece93, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -11588,7 +12359,7 @@ export const limiterReset: Script<[], [place: string, kind: Arg], readonly Reply
   keys: ["place"],
   args: ["kind"],
   returns: 'list|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece72, `local clock = redis.call('TIME')
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece71, `local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local MOST, ENTRY = 34, 40
 local function ids_of(saved, from)
@@ -11607,10 +12378,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local place, kind = KEYS[1], ARGV[1]
-do`, piece95, `end
+do`, piece94, `end
 return nil
 end
-local function item(place, kind)`, piece95, `end
+local function item(place, kind)`, piece94, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11653,13 +12424,13 @@ export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], num
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local numbers = ARGV[1]`, piece96, `local items = #KEYS / 1
+local numbers = ARGV[1]`, piece95, `local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece97, `end
+do`, piece96, `end
 return nil
 end
-local function item(state, cost)`, piece97, `end
+local function item(state, cost)`, piece96, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11702,13 +12473,13 @@ export const limiterTakeForEntry: Script<[numbers: Arg], [state: string, cost: A
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local numbers = ARGV[1]`, piece96, `local items = #KEYS / 1
+local numbers = ARGV[1]`, piece95, `local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
-do`, piece97, `end
+do`, piece96, `end
 return nil
 end
-local function item(state, cost)`, piece97, `end
+local function item(state, cost)`, piece96, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11761,10 +12532,10 @@ local levels = {}
 local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
-do`, piece98, `end
+do`, piece97, `end
 return nil
 end
-local function item(state, cost)`, piece98, `end
+local function item(state, cost)`, piece97, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -11798,13 +12569,13 @@ export const notifierClear: Script<[], [history: string, next: string, live: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece99, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece98, `local items = #KEYS / 2
 if items == 1 then
 local history, next, live = KEYS[1], KEYS[2], ARGV[1]
-do`, piece100, `end
+do`, piece99, `end
 return nil
 end
-local function item(history, next, live)`, piece100, `end
+local function item(history, next, live)`, piece99, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -11921,10 +12692,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece101, `end
+do`, piece100, `end
 return nil
 end
-local function item(connections, process, number, admitted, most)`, piece101, `end
+local function item(connections, process, number, admitted, most)`, piece100, `end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -11959,10 +12730,10 @@ local MAX_MEMBERS = 101
 local items = #KEYS / 1
 if items == 1 then
 local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
-do`, piece102, `end
+do`, piece101, `end
 return nil
 end
-local function item(connections, process, number)`, piece102, `end
+local function item(connections, process, number)`, piece101, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -12001,10 +12772,10 @@ local LONGEST_MS = 600000
 local items = #KEYS / 1
 if items == 1 then
 local due, wait = KEYS[1], ARGV[1]
-do`, piece103, `end
+do`, piece102, `end
 return nil
 end
-local function item(due, wait)`, piece103, `end
+local function item(due, wait)`, piece102, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -12039,13 +12810,13 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece99, piece104, piece105, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece98, piece103, piece104, `local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
-do`, piece106, `end
+do`, piece105, `end
 return nil
 end
-local function item(history, next)`, piece106, `end
+local function item(history, next)`, piece105, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12123,21 +12894,21 @@ export const notifierJoin: Script<[sets: readonly string[], keep: Arg, ttl: Arg,
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece110, `do`, piece111, `end
+local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece109, `do`, piece110, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece111, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece110, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece112, piece6),
+done = done + 1`, piece111, piece6),
 }
 
 /**
@@ -12169,21 +12940,21 @@ export const notifierLeave: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 3
-if items == 1 then`, piece110, `do`, piece113, `end
+local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 3
+if items == 1 then`, piece109, `do`, piece112, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, member)`, piece113, `end
+local function item(counts, entries, leases, history, live, process, member)`, piece112, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece112, piece6),
+done = done + 1`, piece111, piece6),
 }
 
 /**
@@ -12211,10 +12982,10 @@ local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece114, `end
+do`, piece113, `end
 return nil
 end
-local function item(live, channel, type, json)`, piece114, `end
+local function item(live, channel, type, json)`, piece113, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -12253,7 +13024,7 @@ export const notifierPresent: Script<[sets: readonly string[], keep: Arg, ttl: A
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -12281,16 +13052,16 @@ end
 local items = (#ARGV - 4) / 2
 if items == 1 then
 local counts, entries, leases, history, live, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6]
-do`, piece115, `end
+do`, piece114, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, most)`, piece115, `end
+local function item(counts, entries, leases, history, live, most)`, piece114, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 2
-done = done + 1`, piece116, piece6),
+done = done + 1`, piece115, piece6),
 }
 
 /**
@@ -12329,15 +13100,15 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece107, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece117, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece118, `do`, piece119, `end
+local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece117, `do`, piece118, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece119, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12382,15 +13153,15 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece107, `local next = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece106, `local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local window = ARGV[4]`, piece117, `local items = (#ARGV - 4) / 5
-if items == 1 then`, piece118, `do`, piece119, `end
+local window = ARGV[4]`, piece116, `local items = (#ARGV - 4) / 5
+if items == 1 then`, piece117, `do`, piece118, `end
 return nil
 end
-local function item(history, once, live, kind, json, coalesce, lasts)`, piece119, `end
+local function item(history, once, live, kind, json, coalesce, lasts)`, piece118, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12431,17 +13202,17 @@ export const notifierRenew: Script<[sets: readonly string[], keep: Arg, ttl: Arg
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece107, piece108, `local sets = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece106, piece107, `local sets = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
-local lease = ARGV[4]`, piece109, `local items = (#ARGV - 4) / 4
+local lease = ARGV[4]`, piece108, `local items = (#ARGV - 4) / 4
 if items == 1 then
 local counts, entries, leases, history, live, process, lasts, changes = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece120, `end
+do`, piece119, `end
 return nil
 end
-local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece120, `end
+local function item(counts, entries, leases, history, live, process, lasts, changes)`, piece119, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12478,7 +13249,7 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece104, piece105, `local age = ARGV[1]
+local now = clock[1] * 1000000 + clock[2]`, piece103, piece104, `local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local MAX_BYTES = 131072
@@ -12557,10 +13328,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
-do`, piece121, `end
+do`, piece120, `end
 return nil
 end
-local function item(history, next, position, count)`, piece121, `end
+local function item(history, next, position, count)`, piece120, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -12586,13 +13357,13 @@ export const notifierTop: Script<[], [history: string], string> = {
   keys: ["history"],
   args: [],
   returns: 'string',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece104, piece105, `local items = #KEYS / 1
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece103, piece104, `local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
-do`, piece122, `end
+do`, piece121, `end
 return nil
 end
-local function item(history)`, piece122, `end
+local function item(history)`, piece121, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -12623,7 +13394,7 @@ local reply = item(KEYS[key + 1])`, piece6),
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: '00360a5a7fb69dee69a8f4e18907125ccafdf8d1',
+  sha: '702e112759ac42fcbb48338ff75b1af045ae43ee',
   batch: 64,
   sharedKeys: true,
   shared: ["each","size","plan"],
@@ -12631,14 +13402,44 @@ export const recordCommit: Script<[keys: readonly string[], each: Arg, size: Arg
   manyKeys: true,
   args: ["values"],
   returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece123, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece125, piece126, piece127, piece128, piece1, piece129, piece70, `local SMALL = 30000
-local function load_adding()
+  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece36, piece1, `local function load_adding()
 local function due_at(due)
 local delay = string.match(due, '^%+(%d+)$')
 return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
 local function load_limits()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -12738,6 +13539,37 @@ end
 return limits
 end
 local function load_ordered()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
@@ -12755,6 +13587,482 @@ return done
 end
 stream.last = id
 return id
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
+end
+local function load_members()
+return members
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
+if not fields then
+return nil
+end
+if position then
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place = delivery.k
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o or delivery.v then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
+local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.is_in(value, 'r' .. all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery and delivery.k then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
 end
 local ordered = { wrong = nil, add = nil, is_queued = nil }
 local function places_of(stream)
@@ -12800,6 +14108,10 @@ end
 return ordered
 end
 local function load_tagging()
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
 local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
 local MOST, MOST_TAGS = 64, 8
 function tagging.open(key, limits)
@@ -13466,6 +14778,28 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
 local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
@@ -13910,6 +15244,7 @@ end
 end
 return replies
 end
+local SMALL = 30000
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
@@ -14004,6 +15339,18 @@ end
 return changing
 end
 local function load_raising()
+local SMALL = 30000
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
 local raising = { rank = 3, texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function raising.open(group, keys, from, _, fields, at)
 local windows = {}
@@ -15446,340 +16793,54 @@ end
 of.mark = mark
 end
 return mark
+end`, piece123, `local function load_places()
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
-local function load_acknowledge()
-local function pending(stream, group, ids, consumer)
-local found = {}
-local function query(from, to, count)
-if consumer then
-return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
 end
-return redis.pcall('XPENDING', stream, group, from, to, count)
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
 end
-local range = query(ids[1], ids[#ids], 2 * #ids + 16)
-if range.err then
-if string.match(range.err, '^NOGROUP') then
-return found
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
 end
-error(range)
-end
-for at = 1, #range do
-found[range[at][1]] = range[at]
-end
-for _, id in ipairs(ids) do
-found[id] = found[id] or query(id, id, 1)[1]
-end
-return found
-end
-local MOST_TRIMMED = 5000
-local function acknowledge(stream, group, declared, ids)
-redis.call('XACK', stream, group, unpack(ids))
-if declared == '-' then
-return
-end
-local missing = {}
-for name in string.gmatch(declared, '%S+') do
-missing[name] = true
-end
-local all, bound = groups(stream), nil
-for _, each in ipairs(all) do
-missing[each.name] = nil
-local first
-if each.pending > 0 then
-first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
-else
-first = following(each['last-delivered-id'])
-end
-if not bound or earlier(first, bound) then
-bound = first
-end
-end
-if next(missing) then
-return
-end
-local left = ids
-if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
-redis.call('XTRIM', stream, 'MINID', '=', bound)
-left = {}
-for _, id in ipairs(ids) do
-if not earlier(id, bound) then
-left[#left + 1] = id
-end
-end
-end
-for _, other in ipairs(all) do
-if other.name ~= group and left[1] then
-local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
-local finished = {}
-for _, id in ipairs(left) do
-if not theirs[id] and not earlier(other['last-delivered-id'], id) then
-finished[#finished + 1] = id
-end
-end
-left = finished
-end
-end
-if left[1] then
-redis.call('XDEL', stream, unpack(left))
-end
-end
-return acknowledge
-end
-local alone
-local function finishing(stream, group, declared, id)
-if declared ~= '-' and alone == nil then
-alone = declared == group and #groups(stream) == 1
-end
-if declared == '-' then
-redis.call('XACK', stream, group, id)
-elseif alone then
-redis.call('XACK', stream, group, id)
-redis.call('XDEL', stream, id)
-else
-load_acknowledge()(stream, group, declared, { id })
-end
-end
-local function load_places()
-return places
-end
-local function placing(most, busy, queued, ready)
-if most ~= '0' then
-local places = load_places()
-return places, places.open(busy, queued, ready, most)
-end
-end`, piece130, `local keys = KEYS
-local each = ARGV[1]
-local size = ARGV[2]
-local plan = ARGV[3]
-local DAY = 86400000
-local stream, ready, answers = keys[1], keys[2], keys[3]
-local of = effects.open(keys, plan, size, 7, 4)
-local group, consumer, declared, durable, most, channels, print = unpack(of.fields, 1, 7)
-local wrong = of.wrong
-or typed(stream, 'stream')
-or typed(ready, 'stream')
-or typed(answers, 'hash')
-or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
-local places, held = placing(most, keys[4], keys[5], ready)
-wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
-local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
-local expires = false
-local function is_leased(key, position)
-local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
-if leases.err and not string.match(leases.err, '^NOGROUP') then
-error(leases)
-end
-return leases[1] ~= nil
-end
-local function read(key, position)
-local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
-for at = 1, #fields, 2 do
-named[fields[at]] = named[fields[at]] or fields[at + 1]
-end
-return named
-end
-local function place_of(key, position)
-return read(key, position).k or ''
-end
-local function kept_of(key, position, given)
-if channels == '' or given == '' then
-return nil
-elseif given ~= '?' then
-local id, lasts = string.match(given, '^(%S+) (%d+)$')
-return { i = id, o = 'r' .. lasts }
-end
-local named = read(key, position)
-return named.o and string.find(named.o, '[ru]%d') and { i = named.i or position, o = named.o } or nil
-end
-local function out_of_order(place, location)
-local value = places.get(held, place) or ''
-if places.run(location) then
-return not places.is_in(value, location) or places.follows(value, location)
-end
-return places.follows(value, location) or string.find(' ' .. value, ' ' .. location .. '/', 1, true) ~= nil
-end
-local items = (#ARGV - 3) / 1
-if items == 1 then
-local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece131, `end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
 return nil
 end
-local function item(own, values)`, piece131, `end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = #KEYS - items * each + done * each
-local arg = 3 + done * 1
-done = done + 1
-local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece6),
-}
-
-/**
- * Make several changes in a space: all of an item, or none.
- *
- * Invariants. Everything that can refuse is before the first write of an item: the types of all keys, the user's right to each
- * command, floors and ceilings, full streams, known ids, versions, scores that would be too large. Removing what has expired, a
- * bounded number of entries, is the only write before that, and no read can notice it. So all changes of an item are made, or none.
- * The changes, the events and the answer under the item's id are written by one script. Within the window of an id all calls with it
- * get the answer of the one that made its changes. A refused call is not stored.
- *
- * When the client's process dies: before the call, nothing is done. After it was sent, it is done or not; the client that asks again
- * with the same id makes it done once. Redis dies in the middle: the AOF and replicas get the writes of a script as one transaction,
- * so all of an item are there after the restart, or none. The items of a batch are such a transaction together.
- *
- * - shared keys `keys`: of the changes, at the indexes in the plan
- * - shared `each`: how many keys an item has
- * - shared `size`: how many texts the plan has
- * - shared `plan`: texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
- * - key `own`: the string of the id, if answers are stored; then those of the changes
- * - `values`: the texts of the changes, each ending with a zero byte
- * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+", or "*" if all boards of the call are small, and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
- * - on a full server refused: it adds entries, members and events
- */
-export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
-  name: 'record/record',
-  sha: '920fcb38420859a8cbb6124fcaa07b08939e2e23',
-  batch: 64,
-  sharedKeys: true,
-  shared: ["each","size","plan"],
-  keys: ["own"],
-  manyKeys: true,
-  args: ["values"],
-  returns: 'integer|string',
-  text: /* @__PURE__ */ lines(`#!lua`, piece123, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece125, piece126, piece1, piece70, `local SMALL = 30000`, piece3, `local function load_adding()
-local function due_at(due)
-local delay = string.match(due, '^%+(%d+)$')
-return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
 end
-local function load_limits()
-local function groups(stream)
-local found = {}
-for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-local group = {}
-for field = 1, #fields, 2 do
-group[fields[field]] = fields[field + 1]
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
 end
-found[at] = group
+return delivery
 end
-return found
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
 end
-local function ids(stream, first, last, most)
-local found, bytes = {}, 0
-for step = 1, most do
-local count = math.min(step == 1 and 4 or 16, most - #found)
-if count <= 0 or bytes >= 262144 then
-return found, false
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
 end
-local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-for _, entry in ipairs(page) do
-found[#found + 1] = entry[1]
-for _, text in ipairs(entry[2]) do
-bytes = bytes + #text
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
 end
-end
-if #page < count then
-return found, true
-end
-first = '(' .. page[count][1]
-end
-return found, false
-end
-local limits = { backlog = nil, trim = nil }
-local EVERY, MOST = 64, 256
-local function finished(stream)
-local bound
-for _, group in ipairs(groups(stream)) do
-local first
-if group.pending > 0 then
-first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
-else
-first = following(group['last-delivered-id'])
-end
-if not bound or earlier(first, bound) then
-bound = first
-end
-end
-return bound
-end
-function limits.backlog(stream)
-if not stream.backlog then
-local most = 0
-for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
-most = math.max(most, group.lag and group.lag + group.pending or stream.length)
-end
-stream.backlog = most
-end
-return stream.backlog
-end
-local function note_missed(stream, list, at)
-local final = list[at - 1]
-for _, group in ipairs(groups(stream.key)) do
-local missed = 0
-for before = at - 1, 1, -1 do
-if not earlier(group['last-delivered-id'], list[before]) then
-break
-end
-missed = missed + 1
-end
-if group.pending > 0 then
-missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
-end
-if missed > 0 then
-stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
-end
-end
-end
-function limits.trim(stream)
-local key, age = stream.key, stream.age
-local bound = not stream.lossy and finished(key) or nil
-local over = stream.entries > 0 and stream.length - stream.entries or 0
-if stream.bytes > 0 then
-local bytes = redis.pcall('MEMORY', 'USAGE', key)
-if type(bytes) == 'number' and bytes > stream.bytes then
-over = math.max(over, 2 * EVERY)
-end
-end
-local oldest = age > 0 and now / 1000 - age or 0
-local most = math.min(oldest > 0 and MOST or over, MOST)
-if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
-return 0
-end
-local list = ids(key, '-', '+', most + 1)
-for at, id in ipairs(list) do
-local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-if at == #list or not wanted or (bound and not earlier(id, bound)) then
-if at <= 1 then
-return 0
-end
-if stream.lossy and stream.missed then
-note_missed(stream, list, at)
-end
-return redis.call('XTRIM', key, 'MINID', '=', id)
-end
-end
-return 0
-end
-return limits
-end
-local function load_ordered()
-local function reserve(stream)
-if not stream.last then
-local info = redis.call('XINFO', 'STREAM', stream.key)
-for at = 1, #info, 2 do
-if info[at] == 'last-generated-id' then
-stream.last = info[at + 1]
-end
-end
-end
-local present = string.format('%.0f-0', math.floor(now / 1000))
-local id = earlier(stream.last, present) and present or following(stream.last)
-local done = redis.pcall('XSETID', stream.key, id)
-if done.err then
-return done
-end
-stream.last = id
-return id
+return delivery or nil
 end
 local function load_members()
 return members
@@ -16209,6 +17270,791 @@ else
 places.leave(of, delivery.k, location, 1)
 end
 end
+return places
+end
+local function placing(most, busy, queued, ready)
+if most ~= '0' then
+local places = load_places()
+return places, places.open(busy, queued, ready, most)
+end
+end`, piece124, `local keys = KEYS
+local each = ARGV[1]
+local size = ARGV[2]
+local plan = ARGV[3]
+local DAY = 86400000
+local stream, ready, answers = keys[1], keys[2], keys[3]
+local of = effects.open(keys, plan, size, 7, 4)
+local group, consumer, declared, durable, most, channels, print = unpack(of.fields, 1, 7)
+local wrong = of.wrong
+or typed(stream, 'stream')
+or typed(ready, 'stream')
+or typed(answers, 'hash')
+or denied({ 'XACK', 'XDEL', 'XTRIM', 'XPENDING', 'XINFO', 'HSET', 'HDEL', 'PEXPIRE' }, stream, {})
+local places, held = placing(most, keys[4], keys[5], ready)
+wrong = wrong or held and (places.wrong(held) or denied({ 'XADD', 'ZRANGE', 'ZREMRANGEBYLEX' }, stream, {}))
+local results, due = keys[held and 6 or 4], keys[held and 7 or 5]
+local expires = false
+local function is_leased(key, position)
+local leases = redis.pcall('XPENDING', key, group, position, position, '1', consumer)
+if leases.err and not string.match(leases.err, '^NOGROUP') then
+error(leases)
+end
+return leases[1] ~= nil
+end
+local function read(key, position)
+local fields, named = (redis.call('XRANGE', key, position, position)[1] or { position, {} })[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return named
+end
+local function place_of(key, position)
+return read(key, position).k or ''
+end
+local function kept_of(key, position, given)
+if channels == '' or given == '' then
+return nil
+elseif given ~= '?' then
+local id, lasts = string.match(given, '^(%S+) (%d+)$')
+return { i = id, o = 'r' .. lasts }
+end
+local named = read(key, position)
+return named.o and string.find(named.o, '[ru]%d') and { i = named.i or position, o = named.o } or nil
+end
+local function out_of_order(place, location)
+local value = places.get(held, place) or ''
+if places.run(location) then
+return not places.is_in(value, location) or places.follows(value, location)
+end
+return places.follows(value, location) or string.find(' ' .. value, ' ' .. location .. '/', 1, true) ~= nil
+end
+local items = (#ARGV - 3) / 1
+if items == 1 then
+local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
+do`, piece125, `end
+return nil
+end
+local function item(own, values)`, piece125, `end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * each + done * each
+local arg = 3 + done * 1
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])`, piece6),
+}
+
+/**
+ * Make several changes in a space: all of an item, or none.
+ *
+ * Invariants. Everything that can refuse is before the first write of an item: the types of all keys, the user's right to each
+ * command, floors and ceilings, full streams, known ids, versions, scores that would be too large. Removing what has expired, a
+ * bounded number of entries, is the only write before that, and no read can notice it. So all changes of an item are made, or none.
+ * The changes, the events and the answer under the item's id are written by one script. Within the window of an id all calls with it
+ * get the answer of the one that made its changes. A refused call is not stored.
+ *
+ * When the client's process dies: before the call, nothing is done. After it was sent, it is done or not; the client that asks again
+ * with the same id makes it done once. Redis dies in the middle: the AOF and replicas get the writes of a script as one transaction,
+ * so all of an item are there after the restart, or none. The items of a batch are such a transaction together.
+ *
+ * - shared keys `keys`: of the changes, at the indexes in the plan
+ * - shared `each`: how many keys an item has
+ * - shared `size`: how many texts the plan has
+ * - shared `plan`: texts, each ending with a zero byte: milliseconds for which answers are stored, or nothing; what the calls of an id must have in common; 1 if WAIT follows; 1 to change nothing; then groups, see lua/_lib/record/effects.lua
+ * - key `own`: the string of the id, if answers are stored; then those of the changes
+ * - `values`: the texts of the changes, each ending with a zero byte
+ * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+", or "*" if all boards of the call are small, and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
+ * - on a full server refused: it adds entries, members and events
+ */
+export const recordRecord: Script<[keys: readonly string[], each: Arg, size: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
+  name: 'record/record',
+  sha: 'a5af28ff4ffdbf92e9794048be3b8c2361c7b405',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["each","size","plan"],
+  keys: ["own"],
+  manyKeys: true,
+  args: ["values"],
+  returns: 'integer|string',
+  text: /* @__PURE__ */ lines(`#!lua`, piece122, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece3, `local function load_adding()
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function load_limits()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local limits = { backlog = nil, trim = nil }
+local EVERY, MOST = 64, 256
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+function limits.backlog(stream)
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function note_missed(stream, list, at)
+local final = list[at - 1]
+for _, group in ipairs(groups(stream.key)) do
+local missed = 0
+for before = at - 1, 1, -1 do
+if not earlier(group['last-delivered-id'], list[before]) then
+break
+end
+missed = missed + 1
+end
+if group.pending > 0 then
+missed = missed + #redis.call('XPENDING', stream.key, group.name, list[1], final, at - 1)
+end
+if missed > 0 then
+stream.missed[group.name] = (stream.missed[group.name] or 0) + missed
+end
+end
+end
+function limits.trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+if at <= 1 then
+return 0
+end
+if stream.lossy and stream.missed then
+note_missed(stream, list, at)
+end
+return redis.call('XTRIM', key, 'MINID', '=', id)
+end
+end
+return 0
+end
+return limits
+end
+local function load_ordered()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function reserve(stream)
+if not stream.last then
+local info = redis.call('XINFO', 'STREAM', stream.key)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+stream.last = info[at + 1]
+end
+end
+end
+local present = string.format('%.0f-0', math.floor(now / 1000))
+local id = earlier(stream.last, present) and present or following(stream.last)
+local done = redis.pcall('XSETID', stream.key, id)
+if done.err then
+return done
+end
+stream.last = id
+return id
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
+end
+local function load_members()
+return members
+end
+local entry = {}
+local function fields_of(stream, id)
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
+end
+local function is_count(text)
+return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '') .. (named.o and 'o' or '')
+.. (named.k and 'k' or named.q and 'q' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil), k = named.k, q = named.q, o = named.o }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.read_ready(stream, id)
+local position, nth = string.match(id, '^([^/]*)/(%d+)$')
+local fields, named = fields_of(stream, position or id)
+if not fields then
+return nil
+end
+if position then
+return load_members().of_run(fields, nth) or { i = '0-0', a = 0, f = 0, d = fields[2 * nth + 2] or '', foreign = true }
+end
+if named.k and not named.a and not named.f then
+named.a, named.f = '0', '0'
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+local k = not named.g and named.k or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v, k = k, q = named.q, o = named.o }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+end
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+return redis.call('XADD', ready, '*', 'd', delivery.d)
+end
+local place = delivery.k
+if place and delivery.f == 0 and delivery.a == 0 and not delivery.t and not delivery.v and not delivery.o then
+return redis.call('XADD', ready, '*', 'i', delivery.i, 'd', delivery.d, 'k', place)
+end
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
+for _, name in ipairs({ 't', 'v', 'k', 'o' }) do
+if delivery[name] then
+add[#add + 1] = name
+add[#add + 1] = delivery[name]
+end
+end
+return redis.call(unpack(add))
+end
+function entry.put_delayed(delayed, delivery, due)
+local fields = { delivery.i, delivery.a, delivery.f, delivery.d, delivery.t }
+if delivery.k or delivery.q or delivery.o or delivery.v then
+fields[5], fields[6], fields[7], fields[8] = delivery.t or '', delivery.k or '', delivery.q or '', delivery.o
+end
+if delivery.v then
+fields[8], fields[9] = delivery.o or '', delivery.v
+end
+local packed = cmsgpack.pack(fields)
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
+return packed
+end
+function entry.attempts(delivery, usual)
+return tonumber(delivery.o and string.match(delivery.o, 'a(%d+)') or usual)
+end
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
+else
+entry.put_ready(ready, delivery)
+end
+end
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+local q = delivery.q or delivery.k and string.match(delivery.k, '^[^\\1]*')
+for name, value in pairs({ t = delivery.t, q = q, o = delivery.o }) do
+add[#add + 1] = name
+add[#add + 1] = value
+end
+return redis.call(unpack(add))
+end
+function entry.unpacked(packed)
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t, k, q, o, v = unpack(found, 1, 9)
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+local function given(text)
+return type(text) == 'string' and text ~= '' and text or nil
+end
+return { i = i, a = a, f = f, d = d, t = given(t), k = given(k), q = given(q), o = given(o), v = type(v) == 'number' and v or nil }
+end
+function entry.put_due(dead, group, packed, put)
+local delivery = entry.unpacked(packed)
+if delivery then
+put(delivery)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
+end
+return delivery ~= nil
+end
+local function expanded(value)
+if not value or not string.find(value, ':', 1, true) then
+return value
+end
+return (string.gsub(value, '(r[^/ ]*/)(%d+):(%d+)', function(run, first, last)
+local all = {}
+for nth = tonumber(first), tonumber(last) do
+all[#all + 1] = run .. nth
+end
+return table.concat(all, ' ')
+end))
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local places = { open = nil }
+local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
+function places.open(busy, queued, ready, most)
+return { busy = busy, queued = queued, ready = ready, most = tonumber(most), small = false }
+end
+function places.wrong(of)
+return typed(of.busy, 'hash') or typed(of.queued, 'zset')
+end
+function places.key_of(place)
+return string.match(place, '^[^\\1]*')
+end
+local function named(key, number)
+return number == 1 and key or key .. '\\1' .. number
+end
+function places.free(of, key)
+for number = 1, of.most do
+local place = named(key, number)
+if redis.call('HEXISTS', of.busy, place) == 0 then
+return place
+end
+end
+end
+function places.take(of, place, location)
+redis.call('HSET', of.busy, place, location)
+end
+function places.get(of, place)
+return expanded(redis.call('HGET', of.busy, place))
+end
+function places.first(of, place)
+return string.match(places.get(of, place) or '', '^%S+')
+end
+function places.queue(of, key, delivery)
+redis.call('ZADD', of.queued, 0, members.from(key, delivery))
+end
+function places.is_queued(of, key, id)
+local prefix = members.prefix(key, id)
+return redis.call('ZRANGE', of.queued, '[' .. prefix, '(' .. prefix .. '\\255', 'BYLEX', 'LIMIT', 0, 1)[1] ~= nil
+end
+function places.unqueue(of, key, delivery)
+redis.call('ZREM', of.queued, members.from(key, delivery))
+end
+function places.queued_entry(member)
+return members.entry(member)
+end
+function places.queued_match(id)
+return '*' .. members.prefix('', id) .. '*'
+end
+local function first_queued(of, key, run)
+local from, to = '[' .. key .. '\\0', '(' .. key .. '\\1'
+local count = of.small and run or math.min(run, STEP)
+local found = redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', '0', count)
+of.small = found[1] and #found[1] < SMALL
+if run > count and #found == count and of.small then
+for _, member in ipairs(redis.call('ZRANGE', of.queued, from, to, 'BYLEX', 'LIMIT', count, run - count)) do
+found[#found + 1] = member
+end
+end
+return found
+end
+local function put_run(of, place, run)
+local add = { 'XADD', of.ready, '*', 'k', place }
+for at, member in ipairs(run) do
+add[2 * at + 4], add[2 * at + 5] = 'm', member
+end
+return 'r' .. redis.call(unpack(add)) .. '/1:' .. #run
+end
+local function run_of(found, length)
+local run, bytes = {}, 0
+for at, member in ipairs(found) do
+bytes = bytes + #member
+if at > 1 and bytes > MOST_BYTES or not members.may_run(member, length) then
+break
+end
+run[at] = member
+end
+return run, bytes
+end
+function places.pass_on(of, place, run, later)
+local key, number = place, ''
+if string.find(place, '\\1', 1, true) then
+key, number = string.match(place, '^([^\\1]*)\\1(%d*)$')
+end
+local found = (tonumber(number) or 1) <= of.most and first_queued(of, key, run) or {}
+later = later or { busy = {}, free = {}, behind = 0, alone = true }
+local together, bytes = run_of(found, #key)
+local locations
+if together[2] then
+locations = put_run(of, place, together)
+later.behind = later.behind + #together - 1
+redis.call('ZREM', of.queued, unpack(together))
+elseif found[1] then
+local delivery = members.entry(found[1], #key)
+if delivery then
+delivery.k = place
+locations = 'r' .. entry.put_ready(of.ready, delivery)
+else
+entry.put_ready(of.ready, { foreign = true, d = found[1] })
+end
+redis.call('ZREM', of.queued, found[1])
+end
+if locations then
+later.busy[#later.busy + 1] = place
+later.busy[#later.busy + 1] = locations
+else
+later.free[#later.free + 1] = place
+end
+if later.alone then
+places.done(of, later)
+end
+return bytes
+end
+local function count_behind(of, change)
+if change ~= 0 and redis.call('HINCRBY', of.busy, BEHIND, change) <= 0 then
+redis.call('HDEL', of.busy, BEHIND)
+end
+end
+function places.done(of, later)
+if later.busy[1] then
+redis.call('HSET', of.busy, unpack(later.busy))
+end
+if later.free[1] then
+redis.call('HDEL', of.busy, unpack(later.free))
+end
+count_behind(of, later.behind)
+end
+function places.run(location)
+return string.match(location, '^(r[^/]*/)')
+end
+local function leave_run(of, location, rest)
+local run = places.run(location)
+if run and string.find(rest, run, 1, true) then
+count_behind(of, -1)
+end
+end
+function places.left(of, place, position)
+local base = members.position(position)
+if base and string.find(redis.call('HGET', of.busy, place) or '', 'r' .. base .. '/', 1, true) then
+return nil
+end
+return base or position
+end
+function places.is_in(value, location)
+return value and string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true) ~= nil
+end
+function places.positions(of, position)
+local found = redis.call('XRANGE', of.ready, position, position)[1]
+local fields = found and found[2] or {}
+if fields[1] ~= 'k' or fields[3] ~= 'm' then
+return { position }
+end
+local value, all, there = places.get(of, fields[2]), {}, {}
+for nth = 1, #fields / 2 - 1 do
+all[nth] = position .. '/' .. nth
+if places.is_in(value, 'r' .. all[nth]) then
+there[#there + 1] = all[nth]
+end
+end
+return there[1] and there or all
+end
+function places.follows(value, location)
+if not value or value == location then
+return false
+end
+local at = string.find(' ' .. value .. ' ', ' ' .. location .. ' ', 1, true)
+return at ~= nil and at > 1
+end
+function places.list(value)
+local list = { from = 1 }
+for each in string.gmatch(expanded(value) or '', '%S+') do
+list[#list + 1] = each
+end
+return list
+end
+function places.shift(list, location)
+if list[list.from] == location then
+list.from = list.from + 1
+return true
+end
+for at = list.from + 1, #list do
+if list[at] == location then
+return false
+end
+end
+return not places.run(location)
+end
+function places.without(value, location)
+local left = {}
+for each in string.gmatch(value or '', '%S+') do
+if each ~= location then
+left[#left + 1] = each
+end
+end
+return table.concat(left, ' ')
+end
+function places.leave(of, place, location, run)
+local rest = places.without(places.get(of, place), location)
+leave_run(of, location, rest)
+if rest == '' then
+places.pass_on(of, place, run)
+else
+redis.call('HSET', of.busy, place, rest)
+end
+end
+function places.move(of, place, from, to)
+local value = places.get(of, place)
+if not value then
+redis.call('HSET', of.busy, place, to)
+return
+end
+local list = {}
+for each in string.gmatch(value, '%S+') do
+list[#list + 1] = each == from and to or each
+end
+local rest = table.concat(list, ' ')
+leave_run(of, from, rest)
+redis.call('HSET', of.busy, place, rest)
+end
+function places.later(due, id)
+return 'd' .. string.format('%.0f', due) .. '/' .. id
+end
+function places.enter(of, key, delivery)
+local place = places.free(of, key)
+if not place then
+places.queue(of, key, delivery)
+return
+end
+delivery.k = place
+places.take(of, place, 'r' .. entry.put_ready(of.ready, delivery))
+end
+function places.delayed_location(of, delivery)
+local location
+for each in string.gmatch(places.get(of, delivery.k) or '', '%S+') do
+location = string.match(each, '^d%d+/(.*)$') == delivery.i and each or location
+end
+return location
+end
+function places.leave_delayed(of, delivery)
+local location = places.delayed_location(of, delivery)
+if location then
+places.leave(of, delivery.k, location, 1)
+end
+end
+function places.due(of, delivery)
+local location = delivery.k and places.delayed_location(of, delivery)
+if location then
+places.move(of, delivery.k, location, 'r' .. entry.put_ready(of.ready, delivery))
+elseif delivery.q or delivery.k then
+places.enter(of, delivery.q or places.key_of(delivery.k), delivery)
+else
+entry.put_ready(of.ready, delivery)
+end
+end
+local function has_earlier(of, key, id)
+local found = redis.call('ZRANGE', of.queued, '[' .. key .. '\\0', '(' .. members.prefix(key, id), 'BYLEX', 'LIMIT', 0, 1)
+return found[1] ~= nil
+end
+function places.give_back(of, delivery, location)
+local place = delivery.k
+local key, value = places.key_of(place), places.get(of, place)
+if not places.is_in(value, location) then
+places.enter(of, key, delivery)
+elseif places.follows(value, location) or has_earlier(of, key, delivery.i) then
+places.queue(of, key, delivery)
+places.leave(of, place, location, 1)
+else
+places.move(of, place, location, 'r' .. entry.put_ready(of.ready, delivery))
+end
+end
+function places.dissolve(of, run)
+for _, position in ipairs(places.positions(of, run)) do
+local delivery = entry.read_ready(of.ready, position)
+if delivery and delivery.k then
+places.give_back(of, delivery, 'r' .. position)
+end
+end
+redis.call('XDEL', of.ready, run)
+end
+function places.bury(of, delivery, location, position, stops)
+if stops then
+places.move(of, delivery.k, location, 'x' .. position)
+else
+places.leave(of, delivery.k, location, 1)
+end
+end
 local ordered = { wrong = nil, add = nil, is_queued = nil }
 local function places_of(stream)
 stream.held = stream.held or places.open(stream.busy, stream.queued, nil, stream.places)
@@ -16253,6 +18099,10 @@ end
 return ordered
 end
 local function load_tagging()
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
 local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
 local MOST, MOST_TAGS = 64, 8
 function tagging.open(key, limits)
@@ -16771,6 +18621,12 @@ end
 return publishing
 end
 local function load_changing()
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
 local board = {}
 function board.open(keys, plan)
 local open = {}
@@ -16918,6 +18774,28 @@ return id
 end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
 end
 local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
@@ -17363,6 +19241,7 @@ end
 end
 return replies
 end
+local SMALL = 30000
 local changing = { rank = 3, texts = 4, lean_texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function changing.open(group, keys, from, to, fields, at)
 group.of = scoring.open({ unpack(keys, from, to) }, fields[at])
@@ -17457,6 +19336,24 @@ end
 return changing
 end
 local function load_raising()
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local SMALL = 30000
+local function period_ttl(window)
+local left = redis.call('PTTL', window.z)
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+return left ~= -2
+end
 local raising = { rank = 3, texts = 2, fields = 1, open = nil, commands = nil, prepare = nil, apply = nil }
 function raising.open(group, keys, from, _, fields, at)
 local windows = {}
@@ -17525,6 +19422,12 @@ end
 return raising
 end
 local function load_counted()
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
 local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
@@ -18487,6 +20390,12 @@ function slots.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
 local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
@@ -18904,10 +20813,10 @@ local wrong = of.wrong or window and denied({ 'SET' }, keys[1], {})
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[4]
-do`, piece132, `end
+do`, piece126, `end
 return nil
 end
-local function item(own, values)`, piece132, `end
+local function item(own, values)`, piece126, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -18941,10 +20850,10 @@ local COUNT = 200
 local items = #KEYS / 1
 if items == 1 then
 local object, kind, cursor = KEYS[1], ARGV[1], ARGV[2]
-do`, piece133, `end
+do`, piece127, `end
 return nil
 end
-local function item(object, kind, cursor)`, piece133, `end
+local function item(object, kind, cursor)`, piece127, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -18995,10 +20904,10 @@ end
 local items = #KEYS / 2
 if items == 1 then
 local stream, object, kind, fields = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece134, `end
+do`, piece128, `end
 return nil
 end
-local function item(stream, object, kind, fields)`, piece134, `end
+local function item(stream, object, kind, fields)`, piece128, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19031,10 +20940,10 @@ export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Ar
 local items = #KEYS / 1
 if items == 1 then
 local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
-do`, piece135, `end
+do`, piece129, `end
 return nil
 end
-local function item(declaration, text, lasts)`, piece135, `end
+local function item(declaration, text, lasts)`, piece129, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -19076,17 +20985,17 @@ local now = clock[1] * 1000000 + clock[2]`, piece1, `local AT_ONCE = 16
 local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, member, given, lasts, most = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece136, `end
+do`, piece130, `end
 return nil
 end
-local function item(names, seen, options, member, given, lasts, most)`, piece136, `end
+local function item(names, seen, options, member, given, lasts, most)`, piece130, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece137, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -19115,17 +21024,17 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local names, seen, options, after, to, limit, lasts = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece138, `end
+do`, piece132, `end
 return nil
 end
-local function item(names, seen, options, after, to, limit, lasts)`, piece138, `end
+local function item(names, seen, options, after, to, limit, lasts)`, piece132, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece137, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -19144,7 +21053,7 @@ done = done + 1`, piece137, piece6),
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '7b88324d2a08d6ac09e49e037dfb222ceecd7f29',
+  sha: '39f45f58a41b978b69e981cf7267793985819d51',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -19153,16 +21062,16 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
-do`, piece141, `end
+do`, piece135, `end
 return nil
 end
-local function item(payload, trace, due)`, piece141, `end
+local function item(payload, trace, due)`, piece135, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19189,7 +21098,7 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`, piece6),
  */
 export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [written: string, number: Arg, payloads: Arg], readonly Reply[]> = {
   name: 'stream/add_batch',
-  sha: 'c8592e600e5b46f110d61e9763d0670f2a4351e1',
+  sha: 'dd72ce17de791e9b1d68009e5694594e1b6b281d',
   batch: 1,
   sharedKeys: true,
   shared: ["limits"],
@@ -19198,7 +21107,7 @@ export const streamAddBatch: Script<[of: readonly string[], limits: Arg], [writt
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece134, `local of = KEYS
 local limits = ARGV[1]
 local DAY = 86400
 local stream = append.open(of, 1, limits)
@@ -19206,10 +21115,10 @@ stream.missed = {}
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local written, number, payloads = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3]
-do`, piece142, `end
+do`, piece136, `end
 return nil
 end
-local function item(written, number, payloads)`, piece142, `end
+local function item(written, number, payloads)`, piece136, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -19238,7 +21147,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamAddLatest: Script<[of: readonly string[], limits: Arg, workers: Arg], [latest: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add_latest',
-  sha: '46a5811ad6d514ed90fad0625d1a2221b583383c',
+  sha: '53ded67979fce4fc91ca01072128c80d6858bdca',
   batch: 64,
   sharedKeys: true,
   shared: ["limits","workers"],
@@ -19247,7 +21156,7 @@ export const streamAddLatest: Script<[of: readonly string[], limits: Arg, worker
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece143, piece125, piece126, piece127, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece137, piece138, piece139, piece1, `local function load_limits()
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -19369,6 +21278,54 @@ all[#all + 1] = run .. nth
 end
 return table.concat(all, ' ')
 end))
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
 end
 local places = { open = nil }
 local STEP, MOST_BYTES, SMALL, BEHIND = 4, 65536, 1024, '\\1'
@@ -19718,6 +21675,10 @@ end
 asked[command] = true
 end
 end
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
 end
 local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
 local MOST, MOST_TAGS = 64, 8
@@ -20000,10 +21961,10 @@ end
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local latest, payload, trace, due = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece144, `end
+do`, piece140, `end
 return nil
 end
-local function item(latest, payload, trace, due)`, piece144, `end
+local function item(latest, payload, trace, due)`, piece140, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20031,7 +21992,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '0f72c00e27c45d1f746fe6b8474f4239d8de89bf',
+  sha: 'f7e15237274dc552c5ac2b5df38411630fa33e9d',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -20040,16 +22001,16 @@ export const streamAddOnce: Script<[of: readonly string[], limits: Arg], [added:
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 4
 if items == 1 then
 local added, payload, trace, due, window = KEYS[#KEYS - items * 1 + 1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece145, `end
+do`, piece141, `end
 return nil
 end
-local function item(added, payload, trace, due, window)`, piece145, `end
+local function item(added, payload, trace, due, window)`, piece141, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20093,7 +22054,7 @@ export const streamAddPriority: Script<[of: readonly string[], limits: Arg, grou
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece36, piece143, piece125, piece126, piece127, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece49, piece137, piece36, piece138, piece142, piece143, piece144, piece1, `local function load_limits()
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -20810,7 +22771,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece146, piece147, piece148, `local of = KEYS
+end`, piece145, piece146, piece147, `local of = KEYS
 local limits = ARGV[1]
 local group = ARGV[2]
 local workers = ARGV[3]
@@ -20876,10 +22837,10 @@ end
 local items = (#ARGV - 3) / 6
 if items == 1 then
 local added, payload, trace, due, unique_id, window, priority = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-do`, piece149, `end
+do`, piece148, `end
 return nil
 end
-local function item(added, payload, trace, due, unique_id, window, priority)`, piece149, `end
+local function item(added, payload, trace, due, unique_id, window, priority)`, piece148, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -20911,7 +22872,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], A
  */
 export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [results: string, ends: string, id: Arg, payload: Arg, trace: Arg, due: Arg, bound: Arg], string | null> = {
   name: 'stream/add_unfinished',
-  sha: 'a3422de8d019f249e085ddcabe0ef16c6973d15f',
+  sha: 'de0c0124dd15ce276ba9b3ff9ea0fd600a3b1c51',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -20920,7 +22881,38 @@ export const streamAddUnfinished: Script<[of: readonly string[], limits: Arg], [
   returns: 'string|null',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece1, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece1, `local function load_limits()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function groups(stream)
 local found = {}
 for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -21031,6 +23023,37 @@ end
 return limits
 end
 local function load_ordered()
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
@@ -21048,6 +23071,54 @@ return done
 end
 stream.last = id
 return id
+end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
 end
 local function load_members()
 return members
@@ -21542,6 +23613,10 @@ asked[command] = true
 end
 end
 end
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
 local tagging = { open = nil, wrong = nil, put = nil, replace = nil }
 local MOST, MOST_TAGS = 64, 8
 function tagging.open(key, limits)
@@ -21798,16 +23873,16 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece147, `local of = KEYS
+end`, piece146, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 5
 if items == 1 then
 local results, ends, id, payload, trace, due, bound = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece150, `end
+do`, piece149, `end
 return nil
 end
-local function item(results, ends, id, payload, trace, due, bound)`, piece150, `end
+local function item(results, ends, id, payload, trace, due, bound)`, piece149, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21885,23 +23960,23 @@ export const streamCheckPlaces: Script<[held: readonly string[], most: Arg, grou
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece128, piece125, piece126, piece127, piece1, piece129, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece150, piece142, piece143, piece144, piece1, piece151, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local COUNT, KEYS_OF_QUEUE, MOST_BYTES = 100, 20, 262144
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local stream, ready, delayed, dead, cursor, after = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[3], ARGV[4]
-do`, piece151, `end
+do`, piece152, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, cursor, after)`, piece151, `end
+local function item(stream, ready, delayed, dead, cursor, after)`, piece152, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 2 + done * 2
-done = done + 1`, piece116, piece6),
+done = done + 1`, piece115, piece6),
 }
 
 /**
@@ -21935,8 +24010,8 @@ export const streamClear: Script<[held: readonly string[], most: Arg, group: Arg
   keys: ["stream","ready","delayed"],
   args: ["last","place","from"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece146, `local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece154, piece1, piece155, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece37, piece137, piece36, piece153, piece154, piece142, piece143, piece144, piece145, `local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]`, piece155, piece1, piece156, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -21946,10 +24021,10 @@ local NEXT = { queued = 'delayed', delayed = 'low', low = 'ready', ready = 'stre
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, last, place, from = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6], ARGV[7]
-do`, piece156, `end
+do`, piece157, `end
 return nil
 end
-local function item(stream, ready, delayed, last, place, from)`, piece156, `end
+local function item(stream, ready, delayed, last, place, from)`, piece157, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -21997,10 +24072,10 @@ end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, group, quiet = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[1], ARGV[2]
-do`, piece157, `end
+do`, piece158, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece157, `end
+local function item(stream, ready, delayed, dead, paused, group, quiet)`, piece158, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22104,10 +24179,10 @@ end
 local items = (#ARGV - 2) / 2
 if items == 1 then
 local count, from = ARGV[3], ARGV[4]
-do`, piece158, `end
+do`, piece159, `end
 return nil
 end
-local function item(count, from)`, piece158, `end
+local function item(count, from)`, piece159, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22142,10 +24217,10 @@ export const streamForgetConsumers: Script<[], [stream: string, ready: string, g
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do`, piece159, `end
+do`, piece160, `end
 return nil
 end
-local function item(stream, ready, group, silent)`, piece159, `end
+local function item(stream, ready, group, silent)`, piece160, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22182,10 +24257,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, lasts, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece160, `end
+do`, piece161, `end
 return nil
 end
-local function item(paused, lasts, channel)`, piece160, `end
+local function item(paused, lasts, channel)`, piece161, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22216,7 +24291,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamLeave: Script<[held: readonly string[], group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string, most: Arg], number> = {
   name: 'stream/leave',
-  sha: 'bb45ced27bd4198ffb96133b7544ce2fc5b72b5b',
+  sha: '0fdda92f09bd2eb504e078ecff9da6182b5bcf1a',
   batch: 1,
   sharedKeys: true,
   shared: ["group","consumer","declared"],
@@ -22225,7 +24300,7 @@ export const streamLeave: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece1, piece155, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece137, piece36, piece153, piece154, piece139, piece1, piece162, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
@@ -22233,10 +24308,10 @@ local MOST, MOST_BYTES = 100, 262144
 local items = (#ARGV - 3) / 1
 if items == 1 then
 local stream, ready, delayed, settled, most = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[4]
-do`, piece161, `end
+do`, piece163, `end
 return nil
 end
-local function item(stream, ready, delayed, settled, most)`, piece161, `end
+local function item(stream, ready, delayed, settled, most)`, piece163, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22280,7 +24355,7 @@ export const streamLocate: Script<[held: readonly string[], most: Arg, group: Ar
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece146, piece154, piece1, piece155, piece162, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece137, piece36, piece153, piece154, piece142, piece143, piece144, piece145, piece155, piece1, piece156, piece164, `local held = KEYS
 local most = ARGV[1]
 local group = ARGV[2]
 local channels = ARGV[3]
@@ -22291,16 +24366,16 @@ local NEXT = { stream = 'low', low = 'queued', queued = 'delayed', delayed = 're
 local items = (#ARGV - 4) / 3
 if items == 1 then
 local stream, ready, delayed, dead, id, action, from = KEYS[#KEYS - items * 4 + 1], KEYS[#KEYS - items * 4 + 2], KEYS[#KEYS - items * 4 + 3], KEYS[#KEYS - items * 4 + 4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece163, `end
+do`, piece165, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, id, action, from)`, piece163, `end
+local function item(stream, ready, delayed, dead, id, action, from)`, piece165, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 4 + done * 4
 local arg = 4 + done * 3
-done = done + 1`, piece112, piece6),
+done = done + 1`, piece111, piece6),
 }
 
 /**
@@ -22340,7 +24415,7 @@ done = done + 1`, piece112, piece6),
  */
 export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg, workers: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, watched: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/maintain',
-  sha: '45db30c6b0fbada8f3d79ce7e3ce9cab54c89358',
+  sha: 'bfcf7471e2abb0c1e68ac0d14b0344a30b5f444d',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared","lease","attempts","workers"],
@@ -22349,7 +24424,55 @@ export const streamMaintain: Script<[held: readonly string[], most: Arg, stops: 
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece49, piece124, piece36, piece152, piece153, piece125, piece126, piece127, piece1, piece155, piece164, piece162, piece130, `local function load_low()
+local now = clock[1] * 1000000 + clock[2]`, piece49, piece137, piece36, piece153, piece154, piece139, piece1, piece162, piece166, piece164, piece124, `local function load_low()
+local function sortable(id)
+local ms, number = string.match(id, '^(%d+)-(%d+)$')
+return string.char(64 + #ms) .. ms .. string.char(64 + #number) .. number
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
+end
 local low = {}
 function low.is(delivery)
 return delivery.o ~= nil and string.find(delivery.o, 'l', 1, true) ~= nil
@@ -22402,10 +24525,10 @@ local END = '18446744073709551615-0'
 local items = (#ARGV - 10) / 2
 if items == 1 then
 local stream, ready, delayed, dead, paused, watched, from_stream, from_ready = KEYS[#KEYS - items * 6 + 1], KEYS[#KEYS - items * 6 + 2], KEYS[#KEYS - items * 6 + 3], KEYS[#KEYS - items * 6 + 4], KEYS[#KEYS - items * 6 + 5], KEYS[#KEYS - items * 6 + 6], ARGV[11], ARGV[12]
-do`, piece165, `end
+do`, piece167, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece165, `end
+local function item(stream, ready, delayed, dead, paused, watched, from_stream, from_ready)`, piece167, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22444,10 +24567,10 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece166, `end
+do`, piece168, `end
 return nil
 end
-local function item(stream, ready, paused, group, from)`, piece166, `end
+local function item(stream, ready, paused, group, from)`, piece168, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22486,10 +24609,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local output, fence, from = KEYS[1], ARGV[1], ARGV[2]
-do`, piece167, `end
+do`, piece169, `end
 return nil
 end
-local function item(output, fence, from)`, piece167, `end
+local function item(output, fence, from)`, piece169, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22518,10 +24641,10 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece36, `local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
-do`, piece168, `end
+do`, piece170, `end
 return nil
 end
-local function item(stream)`, piece168, `end
+local function item(stream)`, piece170, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22564,10 +24687,10 @@ end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-do`, piece169, `end
+do`, piece171, `end
 return nil
 end
-local function item(stream, first, last, count, bytes, order)`, piece169, `end
+local function item(stream, first, last, count, bytes, order)`, piece171, `end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -22604,10 +24727,10 @@ local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
 local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
-do`, piece170, `end
+do`, piece172, `end
 return nil
 end
-local function item(paused, on, channel)`, piece170, `end
+local function item(paused, on, channel)`, piece172, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -22646,17 +24769,17 @@ export const streamProgress: Script<[held: readonly string[], group: Arg, consum
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece154, piece152, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece155, piece153, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local items = (#ARGV - 3) / 4
 if items == 1 then
 local stream, position, id, keep, json = KEYS[#KEYS - items * 1 + 1], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece171, `end
+do`, piece173, `end
 return nil
 end
-local function item(stream, position, id, keep, json)`, piece171, `end
+local function item(stream, position, id, keep, json)`, piece173, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22690,15 +24813,15 @@ export const streamPromote: Script<[group: Arg], [stream: string, ready: string,
   keys: ["stream","ready","lows"],
   args: ["count","always"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece146, piece36, piece148, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece142, piece143, piece144, piece145, piece36, piece147, piece1, `local group = ARGV[1]
 local MOST_BYTES, STEP = 262144, 4
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, lows, count, always = KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[3]
-do`, piece172, `end
+do`, piece174, `end
 return nil
 end
-local function item(stream, ready, lows, count, always)`, piece172, `end
+local function item(stream, ready, lows, count, always)`, piece174, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -22767,15 +24890,15 @@ export const streamPurgeKeyed: Script<[held: readonly string[], most: Arg], [dea
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece128, piece1, piece129, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece142, piece143, piece144, piece150, piece1, piece151, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local dead, ready, position = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2]
-do`, piece173, `end
+do`, piece175, `end
 return nil
 end
-local function item(dead, ready, position)`, piece173, `end
+local function item(dead, ready, position)`, piece175, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22812,16 +24935,16 @@ export const streamRenew: Script<[held: readonly string[], group: Arg, consumer:
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece128, piece152, piece162, piece1, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece150, piece153, piece164, piece1, `local held = KEYS
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = (#ARGV - 2) / 3
 if items == 1 then
 local stream, ids, places, starting = KEYS[#KEYS - items * 1 + 1], ARGV[3], ARGV[4], ARGV[5]
-do`, piece174, `end
+do`, piece176, `end
 return nil
 end
-local function item(stream, ids, places, starting)`, piece174, `end
+local function item(stream, ids, places, starting)`, piece176, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22845,7 +24968,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Arg, payload: Arg], number> = {
   name: 'stream/replace',
-  sha: '21b60fbc59f4e382941cb9bcc37c1e56e7a68a9e',
+  sha: '1a0e1b14399eb888a33aa31339262f35095516dd',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -22854,16 +24977,16 @@ export const streamReplace: Script<[of: readonly string[], limits: Arg], [id: Ar
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece139, piece49, piece124, piece125, piece126, piece140, `local of = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece133, piece134, `local of = KEYS
 local limits = ARGV[1]
 local stream = append.open(of, 1, limits)
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, payload = ARGV[2], ARGV[3]
-do`, piece175, `end
+do`, piece177, `end
 return nil
 end
-local function item(id, payload)`, piece175, `end
+local function item(id, payload)`, piece177, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22891,22 +25014,22 @@ local reply = item(ARGV[arg + 1], ARGV[arg + 2])`, piece6),
  */
 export const streamRequeue: Script<[held: readonly string[], most: Arg], [dead: string, ready: string, position: Arg, payload: Arg], number> = {
   name: 'stream/requeue',
-  sha: '1a93ab976889d3196c6666af208cfcb2f16c585b',
+  sha: 'cf977f4c876e42233059e30b4f1afd39d1e21744',
   batch: 16,
   sharedKeys: true,
   shared: ["most"],
   keys: ["dead","ready"],
   args: ["position","payload"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece125, piece126, piece127, piece1, piece155, `local held = KEYS
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece139, piece1, piece162, `local held = KEYS
 local most = ARGV[1]
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local dead, ready, position, payload = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[2], ARGV[3]
-do`, piece176, `end
+do`, piece178, `end
 return nil
 end
-local function item(dead, ready, position, payload)`, piece176, `end
+local function item(dead, ready, position, payload)`, piece178, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -22958,17 +25081,17 @@ end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, delayed, group, after, discard, channel = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-do`, piece177, `end
+do`, piece179, `end
 return nil
 end
-local function item(stream, ready, delayed, group, after, discard, channel)`, piece177, `end
+local function item(stream, ready, delayed, group, after, discard, channel)`, piece179, `end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 4 or 0
 local function run()
 while done < items do
 local key = done * 3
 local arg = 0 + done * own
-done = done + 1`, piece137, piece6),
+done = done + 1`, piece131, piece6),
 }
 
 /**
@@ -22990,13 +25113,13 @@ export const streamScheduleRead: Script<[], [schedules: string, due: string, id:
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local items = #KEYS / 2
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece180, `local items = #KEYS / 2
 if items == 1 then
 local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
-do`, piece179, `end
+do`, piece181, `end
 return nil
 end
-local function item(schedules, due, id)`, piece179, `end
+local function item(schedules, due, id)`, piece181, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -23029,10 +25152,10 @@ export const streamScheduleRemove: Script<[], [schedules: string, due: string, i
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece1, `local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-do`, piece180, `end
+do`, piece182, `end
 return nil
 end
-local function item(schedules, due, ids, id)`, piece180, `end
+local function item(schedules, due, ids, id)`, piece182, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -23063,7 +25186,7 @@ local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg, name: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: '23f262f3887a65f781d0dbaeeb2e1392d806b209',
+  sha: 'a7ef6558d66179f01ae12fc111422bd78099a4cb',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -23073,7 +25196,27 @@ export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece139, piece49, piece124, piece36, piece125, piece126, `local function load_limits()
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece133, piece49, piece36, piece142, `local function load_limits()
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function ids(stream, first, last, most)
 local found, bytes = {}, 0
 for step = 1, most do
@@ -23173,6 +25316,26 @@ end
 return limits
 end
 local function load_ordered()
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
 local function reserve(stream)
 if not stream.last then
 local info = redis.call('XINFO', 'STREAM', stream.key)
@@ -23190,6 +25353,50 @@ return done
 end
 stream.last = id
 return id
+end
+local members = { from = nil }
+function members.prefix(key, id)
+return key .. '\\0' .. sortable(id) .. '\\0'
+end
+function members.from(key, delivery)
+local more = ''
+if delivery.a > 0 or delivery.f > 0 or delivery.v or delivery.o then
+more = string.format('%.0f %.0f %.0f ', delivery.a, delivery.f, delivery.v or 0) .. (delivery.o or '')
+end
+return members.prefix(key, delivery.i) .. (delivery.t or '') .. '\\0' .. more .. '\\0' .. delivery.d
+end
+function members.entry(member, length)
+length = length or #string.match(member, '^[^%z]*')
+local ms, number, trace, more, payload =
+string.match(member, '^%z%u(%d+)%u(%d+)%z([^%z]*)%z([^%z]*)%z(.*)$', length + 1)
+if not ms then
+return nil
+end
+local delivery = { i = ms .. '-' .. number, a = 0, f = 0, d = payload, t = trace ~= '' and trace or nil }
+if more ~= '' then
+local a, f, v, o = string.match(more, '^(%d+) (%d+) (%d+) (.*)$')
+if not a then
+return nil
+end
+delivery.a, delivery.f = tonumber(a), tonumber(f)
+delivery.v = v ~= '0' and tonumber(v) or nil
+delivery.o = o ~= '' and o or nil
+end
+return delivery
+end
+function members.may_run(member, length)
+return string.find(member, '^%z%u%d+%u%d+%z[^%z]*%z%z', length + 1) ~= nil
+end
+function members.position(position)
+return string.match(position, '^([^/]*)/(%d+)$')
+end
+function members.of_run(fields, nth)
+local member = fields[1] == 'k' and fields[2 * nth + 1] == 'm' and fields[2 * nth + 2]
+local delivery = member and members.entry(member)
+if delivery then
+delivery.k = fields[2]
+end
+return delivery or nil
 end
 local function load_members()
 return members
@@ -23940,7 +26147,7 @@ if counts then
 added(stream, payload)
 end
 return id
-end`, piece178, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+end`, piece180, `local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 local function is_delayed(delayed, id, left)
 left.delayed = left.delayed - redis.call('ZCARD', delayed)
 if left.delayed < 0 then
@@ -24014,17 +26221,17 @@ local streams = {}
 local items = (#ARGV - 1) / 6
 if items == 1 then
 local all, id, seen, next, payload, names, name = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-do`, piece181, `end
+do`, piece183, `end
 return nil
 end
-local function item(all, id, seen, next, payload, names, name)`, piece181, `end
+local function item(all, id, seen, next, payload, names, name)`, piece183, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 1 + done * 6
-done = done + 1`, piece182, piece6),
+done = done + 1`, piece184, piece6),
 }
 
 /**
@@ -24056,21 +26263,21 @@ export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: A
   returns: 'integer',
   text: /* @__PURE__ */ lines(`#!lua
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST = 100000
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece180, `local MOST = 100000
 local items = (#ARGV - 0) / 6
 if items == 1 then
 local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-do`, piece183, `end
+do`, piece185, `end
 return nil
 end
-local function item(all, id, seen, definition, next, paused, declares)`, piece183, `end
+local function item(all, id, seen, definition, next, paused, declares)`, piece185, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
 local arg = 0 + done * 6
-done = done + 1`, piece182, piece6),
+done = done + 1`, piece184, piece6),
 }
 
 /**
@@ -24094,14 +26301,14 @@ export const streamSchedulesDue: Script<[], [schedules: string, due: string, ski
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST, MOST_BYTES = 64, 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece180, `local MOST, MOST_BYTES = 64, 262144
 local items = #KEYS / 2
 if items == 1 then
 local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
-do`, piece184, `end
+do`, piece186, `end
 return nil
 end
-local function item(schedules, due, skip)`, piece184, `end
+local function item(schedules, due, skip)`, piece186, `end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -24135,14 +26342,14 @@ export const streamSchedulesList: Script<[], [schedules: string, due: string, id
   returns: 'list',
   text: /* @__PURE__ */ lines(`#!lua flags=no-writes
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece1, piece178, `local MOST_BYTES = 262144
+local now = clock[1] * 1000000 + clock[2]`, piece1, piece180, `local MOST_BYTES = 262144
 local items = #KEYS / 3
 if items == 1 then
 local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
-do`, piece185, `end
+do`, piece187, `end
 return nil
 end
-local function item(schedules, due, ids, after, count)`, piece185, `end
+local function item(schedules, due, ids, after, count)`, piece187, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -24183,7 +26390,7 @@ done = done + 1`, piece31, piece6),
  */
 export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Arg, keep: Arg, channels: Arg, group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '593b53eaedb05343a9e4fffe93b8403485631eed',
+  sha: '46ab9d4166b9e1ea42083cf91bbf670abd00dc54',
   batch: 1,
   sharedKeys: true,
   shared: ["most","stops","keep","channels","group","consumer","declared"],
@@ -24192,7 +26399,7 @@ export const streamSettle: Script<[held: readonly string[], most: Arg, stops: Ar
   returns: 'string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece152, piece49, piece124, piece36, piece153, piece125, piece126, piece127, piece1, piece155, piece164, piece130, `local held = KEYS
+local now = clock[1] * 1000000 + clock[2]`, piece153, piece49, piece137, piece36, piece154, piece139, piece1, piece162, piece166, piece124, `local held = KEYS
 local most = ARGV[1]
 local stops = ARGV[2]
 local keep = ARGV[3]
@@ -24207,10 +26414,10 @@ local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 
 local items = (#ARGV - 7) / 3
 if items == 1 then
 local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[#KEYS - items * 5 + 1], KEYS[#KEYS - items * 5 + 2], KEYS[#KEYS - items * 5 + 3], KEYS[#KEYS - items * 5 + 4], KEYS[#KEYS - items * 5 + 5], ARGV[8], ARGV[9], ARGV[10]
-do`, piece186, `end
+do`, piece188, `end
 return nil
 end
-local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece186, `end
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)`, piece188, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -24251,10 +26458,10 @@ end
 local items = (#ARGV - 0) / 1
 if items == 1 then
 local of, group = KEYS, ARGV[1]
-do`, piece187, `end
+do`, piece189, `end
 return nil
 end
-local function item(of, group)`, piece187, `end
+local function item(of, group)`, piece189, `end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -24286,15 +26493,15 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece124, piece152, piece153, piece1, `local declared = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua flags=allow-oom`, piece49, piece36, piece37, piece137, piece153, piece154, piece1, `local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
-do`, piece188, `end
+do`, piece190, `end
 return nil
 end
-local function item(stream, first)`, piece188, `end
+local function item(stream, first)`, piece190, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -24325,14 +26532,14 @@ export const streamTagged: Script<[], [index: string, tags: Arg, before: Arg, co
   keys: ["index"],
   args: ["tags","before","count"],
   returns: 'list',
-  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece125, piece1, `local STEP, ROUNDS = 100, 10
+  text: /* @__PURE__ */ lines(`#!lua flags=no-writes`, piece142, piece1, `local STEP, ROUNDS = 100, 10
 local items = #KEYS / 1
 if items == 1 then
 local index, tags, before, count = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-do`, piece189, `end
+do`, piece191, `end
 return nil
 end
-local function item(index, tags, before, count)`, piece189, `end
+local function item(index, tags, before, count)`, piece191, `end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -24376,7 +26583,7 @@ local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])`,
  */
 export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: Arg, group: Arg, consumer: Arg, declared: Arg, rules: Arg], [...own: string[], where: Arg, place: Arg, used: Arg, fence: Arg, behind: Arg, pace: Arg], number | string> = {
   name: 'stream/take_tokens',
-  sha: 'ea00e22e45ee13ae379f3e879a98e6e8fa8ee3d3',
+  sha: '795a75c335afe9824e9f34392c10be36dd9343c0',
   batch: 32,
   sharedKeys: true,
   shared: ["each","most","group","consumer","declared","rules"],
@@ -24386,7 +26593,7 @@ export const streamTakeTokens: Script<[of: readonly string[], each: Arg, most: A
   returns: 'integer|string',
   text: /* @__PURE__ */ lines(`#!lua flags=allow-oom
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]`, piece72, piece79, piece80, piece81, piece82, piece73, piece83, piece84, piece1, piece74, piece85, `local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
+local now = clock[1] * 1000000 + clock[2]`, piece71, piece78, piece79, piece80, piece81, piece72, piece82, piece83, piece1, piece73, piece84, `local limiting = { rank = 1, texts = 1, fields = 2, open = nil, commands = nil, prepare = nil, apply = nil }
 function limiting.open(group, _, _, _, fields, at)
 group.of = charging.open(fields[at])
 group.keys = tonumber(fields[at + 1])
@@ -24432,7 +26639,7 @@ end
 function limiting.apply(group, plan)
 charging.apply(group.of, plan)
 return plan.text .. string.rep('\\n' .. plan.text, group.n - 1)
-end`, piece123, `local WAIT = {
+end`, piece122, `local WAIT = {
 g = function(rule, tokens)
 return rule.capacity == 0 and math.huge or (rule.level + tokens * rule.token - rule.capacity) / rule.drain
 end,
@@ -24464,129 +26671,7 @@ longest = math.max(longest, rule.limit == 0 and math.huge or WAIT[rule.letter](r
 end
 end
 return longest
-end`, piece125, piece126, piece127, piece36, `local function load_acknowledge()
-local function earlier(a, b)
-local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-if a_time == b_time then
-a_time, b_time = a_number, b_number
-end
-if #a_time ~= #b_time then
-return #a_time < #b_time
-end
-return a_time < b_time
-end
-local MOST = '18446744073709551615'
-local DIGITS = 9
-local function plus_one(digits)
-local head = string.sub(digits, 1, -DIGITS - 1)
-local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
-if head == '' then
-return tail
-end
-if #tail > DIGITS then
-return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
-end
-return head .. string.rep('0', DIGITS - #tail) .. tail
-end
-local function following(id)
-local time, number = string.match(id, '(%d+)-(%d+)')
-if number ~= MOST then
-return time .. '-' .. plus_one(number)
-end
-return time == MOST and id or plus_one(time) .. '-0'
-end
-local function pending(stream, group, ids, consumer)
-local found = {}
-local function query(from, to, count)
-if consumer then
-return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
-end
-return redis.pcall('XPENDING', stream, group, from, to, count)
-end
-local range = query(ids[1], ids[#ids], 2 * #ids + 16)
-if range.err then
-if string.match(range.err, '^NOGROUP') then
-return found
-end
-error(range)
-end
-for at = 1, #range do
-found[range[at][1]] = range[at]
-end
-for _, id in ipairs(ids) do
-found[id] = found[id] or query(id, id, 1)[1]
-end
-return found
-end
-local MOST_TRIMMED = 5000
-local function acknowledge(stream, group, declared, ids)
-redis.call('XACK', stream, group, unpack(ids))
-if declared == '-' then
-return
-end
-local missing = {}
-for name in string.gmatch(declared, '%S+') do
-missing[name] = true
-end
-local all, bound = groups(stream), nil
-for _, each in ipairs(all) do
-missing[each.name] = nil
-local first
-if each.pending > 0 then
-first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
-else
-first = following(each['last-delivered-id'])
-end
-if not bound or earlier(first, bound) then
-bound = first
-end
-end
-if next(missing) then
-return
-end
-local left = ids
-if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
-redis.call('XTRIM', stream, 'MINID', '=', bound)
-left = {}
-for _, id in ipairs(ids) do
-if not earlier(id, bound) then
-left[#left + 1] = id
-end
-end
-end
-for _, other in ipairs(all) do
-if other.name ~= group and left[1] then
-local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
-local finished = {}
-for _, id in ipairs(left) do
-if not theirs[id] and not earlier(other['last-delivered-id'], id) then
-finished[#finished + 1] = id
-end
-end
-left = finished
-end
-end
-if left[1] then
-redis.call('XDEL', stream, unpack(left))
-end
-end
-return acknowledge
-end
-local alone
-local function finishing(stream, group, declared, id)
-if declared ~= '-' and alone == nil then
-alone = declared == group and #groups(stream) == 1
-end
-if declared == '-' then
-redis.call('XACK', stream, group, id)
-elseif alone then
-redis.call('XACK', stream, group, id)
-redis.call('XDEL', stream, id)
-else
-load_acknowledge()(stream, group, declared, { id })
-end
-end`, piece155, `local of = KEYS
+end`, piece139, piece36, piece123, piece162, `local of = KEYS
 local each = ARGV[1]
 local most = ARGV[2]
 local group = ARGV[3]
@@ -24667,16 +26752,16 @@ end
 local items = (#ARGV - 6) / 6
 if items == 1 then
 local own, where, place, used, fence, behind, pace = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-do`, piece190, `end
+do`, piece192, `end
 return nil
 end
-local function item(own, where, place, used, fence, behind, pace)`, piece190, `end
+local function item(own, where, place, used, fence, behind, pace)`, piece192, `end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * each + done * each
 local arg = 6 + done * 6
-done = done + 1`, piece182, piece6),
+done = done + 1`, piece184, piece6),
 }
 
 /**
@@ -24703,10 +26788,10 @@ export const streamWatch: Script<[], [watched: string, lasts: Arg, channels: Arg
 local items = #KEYS / 1
 if items == 1 then
 local watched, lasts, channels = KEYS[1], ARGV[1], ARGV[2]
-do`, piece191, `end
+do`, piece193, `end
 return nil
 end
-local function item(watched, lasts, channels)`, piece191, `end
+local function item(watched, lasts, channels)`, piece193, `end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -24746,17 +26831,17 @@ export const streamWrite: Script<[group: Arg, consumer: Arg, channels: Arg], [st
   keys: ["stream","output"],
   args: ["position","id","fence","lasts","text"],
   returns: 'integer',
-  text: /* @__PURE__ */ lines(`#!lua`, piece152, piece1, `local group = ARGV[1]
+  text: /* @__PURE__ */ lines(`#!lua`, piece153, piece1, `local group = ARGV[1]
 local consumer = ARGV[2]
 local channels = ARGV[3]
 local HEAD, MOST = 16, 1048576
 local items = #KEYS / 2
 if items == 1 then
 local stream, output, position, id, fence, lasts, text = KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-do`, piece192, `end
+do`, piece194, `end
 return nil
 end
-local function item(stream, output, position, id, fence, lasts, text)`, piece192, `end
+local function item(stream, output, position, id, fence, lasts, text)`, piece194, `end
 local replies, done = {}, 0
 local own = #ARGV > 8 and 5 or 0
 local function run()
