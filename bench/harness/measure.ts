@@ -45,7 +45,8 @@ interface Entrant extends Candidate {
 /**
  * Measures every contender of a bench in each round, one after the other, on one Redis. A disturbance of the machine
  * lasts longer than a round, so it slows all contenders, and the ratios within a round stay right. The first round
- * only warms up. The order rotates, so that no contender always follows the same one.
+ * only warms up. The order is a new one in each round, because it matters which contender was before: where it only rotated, one build was
+ * a tenth slower than the same one behind it.
  */
 export async function measure(
   bench: Bench,
@@ -63,8 +64,7 @@ export async function measure(
     }
     for (let round = 1 - (bench.warmUps ?? 1); round <= options.rounds; round++) {
       options.log(`${bench.name}: ${round <= 0 ? 'warming up' : `round ${round} of ${options.rounds}`}`)
-      for (let turn = 0; turn < entrants.length; turn++) {
-        const entrant = entrants[(turn + Math.abs(round)) % entrants.length] as Entrant
+      for (const entrant of shuffled(entrants)) {
         const sample = await sampleOf(entrant, bench, ops, controls)
         if (round > 0) entrant.samples.push(sample)
       }
@@ -82,6 +82,13 @@ export async function measure(
     scale: { rounds: options.rounds, ops, inFlight: bench.inFlight },
     ...(bench.overRaw ? { overRaw: bench.raw.name } : {}),
   }
+}
+
+function shuffled<Value>(values: readonly Value[]): Value[] {
+  return values
+    .map((value) => ({ value, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ value }) => value)
 }
 
 /** Every build of ours, then every set-up of each peer and of raw. */
