@@ -32,8 +32,8 @@ export interface Dispatcher {
   readonly running: number
   /** Starts handlers while there are free places. */
   dispatch(): void
-  /** Call it when a call with that many entries ended: its place is free. `now` is the time, if it was read. */
-  ended(entries: number, now?: number): void
+  /** Call it when a call with that many entries ended: its place is free. */
+  ended(entries: number): void
   /** Resolves when no call is running, or after that time; undefined: however long it takes. After that time those who wait longer go on too. */
   idle(deadlineMs?: number): Promise<void>
   stop(): void
@@ -62,15 +62,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const idle = new Set<() => void>()
 
   /** Whatever calls it, such as the end of a handler, handlers do not get the async context of the caller. */
-  function dispatch(now?: number): void {
+  function dispatch(): void {
     // A handler that ends at once calls `ended`, and so this function, while it runs.
     if (dispatching || waiting.size + suspects.size === 0) return
-    asyncContext.run(startWaiting, now ?? performance.now())
+    asyncContext.run(startWaiting)
   }
 
-  function startWaiting(from: number): void {
+  function startWaiting(): void {
     dispatching = true
-    let now = from
+    let now = performance.now()
     if (sliceEndsAt === undefined) {
       sliceEndsAt = now + SLICE_MS
       setImmediate(endTick)
@@ -169,11 +169,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     get running() {
       return running
     },
-    dispatch: () => dispatch(),
-    ended(entries, now) {
+    dispatch,
+    ended(entries) {
       free(entries)
       pace.ended(entries)
-      dispatch(now)
+      dispatch()
     },
     async idle(deadlineMs) {
       if (calls === 0) return

@@ -24,8 +24,8 @@ export interface HandlerCallsOptions<T> {
   /** `ran` is false when no handler was called, because the payload is invalid. */
   readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
-  /** Called when a call ended or timed out: the places of that many entries are free. `now` is the time, if it was read. */
-  readonly free: (entries: number, now?: number) => void
+  /** Called when a call ended or timed out: the places of that many entries are free. */
+  readonly free: (entries: number) => void
 }
 
 export interface HandlerCalls {
@@ -162,7 +162,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
 
   function succeeded(mine: Call, outcome: unknown): void {
     if (mine.dueAt === 0) return
-    const now = ended(mine)
+    ended(mine)
     traces.ended(mine.entries)
     for (let at = 0; at < mine.entries.length; at++) {
       const entry = mine.entries[at] as LeasedEntry
@@ -171,16 +171,15 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       else if (entry.own === undefined) finish(entry)
       else finish(entry, resultAt(outcome, at))
     }
-    free(mine.places, now)
+    free(mine.places)
   }
 
-  /** If somebody listens to the worker, it reads the time, once for all that follows. */
-  function ended(mine: Call): number | undefined {
+  function ended(mine: Call): void {
     deadlines.end(mine)
-    if (mine.entries[0]?.startedAt === 0) return undefined
+    // Nobody listens to the worker.
+    if (mine.entries[0]?.startedAt === 0) return
     const now = performance.now()
     for (const entry of mine.entries) entry.endedAt ||= now
-    return now
   }
 
   function errorOf(outcome: unknown, at: number): unknown {
@@ -194,10 +193,10 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
 
   function failed(mine: Call, error: unknown): void {
     if (mine.dueAt === 0) return
-    const now = ended(mine)
+    ended(mine)
     traces.ended(mine.entries, error ?? new Error('the handler failed without an error'))
     for (const entry of mine.entries) fail(entry, error, true)
-    free(mine.places, now)
+    free(mine.places)
   }
 
   /** The limit that the entries of a call have of their own, the longest of several; undefined when none has. */
