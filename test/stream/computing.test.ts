@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import { expect, test } from 'vitest'
 
 import { startProgram } from '../support/child.ts'
@@ -54,3 +56,37 @@ test('a worker that was suspended past its leases starts no entry that another w
   expect(frozen.starts()).toEqual(begun)
   expect(begun).toEqual(ids.slice(0, 1))
 })
+
+test('after a listener that computed for longer than a lease the next entry waits for a renewal', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 2)
+  const starts: string[] = []
+  let computed = 'before'
+  const { worker, saw } = startWorker(
+    stream,
+    'billing',
+    async () => {
+      starts.push(computed)
+      if (starts.length > 1) return
+      // The other entry, which was fetched too, waits: the time of this slice is over, and there is one place only.
+      worker.setConcurrency(1)
+      compute(20)
+      await delay(50)
+      throw new Error('broken')
+    },
+    { lease: 600, concurrency: 2, maxAttempts: 1 },
+  )
+  worker.on(({ kind }) => {
+    if (kind !== 'failed') return
+    compute(700)
+    computed = 'in the same tick'
+    setImmediate(() => (computed = 'later'))
+  })
+  await saw('done')
+  expect(starts).toEqual(['before', 'later'])
+})
+
+/** Keeps the event loop busy. */
+function compute(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}

@@ -49,15 +49,20 @@ export function createDeliveryTraces(identity: WorkerIdentity, batch: boolean): 
     SETTLE.end(settle, error)
   }
 
+  function followed<Deliveries>(
+    entries: readonly LeasedEntry[],
+    handle: (deliveries: Deliveries) => unknown,
+  ): (deliveries: Deliveries) => unknown {
+    const message: TracedProcess = { ...identity, deliveries: entries.map(deliveryOf), batch }
+    const call: TracedCall = { message, left: entries.length }
+    for (const entry of entries) change(entry, { call })
+    running.add(call)
+    return (deliveries) => PROCESS.begin(message, () => inside(message.run, () => handle(deliveries)))
+  }
+
   return {
-    wrap(entries, handle) {
-      if (!PROCESS.observed) return handle
-      const message: TracedProcess = { ...identity, deliveries: entries.map(deliveryOf), batch }
-      const call: TracedCall = { message, left: entries.length }
-      for (const entry of entries) change(entry, { call })
-      running.add(call)
-      return (deliveries) => PROCESS.begin(message, () => inside(message.run, () => handle(deliveries)))
-    },
+    // Apart, because a function with functions in it takes memory for each call, also when it returns before them.
+    wrap: (entries, handle) => (PROCESS.observed ? followed(entries, handle) : handle),
     ended(entries, error) {
       if (running.size === 0) return
       for (const { trace } of entries) if (trace?.call) endCall(trace.call, error)

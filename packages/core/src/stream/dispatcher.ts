@@ -142,7 +142,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function free(entries: number): void {
     calls -= 1
     running -= entries
-    if (calls === 0) endIdle()
+    if (calls === 0 && idle.size > 0) endIdle()
     roomMade()
   }
 

@@ -71,16 +71,20 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
       void check(entries, schema)
       return
     }
+    const [first] = entries
+    if (first && entries.length === 1) {
+      const delivery = toDelivery(first)
+      if (delivery) call(entries, [delivery], 1, now)
+      else free(1)
+      return
+    }
     const deliveries = entries.map(toDelivery)
-    // Mostly all of them.
-    if (deliveries.every((delivery) => delivery !== undefined)) call(entries, deliveries, entries.length, now)
-    else
-      call(
-        entries.filter((_, at) => deliveries[at] !== undefined),
-        deliveries.filter((delivery) => delivery !== undefined),
-        entries.length,
-        now,
-      )
+    call(
+      entries.filter((_, at) => deliveries[at] !== undefined),
+      deliveries.filter((delivery) => delivery !== undefined),
+      entries.length,
+      now,
+    )
   }
 
   /** Undefined when the payload is not JSON, and so the entry failed. */
